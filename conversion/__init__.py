@@ -1,0 +1,1 @@
+"""PyTorch → ONNX → BentoML model store. The only room that imports torch."""

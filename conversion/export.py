@@ -1,0 +1,116 @@
+"""PyTorch network → ONNX graph: uint8 pixels in, probabilities out."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from conversion.errors import ConversionError
+from model_spec import ONNX_FILE, Preprocessing, sha256_of_file
+
+INPUT_NAME = "pixels"
+OUTPUT_NAME = "probabilities"
+BATCH_AXIS = "batch"
+
+
+# Protocol buffers end at 2 GiB: larger models keep their parameters in a second file.
+_PROTOBUF_LIMIT_BYTES = 2**31 - 1
+EXTERNAL_DATA_FILE = f"{ONNX_FILE}.data"
+
+
+class PixelsToProbabilities(nn.Module):
+    """A network with its normalisation in front and softmax behind it.
+
+    Args:
+        network: float32 ``[N, 3, H, W]`` → logits ``[N, classes]``.
+        preprocessing: gives mean and standard deviation on the 0…255 scale.
+    """
+
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.network = network
+        self.mean: torch.Tensor
+        self.std: torch.Tensor
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]`` that sum to 1."""
+        channels_first = pixels.permute(0, 3, 1, 2).to(torch.float32)
+        logits = self.network((channels_first - self.mean) / self.std)
+        return torch.softmax(logits, dim=1)
+
+
+def export(network: nn.Module, preprocessing: Preprocessing, opset: int) -> onnx.ModelProto:
+    """Export with a dynamic batch axis, folded constants and fused batch norms.
+
+    Args:
+        network: in eval mode.
+        preprocessing: of the network.
+        opset: version of the ONNX operators.
+
+    Raises:
+        ConversionError: PyTorch cannot export this network or this opset.
+    """
+    size = preprocessing.crop_size
+    # Two images: with one, the exporter would take the batch axis for a constant.
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    module = PixelsToProbabilities(network, preprocessing).eval()
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module,
+                (example,),
+                dynamo=True,
+                optimize=True,
+                opset_version=opset,
+                input_names=[INPUT_NAME],
+                output_names=[OUTPUT_NAME],
+                dynamic_shapes={INPUT_NAME: {0: torch.export.Dim(BATCH_AXIS)}},
+                verbose=False,
+            )
+    except Exception as error:
+        raise ConversionError(f"PyTorch cannot export this network: {error}") from error
+    assert program is not None
+    proto: onnx.ModelProto = program.model_proto
+    _strip(proto)
+    got = next(each.version for each in proto.opset_import if not each.domain)
+    if got != opset:
+        raise ConversionError(f"the exporter gave opset {got}, not {opset}")
+    return proto
+
+
+def save(proto: onnx.ModelProto, folder: Path) -> dict[str, str]:
+    """Write ``model.onnx`` and, for parameters over 2 GiB, a second file.
+
+    Returns:
+        The sha256 of each file, by name, ``model.onnx`` first.
+    """
+    names = [ONNX_FILE]
+    if proto.ByteSize() > _PROTOBUF_LIMIT_BYTES:
+        names.append(EXTERNAL_DATA_FILE)
+        onnx.external_data_helper.convert_model_to_external_data(proto, location=names[1])
+        onnx.external_data_helper.write_external_data_tensors(proto, str(folder))
+        # So that the hash of model.onnx, which names the model, stands for both files.
+        onnx.helper.set_model_props(proto, {names[1]: sha256_of_file(folder / names[1])})
+    (folder / ONNX_FILE).write_bytes(proto.SerializeToString(deterministic=True))
+    return {name: sha256_of_file(folder / name) for name in names}
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Remove what the exporter notes of its own run: stack traces, paths, Python names.
+
+    The same network then gives the same bytes wherever it is converted.
+    """
+    graph = proto.graph
+    proto.doc_string = graph.doc_string = ""
+    del proto.metadata_props[:], graph.metadata_props[:]
+    for annotated in (graph.node, graph.input, graph.output, graph.value_info, graph.initializer):
+        for each in annotated:
+            del each.metadata_props[:]
+            each.doc_string = ""

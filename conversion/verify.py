@@ -1,0 +1,144 @@
+"""The exported graph against the PyTorch model: names, axes, shapes, values."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from torch import nn
+
+from conversion.errors import ConversionError
+from conversion.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME
+from model_spec import Precision, Preprocessing, Verification
+
+Pixels = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
+
+LIMITS = {Precision.FP32: 1e-4}
+"""Largest difference of any probability that is let through."""
+
+# One image is the common case; seven is odd, prime and no size the export saw.
+_BATCH_SIZES = (1, 7)
+_RANDOM_IMAGES = 7
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class PyTorchModel:
+    """What an export is compared with.
+
+    Attributes:
+        network: in eval mode; float32 ``[N, 3, H, W]`` → logits ``[N, classes]``.
+        preprocessing: of the network.
+        classes: how many it tells apart.
+    """
+
+    network: nn.Module
+    preprocessing: Preprocessing
+    classes: int
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]``, normalised as torchvision does it."""
+        scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32) / 255
+        mean = torch.tensor(self.preprocessing.mean).view(3, 1, 1) / 255
+        std = torch.tensor(self.preprocessing.std).view(3, 1, 1) / 255
+        with torch.inference_mode():
+            answer: Probabilities = self.network((scaled - mean) / std).softmax(dim=1).numpy()
+        return answer
+
+
+def verify(
+    path: Path, model: PyTorchModel, photographs: Pixels, precision: Precision
+) -> Verification:
+    """Compare an exported file with the model it came from.
+
+    Args:
+        path: of ``model.onnx``.
+        model: the original.
+        photographs: uint8 ``[N, H, W, 3]``; random pixels are added.
+        precision: decides the limit.
+
+    Raises:
+        ConversionError: the first thing that differs, with its number.
+    """
+    _check_graph(path, model)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    pixels = np.concatenate([photographs, _noise(photographs.shape[1:])])
+    expected = _in_batches(pixels, 1, model.probabilities)
+    differences, agreements = [], []
+    for batch_size in _BATCH_SIZES:
+        found = _in_batches(
+            pixels, batch_size, lambda batch: session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0]
+        )
+        _check_shape(found, expected.shape)
+        differences.append(float(np.abs(found - expected).max()))
+        agreements.append(float((found.argmax(axis=1) == expected.argmax(axis=1)).mean()))
+    limit = LIMITS[precision]
+    # Written so that a NaN fails.
+    if not max(differences) <= limit:
+        raise ConversionError(
+            f"not saved: max probability difference to PyTorch = {max(differences):.3g}, "
+            f"limit {limit:g} ({precision.value})"
+        )
+    return Verification(
+        max_abs_diff=max(differences),
+        limit=limit,
+        top1_agreement=min(agreements),
+        inputs=len(pixels),
+        batch_sizes=_BATCH_SIZES,
+    )
+
+
+def _noise(shape: tuple[int, ...]) -> Pixels:
+    return np.random.default_rng(_SEED).integers(0, 256, (_RANDOM_IMAGES, *shape), dtype=np.uint8)
+
+
+def _check_graph(path: Path, model: PyTorchModel) -> None:
+    """Names and axes, and that batch norms behind a convolution are gone."""
+    graph = onnx.load(str(path), load_external_data=False).graph
+    size = model.preprocessing.crop_size
+    expected = {
+        "inputs": [(INPUT_NAME, "UINT8", [BATCH_AXIS, size, size, 3])],
+        "outputs": [(OUTPUT_NAME, "FLOAT", [BATCH_AXIS, model.classes])],
+    }
+    found = {"inputs": _described(graph.input), "outputs": _described(graph.output)}
+    if found != expected:
+        raise ConversionError(f"not saved: the graph has {found}, expected {expected}")
+    convolved = {node.output[0] for node in graph.node if node.op_type == "Conv"}
+    unfused = [
+        node.name
+        for node in graph.node
+        if node.op_type == "BatchNormalization" and node.input[0] in convolved
+    ]
+    if unfused:
+        raise ConversionError(f"not saved: {len(unfused)} batch norms were not fused")
+
+
+def _described(
+    values: Iterable[onnx.ValueInfoProto],
+) -> list[tuple[str, str, list[str | int]]]:
+    """Name, element type and axes of each input or output."""
+    return [
+        (
+            value.name,
+            onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type),
+            [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim],
+        )
+        for value in values
+    ]
+
+
+def _in_batches(pixels: Pixels, size: int, run: Callable[[Pixels], Probabilities]) -> Probabilities:
+    batches = [pixels[start : start + size] for start in range(0, len(pixels), size)]
+    return np.concatenate([run(batch) for batch in batches])
+
+
+def _check_shape(found: Probabilities, expected: tuple[int, ...]) -> None:
+    if found.shape != expected or found.dtype != np.float32:
+        raise ConversionError(
+            f"not saved: the graph gives {found.dtype} {found.shape}, expected float32 {expected}"
+        )

@@ -1,0 +1,189 @@
+"""Weights files: found or downloaded, verified before use, loaded without running code.
+
+What is known of a published file stands in ``weights/weights.lock.json``. Where it has
+no sha256 (the file could not be had when the lock was written), torchvision's own check
+is made instead: the first digits of the sha256, which are part of the file's name.
+"""
+
+import json
+import re
+import urllib.error
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from conversion.errors import ConversionError
+from model_spec import Weights, sha256_of_file
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
+LOCK_FILE = WEIGHTS_FOLDER / "weights.lock.json"
+
+# Where torch.hub puts files below the folder that torch.hub.set_dir names.
+DOWNLOADS = WEIGHTS_FOLDER / "checkpoints"
+
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.")
+_MIB = 1024 * 1024
+
+_LISTED_KEYS = 5
+
+
+@dataclass(frozen=True)
+class LockedFile:
+    """A published weights file.
+
+    Attributes:
+        file: its name.
+        source: who publishes it.
+        url: where it is downloaded from; None if a package brings it.
+        licence: None where the publisher states none.
+        size_mib: in MiB, to two decimals; None where unknown.
+        sha256: None where it is not known in full.
+    """
+
+    file: str
+    source: str
+    url: str | None
+    licence: str | None
+    size_mib: float | None = None
+    sha256: str | None = None
+
+
+def locked(architecture: str) -> LockedFile | None:
+    """The lock's entry of an architecture, if it has one."""
+    entries = json.loads(LOCK_FILE.read_text(encoding="utf-8"))
+    return LockedFile(**entries[architecture]) if architecture in entries else None
+
+
+def download(url: str) -> Path:
+    """A weights file from the web, kept under ``weights/``; an earlier download is used again.
+
+    Raises:
+        ConversionError: it cannot be had; names the file and where to put it.
+    """
+    target = DOWNLOADS / Path(urlsplit(url).path).name
+    if not target.exists():
+        from torch.hub import download_url_to_file
+
+        DOWNLOADS.mkdir(parents=True, exist_ok=True)
+        try:
+            download_url_to_file(url, str(target))
+        except (urllib.error.URLError, OSError) as error:
+            raise ConversionError(
+                f"cannot download {url} ({error}); put that file at {_short(target)} "
+                "and run the command again"
+            ) from error
+    return target
+
+
+def verified(path: Path, lock: LockedFile | None) -> str:
+    """The sha256 of a weights file, after it was checked.
+
+    Args:
+        path: of the file.
+        lock: what is known of it; None for a user's own file.
+
+    Raises:
+        ConversionError: it is not the file that its name or the lock promises.
+    """
+    sha256 = sha256_of_file(path)
+    if lock and lock.size_mib and round(path.stat().st_size / _MIB, 2) != lock.size_mib:
+        raise ConversionError(
+            f"{_short(path)} has {path.stat().st_size} bytes, the lock says {lock.size_mib} MiB; "
+            "delete it and try again"
+        )
+    expected = lock.sha256 if lock and lock.sha256 else _hash_in_name(path)
+    if expected and not sha256.startswith(expected):
+        raise ConversionError(
+            f"{_short(path)} has sha256 {sha256[:16]}…, expected {expected[:16]}…; "
+            "delete it and try again"
+        )
+    return sha256
+
+
+def own_weights(location: str) -> tuple[Path, Weights]:
+    """A user's weights file, from a path or an URL.
+
+    Raises:
+        ConversionError: it cannot be had.
+    """
+    path = download(location) if "://" in location else Path(location)
+    if not path.is_file():
+        raise ConversionError(f"no weights file {location}")
+    source = location if "://" in location else path.name
+    sha256 = verified(path, None)
+    return path, Weights(pretrained=True, source=source, sha256=sha256, licence=None)
+
+
+def load_state_dict(path: Path) -> "dict[str, torch.Tensor]":
+    """Read a ``state_dict`` from ``.safetensors`` or a torch file, never running its code.
+
+    A ``state_dict`` entry of a training checkpoint and the ``module.`` prefix that
+    DataParallel adds are looked through.
+
+    Raises:
+        ConversionError: the file holds anything but tensors by name.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            content: object = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # torch and safetensors raise many types for what they cannot read.
+        reason = str(error).split(".")[0]
+        raise ConversionError(f"{path.name} is not a state_dict: {reason}") from error
+    content = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not all(
+        isinstance(value, torch.Tensor) for value in content.values()
+    ):
+        raise ConversionError(f"{path.name} is not a state_dict: it holds more than tensors")
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def fill(network: "torch.nn.Module", state: "dict[str, torch.Tensor]", file: str) -> None:
+    """Load a ``state_dict`` into a network.
+
+    Raises:
+        ConversionError: names or shapes differ; lists them.
+    """
+    expected = network.state_dict()
+    counters = {name for name in expected if name.endswith("num_batches_tracked")}
+    problems = {
+        "missing": sorted(expected.keys() - state.keys() - counters),
+        "unexpected": sorted(state.keys() - expected.keys()),
+        "of another shape": [
+            f"{name} {list(state[name].shape)} instead of {list(tensor.shape)}"
+            for name, tensor in expected.items()
+            if name in state and state[name].shape != tensor.shape
+        ],
+    }
+    if any(problems.values()):
+        found = "; ".join(f"{what}: {_listed(names)}" for what, names in problems.items() if names)
+        raise ConversionError(f"{file} does not fit the network; {found}")
+    network.load_state_dict(state, strict=False)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_LISTED_KEYS])
+    hidden = len(names) - _LISTED_KEYS
+    return f"{shown} and {hidden} more" if hidden > 0 else shown
+
+
+def _hash_in_name(path: Path) -> str | None:
+    match = _HASH_IN_NAME.search(path.name)
+    return match.group(1) if match else None
+
+
+def _short(path: Path) -> str:
+    """The path as a user of the project folder would type it."""
+    try:
+        return str(path.relative_to(WEIGHTS_FOLDER.parent))
+    except ValueError:
+        return path.name

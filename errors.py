@@ -1,0 +1,191 @@
+"""Every error of the service, in one tree, and what each means to a client.
+
+The way of a request, and the errors each step may raise::
+
+    HTTP body ──parse──▶ encoded bytes ──decode──▶ RGB image ──transform──▶ pixels
+          RequestError              ImageError
+    pixels ──queue──▶ batch ──session.run──▶ probabilities ──top-k──▶ response
+          RunnerError              InferenceFailed
+
+    ClassifierError
+    ├── RequestError              what the client sent cannot be read
+    │   ├── InvalidRequest        400  missing field, broken form, JSON or base64
+    │   ├── RouteNotFound         404
+    │   ├── MethodNotAllowed      405
+    │   ├── BodyTooLarge          413
+    │   ├── UnsupportedMediaType  415  content type the service does not take
+    │   └── InvalidParameter      422  top_k out of range, too many images
+    ├── ImageError                the bytes are not an image the service takes
+    │   ├── ImageTooLarge         413
+    │   ├── UnsupportedImage      415
+    │   ├── CorruptImage          422
+    │   └── ExtremeAspectRatio    422
+    ├── RunnerError               the service cannot answer now
+    │   ├── Overloaded            503  with Retry-After
+    │   ├── ModelUnavailable      503
+    │   └── DeadlineExceeded      504
+    └── InternalError             500  a defect of the service
+        └── InferenceFailed       500
+
+    StartupError                  refuses to start; never reaches a client
+
+A :class:`ClassifierError`'s message is written for the client and is safe to send;
+any other exception is logged and answered as :class:`InternalError`.
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class StartupError(Exception):
+    """The service cannot start as configured; the message says what to change."""
+
+
+class ClassifierError(Exception):
+    """An error with a message for the client.
+
+    Attributes:
+        status: the HTTP status it is answered with.
+        code: the machine-readable name in the error envelope.
+        headers: extra response headers.
+    """
+
+    status: ClassVar[HTTPStatus]
+    code: ClassVar[str]
+
+    def __init__(self, message: str, *, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.headers = headers or {}
+
+    def envelope(self) -> dict[str, dict[str, str]]:
+        """The JSON body of every response that is not a success."""
+        return error_envelope(self.code, self.message)
+
+
+def error_envelope(code: str, message: str) -> dict[str, dict[str, str]]:
+    """The one error envelope: ``{"error": {"code": …, "message": …}}``."""
+    return {"error": {"code": code, "message": message}}
+
+
+class RequestError(ClassifierError):
+    """What the client sent cannot be read."""
+
+
+class InvalidRequest(RequestError):
+    """A field is missing, or a form, JSON or base64 is broken."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "invalid_request"
+
+
+class RouteNotFound(RequestError):
+    """No such path."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class MethodNotAllowed(RequestError):
+    """The path takes other methods."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    code = "method_not_allowed"
+
+
+class BodyTooLarge(RequestError):
+    """More bytes than ``CLASSIFIER_MAX_BODY_BYTES``."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "body_too_large"
+
+
+class UnsupportedMediaType(RequestError):
+    """A content type the service does not take."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported_media_type"
+
+
+class InvalidParameter(RequestError):
+    """``top_k`` out of range, or too many images."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "invalid_parameter"
+
+
+class ImageError(ClassifierError):
+    """The bytes are not an image the service takes."""
+
+
+class ImageTooLarge(ImageError):
+    """More pixels than ``CLASSIFIER_MAX_PIXELS``."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "image_too_large"
+
+
+class UnsupportedImage(ImageError):
+    """No image in a format the service takes."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported_image"
+
+
+class CorruptImage(ImageError):
+    """Begins like an image but cannot be decoded."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "corrupt_image"
+
+
+class ExtremeAspectRatio(ImageError):
+    """Longer and narrower than ``CLASSIFIER_MAX_ASPECT_RATIO``."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "extreme_aspect_ratio"
+
+
+class RunnerError(ClassifierError):
+    """The service cannot answer now."""
+
+
+class Overloaded(RunnerError):
+    """More images wait than ``CLASSIFIER_MAX_PENDING_IMAGES`` allows.
+
+    Args:
+        retry_after: seconds until the queue is expected to have room, at least 1.
+    """
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message, headers={"retry-after": str(retry_after)})
+
+
+class ModelUnavailable(RunnerError):
+    """No model can classify now: loading, failed or shutting down."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "model_unavailable"
+
+
+class DeadlineExceeded(RunnerError):
+    """No answer within ``CLASSIFIER_DEADLINE_MS``."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = "deadline_exceeded"
+
+
+class InternalError(ClassifierError):
+    """A defect of the service; the cause is in its log, never in the response."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal_error"
+
+
+class InferenceFailed(InternalError):
+    """``session.run`` failed or gave the wrong shape."""
+
+    code = "inference_failed"

@@ -1,0 +1,177 @@
+"""The adaptive batcher: while one batch runs, arrivals queue; what waits is the next batch.
+
+No job waits for company when the worker thread is idle, so at low load a batch is one
+item and costs no delay; as load grows batches grow by themselves, up to the maximum.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from errors import ClassifierError, DeadlineExceeded, InferenceFailed, ModelUnavailable
+
+logger = logging.getLogger("image_classifier.batcher")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Process = Callable[[list[Item]], Sequence[Result | ClassifierError]]
+"""Turns a batch into one result or error per item, in order; runs in the worker thread."""
+
+
+@dataclass(eq=False)
+class _Job(Generic[Item, Result]):
+    item: Item
+    deadline: float
+    arrival: float
+    future: asyncio.Future[Result]
+    expiry: asyncio.TimerHandle
+
+
+# Weight of the newest batch in the running mean of the seconds one item takes.
+_NEWEST = 0.1
+
+
+class Batcher(Generic[Item, Result]):
+    """A queue of jobs and one thread that processes them in batches.
+
+    Belongs to the event loop it was created in; only its thread runs elsewhere.
+
+    Attributes:
+        seconds_per_item: running mean over the last batches; 0 before the first.
+
+    Args:
+        process: what to do with a batch.
+        max_batch_size: items in one batch at most.
+        max_delay: seconds that the oldest waiting job may wait for a batch to fill; 0
+            never waits.
+        on_drop: called in the worker thread with the number of jobs that were dropped
+            because nobody waits for them any more.
+    """
+
+    def __init__(
+        self,
+        process: Process[Item, Result],
+        *,
+        max_batch_size: int,
+        max_delay: float = 0.0,
+        on_drop: Callable[[int], None] = lambda dropped: None,
+    ) -> None:
+        self._process = process
+        self._max_batch_size = max_batch_size
+        self._max_delay = max_delay
+        self._on_drop = on_drop
+        self.seconds_per_item = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._jobs: deque[_Job[Item, Result]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
+        self._thread.start()
+
+    def submit(self, item: Item, deadline: float) -> asyncio.Future[Result]:
+        """Queue an item.
+
+        Args:
+            item: what to process.
+            deadline: ``time.monotonic()`` seconds after which the result is of no use.
+
+        Returns:
+            A future of the item's own result or error. Cancelling it takes the item out
+            of the queue if it has not been started.
+
+        Raises:
+            ModelUnavailable: the batcher is closed.
+        """
+        now = time.monotonic()
+        future: asyncio.Future[Result] = self._loop.create_future()
+        with self._changed:
+            if self._closing:
+                raise ModelUnavailable("the service is shutting down")
+            expiry = self._loop.call_later(max(0.0, deadline - now), _expire, future)
+            self._jobs.append(_Job(item, deadline, now, future, expiry))
+            self._changed.notify()
+        return future
+
+    async def close(self) -> None:
+        """Finish every job that was taken, then stop the thread."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    def _work(self) -> None:
+        while batch := self._next_batch():
+            started = time.monotonic()
+            outcomes = self._outcomes(batch)
+            self._measure((time.monotonic() - started) / len(batch))
+            self._loop.call_soon_threadsafe(_settle, batch, outcomes)
+
+    def _next_batch(self) -> list[_Job[Item, Result]]:
+        """Wait for live jobs; an empty list means: closed and nothing left to do."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._jobs or self._closing)
+                if not self._jobs:
+                    return []
+                self._wait_for_company()
+                jobs = [
+                    self._jobs.popleft() for _ in range(min(len(self._jobs), self._max_batch_size))
+                ]
+            if live := self._drop_dead(jobs):
+                return live
+
+    def _wait_for_company(self) -> None:
+        if self._max_delay:
+            remaining = self._jobs[0].arrival + self._max_delay - time.monotonic()
+            self._changed.wait_for(
+                lambda: len(self._jobs) >= self._max_batch_size or self._closing, remaining
+            )
+
+    def _drop_dead(self, jobs: list[_Job[Item, Result]]) -> list[_Job[Item, Result]]:
+        now = time.monotonic()
+        live = [job for job in jobs if job.deadline > now and not job.future.done()]
+        if dead := len(jobs) - len(live):
+            self._on_drop(dead)
+        return live
+
+    def _outcomes(self, batch: list[_Job[Item, Result]]) -> Sequence[Result | ClassifierError]:
+        try:
+            outcomes = self._process([job.item for job in batch])
+            if len(outcomes) != len(batch):
+                raise RuntimeError(f"{len(batch)} items gave {len(outcomes)} results")
+        except Exception:
+            logger.exception("a batch of %d failed", len(batch))
+            return [InferenceFailed("inference failed") for _ in batch]
+        return outcomes
+
+    def _measure(self, seconds_per_item: float) -> None:
+        previous = self.seconds_per_item or seconds_per_item
+        self.seconds_per_item = (1 - _NEWEST) * previous + _NEWEST * seconds_per_item
+
+
+def _expire(future: asyncio.Future[Any]) -> None:
+    """Answer in time even when the worker thread cannot; runs in the event loop."""
+    if not future.done():
+        future.set_exception(
+            DeadlineExceeded("the deadline passed before the image was classified")
+        )
+
+
+def _settle(
+    jobs: Iterable[_Job[Item, Result]], outcomes: Iterable[Result | ClassifierError]
+) -> None:
+    """Give each job its own outcome; runs in the event loop."""
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        job.expiry.cancel()
+        if job.future.done():  # its client has gone, or its deadline has passed
+            continue
+        if isinstance(outcome, ClassifierError):
+            job.future.set_exception(outcome)
+        else:
+            job.future.set_result(outcome)

@@ -1,0 +1,199 @@
+"""OnnxRunner: prepare → batch → session.run, for the requests of one process."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from errors import ClassifierError, DeadlineExceeded, InternalError, Overloaded
+from inference import metrics
+from inference.batcher import Batcher
+from inference.session import OnnxSession, Probabilities
+from settings import Device
+
+logger = logging.getLogger("image_classifier.runner")
+
+Input = TypeVar("Input")
+Pixels = npt.NDArray[np.uint8]
+
+Prepare = Callable[[Input], Pixels]
+"""Makes the pixels of one image, uint8 ``[H, W, 3]``; raises a ClassifierError."""
+
+
+@dataclass(frozen=True)
+class RunnerOptions:
+    """How a runner arranges its work.
+
+    Attributes:
+        max_batch_size: images in one ``session.run`` at most.
+        max_batch_delay: seconds a batch may wait for company.
+        max_pending_images: images taken and not yet answered, at most.
+        decode_threads: threads that prepare images ahead of the session, so that a GPU
+            never waits; 0 prepares them in the session's own thread, which saves two
+            hand-overs an image where the CPU does both.
+    """
+
+    max_batch_size: int
+    max_batch_delay: float
+    max_pending_images: int
+    decode_threads: int
+
+
+class OnnxRunner(Generic[Input]):
+    """Class probabilities for inputs that arrive one by one, computed in batches.
+
+    Must be created in the event loop that uses it.
+
+    Args:
+        session: the model.
+        prepare: makes the pixels of an input; runs in a thread.
+        options: how to arrange the work.
+    """
+
+    def __init__(
+        self, session: OnnxSession, prepare: Prepare[Input], options: RunnerOptions
+    ) -> None:
+        self._session = session
+        self._prepare = prepare
+        self._max_pending = options.max_pending_images
+        self._pending = 0
+        self._batch_sizes = batch_sizes(session.device, options.max_batch_size)
+        self._batch = np.zeros((self._batch_sizes[-1], *session.spec.pixels_shape), np.uint8)
+        self._pool: ThreadPoolExecutor | None = None
+        self._submit: Callable[[Input, float], asyncio.Future[Probabilities]]
+        batcher = partial(
+            Batcher[Any, Probabilities],
+            max_batch_size=options.max_batch_size,
+            max_delay=options.max_batch_delay,
+            on_drop=metrics.count_dropped,
+        )
+        if options.decode_threads:
+            self._pool = ThreadPoolExecutor(options.decode_threads, "decode")
+            self._batcher = batcher(self._infer)
+            self._submit = partial(self._submit_decoded, self._pool)
+        else:
+            self._batcher = batcher(self._prepare_and_infer)
+            self._submit = self._batcher.submit
+
+    def warm_up(self) -> None:
+        """Run every batch size once, so that no request pays for a first time.
+
+        On a GPU each new shape costs a cuDNN search or a TensorRT build. On the CPU it
+        makes the memory arena grow to its full size.
+        """
+        for size in self._batch_sizes:
+            self._session.run(self._batch[:size])
+
+    async def infer(
+        self, inputs: Sequence[Input], deadline: float
+    ) -> list[Probabilities | BaseException]:
+        """Classify the images of one request.
+
+        Args:
+            inputs: what ``prepare`` takes.
+            deadline: ``time.monotonic()`` seconds.
+
+        Returns:
+            For each input its float32 ``[classes]`` probabilities or its own error.
+
+        Raises:
+            Overloaded: there is no room for all of them; none was taken.
+            ModelUnavailable: the runner is closed.
+        """
+        self._admit(len(inputs))
+        try:
+            futures = [self._submit(each, deadline) for each in inputs]
+            return await asyncio.gather(*futures, return_exceptions=True)
+        finally:
+            self._pending -= len(inputs)
+            metrics.set_pending(self._pending)
+
+    async def close(self) -> None:
+        """Finish what was taken, then stop the threads."""
+        if self._pool:
+            await asyncio.to_thread(self._pool.shutdown)
+        await self._batcher.close()
+
+    def _admit(self, count: int) -> None:
+        if self._pending + count > self._max_pending:
+            metrics.count_refused(count)
+            raise Overloaded(
+                f"{self._pending} images are waiting, there is room for {self._max_pending}",
+                retry_after=max(1, math.ceil(self._pending * self._batcher.seconds_per_item)),
+            )
+        self._pending += count
+        metrics.set_pending(self._pending)
+
+    def _submit_decoded(
+        self, pool: ThreadPoolExecutor, value: Input, deadline: float
+    ) -> asyncio.Future[Probabilities]:
+        return asyncio.ensure_future(self._decode_ahead(pool, value, deadline))
+
+    async def _decode_ahead(
+        self, pool: ThreadPoolExecutor, value: Input, deadline: float
+    ) -> Probabilities:
+        loop = asyncio.get_running_loop()
+        pixels = await loop.run_in_executor(pool, self._prepare_in_time, value, deadline)
+        return await self._batcher.submit(pixels, deadline)
+
+    def _prepare_in_time(self, value: Input, deadline: float) -> Pixels:
+        if time.monotonic() >= deadline:
+            metrics.count_dropped(1)
+            raise DeadlineExceeded("the deadline passed before the image was decoded")
+        with metrics.prepare_seconds.time():
+            return self._prepare(value)
+
+    def _prepare_and_infer(self, inputs: list[Input]) -> list[Probabilities | ClassifierError]:
+        """A bad image fails here, before it joins the others."""
+        with metrics.prepare_seconds.time():
+            prepared = [self._prepare_or_error(each) for each in inputs]
+        probabilities = iter(
+            self._infer([each for each in prepared if not isinstance(each, ClassifierError)])
+        )
+        return [
+            each if isinstance(each, ClassifierError) else next(probabilities) for each in prepared
+        ]
+
+    def _prepare_or_error(self, value: Input) -> Pixels | ClassifierError:
+        try:
+            return self._prepare(value)
+        except ClassifierError as error:
+            return error
+        except Exception:
+            logger.exception("preparing an image failed")
+            return InternalError("preparing the image failed")
+
+    def _infer(self, images: list[Pixels]) -> Sequence[Probabilities]:
+        """uint8 ``[H, W, 3]`` images → their float32 ``[classes]`` probabilities."""
+        if not images:
+            return []
+        for index, pixels in enumerate(images):
+            self._batch[index] = pixels
+        padded = next(size for size in self._batch_sizes if size >= len(images))
+        with metrics.inference_seconds.time():
+            probabilities = self._session.run(self._batch[:padded])
+        metrics.batch_size.observe(len(images))
+        expected = (padded, len(self._session.spec.labels))
+        if probabilities.shape != expected:
+            raise RuntimeError(f"the model gave {probabilities.shape}, not {expected}")
+        return list(probabilities[: len(images)])
+
+
+def batch_sizes(device: Device, max_batch_size: int) -> list[int]:
+    """Batch sizes a session is run with, ascending.
+
+    On the CPU every size is as good as any other. On a GPU each new shape is expensive
+    once, so batches are padded to powers of two and to the maximum.
+    """
+    if device is Device.CPU:
+        return list(range(1, max_batch_size + 1))
+    powers = (2**exponent for exponent in range(max_batch_size.bit_length()))
+    return sorted({*powers, max_batch_size})

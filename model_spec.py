@@ -1,0 +1,189 @@
+"""ModelSpec: the one description of a model.
+
+Conversion writes it as ``spec.json`` beside ``model.onnx`` in the BentoML model
+store; preprocessing, inference and the service read it. Nothing else knows an
+input size, a mean or a label.
+"""
+
+import hashlib
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
+
+from errors import StartupError
+
+MODEL_NAME = "image_classifier"
+"""Name of every converted model in the BentoML model store."""
+
+ONNX_FILE = "model.onnx"
+SPEC_FILE = "spec.json"
+
+_HASH_CHUNK_BYTES = 1 << 20
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Interpolation(str, Enum):
+    """Resampling filters, named as torchvision and Pillow name them."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    LANCZOS = "lanczos"
+
+
+class Precision(str, Enum):
+    """Arithmetic of the exported network."""
+
+    FP32 = "fp32"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Preprocessing(_Frozen):
+    """How an RGB image becomes the network's input.
+
+    Attributes:
+        resize_size: length of the shorter side after resizing, in pixels.
+        crop_size: side of the square centre crop, in pixels.
+        interpolation: filter of the resize.
+        mean: per channel R, G, B, on the 0…255 scale; subtracted inside the graph.
+        std: per channel R, G, B, on the 0…255 scale; divided by inside the graph.
+    """
+
+    resize_size: PositiveInt
+    crop_size: PositiveInt
+    interpolation: Interpolation
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @model_validator(mode="after")
+    def _crop_fits_in_resize(self) -> Self:
+        if self.crop_size > self.resize_size:
+            raise ValueError(
+                f"crop_size {self.crop_size} is larger than resize_size {self.resize_size}"
+            )
+        return self
+
+
+class Weights(_Frozen):
+    """Where the parameters came from.
+
+    Attributes:
+        pretrained: False for random weights: such a model's answers mean nothing.
+        source: package, URL or file name; ``random, seed N`` for random weights.
+        sha256: of the weights file; None for random weights.
+        licence: as its publisher states it; None where nothing is known.
+    """
+
+    pretrained: bool
+    source: str
+    sha256: Sha256 | None
+    licence: str | None
+
+
+class Verification(_Frozen):
+    """How the exported graph compared with the PyTorch model.
+
+    Attributes:
+        max_abs_diff: largest difference of any probability.
+        limit: largest difference that is let through.
+        top1_agreement: share of inputs with the same most probable class, 0…1.
+        inputs: number of images compared, photographs and random pixels together.
+        batch_sizes: batch sizes that were compared.
+    """
+
+    max_abs_diff: float
+    limit: float
+    top1_agreement: float
+    inputs: int
+    batch_sizes: tuple[int, ...]
+
+
+class Golden(_Frozen):
+    """An image with the answer PyTorch gave for it, classified again at every start.
+
+    Attributes:
+        file: image file beside ``model.onnx``.
+        class_id: most probable class.
+        confidence: its probability.
+        tolerance: largest difference of the probability that is still healthy;
+            wide enough for TF32 and another JPEG decoder, far too small for a
+            wrong normalisation.
+    """
+
+    file: str
+    class_id: int
+    confidence: float
+    tolerance: float
+
+
+class ModelSpec(_Frozen):
+    """What is needed to serve a model, and where it came from.
+
+    The graph takes ``input_name``: uint8 ``[N, crop_size, crop_size, 3]`` RGB, and
+    gives ``output_name``: float32 ``[N, len(labels)]`` probabilities.
+
+    Attributes:
+        files: sha256 of each file of the model, by name, ``model.onnx`` first.
+        labels: one per class, in the order of the class ids.
+    """
+
+    format_version: Literal[1] = 1
+    architecture: str
+    precision: Precision
+    opset: int
+    input_name: str
+    output_name: str
+    preprocessing: Preprocessing
+    weights: Weights
+    verification: Verification
+    golden: Golden
+    files: dict[str, Sha256]
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @property
+    def pixels_shape(self) -> tuple[int, int, int]:
+        """Shape of one image of the graph's input: height, width, channels."""
+        return (self.preprocessing.crop_size, self.preprocessing.crop_size, 3)
+
+    def save(self, folder: Path) -> None:
+        """Write ``spec.json`` into a model's folder."""
+        (folder / SPEC_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a model's ``spec.json`` and check the model's files against it.
+
+        Raises:
+            StartupError: a file is missing, unreadable or not the one that was converted.
+        """
+        path = folder / SPEC_FILE
+        try:
+            spec = cls.model_validate_json(path.read_bytes())
+            for name, expected in spec.files.items():
+                if sha256_of_file(folder / name) != expected:
+                    raise StartupError(
+                        f"{folder / name} is not the file that was converted (sha256 differs); "
+                        "delete the model and convert again"
+                    )
+        except OSError as error:
+            raise StartupError(f"cannot read the model: {error}") from error
+        except ValidationError as error:
+            raise StartupError(f"{path} is not a model spec: {error}") from error
+        return spec
+
+
+def sha256_of_file(path: Path) -> str:
+    """Lower-case hex sha256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,101 @@
+"""The BentoML service: ``bentoml serve`` in this folder, after a model was converted."""
+
+import logging
+import time
+from pathlib import Path
+from typing import cast
+
+import bentoml
+
+from errors import StartupError
+from serving.bento import ClassifierService, preflight, start_classifier
+from serving.health import Monitor
+from serving.parsing import DEFAULT_TOP_K
+from serving.plan import wants_gpu, workers
+from serving.schema import (
+    ClassifyBatchInput,
+    ClassifyBatchOutput,
+    ClassifyInput,
+    ClassifyOutput,
+    HealthOutput,
+)
+from settings import load_settings
+
+logging.getLogger("image_classifier").setLevel(logging.INFO)
+
+try:
+    settings = load_settings()
+except StartupError as error:
+    raise SystemExit(f"error: {error}") from error
+
+
+@bentoml.service(
+    name="image_classifier",
+    service_class=ClassifierService,
+    workers=workers(settings),
+    resources={"gpu": settings.gpus} if wants_gpu(settings) else {},
+    metrics={"enabled": False},  # counted at the front door: serving/request_metrics.py
+)
+class ImageClassifier:
+    """Photographs in, class probabilities out."""
+
+    def __init__(self) -> None:
+        self.monitor = Monitor()
+
+    @staticmethod
+    @bentoml.on_deployment
+    def check() -> None:
+        """Refuse to start, in one line, what could not be served."""
+        try:
+            preflight(_service().model_tag(settings), settings)
+        except StartupError as error:
+            raise SystemExit(f"error: {error}") from error
+
+    @bentoml.on_startup
+    async def start(self) -> None:
+        """Load the model before the worker takes requests."""
+        await start_classifier(self.monitor, _service().model_tag(settings), settings)
+
+    @bentoml.on_shutdown
+    async def stop(self) -> None:
+        """Answer what was taken."""
+        if self.monitor.classifier:
+            await self.monitor.classifier.close()
+
+    def __is_ready__(self) -> bool:
+        return self.monitor.problem is None
+
+    # HTTP requests are answered by the front door (serving/front_door.py) with the same
+    # classifier; the methods below describe the contract to BentoML's clients and
+    # documents, and serve callers in the same process or from another BentoML service.
+
+    @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
+    async def classify(self, image: Path, top_k: int = DEFAULT_TOP_K) -> ClassifyOutput:
+        """Classify one image."""
+        classifier = self.monitor.ready_classifier()
+        answer = await classifier.classify(image.read_bytes(), top_k, _deadline())
+        return ClassifyOutput.model_validate(answer)
+
+    @bentoml.api(input_spec=ClassifyBatchInput, output_spec=ClassifyBatchOutput)
+    async def classify_batch(
+        self, images: list[Path], top_k: int = DEFAULT_TOP_K
+    ) -> ClassifyBatchOutput:
+        """Classify several images; one that cannot be classified is an error in its place."""
+        classifier = self.monitor.ready_classifier()
+        encoded = [image.read_bytes() for image in images]
+        answer = await classifier.classify_batch(encoded, top_k, _deadline())
+        return ClassifyBatchOutput.model_validate(answer)
+
+    @bentoml.api(output_spec=HealthOutput)
+    async def health(self) -> HealthOutput:
+        """Whether the model can classify, and on what it runs."""
+        return HealthOutput.model_validate(self.monitor.health().model_dump())
+
+
+def _service() -> ClassifierService:
+    """What the decorator made of the class."""
+    return cast("ClassifierService", ImageClassifier)
+
+
+def _deadline() -> float:
+    return time.monotonic() + settings.deadline

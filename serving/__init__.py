@@ -1,0 +1,1 @@
+"""HTTP: the front door, what requests may look like, and what is answered."""

@@ -1,0 +1,129 @@
+"""How the classifier is a BentoML service: model, preflight, start of a worker, front door."""
+
+import logging
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import bentoml
+from _bentoml_sdk import Service
+from bentoml._internal.service.openapi.specification import OpenAPISpecification
+from bentoml.exceptions import BentoMLException, NotFound
+from starlette.types import ASGIApp
+
+from errors import ClassifierError, StartupError
+from inference import check_device, open_session
+from inference.gpu import count_gpus
+from model_spec import MODEL_NAME, ModelSpec
+from serving import endpoints
+from serving.classifier import Classifier
+from serving.front_door import FrontDoor, Routes
+from serving.health import Monitor
+from serving.openapi import documented
+from serving.plan import intra_op_threads, runner_options
+from settings import Device, Settings, load_settings
+
+logger = logging.getLogger("image_classifier")
+
+ROUTES: Routes = {
+    "/classify": {"POST": endpoints.classify},
+    "/classify_batch": {"POST": endpoints.classify_batch},
+    "/health": dict.fromkeys(("GET", "HEAD", "POST"), endpoints.health),
+    "/metrics": dict.fromkeys(("GET", "HEAD"), endpoints.metrics),
+}
+
+
+class ClassifierService(Service):
+    """A BentoML service behind the front door."""
+
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:
+        """BentoML's application; the one that strangers reach, behind the front door."""
+        app: ASGIApp = super().to_asgi(is_main=is_main)
+        if not is_main:
+            return app
+        return FrontDoor(app, ROUTES, load_settings(), _current_monitor)
+
+    @property
+    def openapi_spec(self) -> OpenAPISpecification:
+        """BentoML's document, with every form, error and status of the public contract."""
+        return documented(super().openapi_spec)
+
+    def model_tag(self, settings: Settings) -> str:
+        """The model to serve: the one that was asked for, the Bento's own, or the newest."""
+        if settings.model:
+            return settings.model
+        if self.bento is not None:
+            for model in self.bento.info.all_models:
+                if model.tag.name == MODEL_NAME:
+                    return str(model.tag)
+        return f"{MODEL_NAME}:latest"
+
+
+def _current_monitor() -> Monitor | None:
+    try:
+        monitor: Monitor = bentoml.get_current_service().monitor
+    except BentoMLException:  # not started yet
+        return None
+    return monitor
+
+
+def stored_model(tag: str) -> bentoml.Model:
+    """The model from the model store.
+
+    Raises:
+        StartupError: there is none; says how to make one.
+    """
+    try:
+        return bentoml.models.get(tag)
+    except NotFound as error:
+        raise StartupError(
+            f"no model {tag} in the model store; make one with: "
+            "python -m conversion.convert_to_onnx --architecture efficientnet_lite0"
+        ) from error
+
+
+def preflight(tag: str, settings: Settings) -> None:
+    """Refuse before any worker starts what no worker could serve.
+
+    Raises:
+        StartupError: the model is missing or damaged, or an explicit GPU device cannot be had.
+    """
+    folder = Path(stored_model(tag).path)
+    spec = ModelSpec.load(folder)
+    if not spec.weights.pretrained:
+        logger.warning("%s has random weights (pretrained: false): its answers mean nothing", tag)
+    if settings.device in (Device.CUDA, Device.TENSORRT):
+        # In a process of its own, or the supervisor would hold GPU memory for ever.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            pool.submit(check_device, folder, settings.device).result()
+
+
+async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> None:
+    """Load the model into this worker; what goes wrong is what ``/health`` says."""
+    try:
+        model = stored_model(tag)
+        session = open_session(
+            Path(model.path),
+            settings.device,
+            intra_op_threads=intra_op_threads(settings),
+            device_id=_device_id(),
+        )
+        options = runner_options(settings, session.device)
+        monitor.classifier = Classifier(str(model.tag), session, options, settings)
+        await monitor.classifier.start(Path(model.path))
+    except (ClassifierError, StartupError) as error:
+        monitor.problem = str(error)
+        logger.error("cannot classify: %s", error)
+    except Exception:
+        monitor.problem = "the model could not be loaded; see the service's log"
+        logger.exception("cannot classify")
+    else:
+        monitor.problem = None
+        logger.info("%s on %s, %s", model.tag, session.device.value, options)
+
+
+def _device_id() -> int:
+    """Worker i takes GPU i mod n."""
+    index = bentoml.server_context.worker_index or 1  # counts from 1
+    return (index - 1) % max(1, count_gpus())

@@ -1,0 +1,171 @@
+"""Classifier: a loaded model that answers for encoded images, and its health."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from errors import ClassifierError, InternalError, InvalidParameter, ModelUnavailable
+from inference import OnnxRunner, OnnxSession, RunnerOptions
+from inference.gpu import GpuMonitor
+from inference.session import Probabilities
+from preprocessing import DecodeLimits, decode, transform
+from serving.parsing import DEFAULT_TOP_K, TOP_K, Encoded
+from settings import Settings
+
+logger = logging.getLogger("image_classifier")
+
+# Enough for what JSON readers show, and finer than float32 is meaningful for here.
+_DECIMALS = 6
+
+
+class Classifier:
+    """Encoded images in, the answers of the public contract out.
+
+    Args:
+        tag: of the model in the model store.
+        session: the loaded model.
+        options: how the runner arranges its work.
+        settings: the service's.
+    """
+
+    def __init__(
+        self, tag: str, session: OnnxSession, options: RunnerOptions, settings: Settings
+    ) -> None:
+        self.tag = tag
+        self.session = session
+        self.spec = session.spec
+        self._settings = settings
+        limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
+        self._runner = OnnxRunner(session, partial(self._pixels, limits=limits), options)
+        self._gpu = None if session.device_id is None else GpuMonitor(session.device_id)
+
+    async def start(self, folder: Path) -> None:
+        """Warm up, then classify the model's golden image.
+
+        Raises:
+            ModelUnavailable: the answer is not the one PyTorch gave at conversion.
+        """
+        self._runner.warm_up()
+        golden = self.spec.golden
+        deadline = time.monotonic() + self._settings.deadline
+        probabilities = await self._infer((folder / golden.file).read_bytes(), deadline)
+        confidence = float(probabilities[golden.class_id])
+        closest = float(probabilities.max())
+        if not (
+            abs(confidence - golden.confidence) <= golden.tolerance
+            and closest - confidence <= golden.tolerance
+        ):
+            raise ModelUnavailable(
+                f"the golden image's class {golden.class_id} got {confidence:.4f}, "
+                f"PyTorch gave {golden.confidence:.4f} (tolerance {golden.tolerance})"
+            )
+
+    async def close(self) -> None:
+        """Answer what was taken, then stop."""
+        await self._runner.close()
+
+    async def classify(self, image: Encoded, top_k: int | None, deadline: float) -> dict[str, Any]:
+        """Classify one image.
+
+        Args:
+            image: encoded.
+            top_k: classes wanted; None for the default.
+            deadline: ``time.monotonic()`` seconds.
+
+        Returns:
+            The response of ``/classify``.
+
+        Raises:
+            ClassifierError: the image cannot be classified, or not now.
+        """
+        started = time.perf_counter()
+        count = self._top_k(top_k)
+        prediction = self._prediction(await self._infer(image, deadline), count)
+        return prediction | self._footer(started)
+
+    async def classify_batch(
+        self, images: Sequence[Encoded | ClassifierError], top_k: int | None, deadline: float
+    ) -> dict[str, Any]:
+        """Classify several images; one that cannot be classified is an error in its place.
+
+        Args:
+            images: encoded, or what was wrong with the sent one.
+            top_k: classes wanted; None for the default.
+            deadline: ``time.monotonic()`` seconds.
+
+        Returns:
+            The response of ``/classify_batch``.
+
+        Raises:
+            ClassifierError: none of them can be classified now.
+        """
+        started = time.perf_counter()
+        count = self._top_k(top_k)
+        readable = [image for image in images if not isinstance(image, ClassifierError)]
+        answers = iter(await self._runner.infer(readable, deadline))
+        outcomes = [
+            image if isinstance(image, ClassifierError) else next(answers) for image in images
+        ]
+        results = [self._prediction_or_error(outcome, count) for outcome in outcomes]
+        return {"results": results} | self._footer(started)
+
+    async def _infer(self, image: Encoded, deadline: float) -> Probabilities:
+        (outcome,) = await self._runner.infer([image], deadline)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def _pixels(self, image: Encoded, *, limits: DecodeLimits) -> Any:
+        return transform(decode(image, limits), self.spec.preprocessing)
+
+    def _top_k(self, top_k: int | None) -> int:
+        classes = len(self.spec.labels)
+        if top_k is None:
+            return min(DEFAULT_TOP_K, classes)
+        if not 1 <= top_k <= classes:
+            raise InvalidParameter(f"{TOP_K} must be between 1 and {classes}, not {top_k}")
+        return top_k
+
+    def _prediction(self, probabilities: Probabilities, top_k: int) -> dict[str, Any]:
+        """The most probable classes, most probable first, equal ones by class id."""
+        best = np.argsort(-probabilities, kind="stable")[:top_k]
+        predictions = [
+            {
+                "class_id": class_id,
+                "label": self.spec.labels[class_id],
+                "confidence": round(confidence, _DECIMALS),
+            }
+            for class_id, confidence in zip(
+                best.tolist(), probabilities[best].tolist(), strict=True
+            )
+        ]
+        return {**predictions[0], "predictions": predictions}
+
+    def _prediction_or_error(
+        self, outcome: Probabilities | BaseException, top_k: int
+    ) -> dict[str, Any]:
+        if isinstance(outcome, ClassifierError):
+            return outcome.envelope()
+        if isinstance(outcome, asyncio.CancelledError):
+            raise outcome
+        if isinstance(outcome, BaseException):
+            logger.error("an image of a batch failed", exc_info=outcome)
+            return InternalError("the image could not be classified").envelope()
+        return self._prediction(outcome, top_k)
+
+    def _footer(self, started: float) -> dict[str, Any]:
+        return {
+            "processing_time": round(time.perf_counter() - started, _DECIMALS),
+            "gpu_utilization": self.gpu_utilization(),
+            "model": self.tag,
+        }
+
+    def gpu_utilization(self) -> float | None:
+        """Of the GPU in use, 0…1; None without one."""
+        return self._gpu.utilization() if self._gpu else None

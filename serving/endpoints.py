@@ -1,0 +1,43 @@
+"""One function per route that the front door answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from bentoml._internal.configuration.containers import BentoMLContainer
+
+from serving.health import Monitor
+from serving.messages import Request, Response, json_response
+from serving.parsing import parse_classify, parse_classify_batch
+from settings import Settings
+
+Endpoint = Callable[[Monitor, Settings, Request], Awaitable[Response]]
+
+
+async def classify(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``POST /classify``"""
+    classifier = monitor.ready_classifier()
+    image, top_k = parse_classify(request)
+    return json_response(await classifier.classify(image, top_k, request.deadline))
+
+
+async def classify_batch(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``POST /classify_batch``"""
+    classifier = monitor.ready_classifier()
+    parsed = parse_classify_batch(request, settings.max_images_per_request)
+    return json_response(
+        await classifier.classify_batch(parsed.images, parsed.top_k, request.deadline)
+    )
+
+
+async def health(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``GET /health``, and ``POST`` for BentoML's client"""
+    found = monitor.health()
+    return json_response(found.model_dump(), found.http_status)
+
+
+async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``GET /metrics``: of all workers together, in Prometheus' text format"""
+    client = BentoMLContainer.metrics_client.get()
+    # Reads and merges a file per worker: not in the event loop.
+    body = await asyncio.to_thread(client.generate_latest)
+    return Response(body, media_type=client.CONTENT_TYPE_LATEST)

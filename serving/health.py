@@ -1,0 +1,79 @@
+"""Whether the model can classify, and on what it runs."""
+
+import time
+from http import HTTPStatus
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from errors import ModelUnavailable
+from inference.gpu import count_gpus
+from serving.classifier import Classifier
+
+Status = Literal["ok", "unavailable"]
+
+
+class Health(BaseModel):
+    """The response of ``/health``; 503 unless the status is ``ok``."""
+
+    status: Status
+    reason: str | None = Field(description="Why it is unavailable")
+    model_loaded: bool
+    gpu_available: bool = Field(description="The NVIDIA driver shows a GPU")
+    gpu_utilization: float | None = Field(description="0 to 1; null without a GPU in use")
+    device: str | None = Field(description="Where inference runs: cpu, cuda or tensorrt")
+    execution_providers: list[str] = Field(description="What ONNX Runtime really uses")
+    model: str | None = Field(description="Tag in the BentoML model store")
+    architecture: str | None
+    precision: str | None
+    pretrained: bool | None = Field(description="False: random weights, answers mean nothing")
+    uptime: float = Field(description="Seconds since the worker started")
+
+    @property
+    def http_status(self) -> HTTPStatus:
+        """200, or 503 while the model cannot classify."""
+        return HTTPStatus.OK if self.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class Monitor:
+    """One worker's model, from the start of the process on.
+
+    Attributes:
+        classifier: the model once it is loaded.
+        problem: why it cannot classify; None when it can.
+    """
+
+    def __init__(self) -> None:
+        self.classifier: Classifier | None = None
+        self.problem: str | None = "the model is still loading"
+        self._started = time.monotonic()
+
+    def ready_classifier(self) -> Classifier:
+        """The classifier.
+
+        Raises:
+            ModelUnavailable: it cannot classify.
+        """
+        if self.classifier is None or self.problem is not None:
+            raise ModelUnavailable("the model cannot classify now; /health says why")
+        return self.classifier
+
+    def health(self) -> Health:
+        """How things stand."""
+        classifier = self.classifier
+        session = classifier.session if classifier else None
+        spec = session.spec if session else None
+        return Health(
+            status="ok" if self.problem is None else "unavailable",
+            reason=self.problem,
+            model_loaded=classifier is not None,
+            gpu_available=count_gpus() > 0,
+            gpu_utilization=classifier.gpu_utilization() if classifier else None,
+            device=session.device.value if session else None,
+            execution_providers=list(session.providers) if session else [],
+            model=classifier.tag if classifier else None,
+            architecture=spec.architecture if spec else None,
+            precision=spec.precision.value if spec else None,
+            pretrained=spec.weights.pretrained if spec else None,
+            uptime=round(time.monotonic() - self._started, 3),
+        )

@@ -1,0 +1,61 @@
+"""Request and Response: what the front door hands to an endpoint and gets back."""
+
+import json
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from errors import ClassifierError
+
+
+@dataclass(frozen=True)
+class Request:
+    """A whole request.
+
+    Attributes:
+        content_type: as sent, with its parameters; empty if there was none.
+        query: the query string, not decoded.
+        body: all of it.
+        deadline: ``time.monotonic()`` seconds by which it must be answered.
+    """
+
+    content_type: str
+    query: str
+    body: bytes
+    deadline: float
+
+    @property
+    def media_type(self) -> str:
+        """The content type in lower case, without parameters."""
+        return self.content_type.partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response with its whole body."""
+
+    body: bytes
+    status: HTTPStatus = HTTPStatus.OK
+    media_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers as ASGI sends them."""
+        return [
+            (b"content-type", self.media_type.encode()),
+            (b"content-length", str(len(self.body)).encode()),
+            *((name.encode(), value.encode()) for name, value in self.headers.items()),
+        ]
+
+
+def json_response(
+    content: Any, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+) -> Response:
+    """A response in UTF-8 JSON."""
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(body, status, headers=headers or {})
+
+
+def error_response(error: ClassifierError) -> Response:
+    """The response that tells a client of an error."""
+    return json_response(error.envelope(), error.status, error.headers)

@@ -1,0 +1,110 @@
+"""``multipart/form-data`` bodies, read in memory and without copying the files."""
+
+from dataclasses import dataclass, field
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from errors import InvalidRequest
+
+
+@dataclass
+class Part:
+    """One part of a form.
+
+    Attributes:
+        name: of the field.
+        is_file: whether it was sent with a file name.
+        content: the part's bytes.
+    """
+
+    name: str
+    is_file: bool
+    content: memoryview
+
+
+@dataclass
+class _Collector:
+    """Turns the parser's callbacks, which give offsets, into parts."""
+
+    body: memoryview
+    max_parts: int
+    parts: list[Part] = field(default_factory=list)
+    finished: bool = False
+    _header_name: bytes = b""
+    _header_value: bytes = b""
+    _disposition: bytes = b""
+    _content: tuple[int, int] | None = None
+
+    def on_part_begin(self) -> None:
+        if len(self.parts) == self.max_parts:
+            raise InvalidRequest(f"the form has more than {self.max_parts} parts")
+        self._disposition = b""
+        self._content = None
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+
+    def on_header_end(self) -> None:
+        if self._header_name.lower() == b"content-disposition":
+            self._disposition = self._header_value
+        self._header_name = self._header_value = b""
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        # The body is parsed in one piece, so a part is reported in adjoining slices.
+        first = start if self._content is None else self._content[0]
+        self._content = (first, end)
+
+    def on_part_end(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        name = options.get(b"name")
+        if name is None:
+            raise InvalidRequest("a part of the form has no name")
+        start, end = self._content or (0, 0)
+        self.parts.append(
+            Part(name.decode("utf-8", "replace"), b"filename" in options, self.body[start:end])
+        )
+
+    def on_end(self) -> None:
+        self.finished = True
+
+
+def parse_multipart(content_type: str, body: bytes, *, max_parts: int) -> list[Part]:
+    """The parts of a form, in the order sent.
+
+    Args:
+        content_type: the request's, with its boundary.
+        body: the whole body.
+        max_parts: parts the form may have.
+
+    Raises:
+        InvalidRequest: no boundary, malformed or cut off, or too many parts.
+    """
+    _, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise InvalidRequest("the multipart content type has no boundary")
+    collector = _Collector(memoryview(body), max_parts)
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": collector.on_part_begin,
+                "on_header_field": collector.on_header_field,
+                "on_header_value": collector.on_header_value,
+                "on_header_end": collector.on_header_end,
+                "on_part_data": collector.on_part_data,
+                "on_part_end": collector.on_part_end,
+                "on_end": collector.on_end,
+            },
+        )
+        parser.write(body)
+        parser.finalize()
+    except FormParserError as error:
+        raise InvalidRequest("the multipart form is malformed") from error
+    if not collector.finished:
+        raise InvalidRequest("the multipart form is cut off")
+    return collector.parts

@@ -1,0 +1,47 @@
+"""What is derived from the machine where the settings leave it open."""
+
+from inference import RunnerOptions
+from inference.cpus import usable_cpus
+from inference.gpu import count_gpus
+from settings import Device, Settings
+
+# Decoding feeds a GPU from several processes, since Python runs one thread at a time
+# in each; more than a few only cost GPU memory.
+_GPU_WORKERS = 4
+
+# On one CPU thread a batch of 4 costs 6 % less per image than single ones, larger
+# batches nothing less (EfficientNet-Lite0), and every image waits for the whole batch.
+_CPU_BATCH = 4
+_GPU_BATCH = 32
+
+
+def wants_gpu(settings: Settings) -> bool:
+    """Whether the workers will try a GPU."""
+    if settings.device is Device.AUTO:
+        return count_gpus() > 0
+    return settings.device is not Device.CPU
+
+
+def workers(settings: Settings) -> int:
+    """Processes that serve: on the CPU one per usable processor, else a few per GPU."""
+    cpus = usable_cpus()
+    return settings.workers or (min(cpus, _GPU_WORKERS) if wants_gpu(settings) else cpus)
+
+
+def intra_op_threads(settings: Settings) -> int:
+    """Threads of one session: the usable processors, divided among the workers."""
+    return settings.intra_op_threads or max(1, usable_cpus() // workers(settings))
+
+
+def runner_options(settings: Settings, device: Device) -> RunnerOptions:
+    """How a worker arranges its work on the device that it got."""
+    on_cpu = device is Device.CPU
+    decode_threads = settings.decode_threads
+    if decode_threads is None:
+        decode_threads = 0 if on_cpu else max(1, usable_cpus() // workers(settings))
+    return RunnerOptions(
+        max_batch_size=settings.max_batch_size or (_CPU_BATCH if on_cpu else _GPU_BATCH),
+        max_batch_delay=settings.max_batch_delay,
+        max_pending_images=settings.max_pending_images,
+        decode_threads=decode_threads,
+    )

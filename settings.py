@@ -1,0 +1,92 @@
+"""Settings: environment variables with the prefix ``CLASSIFIER_``, in one typed class."""
+
+from enum import Enum
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from errors import StartupError
+
+PREFIX = "CLASSIFIER_"
+
+PositiveInt = Annotated[int, Field(gt=0)]
+
+
+class Device(str, Enum):
+    """Where inference runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    TENSORRT = "tensorrt"
+
+
+class Settings(BaseSettings):
+    """What an operator may choose; ``None`` means: derived from the machine.
+
+    Each field is documented, with its unit, in the README's settings table.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    model: str | None = Field(
+        default=None, description="Tag of the model in the BentoML model store"
+    )
+    device: Device = Field(default=Device.AUTO, description="auto, cpu, cuda or tensorrt")
+    gpus: PositiveInt = Field(
+        default=1, description="GPUs asked of BentoML; workers share them in turn"
+    )
+    workers: PositiveInt | None = Field(default=None, description="Processes that serve requests")
+    intra_op_threads: PositiveInt | None = Field(
+        default=None, description="Threads of one ONNX session"
+    )
+    decode_threads: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Threads that decode ahead of the session; 0: the session's own"
+    )
+    max_batch_size: PositiveInt | None = Field(
+        default=None, description="Images in one session.run"
+    )
+    max_batch_delay_ms: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="Milliseconds a batch waits for company"
+    )
+    max_pending_images: PositiveInt = Field(
+        default=256, description="Images a worker holds before it answers 503"
+    )
+    max_images_per_request: PositiveInt = Field(
+        default=64, description="Images in one /classify_batch"
+    )
+    deadline_ms: PositiveInt = Field(
+        default=10_000, description="Milliseconds until a request gets 504"
+    )
+    max_body_bytes: PositiveInt = Field(default=20_000_000, description="Bytes of a request body")
+    max_pixels: PositiveInt = Field(default=25_000_000, description="Pixels of one image")
+    max_aspect_ratio: Annotated[float, Field(ge=1)] = Field(
+        default=20.0, description="Longer side of an image divided by its shorter side"
+    )
+
+    @property
+    def deadline(self) -> float:
+        """Seconds from the arrival of a request until it is answered 504."""
+        return self.deadline_ms / 1000
+
+    @property
+    def max_batch_delay(self) -> float:
+        """Seconds a batch waits for company."""
+        return self.max_batch_delay_ms / 1000
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        StartupError: a variable has a value that it cannot take; names each of them.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = (
+            f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}={e['input']}: {e['msg']}"
+            for e in error.errors()
+        )
+        raise StartupError("; ".join(problems)) from error
