@@ -1,0 +1,114 @@
+"""A toy model whose answers can be worked out by hand, and images of one colour.
+
+The toy's probabilities are the image's mean red, green and blue, each plus one, divided
+by their sum: a pure red image gives 256/258, 1/258, 1/258.
+"""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from model_spec import (
+    ONNX_FILE,
+    Golden,
+    Interpolation,
+    ModelSpec,
+    Precision,
+    Preprocessing,
+    Verification,
+    Weights,
+    sha256_of_file,
+)
+
+SIZE = 4
+LABELS = ("red", "green", "blue")
+OPSET = 18
+
+RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)
+
+HIGH, LOW = 256 / 258, 1 / 258
+"""The toy's probabilities for an image of one pure colour."""
+
+GOLDEN_FILE = "golden.png"
+
+
+def encoded(
+    colour: tuple[int, int, int] = RED, size: tuple[int, int] = (8, 8), image_format: str = "PNG"
+) -> bytes:
+    """An image of one colour."""
+    buffer = BytesIO()
+    Image.new("RGB", size, colour).save(buffer, format=image_format)
+    return buffer.getvalue()
+
+
+def pixels(colour: tuple[int, int, int]) -> np.ndarray:
+    """uint8 ``[SIZE, SIZE, 3]`` of one colour."""
+    return np.full((SIZE, SIZE, 3), colour, np.uint8)
+
+
+def toy_graph() -> onnx.ModelProto:
+    """uint8 ``[batch, SIZE, SIZE, 3]`` → float32 ``[batch, 3]``."""
+    one = numpy_helper.from_array(np.ones(1, np.float32), "one")
+    image_axes = numpy_helper.from_array(np.array([1, 2]), "image_axes")
+    class_axis = numpy_helper.from_array(np.array([1]), "class_axis")
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["numbers", "image_axes"], ["means"], keepdims=0),
+        helper.make_node("Add", ["means", "one"], ["raised"]),
+        helper.make_node("ReduceSum", ["raised", "class_axis"], ["sum"], keepdims=1),
+        helper.make_node("Div", ["raised", "sum"], ["probabilities"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "toy",
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["batch", SIZE, SIZE, 3])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 3])],
+        [one, image_axes, class_axis],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+
+
+def toy_preprocessing() -> Preprocessing:
+    """Resize to 4, crop all of it."""
+    return Preprocessing(
+        resize_size=SIZE,
+        crop_size=SIZE,
+        interpolation=Interpolation.BILINEAR,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+    )
+
+
+def write_toy_model(
+    folder: Path, *, confidence: float = HIGH, pretrained: bool = True
+) -> ModelSpec:
+    """Write the toy's ``model.onnx``, ``spec.json`` and golden image (pure red) into a folder.
+
+    Args:
+        folder: exists.
+        confidence: that the spec claims for the golden image; the truth by default.
+        pretrained: that the spec claims.
+    """
+    onnx.save(toy_graph(), folder / ONNX_FILE)
+    (folder / GOLDEN_FILE).write_bytes(encoded(RED))
+    spec = ModelSpec(
+        architecture="toy",
+        precision=Precision.FP32,
+        opset=OPSET,
+        input_name="pixels",
+        output_name="probabilities",
+        preprocessing=toy_preprocessing(),
+        weights=Weights(pretrained=pretrained, source="by hand", sha256=None, licence=None),
+        verification=Verification(
+            max_abs_diff=0.0, limit=1e-4, top1_agreement=1.0, inputs=1, batch_sizes=(1,)
+        ),
+        golden=Golden(file=GOLDEN_FILE, class_id=0, confidence=confidence, tolerance=0.02),
+        files={ONNX_FILE: sha256_of_file(folder / ONNX_FILE)},
+        labels=LABELS,
+    )
+    spec.save(folder)
+    return spec
