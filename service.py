@@ -11,7 +11,7 @@ from errors import StartupError
 from serving.bento import ClassifierService, preflight, start_classifier
 from serving.health import Monitor
 from serving.parsing import DEFAULT_TOP_K
-from serving.plan import wants_gpu, workers
+from serving.plan import workers
 from serving.schema import (
     ClassifyBatchInput,
     ClassifyBatchOutput,
@@ -19,7 +19,7 @@ from serving.schema import (
     ClassifyOutput,
     HealthOutput,
 )
-from settings import load_settings
+from settings import Device, load_settings
 
 logging.getLogger("image_classifier").setLevel(logging.INFO)
 
@@ -33,17 +33,17 @@ except StartupError as error:
     name="image_classifier",
     service_class=ClassifierService,
     workers=workers(settings),
-    resources={"gpu": settings.gpus} if wants_gpu(settings) else {},
+    # Not looked up here: a Bento is built on any machine and asks for GPUs where it is deployed.
+    resources={} if settings.device is Device.CPU else {"gpu": settings.gpus},
     metrics={"enabled": False},  # counted at the front door: serving/request_metrics.py
 )
 class ImageClassifier:
-    """Photographs in, class probabilities out."""
+    """Photographs in, class probabilities out: POST an image to /classify."""
 
     def __init__(self) -> None:
         self.monitor = Monitor()
 
-    @staticmethod
-    @bentoml.on_deployment
+    @bentoml.on_deployment  # makes it a static method
     def check() -> None:
         """Refuse to start, in one line, what could not be served."""
         try:

@@ -79,18 +79,28 @@ def convert(request: Request) -> str:
 
 def _network(architecture: Architecture, request: Request, classes: int) -> "nn.Module":
     """The network in eval mode, with the weights that were asked for."""
-    import torch
 
     if request.published and request.path:
         return architecture.build_published(request.path).eval()
     if request.path is None:
         logger.warning("random weights (pretrained: false): the answers will mean nothing")
-        torch.manual_seed(request.seed or 0)
-        return architecture.build(classes, frozenset()).eval()
+        return _random_network(architecture, request.seed or 0, classes).eval()
     state = load_state_dict(request.path)
     network = architecture.build(classes, frozenset(state))
     fill(network, state, request.path.name)
     return network.eval()
+
+
+def _random_network(architecture: Architecture, seed: int, classes: int) -> "nn.Module":
+    import torch
+
+    from conversion import verify
+    from conversion.random_weights import enliven
+
+    torch.manual_seed(seed)
+    network = architecture.build(classes, frozenset())
+    pixels = verify.with_noise(photograph_pixels(architecture.preprocessing))
+    return enliven(network, verify.normalised(pixels, architecture.preprocessing))
 
 
 def _export(

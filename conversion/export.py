@@ -59,7 +59,8 @@ def export(network: nn.Module, preprocessing: Preprocessing, opset: int) -> onnx
     # Two images: with one, the exporter would take the batch axis for a constant.
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     module = PixelsToProbabilities(network, preprocessing).eval()
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for name in ("torch.onnx", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -75,7 +76,9 @@ def export(network: nn.Module, preprocessing: Preprocessing, opset: int) -> onnx
                 verbose=False,
             )
     except Exception as error:
-        raise ConversionError(f"PyTorch cannot export this network: {error}") from error
+        # The exporter wraps the reason in a page of advice.
+        reason = str(error.__cause__ or error).strip().split("\n")[0]
+        raise ConversionError(f"PyTorch cannot export this network: {reason}") from error
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     _strip(proto)

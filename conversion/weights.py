@@ -6,9 +6,12 @@ is made instead: the first digits of the sha256, which are part of the file's na
 """
 
 import json
+import logging
 import re
-import urllib.error
+import shutil
+import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,6 +21,8 @@ from model_spec import Weights, sha256_of_file
 
 if TYPE_CHECKING:
     import torch
+
+logger = logging.getLogger("image_classifier.conversion")
 
 WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
 LOCK_FILE = WEIGHTS_FOLDER / "weights.lock.json"
@@ -66,17 +71,32 @@ def download(url: str) -> Path:
     """
     target = DOWNLOADS / Path(urlsplit(url).path).name
     if not target.exists():
-        from torch.hub import download_url_to_file
-
         DOWNLOADS.mkdir(parents=True, exist_ok=True)
+        logger.info("downloading %s", url)
         try:
-            download_url_to_file(url, str(target))
-        except (urllib.error.URLError, OSError) as error:
+            _fetch(url, target)
+        except (OSError, HTTPException) as error:
             raise ConversionError(
                 f"cannot download {url} ({error}); put that file at {_short(target)} "
                 "and run the command again"
             ) from error
     return target
+
+
+def _fetch(url: str, target: Path) -> None:
+    """Not with torch.hub's function, which keeps half a file when the connection breaks."""
+    partial = target.with_name(f"{target.name}.partial")
+    request = urllib.request.Request(url, headers={"User-Agent": "torch.hub"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request) as response, partial.open("wb") as file:  # noqa: S310
+            shutil.copyfileobj(response, file)
+            announced = response.headers["Content-Length"]
+        arrived = partial.stat().st_size
+        if announced and arrived != int(announced):
+            raise OSError(f"only {arrived} of {announced} bytes arrived")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def verified(path: Path, lock: LockedFile | None) -> str:
@@ -137,13 +157,13 @@ def load_state_dict(path: Path) -> "dict[str, torch.Tensor]":
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # torch and safetensors raise many types for what they cannot read.
-        reason = str(error).split(".")[0]
+        reason = str(error).split(".")[0] or type(error).__name__
         raise ConversionError(f"{path.name} is not a state_dict: {reason}") from error
     content = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(content, dict) or not all(
-        isinstance(value, torch.Tensor) for value in content.values()
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
     ):
-        raise ConversionError(f"{path.name} is not a state_dict: it holds more than tensors")
+        raise ConversionError(f"{path.name} is not a state_dict: it holds more than named tensors")
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
 
 

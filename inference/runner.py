@@ -13,7 +13,13 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from errors import ClassifierError, DeadlineExceeded, InternalError, Overloaded
+from errors import (
+    ClassifierError,
+    DeadlineExceeded,
+    InternalError,
+    ModelUnavailable,
+    Overloaded,
+)
 from inference import metrics
 from inference.batcher import Batcher
 from inference.session import OnnxSession, Probabilities
@@ -65,6 +71,7 @@ class OnnxRunner(Generic[Input]):
         self._prepare = prepare
         self._max_pending = options.max_pending_images
         self._pending = 0
+        self._closing = False
         self._batch_sizes = batch_sizes(session.device, options.max_batch_size)
         self._batch = np.zeros((self._batch_sizes[-1], *session.spec.pixels_shape), np.uint8)
         self._pool: ThreadPoolExecutor | None = None
@@ -118,11 +125,16 @@ class OnnxRunner(Generic[Input]):
 
     async def close(self) -> None:
         """Finish what was taken, then stop the threads."""
+        self._closing = True
         if self._pool:
+            # Images taken a moment ago are in tasks that have not begun: they reach the pool now.
+            await asyncio.sleep(0)
             await asyncio.to_thread(self._pool.shutdown)
         await self._batcher.close()
 
     def _admit(self, count: int) -> None:
+        if self._closing:
+            raise ModelUnavailable("the service is shutting down")
         if self._pending + count > self._max_pending:
             metrics.count_refused(count)
             raise Overloaded(
@@ -149,7 +161,10 @@ class OnnxRunner(Generic[Input]):
             metrics.count_dropped(1)
             raise DeadlineExceeded("the deadline passed before the image was decoded")
         with metrics.prepare_seconds.time():
-            return self._prepare(value)
+            outcome = self._prepare_or_error(value)
+        if isinstance(outcome, ClassifierError):
+            raise outcome
+        return outcome
 
     def _prepare_and_infer(self, inputs: list[Input]) -> list[Probabilities | ClassifierError]:
         """A bad image fails here, before it joins the others."""

@@ -106,7 +106,10 @@ def _upright(image: Image.Image) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # Pillow would clip 16 bits to 255 instead of scaling them.
-        high_byte = (np.asarray(image) >> 8).clip(0, 255).astype(np.uint8)
+        grey = np.asarray(image)
+        high_byte = (grey >> 8).clip(0, 255).astype(np.uint8)
+        if (colour_key := image.info.get("transparency")) is not None:
+            high_byte[grey == colour_key] = 255
         return Image.fromarray(high_byte).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")

@@ -44,6 +44,11 @@ class ClassifierService(Service):
         return FrontDoor(app, ROUTES, load_settings(), _current_monitor)
 
     @property
+    def doc(self) -> str:
+        """The description in the OpenAPI document."""
+        return str(self.inner.__doc__)
+
+    @property
     def openapi_spec(self) -> OpenAPISpecification:
         """BentoML's document, with every form, error and status of the public contract."""
         return documented(super().openapi_spec)

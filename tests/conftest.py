@@ -1,10 +1,14 @@
 """Fixtures that several rooms' tests share."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from model_spec import ModelSpec
+from tests.servers import PROJECT, Server, environment, running
 from tests.toys import write_toy_model
 
 
@@ -19,3 +23,27 @@ def toy_folder(tmp_path: Path) -> Path:
 def toy_spec(toy_folder: Path) -> ModelSpec:
     """The toy model's spec."""
     return ModelSpec.load(toy_folder)
+
+
+@pytest.fixture(scope="session")
+def default_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BentoML home with the default model, converted as the README says."""
+    folder = tmp_path_factory.mktemp("default_model")
+    home = folder / "home"
+    home.mkdir()
+    subprocess.run(
+        [sys.executable, "-m", "conversion.convert_to_onnx"],
+        cwd=PROJECT,
+        env=environment(home, folder, {}),
+        check=True,
+    )
+    return home
+
+
+@pytest.fixture(scope="session")
+def default_server(
+    default_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server with the default model and default settings."""
+    with running(default_home, tmp_path_factory.mktemp("default_server")) as server:
+        yield server

@@ -1,0 +1,80 @@
+# Two commands do everything: `make serve` and `make test`.
+
+# Architecture to convert and serve, or the tag of a converted model.
+MODEL ?= efficientnet_lite0
+# A state_dict of your own (.pth, .safetensors; path or URL) and its class names.
+WEIGHTS ?=
+LABELS ?=
+HOST ?= 127.0.0.1
+PORT ?= 3000
+PYTHON ?= python3
+
+# Seconds that requests in flight are given after Ctrl-C or SIGTERM.
+GRACE := 30
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+export BENTOML_DO_NOT_TRACK ?= True
+
+CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
+	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)')
+
+.PHONY: serve model bento test lint format end-to-end help
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIGHTS= LABELS= HOST= PORT=)
+	@case '$(MODEL)' in \
+		*:*) tag='$(MODEL)' ;; \
+		*) tag=$$($(CONVERT)) || exit 1 ;; \
+	esac; \
+	echo; \
+	echo "serving $$tag; in another terminal:"; \
+	echo "    curl -F image=@test_images/coffee.jpg http://$(HOST):$(PORT)/classify"; \
+	echo "    curl http://$(HOST):$(PORT)/health"; \
+	echo; \
+	CLASSIFIER_MODEL=$$tag exec $(BIN)/bentoml serve --host $(HOST) --port $(PORT) \
+		--timeout-graceful-shutdown $(GRACE)
+
+model: $(BIN)/.serving ## Only convert (MODEL= WEIGHTS= LABELS=)
+	@$(CONVERT)
+
+bento: model ## Build the Bento with the newest model
+	@$(BIN)/bentoml build
+
+test: $(BIN)/.developing ## Run all tests
+	@$(BIN)/python -m pytest
+
+lint: $(BIN)/.developing ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+
+format: $(BIN)/.developing ## Mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+end-to-end: $(BIN)/.serving ## Convert, serve, classify, build the Bento, serve it, stop
+	@bash tests/end_to_end.sh
+
+# Debian and Ubuntu ship venv in a package of its own.
+$(BIN)/python:
+	@$(PYTHON) -m venv $(VENV) || { \
+		rm -rf $(VENV); \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
+			echo "error: Python has no venv; install it (apt-get install python3-venv)"; exit 1; }; \
+		echo "installing python3-venv"; \
+		apt-get -qq update && apt-get -qq install -y python3-venv && $(PYTHON) -m venv $(VENV); }
+
+$(BIN)/.serving: pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV) (PyTorch is large: minutes)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[convert]'
+	@touch $@
+
+$(BIN)/.developing: pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV) (PyTorch is large: minutes)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[convert,dev]'
+	@touch $@ $(BIN)/.serving

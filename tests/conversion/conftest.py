@@ -1,0 +1,87 @@
+"""Fixtures of the conversion tests: a tiny network, a model store and a weights folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.models import ModelStore
+from bentoml._internal.utils.analytics.usage_stats import do_not_track
+from torch import nn
+
+from conversion import architectures, weights
+from conversion.export import export
+from model_spec import Interpolation, Preprocessing
+
+OPSET = 18
+
+
+@pytest.fixture(scope="session")
+def tiny_preprocessing() -> Preprocessing:
+    return Preprocessing(
+        resize_size=8,
+        crop_size=8,
+        interpolation=Interpolation.BILINEAR,
+        mean=(127.0, 120.0, 110.0),
+        std=(128.0, 64.0, 32.0),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_network() -> nn.Module:
+    """Three classes; each layer's parameters are random, the batch norm's too."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Conv2d(3, 16, 3),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(16, 3),
+        )
+        # One step of training moves the batch norm's statistics away from 0 and 1.
+        network.train()(torch.randn(8, 3, 8, 8))
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_graph(tiny_network: nn.Module, tiny_preprocessing: Preprocessing) -> onnx.ModelProto:
+    """The tiny network's export; change copies only."""
+    return export(tiny_network, tiny_preprocessing, OPSET)
+
+
+@pytest.fixture(scope="module")
+def model_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A BentoML home of the test module's own, and no word of it to BentoML's makers."""
+    home = tmp_path_factory.mktemp("home")
+    models = home / "models"
+    models.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENTOML_HOME", str(home))
+        patch.setenv("BENTOML_DO_NOT_TRACK", "True")
+        do_not_track.cache_clear()
+        BentoMLContainer.bentoml_home.set(str(home))
+        BentoMLContainer.model_store.set(ModelStore(models))
+        try:
+            yield home
+        finally:
+            BentoMLContainer.model_store.reset()
+            BentoMLContainer.bentoml_home.reset()
+    do_not_track.cache_clear()
+
+
+@pytest.fixture
+def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands in for the project's `weights/`, so that the real one stays clean."""
+    folder = tmp_path / "weights"
+    (folder / "checkpoints").mkdir(parents=True)
+    monkeypatch.setattr(weights, "WEIGHTS_FOLDER", folder)
+    monkeypatch.setattr(weights, "DOWNLOADS", folder / "checkpoints")
+    monkeypatch.setattr(architectures, "WEIGHTS_FOLDER", folder)
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    # A proxy would know nothing of this machine's loopback.
+    monkeypatch.setenv("no_proxy", "*")
+    return folder

@@ -1,0 +1,129 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from conversion.architectures import get_architecture, published_file
+from conversion.errors import ConversionError
+from conversion.request import Wanted, make_request
+from conversion.weights import fill
+from model_spec import Interpolation, Precision, Preprocessing
+
+TORCHVISION = torchvision.models.list_models(module=torchvision.models)
+
+
+def test_resnet50_is_prepared_as_torchvision_publishes_it() -> None:
+    architecture = get_architecture("resnet50")
+    assert architecture.name == "resnet50"
+    assert architecture.preprocessing == Preprocessing(
+        resize_size=232,
+        crop_size=224,
+        interpolation=Interpolation.BILINEAR,
+        mean=(255 * 0.485, 255 * 0.456, 255 * 0.406),
+        std=(255 * 0.229, 255 * 0.224, 255 * 0.225),
+    )
+    assert len(architecture.labels) == 1000
+
+
+def test_efficientnet_lite0_is_prepared_as_tensorflow_published_it() -> None:
+    architecture = get_architecture("efficientnet_lite0")
+    assert architecture.name == "efficientnet_lite0"
+    assert architecture.preprocessing == Preprocessing(
+        resize_size=256,
+        crop_size=224,
+        interpolation=Interpolation.BICUBIC,
+        mean=(127.0, 127.0, 127.0),
+        std=(128.0, 128.0, 128.0),
+    )
+    assert len(architecture.labels) == 1000
+    assert architecture.labels[0] == "tench"
+    assert architecture.labels[967] == "espresso"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("resnet5", "resnet50"),
+        ("efficientnet_lite", "efficientnet_lite0"),
+        ("ResNet50", "resnet50"),
+    ],
+)
+def test_an_unknown_architecture_is_refused_with_similar_names(name: str, near: str) -> None:
+    with pytest.raises(
+        ConversionError, match=rf"^no architecture '{name}'; did you mean .*\b{near}\b.*\?$"
+    ):
+        get_architecture(name)
+
+
+def test_an_architecture_like_no_other_is_refused_without_suggestions() -> None:
+    with pytest.raises(ConversionError, match=r"^no architecture 'qqqqq'$"):
+        published_file("qqqqq")
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_every_architecture_has_what_torchvision_says_of_its_weights(name: str) -> None:
+    architecture = get_architecture(name)
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    preset, given = weights.transforms(), architecture.preprocessing
+    assert [given.resize_size] == preset.resize_size
+    assert [given.crop_size] == preset.crop_size
+    assert given.interpolation.value == preset.interpolation.value
+    assert given.mean == tuple(255 * channel for channel in preset.mean)
+    assert given.std == tuple(255 * channel for channel in preset.std)
+    assert list(architecture.labels) == weights.meta["categories"]
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "squeezenet1_1"])
+def test_a_network_has_as_many_classes_as_asked_for(name: str) -> None:
+    network = get_architecture(name).build(3, frozenset()).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("heads", [True, False], ids=["with_heads", "without_heads"])
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_training_heads_are_built_where_the_users_weights_have_them(name: str, heads: bool) -> None:
+    theirs = torchvision.models.get_model(
+        name, num_classes=3, aux_logits=heads, transform_input=True, init_weights=False
+    ).eval()
+    state = theirs.state_dict()
+    ours = get_architecture(name).build(3, frozenset(state)).eval()
+    fill(ours, state, "theirs.pth")
+    image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        answer = ours(image)
+        assert answer.shape == (1, 3)
+        assert torch.equal(answer, theirs(image))
+
+
+def test_published_weights_are_built_from_the_file_that_is_there(weights_folder: Path) -> None:
+    name, path = "squeezenet1_1", weights_folder / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
+    state = torchvision.models.squeezenet1_1().state_dict()
+    torch.save(state, path)
+    assert published_file(name)[0] == path
+    built = get_architecture(name).build_published(path).state_dict()
+    assert built.keys() == state.keys()
+    assert all(torch.equal(built[key], tensor) for key, tensor in state.items())
+
+
+def test_a_wrong_file_under_a_published_name_is_refused_unread(weights_folder: Path) -> None:
+    content = b"not what torchvision published"
+    (weights_folder / "checkpoints" / "resnet18-f37072fd.pth").write_bytes(content)
+    found = hashlib.sha256(content).hexdigest()[:16]
+    path = Path("weights/checkpoints/resnet18-f37072fd.pth")
+    with pytest.raises(ConversionError) as caught:
+        make_request(Wanted("resnet18", None, None, None, Precision.FP32, 18))
+    assert str(caught.value) == (
+        f"{path} has sha256 {found}…, expected f37072fd…; delete it and try again"
+    )
+
+
+def test_what_is_known_of_unlocked_weights_is_torchvisions(weights_folder: Path) -> None:
+    (weights_folder / "checkpoints" / "resnet18-f37072fd.pth").touch()
+    _, lock = published_file("resnet18")
+    weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+    assert (lock.source, lock.url) == ("torchvision ResNet18_Weights.IMAGENET1K_V1", weights.url)
+    assert (lock.licence, lock.size_mib, lock.sha256) == (None, None, None)

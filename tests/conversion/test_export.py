@@ -1,0 +1,176 @@
+import hashlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from conversion.errors import ConversionError
+from conversion.export import PixelsToProbabilities, export, save
+from model_spec import Preprocessing
+
+PROJECT = Path(__file__).parent.parent.parent
+
+
+def copy(proto: onnx.ModelProto) -> onnx.ModelProto:
+    copied = onnx.ModelProto()
+    copied.CopyFrom(proto)
+    return copied
+
+
+def answers(path: Path) -> np.ndarray:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found: np.ndarray = session.run(["probabilities"], {"pixels": pixels})[0]
+    return found
+
+
+def notes(graph: onnx.GraphProto) -> Iterator[str]:
+    """Whatever the exporter noted for human readers."""
+    described = (graph, *graph.node, *graph.input, *graph.output, *graph.value_info)
+    for each in (*described, *graph.initializer):
+        yield each.doc_string
+        yield from (note.value for note in each.metadata_props)
+
+
+def test_the_normalisation_and_softmax_are_part_of_the_network(
+    tiny_preprocessing: Preprocessing,
+) -> None:
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    module = PixelsToProbabilities(network, tiny_preprocessing)
+    pixels = torch.tensor([255, 184, 142], dtype=torch.uint8).expand(1, 8, 8, 3)
+    # (255 - 127) / 128, (184 - 120) / 64 and (142 - 110) / 32 are all 1.
+    torch.testing.assert_close(module(pixels), torch.full((1, 3), 1 / 3))
+    pixels = torch.tensor([255, 120, 110], dtype=torch.uint8).expand(1, 8, 8, 3)
+    e = torch.e
+    expected = torch.tensor([[e / (e + 2), 1 / (e + 2), 1 / (e + 2)]])
+    torch.testing.assert_close(module(pixels), expected)
+
+
+def test_pixels_go_in_and_probabilities_come_out(tiny_graph: onnx.ModelProto) -> None:
+    onnx.checker.check_model(tiny_graph, full_check=True)
+    (pixels,), (probabilities,) = tiny_graph.graph.input, tiny_graph.graph.output
+    make = onnx.helper.make_tensor_type_proto
+    assert (pixels.name, probabilities.name) == ("pixels", "probabilities")
+    assert pixels.type == make(onnx.TensorProto.UINT8, ["batch", 8, 8, 3])
+    assert probabilities.type == make(onnx.TensorProto.FLOAT, ["batch", 3])
+
+
+def test_the_graph_computes_what_the_network_does(
+    tiny_graph: onnx.ModelProto,
+    tiny_network: nn.Module,
+    tiny_preprocessing: Preprocessing,
+    tmp_path: Path,
+) -> None:
+    save(copy(tiny_graph), tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        module = PixelsToProbabilities(tiny_network, tiny_preprocessing)
+        expected = module(torch.from_numpy(pixels)).numpy()
+    np.testing.assert_allclose(answers(tmp_path / "model.onnx"), expected, atol=1e-6)
+
+
+def test_the_batch_norm_is_fused(tiny_graph: onnx.ModelProto) -> None:
+    operators = [node.op_type for node in tiny_graph.graph.node]
+    assert operators.count("Conv") == 1
+    assert "BatchNormalization" not in operators
+
+
+def test_the_graph_says_nothing_of_where_it_was_made(tiny_graph: onnx.ModelProto) -> None:
+    assert not tiny_graph.doc_string
+    assert not tiny_graph.metadata_props
+    assert not any(notes(tiny_graph.graph))
+    content = tiny_graph.SerializeToString()
+    for trace in (
+        str(PROJECT),
+        "conftest",
+        Path(__file__).name,
+        "export.py",
+        "Traceback",
+        'File "',
+    ):
+        assert trace.encode() not in content
+
+
+def test_the_same_network_gives_the_same_bytes(
+    tiny_graph: onnx.ModelProto,
+    tiny_network: nn.Module,
+    tiny_preprocessing: Preprocessing,
+    tmp_path: Path,
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    hashes = save(copy(tiny_graph), first)
+    assert save(export(tiny_network, tiny_preprocessing, 18), second) == hashes
+    assert (first / "model.onnx").read_bytes() == (second / "model.onnx").read_bytes()
+
+
+def test_a_later_opset_is_honoured(
+    tiny_network: nn.Module, tiny_preprocessing: Preprocessing, tmp_path: Path
+) -> None:
+    later = export(tiny_network, tiny_preprocessing, 20)
+    assert [(each.domain, each.version) for each in later.opset_import] == [("", 20)]
+    save(later, tmp_path)
+    assert answers(tmp_path / "model.onnx").shape == (3, 3)
+
+
+def test_an_opset_that_cannot_be_had_is_refused_quietly(
+    tiny_network: nn.Module, tiny_preprocessing: Preprocessing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ConversionError, match=r"^the exporter gave opset 18, not 99$"):
+        export(tiny_network, tiny_preprocessing, 99)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+class Undecided(nn.Module):
+    """Its way through depends on the pixels: no graph can be drawn."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean((2, 3)) if images.sum() > 0 else images.amax((2, 3))
+
+
+def test_a_network_without_a_graph_is_refused_in_one_line(
+    tiny_preprocessing: Preprocessing,
+) -> None:
+    with pytest.raises(
+        ConversionError, match=r"^PyTorch cannot export this network: \w.*"
+    ) as caught:
+        export(Undecided().eval(), tiny_preprocessing, 18)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_hash_is_of_the_file(tiny_graph: onnx.ModelProto, tmp_path: Path) -> None:
+    files = save(copy(tiny_graph), tmp_path)
+    content = (tmp_path / "model.onnx").read_bytes()
+    assert files == {"model.onnx": hashlib.sha256(content).hexdigest()}
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_the_parameters_of_a_large_model_go_to_a_second_file(
+    tiny_graph: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.mkdir()
+    large.mkdir()
+    save(copy(tiny_graph), small)
+    monkeypatch.setattr("conversion.export._PROTOBUF_LIMIT_BYTES", 100)
+    files = save(copy(tiny_graph), large)
+
+    assert list(files) == ["model.onnx", "model.onnx.data"]
+    assert files == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in large.iterdir()
+    }
+    # 16 filters of 3 × 3 × 3 float32.
+    assert (large / "model.onnx.data").stat().st_size >= 16 * 27 * 4
+    proto = onnx.load(large / "model.onnx", load_external_data=False)
+    # The hash of model.onnx names the model: it has to stand for both files.
+    assert [(note.key, note.value) for note in proto.metadata_props] == [
+        ("model.onnx.data", files["model.onnx.data"])
+    ]
+    np.testing.assert_array_equal(answers(large / "model.onnx"), answers(small / "model.onnx"))

@@ -1,0 +1,135 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import bentoml
+import pytest
+
+from conversion import store
+from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec
+from tests import toys
+
+FINGERPRINT = "0123456789abcdef" * 2
+OTHER = "f" * 32
+
+
+@pytest.fixture(autouse=True)
+def _empty_store(model_store: Path) -> Iterator[None]:
+    yield
+    for model in bentoml.models.list():
+        bentoml.models.delete(model.tag)
+    assert not any((model_store / "models").rglob(ONNX_FILE))
+
+
+@pytest.fixture
+def unsaved(toy_folder: Path, toy_spec: ModelSpec) -> Path:
+    """The toy's files as a conversion leaves them to the store: without the spec."""
+    assert toy_spec.files.keys() == {ONNX_FILE}
+    (toy_folder / SPEC_FILE).unlink()
+    return toy_folder
+
+
+def test_the_tag_names_architecture_precision_and_hash(toy_spec: ModelSpec, unsaved: Path) -> None:
+    tag = store.save(unsaved, toy_spec, FINGERPRINT)
+    assert tag == f"image_classifier:toy-fp32-{toy_spec.files[ONNX_FILE][:8]}"
+    assert [str(model.tag) for model in bentoml.models.list()] == [tag]
+
+
+def test_what_is_saved_is_complete(toy_spec: ModelSpec, unsaved: Path, model_store: Path) -> None:
+    folder = Path(bentoml.models.get(store.save(unsaved, toy_spec, FINGERPRINT)).path)
+    assert folder.is_relative_to(model_store / "models" / "image_classifier")
+    assert {path.name for path in folder.iterdir()} == {
+        ONNX_FILE,
+        SPEC_FILE,
+        toys.GOLDEN_FILE,
+        "model.yaml",
+    }
+    assert ModelSpec.load(folder) == toy_spec
+    assert (folder / toys.GOLDEN_FILE).read_bytes() == toys.encoded(toys.RED)
+
+
+def test_a_model_is_found_by_its_fingerprint(toy_spec: ModelSpec, unsaved: Path) -> None:
+    assert store.find(FINGERPRINT) is None
+    tag = store.save(unsaved, toy_spec, FINGERPRINT)
+    assert store.find(FINGERPRINT) == tag
+    assert store.find(OTHER) is None
+
+
+@pytest.mark.parametrize("file", [ONNX_FILE, SPEC_FILE])
+@pytest.mark.parametrize("damage", ["changed", "absent"])
+def test_a_damaged_model_is_not_found(
+    toy_spec: ModelSpec, unsaved: Path, file: str, damage: str
+) -> None:
+    path = Path(bentoml.models.get(store.save(unsaved, toy_spec, FINGERPRINT)).path) / file
+    if damage == "changed":
+        path.write_bytes(path.read_bytes()[:-2] + b"??")
+    else:
+        path.unlink()
+    assert store.find(FINGERPRINT) is None
+
+
+def test_a_model_of_another_name_is_not_found(toy_spec: ModelSpec, unsaved: Path) -> None:
+    with bentoml.models.create("somebody:else", labels={"fingerprint": FINGERPRINT}) as model:
+        toys.write_toy_model(Path(model.path))
+    assert store.find(FINGERPRINT) is None
+    tag = store.save(unsaved, toy_spec, FINGERPRINT)
+    assert store.find(FINGERPRINT) == tag
+
+
+def test_saving_again_replaces(toy_spec: ModelSpec, unsaved: Path) -> None:
+    first = store.save(unsaved, toy_spec, FINGERPRINT)
+    weights = toy_spec.weights.model_copy(update={"source": "by another hand"})
+    second = store.save(unsaved, toy_spec.model_copy(update={"weights": weights}), OTHER)
+    assert first == second
+    assert len(bentoml.models.list()) == 1
+    assert store.find(FINGERPRINT) is None
+    assert store.find(OTHER) == second
+    saved = ModelSpec.load(Path(bentoml.models.get(second).path))
+    assert saved.weights.source == "by another hand"
+
+
+def test_saving_over_a_damaged_model_mends_it(toy_spec: ModelSpec, unsaved: Path) -> None:
+    tag = store.save(unsaved, toy_spec, FINGERPRINT)
+    (Path(bentoml.models.get(tag).path) / ONNX_FILE).unlink()
+    assert store.save(unsaved, toy_spec, FINGERPRINT) == tag
+    assert store.find(FINGERPRINT) == tag
+
+
+def test_what_bentoml_shows_of_a_model(toy_spec: ModelSpec, unsaved: Path) -> None:
+    info = bentoml.models.get(store.save(unsaved, toy_spec, FINGERPRINT)).info
+    assert info.labels == {
+        "architecture": "toy",
+        "precision": "fp32",
+        "pretrained": "true",
+        "fingerprint": FINGERPRINT,
+    }
+    assert info.metadata == {
+        "labels": ["red", "green", "blue"],
+        "opset": 18,
+        "preprocessing": {
+            "resize_size": 4,
+            "crop_size": 4,
+            "interpolation": "bilinear",
+            "mean": [0.0, 0.0, 0.0],
+            "std": [1.0, 1.0, 1.0],
+        },
+        "weights": {"pretrained": True, "source": "by hand"},
+        "golden": {
+            "file": "golden.png",
+            "class_id": 0,
+            "confidence": toys.HIGH,
+            "tolerance": 0.02,
+        },
+        "verification": {
+            "max_abs_diff": 0.0,
+            "limit": 1e-4,
+            "top1_agreement": 1.0,
+            "inputs": 1,
+            "batch_sizes": [1],
+        },
+    }
+
+
+def test_random_weights_are_labelled_as_such(toy_spec: ModelSpec, unsaved: Path) -> None:
+    weights = toy_spec.weights.model_copy(update={"pretrained": False})
+    tag = store.save(unsaved, toy_spec.model_copy(update={"weights": weights}), FINGERPRINT)
+    assert bentoml.models.get(tag).info.labels["pretrained"] == "false"

@@ -1,0 +1,76 @@
+"""Runners over the toy model, and what the tests of the runner ask of them."""
+
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from prometheus_client import REGISTRY
+
+from inference import OnnxRunner, OnnxSession, RunnerOptions
+from preprocessing import DecodeLimits, decode, transform
+from tests.inference.gates import PATIENCE, GatedSession
+from tests.toys import pixels, toy_preprocessing
+
+LIMITS = DecodeLimits(max_pixels=10_000, max_aspect_ratio=20.0)
+
+Colour = tuple[int, int, int]
+Pixels = npt.NDArray[np.uint8]
+
+in_both_threads = pytest.mark.parametrize("decode_threads", [0, 2])
+"""Images are prepared in the session's own thread, or ahead of it in two others."""
+
+
+def gated(session: OnnxSession, **fields: Any) -> tuple[OnnxSession, GatedSession]:
+    """The session with ONNX Runtime's behind a gate, and that gate."""
+    inner = GatedSession(session._session)
+    return dataclasses.replace(session, _session=inner, **fields), inner
+
+
+def from_bytes(image: bytes) -> Pixels:
+    """As the service prepares images."""
+    return transform(decode(image, LIMITS), toy_preprocessing())
+
+
+@asynccontextmanager
+async def running(
+    session: OnnxSession,
+    prepare: Callable[[Any], Pixels] = pixels,
+    *,
+    decode_threads: int = 0,
+    max_batch_size: int = 4,
+    max_pending_images: int = 100,
+) -> AsyncIterator[OnnxRunner[Any]]:
+    options = RunnerOptions(
+        max_batch_size=max_batch_size,
+        max_batch_delay=0.0,
+        max_pending_images=max_pending_images,
+        decode_threads=decode_threads,
+    )
+    runner = OnnxRunner(session, prepare, options)
+    try:
+        yield runner
+    finally:
+        await runner.close()
+
+
+def later(seconds: float = PATIENCE) -> float:
+    return time.monotonic() + seconds
+
+
+def sample(name: str) -> float:
+    return REGISTRY.get_sample_value(f"image_classifier_{name}") or 0.0
+
+
+def numbers(outcomes: list[Any]) -> list[list[float]]:
+    assert all(outcome.dtype == np.float32 for outcome in outcomes)
+    return [outcome.tolist() for outcome in outcomes]
+
+
+def exactly(*rows: tuple[float, float, float]) -> list[list[float]]:
+    """The nearest float32 of each: what the toy gives, to the last bit."""
+    return [[float(np.float32(value)) for value in row] for row in rows]

@@ -1,0 +1,289 @@
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from itertools import chain
+
+import pytest
+
+from errors import (
+    ClassifierError,
+    CorruptImage,
+    DeadlineExceeded,
+    InferenceFailed,
+    ModelUnavailable,
+)
+from tests.inference.gates import PATIENCE, Worker, in_loop
+
+
+def later(seconds: float = PATIENCE) -> float:
+    return time.monotonic() + seconds
+
+
+@in_loop
+async def test_a_lone_job_is_a_batch_of_one_and_waits_for_nobody() -> None:
+    worker = Worker()
+    async with worker.batcher(max_batch_size=8) as batcher:
+        assert await batcher.submit(7, later()) == 70
+        assert await batcher.submit(8, later()) == 80
+    assert worker.batches == [[7], [8]]
+
+
+@in_loop
+async def test_what_queues_while_a_batch_runs_is_the_next_batch_up_to_the_maximum() -> None:
+    worker = Worker()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=4) as batcher:
+        futures = [batcher.submit(0, later())]
+        await worker.gate.arrival()
+        futures += [batcher.submit(item, later()) for item in range(1, 8)]
+        worker.gate.open()
+
+        assert await asyncio.gather(*futures) == [0, 10, 20, 30, 40, 50, 60, 70]
+    assert worker.batches == [[0], [1, 2, 3, 4], [5, 6, 7]]
+    assert worker.dropped == []
+
+
+@in_loop
+async def test_an_items_own_error_goes_to_its_own_job() -> None:
+    def odd_ones_are_corrupt(items: list[int]) -> list[int | ClassifierError]:
+        return [CorruptImage(f"{item} is odd") if item % 2 else item for item in items]
+
+    worker = Worker(odd_ones_are_corrupt)
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=8) as batcher:
+        futures = [batcher.submit(item, later()) for item in range(5)]
+        worker.gate.open()
+        outcomes = await asyncio.gather(*futures, return_exceptions=True)
+
+    assert outcomes[::2] == [0, 2, 4]
+    assert [repr(outcome) for outcome in outcomes[1::2]] == [
+        "CorruptImage('1 is odd')",
+        "CorruptImage('3 is odd')",
+    ]
+
+
+@in_loop
+async def test_a_failing_batch_fails_alone_and_says_nothing_of_the_cause(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def breaks_at_2(items: list[int]) -> list[int]:
+        if 2 in items:
+            raise ValueError("secret")
+        return items
+
+    worker = Worker(breaks_at_2)
+    worker.gate.shut()
+    with caplog.at_level(logging.ERROR, "image_classifier.batcher"):
+        async with worker.batcher(max_batch_size=2) as batcher:
+            futures = [batcher.submit(0, later())]
+            await worker.gate.arrival()
+            futures += [batcher.submit(item, later()) for item in (1, 2, 3)]
+            worker.gate.open()
+            outcomes = await asyncio.gather(*futures, return_exceptions=True)
+
+            assert await batcher.submit(4, later()) == 4
+    assert worker.batches == [[0], [1, 2], [3], [4]]
+    assert [outcomes[0], outcomes[3]] == [0, 3]
+    for outcome in outcomes[1:3]:
+        assert isinstance(outcome, InferenceFailed)
+        assert outcome.message == "inference failed"
+    assert outcomes[1] is not outcomes[2]
+    assert [record.getMessage() for record in caplog.records] == ["a batch of 2 failed"]
+    assert "secret" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "results", [[], [1], [1, 2, 3, 4], None], ids=["none", "too few", "too many", "no list"]
+)
+@in_loop
+async def test_a_wrong_number_of_results_fails_the_whole_batch(
+    results: list[int] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wrong(items: list[int]) -> Sequence[int]:
+        return results if len(items) == 3 else items  # type: ignore[return-value]
+
+    worker = Worker(wrong)
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=3) as batcher:
+        first = batcher.submit(0, later())
+        await worker.gate.arrival()
+        futures = [batcher.submit(item, later()) for item in (1, 2, 3)]
+        worker.gate.open()
+        outcomes = await asyncio.gather(*futures, return_exceptions=True)
+
+        assert await first == 0
+        assert await batcher.submit(4, later()) == 4
+    assert worker.batches == [[0], [1, 2, 3], [4]]
+    assert [type(outcome) for outcome in outcomes] == [InferenceFailed] * 3
+    assert [record.getMessage() for record in caplog.records] == ["a batch of 3 failed"]
+
+
+@in_loop
+async def test_cancelled_jobs_are_dropped_before_they_are_processed() -> None:
+    worker = Worker()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=8) as batcher:
+        first = batcher.submit(0, later())
+        await worker.gate.arrival()
+        one, two, three, four = (batcher.submit(item, later()) for item in (1, 2, 3, 4))
+        two.cancel()
+        four.cancel()
+        worker.gate.open()
+
+        assert [await first, await one, await three] == [0, 10, 30]
+    assert worker.batches == [[0], [1, 3]]
+    assert worker.dropped == [2]
+
+
+@in_loop
+async def test_a_batch_of_cancelled_jobs_alone_is_no_batch() -> None:
+    worker = Worker()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=2) as batcher:
+        first = batcher.submit(0, later())
+        await worker.gate.arrival()
+        for item in (1, 2):
+            batcher.submit(item, later()).cancel()
+        three = batcher.submit(3, later())
+        worker.gate.open()
+
+        assert [await first, await three] == [0, 30]
+    assert worker.batches == [[0], [3]]
+    assert worker.dropped == [2]
+
+
+@in_loop
+async def test_cancelling_a_job_that_runs_harms_no_other() -> None:
+    worker = Worker()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=8) as batcher:
+        running = batcher.submit(0, later())
+        await worker.gate.arrival()
+        running.cancel()
+        worker.gate.open()
+
+        assert await batcher.submit(1, later()) == 10
+    assert worker.batches == [[0], [1]]
+    assert worker.dropped == []
+
+
+@in_loop
+async def test_a_deadline_is_kept_while_the_worker_is_stuck_and_the_job_never_runs() -> None:
+    worker = Worker()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=8) as batcher:
+        stuck = batcher.submit(0, later())
+        await worker.gate.arrival()
+        short, long = batcher.submit(1, later(0.05)), batcher.submit(2, later())
+        with pytest.raises(DeadlineExceeded, match=r"^the deadline passed before the image was"):
+            await short
+        assert not stuck.done()
+        worker.gate.open()
+
+        assert [await stuck, await long] == [0, 20]
+    assert worker.batches == [[0], [2]]
+    assert worker.dropped == [1]
+
+
+@in_loop
+async def test_a_deadline_is_kept_by_a_job_that_already_runs() -> None:
+    worker = Worker()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=8) as batcher:
+        running = batcher.submit(0, later(0.3))
+        await worker.gate.arrival()
+        with pytest.raises(DeadlineExceeded):
+            await running
+        worker.gate.open()
+
+        assert await batcher.submit(1, later()) == 10
+    assert worker.dropped == []
+
+
+@in_loop
+async def test_a_deadline_in_the_past_is_never_processed() -> None:
+    worker = Worker()
+    async with worker.batcher(max_batch_size=8) as batcher:
+        with pytest.raises(DeadlineExceeded):
+            await batcher.submit(0, later(-1))
+    assert worker.batches == []
+    assert worker.dropped == [1]
+
+
+@in_loop
+async def test_a_batch_waits_for_company_but_not_beyond_its_delay() -> None:
+    worker = Worker()
+    async with worker.batcher(max_batch_size=3, max_delay=0.5) as batcher:
+        started = time.monotonic()
+        company = batcher.submit(1, later()), batcher.submit(2, later())
+        assert [await future for future in company] == [10, 20]
+        waited = time.monotonic() - started
+
+    assert worker.batches == [[1, 2]]
+    assert 0.5 <= waited < PATIENCE
+
+
+@in_loop
+async def test_a_full_batch_does_not_wait() -> None:
+    worker = Worker()
+    # With so long a delay, a batch that waited would fail the test by its timeout.
+    async with worker.batcher(max_batch_size=2, max_delay=10 * PATIENCE) as batcher:
+        futures = [batcher.submit(item, later()) for item in (1, 2, 3, 4)]
+
+        assert await asyncio.gather(*futures) == [10, 20, 30, 40]
+    assert worker.batches == [[1, 2], [3, 4]]
+
+
+@in_loop
+async def test_closing_does_not_wait_for_company() -> None:
+    worker = Worker()
+    async with worker.batcher(max_batch_size=8, max_delay=10 * PATIENCE) as batcher:
+        future = batcher.submit(1, later())
+        await batcher.close()
+
+        assert await future == 10
+
+
+@in_loop
+async def test_closing_finishes_what_was_taken_and_takes_no_more() -> None:
+    worker = Worker()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=2) as batcher:
+        futures = [batcher.submit(item, later()) for item in range(5)]
+        closing = asyncio.create_task(batcher.close())
+        await worker.gate.arrival()
+        with pytest.raises(ModelUnavailable, match=r"^the service is shutting down$"):
+            batcher.submit(5, later())
+        assert not closing.done()
+        worker.gate.open()
+        await closing
+
+        assert await asyncio.gather(*futures) == [0, 10, 20, 30, 40]
+    assert list(chain(*worker.batches)) == [0, 1, 2, 3, 4]
+
+
+@in_loop
+async def test_an_idle_batcher_closes_at_once_and_twice() -> None:
+    async with Worker().batcher(max_batch_size=2) as batcher:
+        await batcher.close()
+        await batcher.close()
+
+
+@in_loop
+async def test_the_seconds_of_an_item_are_a_running_mean() -> None:
+    worker = Worker()
+    async with worker.batcher(max_batch_size=2) as batcher:
+        assert batcher.seconds_per_item == 0.0
+        worker.gate.shut()
+        future = batcher.submit(0, later())
+        await worker.gate.arrival()
+        await asyncio.sleep(0.2)
+        worker.gate.open()
+        await future
+        first = batcher.seconds_per_item
+        assert 0.2 <= first < PATIENCE
+
+        await batcher.submit(1, later())
+        # The newest batch counts a tenth, and it took next to nothing.
+        assert 0.9 * first <= batcher.seconds_per_item < first

@@ -1,0 +1,173 @@
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pynvml
+import pytest
+
+from inference import gpu
+from inference.gpu import GpuMonitor, count_gpus
+
+
+def driver_is_missing() -> bool:
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return True
+    return False
+
+
+@pytest.mark.skipif(not driver_is_missing(), reason="this machine has NVIDIA's driver")
+def test_without_a_driver_there_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert count_gpus() == 0
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert count_gpus() == 0
+
+
+class NVMLError(Exception):
+    """As the real one: the base of all."""
+
+
+class Driver:
+    """What this room asks of NVML, for two GPUs; ``percent`` None means: it cannot say."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.percent: int | None = 0
+        self.asked: list[str] = []
+        self.initialised = False
+
+    def as_pynvml(self) -> SimpleNamespace:
+        return SimpleNamespace(
+            NVMLError=NVMLError,
+            nvmlInit=self._init,
+            nvmlDeviceGetCount=self._initialised(lambda: 2),
+            nvmlDeviceGetHandleByIndex=self._initialised(lambda index: f"handle {index}"),
+            nvmlDeviceGetHandleByUUID=self._initialised(lambda uuid: f"handle {uuid}"),
+            nvmlDeviceGetUtilizationRates=self._initialised(self._rates),
+        )
+
+    def _init(self) -> None:
+        self.initialised = True
+
+    def _initialised(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(*args: Any) -> Any:
+            if not self.initialised:
+                raise NVMLError("uninitialised")
+            return function(*args)
+
+        return checked
+
+    def _rates(self, handle: str) -> SimpleNamespace:
+        self.asked.append(handle)
+        if self.percent is None:
+            raise NVMLError("not supported")
+        return SimpleNamespace(gpu=self.percent, memory=99)
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
+    driver = Driver()
+    monkeypatch.setattr(gpu, "pynvml", driver.as_pynvml())
+    monkeypatch.setattr(gpu, "time", SimpleNamespace(monotonic=lambda: driver.now))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return driver
+
+
+VISIBLE: list[tuple[str | None, list[int | str]]] = [
+    (None, [0, 1]),
+    ("", []),
+    ("0", [0]),
+    ("1", [1]),
+    ("1,0", [1, 0]),
+    (" 1 , 0 ", [1, 0]),
+    ("0,7,1", [0]),
+    ("2", []),
+    ("-1", []),
+    ("0,-1,1", [0]),
+    ("NoDevFiles", []),
+    ("GPU-8932f937", ["GPU-8932f937"]),
+    ("GPU-8932f937,GPU-1d2c3b4a", ["GPU-8932f937", "GPU-1d2c3b4a"]),
+    ("MIG-4d5e6f70", ["MIG-4d5e6f70"]),
+]
+
+
+@pytest.mark.usefixtures("driver")
+@pytest.mark.parametrize(("setting", "expected"), VISIBLE)
+def test_visible_gpus_are_those_that_cuda_sees(
+    setting: str | None, expected: list[int | str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if setting is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", setting)
+
+    assert gpu._visible_gpus(2) == expected
+    assert count_gpus() == len(expected)
+
+
+@pytest.mark.parametrize("setting", [None, "", "0", "GPU-8932f937"])
+def test_no_setting_shows_gpus_that_are_not_there(
+    setting: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", setting)
+
+    assert gpu._visible_gpus(0) == []
+
+
+@pytest.mark.parametrize(("percent", "share"), [(0, 0.0), (37, 0.37), (100, 1.0)])
+def test_utilisation_is_a_share_of_one(percent: int, share: float, driver: Driver) -> None:
+    driver.percent = percent
+
+    assert GpuMonitor(0).utilization() == share
+
+
+def test_utilisation_is_read_at_most_once_a_second(driver: Driver) -> None:
+    monitor = GpuMonitor(0)
+    driver.percent = 10
+    assert monitor.utilization() == 0.1
+
+    driver.percent = 20
+    driver.now += 0.999
+    assert monitor.utilization() == 0.1
+    driver.now += 0.001
+    assert monitor.utilization() == 0.2
+    assert len(driver.asked) == 2
+
+
+def test_utilisation_is_none_while_nvml_cannot_say(driver: Driver) -> None:
+    monitor = GpuMonitor(0)
+    driver.percent = None
+    assert monitor.utilization() is None
+    assert monitor.utilization() is None
+    assert len(driver.asked) == 1
+
+    driver.percent = 50
+    driver.now += 1
+    assert monitor.utilization() == 0.5
+
+
+@pytest.mark.parametrize(
+    ("setting", "device_id", "handle"),
+    [
+        (None, 0, "handle 0"),
+        (None, 1, "handle 1"),
+        ("1,0", 0, "handle 1"),
+        ("1,0", 1, "handle 0"),
+        ("GPU-8932f937", 0, "handle GPU-8932f937"),
+    ],
+)
+def test_the_gpu_that_is_watched_is_the_one_that_cuda_means(
+    setting: str | None,
+    device_id: int,
+    handle: str,
+    driver: Driver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if setting is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", setting)
+
+    GpuMonitor(device_id).utilization()
+
+    assert driver.asked == [handle]

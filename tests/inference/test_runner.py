@@ -1,0 +1,113 @@
+import dataclasses
+import logging
+
+import pytest
+
+from errors import CorruptImage, InferenceFailed, InternalError, UnsupportedImage
+from inference import OnnxSession
+from tests.inference.gates import in_loop
+from tests.inference.runners import (
+    Colour,
+    Pixels,
+    exactly,
+    from_bytes,
+    in_both_threads,
+    later,
+    numbers,
+    running,
+)
+from tests.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
+
+THIRD = 1 / 3
+
+
+@in_both_threads
+@in_loop
+async def test_each_image_gets_its_own_probabilities(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    async with running(session, from_bytes, decode_threads=decode_threads) as runner:
+        images = [encoded(colour) for colour in (RED, GREEN, BLUE, BLACK, RED, (0, 85, 170))]
+        outcomes = await runner.infer(images, later())
+
+    assert numbers(outcomes) == exactly(
+        (HIGH, LOW, LOW),
+        (LOW, HIGH, LOW),
+        (LOW, LOW, HIGH),
+        (THIRD, THIRD, THIRD),
+        (HIGH, LOW, LOW),
+        (1 / 258, 86 / 258, 171 / 258),
+    )
+
+
+@in_both_threads
+@in_loop
+async def test_no_images_give_no_probabilities(decode_threads: int, session: OnnxSession) -> None:
+    async with running(session, decode_threads=decode_threads) as runner:
+        assert await runner.infer([], later()) == []
+
+
+@in_both_threads
+@in_loop
+async def test_a_bad_image_among_good_ones_gets_its_own_error(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    async with running(session, from_bytes, decode_threads=decode_threads) as runner:
+        images = [encoded(RED), b"not an image", encoded(BLUE), encoded(RED)[:50]]
+        red, unsupported, blue, corrupt = await runner.infer(images, later())
+
+    assert numbers([red, blue]) == exactly((HIGH, LOW, LOW), (LOW, LOW, HIGH))
+    assert isinstance(unsupported, UnsupportedImage)
+    assert isinstance(corrupt, CorruptImage)
+
+
+@in_both_threads
+@in_loop
+async def test_a_defect_in_preparing_is_an_internal_error_of_that_image_alone(
+    decode_threads: int, session: OnnxSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks_at_green(colour: Colour) -> Pixels:
+        if colour == GREEN:
+            raise ValueError("secret")
+        return pixels(colour)
+
+    with caplog.at_level(logging.ERROR, "image_classifier.runner"):
+        async with running(session, breaks_at_green, decode_threads=decode_threads) as runner:
+            red, green, blue = await runner.infer([RED, GREEN, BLUE], later())
+
+    assert numbers([red, blue]) == exactly((HIGH, LOW, LOW), (LOW, LOW, HIGH))
+    assert type(green) is InternalError
+    assert green.message == "preparing the image failed"
+    assert [record.getMessage() for record in caplog.records] == ["preparing an image failed"]
+    assert "secret" in caplog.text
+
+
+@in_both_threads
+@in_loop
+async def test_a_session_of_another_shape_fails_the_inference(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    two_labels = session.spec.model_copy(update={"labels": ("red", "green")})
+    session = dataclasses.replace(session, spec=two_labels)
+    async with running(session, decode_threads=decode_threads) as runner:
+        outcomes = await runner.infer([RED, GREEN], later())
+
+    assert [type(outcome) for outcome in outcomes] == [InferenceFailed] * 2
+
+
+@in_both_threads
+@in_loop
+async def test_a_session_that_fails_once_works_again(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    async with running(session, decode_threads=decode_threads) as runner:
+        # The graph is told of another input name: ONNX Runtime itself refuses to run.
+        wrong = session.spec.model_copy(update={"input_name": "other"})
+        runner._session = dataclasses.replace(session, spec=wrong)
+        (failed,) = await runner.infer([RED], later())
+        runner._session = session
+        (works,) = await runner.infer([RED], later())
+
+    assert type(failed) is InferenceFailed
+    assert failed.message == "inference failed"
+    assert numbers([works]) == exactly((HIGH, LOW, LOW))

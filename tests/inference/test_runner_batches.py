@@ -1,0 +1,109 @@
+import asyncio
+
+import numpy as np
+import pytest
+
+from errors import UnsupportedImage
+from inference import OnnxSession
+from inference.runner import batch_sizes
+from settings import Device
+from tests.inference.gates import in_loop
+from tests.inference.runners import exactly, from_bytes, gated, later, numbers, running
+from tests.toys import BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
+
+
+@in_loop
+async def test_only_the_good_images_of_a_batch_reach_the_session(session: OnnxSession) -> None:
+    session, inner = gated(session)
+    inner.gate.shut()
+    async with running(session, from_bytes) as runner:
+        first = asyncio.create_task(runner.infer([encoded(GREEN)], later()))
+        await inner.gate.arrival()
+        second = asyncio.create_task(
+            runner.infer([encoded(RED), b"not an image", encoded(BLUE)], later())
+        )
+        third = asyncio.create_task(runner.infer([b"nor is this"], later()))
+        await asyncio.sleep(0)
+        inner.gate.open()
+        outcomes = [*await first, *await second, *await third]
+
+    assert inner.sizes == [1, 2]
+    assert (inner.batches[1] == np.stack([pixels(RED), pixels(BLUE)])).all()
+    assert [type(outcomes[index]) for index in (2, 4)] == [UnsupportedImage] * 2
+    assert numbers([outcomes[index] for index in (0, 1, 3)]) == exactly(
+        (LOW, HIGH, LOW), (HIGH, LOW, LOW), (LOW, LOW, HIGH)
+    )
+
+
+@in_loop
+async def test_a_batch_of_bad_images_alone_runs_no_session(session: OnnxSession) -> None:
+    session, inner = gated(session)
+    async with running(session, from_bytes) as runner:
+        outcomes = await runner.infer([b"", b"not an image"], later())
+
+    assert [type(outcome) for outcome in outcomes] == [UnsupportedImage] * 2
+    assert inner.sizes == []
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        (Device.CPU, [1, 2, 3, 4, 5, 6]),
+        (Device.CUDA, [1, 2, 4, 6]),
+        (Device.TENSORRT, [1, 2, 4, 6]),
+    ],
+)
+@in_loop
+async def test_warming_up_runs_every_batch_size_once(
+    device: Device, expected: list[int], session: OnnxSession
+) -> None:
+    session, inner = gated(session, device=device)
+    async with running(session, max_batch_size=6) as runner:
+        runner.warm_up()
+
+    assert inner.sizes == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "max_batch_size", "expected"),
+    [
+        (Device.CPU, 1, [1]),
+        (Device.CPU, 4, [1, 2, 3, 4]),
+        (Device.CUDA, 1, [1]),
+        (Device.CUDA, 3, [1, 2, 3]),
+        (Device.CUDA, 12, [1, 2, 4, 8, 12]),
+        (Device.CUDA, 32, [1, 2, 4, 8, 16, 32]),
+        (Device.TENSORRT, 33, [1, 2, 4, 8, 16, 32, 33]),
+    ],
+)
+def test_batch_sizes(device: Device, max_batch_size: int, expected: list[int]) -> None:
+    assert batch_sizes(device, max_batch_size) == expected
+
+
+@in_loop
+async def test_batches_of_a_gpu_are_padded_and_answered_without_the_padding(
+    session: OnnxSession,
+) -> None:
+    session, inner = gated(session, device=Device.CUDA)
+    async with running(session, max_batch_size=6) as runner:
+        inner.gate.shut()
+        first = asyncio.create_task(runner.infer([GREEN], later()))
+        await inner.gate.arrival()
+        second = asyncio.create_task(runner.infer([RED, GREEN, BLUE], later()))
+        await asyncio.sleep(0)
+        inner.gate.open()
+        one, three = await first, await second
+
+        inner.gate.shut()
+        fourth = asyncio.create_task(runner.infer([BLUE], later()))
+        await inner.gate.arrival()
+        fifth = asyncio.create_task(runner.infer([RED] * 5, later()))
+        await asyncio.sleep(0)
+        inner.gate.open()
+        await fourth
+        five = await fifth
+
+    assert inner.sizes == [1, 4, 1, 6]
+    assert numbers(one) == exactly((LOW, HIGH, LOW))
+    assert numbers(three) == exactly((HIGH, LOW, LOW), (LOW, HIGH, LOW), (LOW, LOW, HIGH))
+    assert numbers(five) == exactly(*[(HIGH, LOW, LOW)] * 5)

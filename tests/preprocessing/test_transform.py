@@ -1,0 +1,156 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from inference import open_session
+from model_spec import Interpolation, ModelSpec, Preprocessing
+from preprocessing import decode, transform
+from settings import Device
+from tests.preprocessing.images import LIMITS, STORED_AS, rotated_twin, save, textured
+
+# Largest difference of one pixel from torchvision's Resize and CenterCrop. Pillow keeps a
+# resize's box in 32-bit floats and resamples in two passes, each rounded to 8 bits: where a
+# value lies on a rounding edge, each pass may round it the other way, and both may meet.
+MAX_DIFFERENCE = 2
+
+# Mean over all pixels of one image, of 255; 0.035 was the largest that these images gave.
+MEAN_DIFFERENCE = 0.1
+
+SIZES = [
+    (640, 480),
+    (480, 640),
+    (500, 500),
+    (7, 5),
+    (1, 1),
+    (333, 217),
+    (1001, 667),
+    (225, 224),
+    (224, 224),
+    (2000, 150),
+]
+
+RESIZE_AND_CROP = [(256, 224), (232, 224), (224, 224), (342, 299)]
+
+PRESETS = [
+    "ResNet50_Weights",
+    "EfficientNet_B0_Weights",
+    "Swin_T_Weights",
+    "Inception_V3_Weights",
+]
+
+
+def preprocessing(
+    resize: int, crop: int, interpolation: Interpolation = Interpolation.BILINEAR
+) -> Preprocessing:
+    return Preprocessing(
+        resize_size=resize,
+        crop_size=crop,
+        interpolation=interpolation,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+    )
+
+
+def difference(
+    actual: npt.NDArray[np.uint8], expected: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.int64]:
+    assert actual.shape == expected.shape
+    return np.abs(actual.astype(np.int64) - expected.astype(np.int64))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(("resize", "crop"), RESIZE_AND_CROP)
+@pytest.mark.parametrize("interpolation", [Interpolation.BILINEAR, Interpolation.BICUBIC])
+def test_pixels_are_those_of_torchvision(
+    interpolation: Interpolation, resize: int, crop: int, size: tuple[int, int]
+) -> None:
+    transforms: Any = pytest.importorskip("torchvision.transforms")
+    image = textured(*size)
+    resized = transforms.Resize(resize, transforms.InterpolationMode(interpolation.value))(image)
+    expected = np.asarray(transforms.CenterCrop(crop)(resized))
+
+    actual = transform(image, preprocessing(resize, crop, interpolation))
+
+    assert actual.shape == (crop, crop, 3)
+    assert actual.dtype == np.uint8
+    differences = difference(actual, expected)
+    assert differences.max() <= MAX_DIFFERENCE
+    assert differences.mean() <= MEAN_DIFFERENCE
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_normalised_pixels_are_those_of_the_weights_own_preset(name: str) -> None:
+    models: Any = pytest.importorskip("torchvision.models")
+    preset = getattr(models, name).DEFAULT.transforms()
+    mean, std = np.array(preset.mean) * 255, np.array(preset.std) * 255
+    ours = Preprocessing(
+        resize_size=preset.resize_size[0],
+        crop_size=preset.crop_size[0],
+        interpolation=Interpolation(preset.interpolation.value),
+        mean=tuple(mean),
+        std=tuple(std),
+    )
+    image = textured(640, 480)
+
+    actual = (transform(image, ours) - np.array(ours.mean)) / np.array(ours.std)
+
+    differences = np.abs(actual - preset(image).permute(1, 2, 0).numpy())
+    assert (differences <= MAX_DIFFERENCE / std + 1e-5).all()
+    assert (differences.mean(axis=(0, 1)) <= MEAN_DIFFERENCE / std + 1e-5).all()
+
+
+def test_an_image_of_the_resized_size_is_only_cropped() -> None:
+    image = textured(8, 6)
+
+    # Left of the four columns: (8 - 4) / 2 = 2; top of the four rows: (6 - 4) / 2 = 1.
+    assert (transform(image, preprocessing(6, 4)) == np.asarray(image)[1:5, 2:6]).all()
+
+
+@pytest.mark.parametrize(("width", "left"), [(5, 0), (7, 2), (9, 2), (11, 4)])
+def test_half_an_offset_is_rounded_to_even(width: int, left: int) -> None:
+    image = textured(width, 4)  # offsets 0.5, 1.5, 2.5 and 3.5
+
+    assert (transform(image, preprocessing(4, 4)) == np.asarray(image)[:, left : left + 4]).all()
+
+
+def test_an_image_of_the_crop_size_is_unchanged() -> None:
+    image = textured(224, 224)
+
+    assert (transform(image, preprocessing(224, 224)) == np.asarray(image)).all()
+
+
+@pytest.mark.parametrize("interpolation", Interpolation)
+def test_one_colour_stays_that_colour_under_every_filter(interpolation: Interpolation) -> None:
+    image = Image.new("RGB", (333, 217), (10, 128, 250))
+
+    pixels = transform(image, preprocessing(232, 224, interpolation))
+
+    assert (pixels == np.array([10, 128, 250])).all()
+
+
+def test_nearest_repeats_whole_pixels() -> None:
+    image = textured(2, 2)
+    expected = np.asarray(image).repeat(2, axis=0).repeat(2, axis=1)
+
+    assert (transform(image, preprocessing(4, 4, Interpolation.NEAREST)) == expected).all()
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+def test_an_image_and_its_rotated_twin_give_the_same_pixels_and_prediction(
+    orientation: int, toy_folder: Path, toy_spec: ModelSpec
+) -> None:
+    session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
+    upright = textured(40, 30)
+
+    pixels = [
+        transform(decode(encoded, LIMITS), toy_spec.preprocessing)
+        for encoded in (save(upright, "PNG"), rotated_twin(upright, orientation))
+    ]
+
+    assert (pixels[0] == pixels[1]).all()
+    one, other = session.run(np.stack(pixels))
+    assert (one == other).all()

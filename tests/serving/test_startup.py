@@ -1,0 +1,113 @@
+"""How the service starts, refuses to start, and stops."""
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.servers import running, toy_home, wait_until_ready
+from tests.toys import RED, encoded
+
+pytestmark = pytest.mark.slow
+
+ONE_WORKER = {"CLASSIFIER_WORKERS": "1"}
+
+
+def refusal(home: Path, folder: Path, settings: Mapping[str, str] = ONE_WORKER) -> str:
+    """What `bentoml serve` prints when it refuses to start."""
+    with running(home, folder, settings, wait=False) as server:
+        assert server.process.wait(timeout=60) == 1
+        assert "Traceback" not in server.log
+        return server.log.strip()
+
+
+def test_without_a_model_it_refuses_and_says_how_to_make_one(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    assert refusal(tmp_path / "home", tmp_path) == (
+        "error: no model image_classifier:latest in the model store; make one with: "
+        "python -m conversion.convert_to_onnx --architecture efficientnet_lite0"
+    )
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    home = toy_home(tmp_path)
+    (home / "models/image_classifier/toy/model.onnx").write_bytes(b"changed")
+    assert "is not the file that was converted" in refusal(home, tmp_path)
+
+
+def test_a_setting_that_cannot_be_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    message = refusal(tmp_path / "home", tmp_path, {"CLASSIFIER_WORKERS": "none"})
+    assert message.startswith("error: CLASSIFIER_WORKERS=none: ")
+
+
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_an_explicit_gpu_that_cannot_be_had_is_refused(tmp_path: Path, device: str) -> None:
+    message = refusal(toy_home(tmp_path), tmp_path, {"CLASSIFIER_DEVICE": device})
+    assert message.startswith(f"error: CLASSIFIER_DEVICE={device} cannot be had: ")
+
+
+def test_auto_falls_back_to_the_cpu_loudly(tmp_path: Path) -> None:
+    home = toy_home(tmp_path)
+    with running(home, tmp_path, {"CLASSIFIER_DEVICE": "auto", **ONE_WORKER}) as server:
+        assert httpx.get(server.url + "/health").json()["device"] == "cpu"
+        warnings = [line for line in server.log.splitlines() if "[WARNING]" in line]
+    assert len(warnings) == 1
+    assert "running on the CPU" in warnings[0]
+
+
+def test_a_model_that_answers_otherwise_than_pytorch_is_unavailable(tmp_path: Path) -> None:
+    home = toy_home(tmp_path, confidence=0.9)
+    with running(home, tmp_path, ONE_WORKER, wait=False) as server:
+        wait_until_ready(server, "/health", 503)
+        health = httpx.get(server.url + "/health").json()
+        classify = httpx.post(server.url + "/classify", content=encoded(RED))
+        ready = httpx.get(server.url + "/readyz")
+    assert health["status"] == "unavailable"
+    assert health["model_loaded"] is True
+    assert "got 0.9922, PyTorch gave 0.9000" in health["reason"]
+    assert classify.status_code == 503
+    assert classify.json()["error"]["code"] == "model_unavailable"
+    assert ready.status_code == 503
+
+
+def test_random_weights_are_marked_in_health_and_log(tmp_path: Path) -> None:
+    with running(toy_home(tmp_path, pretrained=False), tmp_path, ONE_WORKER) as server:
+        assert httpx.get(server.url + "/health").json()["pretrained"] is False
+        assert "random weights (pretrained: false)" in server.log
+
+
+def test_service_by_name_and_port(tmp_path: Path) -> None:
+    home = toy_home(tmp_path)
+    with running(home, tmp_path, ONE_WORKER, target="service:ImageClassifier") as server:
+        assert httpx.post(server.url + "/classify", content=encoded(RED)).json()["class_id"] == 0
+
+
+def test_several_workers_and_decode_threads_answer_alike(tmp_path: Path) -> None:
+    settings = {"CLASSIFIER_WORKERS": "2", "CLASSIFIER_DECODE_THREADS": "2"}
+    with running(toy_home(tmp_path), tmp_path, settings) as server:
+        answers = {
+            httpx.post(server.url + "/classify", content=encoded(RED)).json()["label"]
+            for _ in range(10)
+        }
+    assert answers == {"red"}
+
+
+def test_sigterm_answers_what_was_taken_and_exits_with_0(tmp_path: Path) -> None:
+    # Requests wait for company far longer than it takes to stop: they are in flight.
+    settings = ONE_WORKER | {"CLASSIFIER_MAX_BATCH_DELAY_MS": "5000"}
+    with (
+        running(toy_home(tmp_path), tmp_path, settings) as server,
+        ThreadPoolExecutor() as threads,
+    ):
+        answers = [
+            threads.submit(httpx.post, server.url + "/classify", content=encoded(RED), timeout=30)
+            for _ in range(3)
+        ]
+        while "image_classifier_pending_images 3.0" not in httpx.get(server.url + "/metrics").text:
+            time.sleep(0.05)
+        assert server.stop() == 0
+        assert [answer.result().status_code for answer in answers] == [200, 200, 200]

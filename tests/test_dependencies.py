@@ -1,0 +1,84 @@
+"""Who may import whom, and that every list of dependencies says the same."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomli
+import yaml
+
+from tests.servers import PROJECT
+
+PYPROJECT = tomli.loads((PROJECT / "pyproject.toml").read_text())["project"]
+BENTOFILE = yaml.safe_load((PROJECT / "bentofile.yaml").read_text())
+
+ROOMS = {"conversion", "inference", "preprocessing", "serving", "service"}
+MAY_IMPORT = {
+    "preprocessing": set[str](),
+    "inference": set[str](),
+    "conversion": {"preprocessing"},
+    "serving": {"inference", "preprocessing"},
+    "service": {"serving"},
+}
+ONLY_IN = {
+    "torch": {"conversion"},
+    "torchvision": {"conversion"},
+    "onnx": {"conversion"},
+    "onnxruntime": {"inference", "conversion"},
+    "PIL": {"preprocessing"},
+    "starlette": {"serving"},
+    "bentoml": {"conversion", "serving", "service"},
+}
+
+
+def imports(room: str) -> set[str]:
+    """Top-level names of everything a room imports, anywhere in its files."""
+    files = [PROJECT / f"{room}.py"] if room == "service" else sorted((PROJECT / room).glob("*.py"))
+    names: set[str] = set()
+    for node in (node for file in files for node in ast.walk(ast.parse(file.read_text()))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_imports_go_one_way(room: str) -> None:
+    assert imports(room) & ROOMS - {room} <= MAY_IMPORT[room]
+    for library, rooms in ONLY_IN.items():
+        assert library not in imports(room) or room in rooms, library
+
+
+def test_the_service_does_not_import_torch() -> None:
+    script = "import sys, service; print([n for n in ('torch', 'onnx') if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_bento_has_the_dependencies_of_the_project() -> None:
+    expected = [*PYPROJECT["dependencies"], *PYPROJECT["optional-dependencies"]["gpu"]]
+    assert BENTOFILE["python"]["packages"] == expected
+
+
+def test_the_bento_has_the_rooms_of_the_service_and_no_others() -> None:
+    included = {Path(pattern).parts[1].removesuffix(".py") for pattern in BENTOFILE["include"]}
+    assert included == {
+        "service",
+        "errors",
+        "model_spec",
+        "settings",
+        "inference",
+        "preprocessing",
+        "serving",
+    }
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    lines = (PROJECT / "CHANGELOG.md").read_text().splitlines()
+    newest = next(line for line in lines if line.startswith("## "))
+    assert newest.split()[1] == PYPROJECT["version"]

@@ -1,0 +1,185 @@
+"""The README is true: its commands run, its tables are complete."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from errors import ClassifierError
+from serving.bento import ROUTES
+from settings import PREFIX, Settings
+from tests.documents import PROJECT, README, blocks, commands, table_rows
+from tests.servers import Server, environment, free_port, wait_until_ready
+
+README_URL = "http://127.0.0.1:3000"
+
+SCRIPTS = "".join(
+    (PROJECT / script).read_text() for script in (".ci/run", "tests/end_to_end.sh", "Makefile")
+)
+RUN_BY_SCRIPTS = (
+    "make serve",
+    "make bento",
+    "make lint",
+    "make test",
+    "make end-to-end",
+    "bentoml serve image_classifier:latest --port 3002",
+)
+
+
+def shell(command: str, home: Path, folder: Path, **variables: str) -> str:
+    """Run a command in the project folder with the virtual environment active; its output."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    settings = {"PATH": path, **variables}
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=PROJECT,
+        env=environment(home, folder, settings),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.stdout + done.stderr + f"exit {done.returncode}"
+
+
+def test_a_result_stands_in_the_first_25_lines() -> None:
+    assert '"label":"espresso"' in "\n".join(README.splitlines()[:25])
+
+
+def test_commands_that_scripts_run() -> None:
+    for command in RUN_BY_SCRIPTS:
+        assert re.sub(r" --port \d+", "", command) in SCRIPTS
+        assert command in commands()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [c for c in commands() if c not in RUN_BY_SCRIPTS])
+def test_every_other_command_runs(
+    command: str, default_server: Server, default_home: Path, tmp_path: Path
+) -> None:
+    if command.startswith("curl "):
+        output = shell(command.replace(README_URL, default_server.url), default_home, tmp_path)
+        assert "exit 0" in output
+        assert '"error"' not in output
+    else:
+        RUNNERS[command](command, default_home, tmp_path)
+
+
+def run_it(command: str, home: Path, folder: Path) -> None:
+    assert "exit 0" in shell(command, home, folder)
+
+
+def serve_it(command: str, home: Path, folder: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    command = re.sub("--port [0-9]+", f"--port {url.rpartition(':')[2]}", command)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=PROJECT,
+            env=environment(
+                home, folder, {"PATH": os.environ["PATH"], "PORT": url.rpartition(":")[2]}
+            ),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    server = Server(url, process, folder / "log", folder)
+    try:
+        wait_until_ready(server)
+        image = (PROJECT / "test_images/coffee.jpg").read_bytes()
+        assert httpx.post(url + "/classify", content=image).status_code == 200
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(40)
+
+
+def serve_in_the_virtual_environment(command: str, home: Path, folder: Path) -> None:
+    serve_it(
+        f"cd {PROJECT}; {shlex.quote(str(Path(sys.executable).parent))}/{command}", home, folder
+    )
+
+
+def offline(command: str, home: Path, folder: Path) -> None:
+    """Nobody listens at this proxy: as without a network."""
+    nowhere = "http://127.0.0.1:9"
+    output = shell(command, home, folder, http_proxy=nowhere, https_proxy=nowhere)
+    assert "put that file at weights/checkpoints/resnet50-11ad3fa6.pth" in output
+    assert "Traceback" not in output
+    assert "exit 2" in output
+
+
+def own_model(command: str, home: Path, folder: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torchvision = pytest.importorskip("torchvision")
+    network = torchvision.models.resnet18(num_classes=2)
+    torch.save(network.state_dict(), folder / "my_model.pth")
+    (folder / "my_labels.txt").write_text("cat\ndog\n")
+    serve_it(command.replace("my_", f"{folder}/my_"), home, folder)
+
+
+RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
+    ". .venv/bin/activate": lambda command, home, folder: None,
+    "bentoml serve service:ImageClassifier --port 3001": serve_in_the_virtual_environment,
+    "make serve MODEL=resnet50": offline,
+    "make serve MODEL=resnet18 WEIGHTS=my_model.pth LABELS=my_labels.txt": own_model,
+    "python -m conversion.convert_to_onnx --architecture efficientnet_lite0": run_it,
+    "python -m conversion.convert_to_onnx --architecture resnet50 --random-weights 0": run_it,
+    "bentoml models list": run_it,
+}
+
+
+@pytest.mark.slow
+def test_the_python_example_runs(
+    default_server: Server, default_home: Path, tmp_path: Path
+) -> None:
+    (example,) = blocks("python")
+    script = tmp_path / "example.py"
+    script.write_text(example.replace(README_URL, default_server.url))
+    assert shell(f"python {script}", default_home, tmp_path) == "espresso\ncpu\nexit 0"
+
+
+@pytest.mark.slow
+def test_the_answer_shown_is_the_answer_given(default_server: Server) -> None:
+    shown = json.loads(blocks("json")[0].replace(", …]", "]"))
+    image = (PROJECT / "test_images/coffee.jpg").read_bytes()
+    given = httpx.post(default_server.url + "/classify", content=image).json()
+    assert set(given) == set(shown)
+    assert (given["class_id"], given["label"]) == (shown["class_id"], shown["label"])
+    assert given["confidence"] == pytest.approx(shown["confidence"], abs=1e-3)
+    assert given["predictions"][1]["label"] == shown["predictions"][1]["label"]
+
+
+def test_every_setting_is_in_the_table_with_its_default() -> None:
+    rows = {row[0].strip("`"): row[1].strip("`") for row in table_rows("## Settings")}
+    fields = Settings.model_fields
+    assert set(rows) == {f"{PREFIX}{name.upper()}" for name in fields}
+    for name, field in fields.items():
+        default = getattr(field.default, "value", field.default)
+        if default is not None:
+            shown = rows[f"{PREFIX}{name.upper()}"]
+            assert shown == (f"{default:g}" if isinstance(default, float) else str(default))
+
+
+def test_every_error_is_in_the_table_with_its_status() -> None:
+    rows = table_rows("### Errors")
+    shown = {(int(row[0]), code) for row in rows for code in re.findall("`(.+?)`", row[1])}
+    assert shown == {(int(error.status), error.code) for error in concrete(ClassifierError)}
+
+
+def concrete(family: type[ClassifierError]) -> list[type[ClassifierError]]:
+    """Every class of a family that has a code."""
+    below = [error for child in family.__subclasses__() for error in concrete(child)]
+    return [family, *below] if hasattr(family, "code") else below
+
+
+def test_every_route_is_in_the_table() -> None:
+    shown = " ".join(row[0] for row in table_rows("## API"))
+    assert set(ROUTES) <= set(re.findall(r"/\w+", shown))

@@ -1,0 +1,148 @@
+import os
+import re
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from errors import StartupError
+from settings import PREFIX, Device, Settings, load_settings
+
+DEFAULTS: dict[str, Any] = {
+    "model": None,
+    "device": Device.AUTO,
+    "gpus": 1,
+    "workers": None,
+    "intra_op_threads": None,
+    "decode_threads": None,
+    "max_batch_size": None,
+    "max_batch_delay_ms": 0.0,
+    "max_pending_images": 256,
+    "max_images_per_request": 64,
+    "deadline_ms": 10_000,
+    "max_body_bytes": 20_000_000,
+    "max_pixels": 25_000_000,
+    "max_aspect_ratio": 20.0,
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+def test_defaults() -> None:
+    assert load_settings().model_dump() == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("model", "image_classifier:abc", "image_classifier:abc"),
+        ("device", "auto", Device.AUTO),
+        ("device", "cpu", Device.CPU),
+        ("device", "cuda", Device.CUDA),
+        ("device", "tensorrt", Device.TENSORRT),
+        ("gpus", "2", 2),
+        ("workers", "3", 3),
+        ("intra_op_threads", "4", 4),
+        ("decode_threads", "0", 0),
+        ("decode_threads", "5", 5),
+        ("max_batch_size", "32", 32),
+        ("max_batch_delay_ms", "2.5", 2.5),
+        ("max_batch_delay_ms", "0", 0.0),
+        ("max_pending_images", "7", 7),
+        ("max_images_per_request", "8", 8),
+        ("deadline_ms", "1500", 1500),
+        ("max_body_bytes", "1000", 1000),
+        ("max_pixels", "1", 1),
+        ("max_aspect_ratio", "1", 1.0),
+    ],
+)
+def test_a_variable_sets_its_field_and_no_other(
+    name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PREFIX + name.upper(), text)
+
+    assert load_settings().model_dump() == DEFAULTS | {name: value}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_an_empty_variable_means_the_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PREFIX + name.upper(), "")
+
+    assert load_settings().model_dump() == DEFAULTS
+
+
+INVALID = [
+    ("device", "tpu", "Input should be 'auto', 'cpu', 'cuda' or 'tensorrt'"),
+    ("decode_threads", "-1", "Input should be greater than or equal to 0"),
+    ("max_batch_delay_ms", "-0.1", "Input should be greater than or equal to 0"),
+    ("max_batch_delay_ms", "nan", "Input should be greater than or equal to 0"),
+    ("max_aspect_ratio", "0.99", "Input should be greater than or equal to 1"),
+    ("max_aspect_ratio", "wide", "Input should be a valid number"),
+    ("max_pixels", "1.5", "Input should be a valid integer"),
+    ("max_pixels", "many", "Input should be a valid integer"),
+    *(
+        (name, "0", "Input should be greater than 0")
+        for name in (
+            "gpus",
+            "workers",
+            "intra_op_threads",
+            "max_batch_size",
+            "max_pending_images",
+            "max_images_per_request",
+            "deadline_ms",
+            "max_body_bytes",
+            "max_pixels",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "problem"), INVALID)
+def test_an_invalid_value_names_its_variable_and_what_is_wrong(
+    name: str, text: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = PREFIX + name.upper()
+    monkeypatch.setenv(variable, text)
+
+    with pytest.raises(StartupError, match=re.escape(f"{variable}={text}: {problem}")):
+        load_settings()
+
+
+def test_every_invalid_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLASSIFIER_WORKERS", "0")
+    monkeypatch.setenv("CLASSIFIER_DEVICE", "tpu")
+
+    with pytest.raises(StartupError) as caught:
+        load_settings()
+    assert str(caught.value) == (
+        "CLASSIFIER_DEVICE=tpu: Input should be 'auto', 'cpu', 'cuda' or 'tensorrt'; "
+        "CLASSIFIER_WORKERS=0: Input should be greater than 0"
+    )
+
+
+def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVICE", "tpu")
+
+    assert load_settings().device is Device.AUTO
+
+
+def test_times_are_also_given_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLASSIFIER_DEADLINE_MS", "1500")
+    monkeypatch.setenv("CLASSIFIER_MAX_BATCH_DELAY_MS", "2.5")
+    settings = load_settings()
+
+    assert (settings.deadline, settings.max_batch_delay) == (1.5, 0.0025)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        load_settings().gpus = 2
+
+
+def test_every_field_is_described() -> None:
+    assert set(Settings.model_fields) == set(DEFAULTS)
+    assert all(field.description for field in Settings.model_fields.values())
