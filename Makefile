@@ -27,6 +27,9 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
 serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIGHTS= LABELS= HOST= PORT=)
+	@$(BIN)/python -c 'import socket; socket.create_server(("$(HOST)", $(PORT)))' 2>/dev/null || { \
+		echo "error: cannot listen on $(HOST):$(PORT); choose another: make serve PORT=3001"; \
+		exit 1; }
 	@case '$(MODEL)' in \
 		*:*) tag='$(MODEL)' ;; \
 		*) tag=$$($(CONVERT)) || exit 1 ;; \

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("image_classifier.conversion")
 
-# PyTorch's exporter writes this version itself; others are converted from it.
+# PyTorch's exporter writes this version itself; later ones are converted from it.
 DEFAULT_OPSET = 18
 
 # Wide enough for TF32 and for another JPEG decoder, far too small for a wrong mean.
@@ -68,6 +68,11 @@ def convert(request: Request) -> str:
     logger.info("converting %s (%s)", request.architecture, request.weights.source)
     architecture = get_architecture(request.architecture)
     labels = request.labels or architecture.labels
+    if request.published and len(labels) != len(architecture.labels):
+        raise ConversionError(
+            f"{len(labels)} labels do not fit the published weights, which tell "
+            f"{len(architecture.labels)} classes apart; add --weights with your own"
+        )
     network = _network(architecture, request, len(labels))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -196,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
         "--opset",
         type=int,
         default=DEFAULT_OPSET,
-        help="version of the ONNX operators (default: %(default)s)",
+        help="version of the ONNX operators, at least %(default)s, the default",
     )
     return parser
 

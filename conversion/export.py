@@ -39,7 +39,9 @@ class PixelsToProbabilities(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]`` that sum to 1."""
-        channels_first = pixels.permute(0, 3, 1, 2).to(torch.float32)
+        # Contiguous, or PyTorch takes it for its channels-last layout and the exporter spells
+        # out the strides of every global pooling behind it.
+        channels_first = pixels.permute(0, 3, 1, 2).to(torch.float32).contiguous()
         logits = self.network((channels_first - self.mean) / self.std)
         return torch.softmax(logits, dim=1)
 

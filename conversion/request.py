@@ -110,15 +110,19 @@ def _find_weights(wanted: Wanted) -> tuple[Path | None, Weights]:
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:
-    """One label per line, or a JSON list, in the order of the class ids."""
+    """One label per line or, in a ``.json`` file, a list; in the order of the class ids."""
     try:
         # Some editors begin a file with a byte order mark.
         text = path.read_text(encoding="utf-8-sig").strip()
-        labels = json.loads(text) if text.startswith("[") else text.splitlines()
+        labels = json.loads(text) if path.suffix == ".json" else text.splitlines()
     except (OSError, ValueError) as error:
         raise ConversionError(f"cannot read the labels: {error}") from error
-    if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
+    if not isinstance(labels, list) or not all(
+        isinstance(label, str) and label.strip() for label in labels
+    ):
         raise ConversionError(f"{path.name} must hold one label per line, none empty")
+    if not labels:
+        raise ConversionError(f"{path.name} holds no labels")
     return tuple(label.strip() for label in labels)
 
 

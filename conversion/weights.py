@@ -5,6 +5,7 @@ no sha256 (the file could not be had when the lock was written), torchvision's o
 is made instead: the first digits of the sha256, which are part of the file's name.
 """
 
+import hashlib
 import json
 import logging
 import re
@@ -34,6 +35,7 @@ _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.")
 _MIB = 1024 * 1024
 
 _LISTED_KEYS = 5
+_URL_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,19 @@ def locked(architecture: str) -> LockedFile | None:
     return LockedFile(**entries[architecture]) if architecture in entries else None
 
 
-def download(url: str) -> Path:
+def download(url: str, folder: Path | None = None) -> Path:
     """A weights file from the web, kept under ``weights/``; an earlier download is used again.
+
+    Args:
+        url: of the file.
+        folder: to keep it in; torch.hub's by default.
 
     Raises:
         ConversionError: it cannot be had; names the file and where to put it.
     """
-    target = DOWNLOADS / Path(urlsplit(url).path).name
+    target = (folder or DOWNLOADS) / Path(urlsplit(url).path).name
     if not target.exists():
-        DOWNLOADS.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         logger.info("downloading %s", url)
         try:
             _fetch(url, target)
@@ -115,7 +121,8 @@ def verified(path: Path, lock: LockedFile | None) -> str:
             f"{_short(path)} has {path.stat().st_size} bytes, the lock says {lock.size_mib} MiB; "
             "delete it and try again"
         )
-    expected = lock.sha256 if lock and lock.sha256 else _hash_in_name(path)
+    # Digits in the name of a user's own file may just as well be a date.
+    expected = (lock.sha256 or _hash_in_name(path)) if lock else None
     if expected and not sha256.startswith(expected):
         raise ConversionError(
             f"{_short(path)} has sha256 {sha256[:16]}…, expected {expected[:16]}…; "
@@ -130,7 +137,12 @@ def own_weights(location: str) -> tuple[Path, Weights]:
     Raises:
         ConversionError: it cannot be had.
     """
-    path = download(location) if "://" in location else Path(location)
+    if "://" in location:
+        # A folder per URL: others may have a file of the same name.
+        digest = hashlib.sha256(location.encode()).hexdigest()
+        path = download(location, DOWNLOADS / digest[:_URL_DIGITS])
+    else:
+        path = Path(location)
     if not path.is_file():
         raise ConversionError(f"no weights file {location}")
     source = location if "://" in location else path.name

@@ -93,7 +93,7 @@ class FrontDoor:
         finally:
             end(endpoint, recorder.status, time.perf_counter() - started)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: "_StatusRecorder") -> None:
         try:
             headers = dict(scope["headers"])
             content_type = headers.get(b"content-type", b"").decode("latin-1")
@@ -118,6 +118,8 @@ class FrontDoor:
             response = error_response(error)
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
+            if send.started:
+                raise
             response = error_response(InternalError("internal error; see the service's log"))
         await _send(response, send)
 
@@ -159,15 +161,17 @@ class FrontDoor:
 
 
 class _StatusRecorder:
-    """A ``send`` that remembers the status that was sent."""
+    """A ``send`` that remembers whether a response was begun, and with which status."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.status = CLIENT_GONE
+        self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.started = True
         await self._send(message)
 
 

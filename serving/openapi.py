@@ -47,10 +47,16 @@ def documented(spec: OpenAPISpecification) -> OpenAPISpecification:
     return attr.evolve(
         spec,
         openapi=_VERSION,
+        info=attr.evolve(spec.info, version=_version(spec.info.version), contact=None),
         paths=spec.paths | paths,
         # BentoML's own class for this leaves out half of JSON Schema; it passes dicts on.
         components=cast("Components", {"schemas": definitions["$defs"]}),
     )
+
+
+def _version(bento: str) -> str:
+    """The Bento's; BentoML writes "None" for a service that is not in one."""
+    return "dev" if bento == "None" else bento
 
 
 def _paths() -> dict[str, dict[str, Any]]:

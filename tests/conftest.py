@@ -1,5 +1,6 @@
 """Fixtures that several rooms' tests share."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ import pytest
 from model_spec import ModelSpec
 from tests.servers import PROJECT, Server, environment, running
 from tests.toys import write_toy_model
+
+# Tests talk to nobody but this machine.
+os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 
 
 @pytest.fixture

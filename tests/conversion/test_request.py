@@ -21,8 +21,10 @@ class LaterPrecision(str, Enum):
     FP16 = "fp16"
 
 
-def labels_of(content: str | bytes, folder: Path) -> tuple[str, ...] | None:
-    file = folder / "labels.txt"
+def labels_of(
+    content: str | bytes, folder: Path, name: str = "labels.txt"
+) -> tuple[str, ...] | None:
+    file = folder / name
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     return make_request(replace(RANDOM, labels_file=file)).labels
 
@@ -142,19 +144,23 @@ def test_a_changed_photograph_changes_the_fingerprint(
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("name", "content"),
     [
-        "one\ntwo words\nthree\n",
-        "one\r\ntwo words  \r\n  three",
-        '["one", "two words", "three"]',
-        '[\n"one",\n" two words",\n"three"\n]\n',
+        ("labels.txt", "one\ntwo words\nthree\n"),
+        ("labels.txt", "one\r\ntwo words  \r\n  three"),
+        ("labels.json", '["one", "two words", "three"]'),
+        ("labels.json", '[\n"one",\n" two words",\n"three"\n]\n'),
         # Begun with a byte order mark.
-        "\ufeffone\ntwo words\nthree",
-        '\ufeff["one", "two words", "three"]',
+        ("labels.txt", "\ufeffone\ntwo words\nthree"),
+        ("labels.json", '\ufeff["one", "two words", "three"]'),
     ],
 )
-def test_labels_are_lines_or_a_json_list(tmp_path: Path, content: str) -> None:
-    assert labels_of(content, tmp_path) == ("one", "two words", "three")
+def test_labels_are_lines_or_a_json_list(tmp_path: Path, name: str, content: str) -> None:
+    assert labels_of(content, tmp_path, name) == ("one", "two words", "three")
+
+
+def test_a_label_may_begin_like_json(tmp_path: Path) -> None:
+    assert labels_of("[other]\ncat\n", tmp_path) == ("[other]", "cat")
 
 
 def test_labels_may_have_letters_of_any_alphabet(tmp_path: Path) -> None:
@@ -162,19 +168,34 @@ def test_labels_may_have_letters_of_any_alphabet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "\n\n", "one\n\nthree", "one\n \nthree", "[]", '["one", ""]', '["one", 2]']
+    ("name", "content"),
+    [
+        ("labels.txt", "one\n\nthree"),
+        ("labels.txt", "one\n \nthree"),
+        ("labels.json", '["one", ""]'),
+        ("labels.json", '["one", 2]'),
+        ("labels.json", '{"one": 1}'),
+    ],
 )
-def test_empty_labels_are_refused(tmp_path: Path, content: str) -> None:
-    with pytest.raises(
-        ConversionError, match=r"^labels\.txt must hold one label per line, none empty$"
-    ):
-        labels_of(content, tmp_path)
+def test_labels_that_are_not_all_names_are_refused(tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(ConversionError, match=r"must hold one label per line, none empty$"):
+        labels_of(content, tmp_path, name)
 
 
-@pytest.mark.parametrize("content", [b"\xc4pfel\n", b'["one", "two"'])
-def test_unreadable_labels_are_refused(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"), [("labels.txt", ""), ("labels.txt", "\n\n"), ("labels.json", "[]")]
+)
+def test_no_labels_at_all_are_refused(tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(ConversionError, match=r"holds no labels$"):
+        labels_of(content, tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("labels.txt", b"\xc4pfel\n"), ("labels.json", b'["one", "two"')]
+)
+def test_unreadable_labels_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
     with pytest.raises(ConversionError, match=r"^cannot read the labels: ") as caught:
-        labels_of(content, tmp_path)
+        labels_of(content, tmp_path, name)
     assert "\n" not in str(caught.value)
 
 

@@ -106,13 +106,19 @@ def test_the_hash_in_a_files_name_counts_where_the_lock_has_none(tmp_path: Path)
     right, wrong = tmp_path / f"net-{SHA256[:8]}.pth", tmp_path / "net-01234567.pth"
     for path in (right, wrong):
         path.write_bytes(CONTENT)
-    for lock in (None, replace(LOCK, sha256=None)):
-        assert weights.verified(right, lock) == SHA256
-        with pytest.raises(
-            ConversionError,
-            match=rf"net-01234567\.pth has sha256 {SHA256[:16]}…, expected 01234567",
-        ):
-            weights.verified(wrong, lock)
+    lock = replace(LOCK, sha256=None)
+    assert weights.verified(right, lock) == SHA256
+    with pytest.raises(
+        ConversionError,
+        match=rf"net-01234567\.pth has sha256 {SHA256[:16]}…, expected 01234567",
+    ):
+        weights.verified(wrong, lock)
+
+
+def test_digits_in_the_name_of_a_users_own_file_are_no_hash(tmp_path: Path) -> None:
+    path = tmp_path / "mine-20261122.pth"
+    path.write_bytes(CONTENT)
+    assert weights.verified(path, None) == SHA256
 
 
 def test_a_download_is_kept_and_used_again(weights_folder: Path, loopback: Loopback) -> None:
@@ -165,10 +171,16 @@ def test_a_users_own_file_is_named_but_not_its_folder(tmp_path: Path) -> None:
     assert own_weights(str(path)) == (path, described)
 
 
-def test_a_users_own_url_is_downloaded_and_named(weights_folder: Path, loopback: Loopback) -> None:
-    url = f"{loopback.url}/mine.pth"
-    described = Weights(pretrained=True, source=url, sha256=SHA256, licence=None)
-    assert own_weights(url) == (weights_folder / "checkpoints" / "mine.pth", described)
+def test_a_users_own_url_is_downloaded_into_a_folder_of_its_own(
+    weights_folder: Path, loopback: Loopback
+) -> None:
+    for folder in ("", "models/"):
+        url = f"{loopback.url}/{folder}mine.pth"
+        path, described = own_weights(url)
+        assert described == Weights(pretrained=True, source=url, sha256=SHA256, licence=None)
+        assert path.name == "mine.pth"
+        assert path.parent.parent == weights_folder / "checkpoints"
+    assert loopback.asked == ["/mine.pth", "/models/mine.pth"]
 
 
 def test_a_users_own_file_that_is_absent_is_refused(tmp_path: Path) -> None:
@@ -199,13 +211,14 @@ def test_a_training_checkpoint_and_dataparallels_prefix_are_looked_through(tmp_p
 
 
 def test_a_pickles_code_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The other precaution, which is meant for torchvision's own loading.
+    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
     made = tmp_path / "made"
     path = stored(tmp_path, {**STATE, "b": Malicious(made)})
     with pytest.raises(ConversionError, match=r"^x\.pth is not a state_dict: Weights only load"):
         load_state_dict(path)
     assert not made.exists()
-    # It would have been, without all precautions.
-    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
+    # It would have been, without this precaution.
     torch.load(path, weights_only=False)
     assert made.exists()
 

@@ -20,11 +20,17 @@ P = ParamSpec("P")
 
 
 def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run a test in an event loop of its own."""
+    """Run a test in an event loop of its own; errors that the loop would only log fail it."""
+
+    async def watched(*args: P.args, **kwargs: P.kwargs) -> None:
+        unseen: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, error: unseen.append(error))
+        await asyncio.wait_for(test(*args, **kwargs), PATIENCE)
+        assert unseen == []
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        asyncio.run(asyncio.wait_for(test(*args, **kwargs), PATIENCE))
+        asyncio.run(watched(*args, **kwargs))
 
     return run
 

@@ -37,17 +37,18 @@ def from_bytes(image: bytes) -> Pixels:
 
 
 @asynccontextmanager
-async def running(
+async def running(  # noqa: PLR0913
     session: OnnxSession,
     prepare: Callable[[Any], Pixels] = pixels,
     *,
     decode_threads: int = 0,
     max_batch_size: int = 4,
+    max_batch_delay: float = 0.0,
     max_pending_images: int = 100,
 ) -> AsyncIterator[OnnxRunner[Any]]:
     options = RunnerOptions(
         max_batch_size=max_batch_size,
-        max_batch_delay=0.0,
+        max_batch_delay=max_batch_delay,
         max_pending_images=max_pending_images,
         decode_threads=decode_threads,
     )

@@ -7,8 +7,16 @@ from errors import UnsupportedImage
 from inference import OnnxSession
 from inference.runner import batch_sizes
 from settings import Device
-from tests.inference.gates import in_loop
-from tests.inference.runners import exactly, from_bytes, gated, later, numbers, running
+from tests.inference.gates import PATIENCE, in_loop
+from tests.inference.runners import (
+    exactly,
+    from_bytes,
+    gated,
+    in_both_threads,
+    later,
+    numbers,
+    running,
+)
 from tests.toys import BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
 
 
@@ -107,3 +115,21 @@ async def test_batches_of_a_gpu_are_padded_and_answered_without_the_padding(
     assert numbers(one) == exactly((LOW, HIGH, LOW))
     assert numbers(three) == exactly((HIGH, LOW, LOW), (LOW, HIGH, LOW), (LOW, LOW, HIGH))
     assert numbers(five) == exactly(*[(HIGH, LOW, LOW)] * 5)
+
+
+@in_both_threads
+@in_loop
+async def test_padding_is_right_wherever_images_are_prepared(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    session, inner = gated(session, device=Device.CUDA)
+    # The delay is longer than the test may take: the batch begins when the runner closes.
+    async with running(
+        session, decode_threads=decode_threads, max_batch_size=8, max_batch_delay=10 * PATIENCE
+    ) as runner:
+        taken = asyncio.create_task(runner.infer([RED, GREEN, BLUE], later()))
+        await asyncio.sleep(0)
+    outcomes = await taken
+
+    assert inner.sizes == [4]
+    assert numbers(outcomes) == exactly((HIGH, LOW, LOW), (LOW, HIGH, LOW), (LOW, LOW, HIGH))

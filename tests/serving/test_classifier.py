@@ -1,0 +1,100 @@
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from errors import ClassifierError, CorruptImage, InvalidParameter, ModelUnavailable
+from inference import open_session
+from serving.classifier import Classifier
+from serving.health import Monitor
+from serving.plan import runner_options
+from serving.schema import ClassifyBatchOutput, ClassifyOutput, HealthOutput
+from settings import Device, Settings
+from tests.toys import BLACK, GREEN, RED, encoded, write_toy_model
+
+Use = Callable[[Classifier], Awaitable[Any]]
+
+
+def with_classifier(folder: Path, use: Use) -> Any:
+    """Start the toy in an event loop of its own, use it, close it."""
+
+    async def run() -> Any:
+        settings = Settings()
+        session = open_session(folder, Device.CPU, intra_op_threads=1)
+        options = runner_options(settings, Device.CPU)
+        classifier = Classifier("image_classifier:toy", session, options, settings)
+        try:
+            await classifier.start(folder)
+            return await use(classifier)
+        finally:
+            await classifier.close()
+
+    return asyncio.run(run())
+
+
+def soon() -> float:
+    return time.monotonic() + 10
+
+
+def test_equal_probabilities_are_ordered_by_class_id(toy_folder: Path) -> None:
+    answer = with_classifier(toy_folder, lambda toy: toy.classify(encoded(BLACK), None, soon()))
+    assert [each["class_id"] for each in answer["predictions"]] == [0, 1, 2]
+    assert answer["confidence"] == 0.333333
+
+
+def test_the_default_top_k_is_bounded_by_the_number_of_classes(toy_folder: Path) -> None:
+    answer = with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), None, soon()))
+    assert len(answer["predictions"]) == 3
+
+
+@pytest.mark.parametrize("top_k", [0, 4, -1])
+def test_a_top_k_out_of_range_is_refused(toy_folder: Path, top_k: int) -> None:
+    with pytest.raises(InvalidParameter, match="between 1 and 3"):
+        with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), top_k, soon()))
+
+
+def test_errors_of_a_batch_keep_their_places(toy_folder: Path) -> None:
+    images: list[bytes | memoryview | ClassifierError] = [
+        CorruptImage("sent broken"),
+        encoded(GREEN),
+        b"no image",
+    ]
+    answer = with_classifier(toy_folder, lambda toy: toy.classify_batch(images, 1, soon()))
+    first, second, third = answer["results"]
+    assert first == {"error": {"code": "corrupt_image", "message": "sent broken"}}
+    assert second["label"] == "green"
+    assert third["error"]["code"] == "unsupported_image"
+
+
+def test_answers_are_what_the_schema_says(toy_folder: Path) -> None:
+    async def both(toy: Classifier) -> tuple[dict[str, Any], dict[str, Any]]:
+        one = await toy.classify(encoded(RED), 2, soon())
+        return one, await toy.classify_batch([encoded(RED), b"no image"], 2, soon())
+
+    one, batch = with_classifier(toy_folder, both)
+    assert ClassifyOutput.model_validate(one).model_dump() == one
+    assert ClassifyBatchOutput.model_validate(batch).model_dump() == batch
+    health = Monitor().health().model_dump()
+    assert HealthOutput.model_validate(health).model_dump() == health
+
+
+def test_a_golden_answer_within_the_tolerance_is_healthy(tmp_path: Path) -> None:
+    write_toy_model(tmp_path, confidence=256 / 258 - 0.0199)
+    with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), None, soon()))
+
+
+def test_a_golden_answer_outside_the_tolerance_is_not(tmp_path: Path) -> None:
+    write_toy_model(tmp_path, confidence=256 / 258 - 0.0201)
+    with pytest.raises(ModelUnavailable, match=r"class 0 got 0\.9922, PyTorch gave 0\.9721"):
+        with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), None, soon()))
+
+
+def test_before_a_model_is_loaded_nothing_is_ready() -> None:
+    monitor = Monitor()
+    with pytest.raises(ModelUnavailable):
+        monitor.ready_classifier()
+    assert monitor.health().http_status == 503
+    assert monitor.health().reason == "the model is still loading"
