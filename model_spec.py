@@ -148,6 +148,13 @@ class ModelSpec(_Frozen):
     files: dict[str, Sha256]
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _every_file_has_a_hash(self) -> Self:
+        for name in (ONNX_FILE, self.golden.file):
+            if name not in self.files:
+                raise ValueError(f"files has no sha256 of {name}")
+        return self
+
     @property
     def pixels_shape(self) -> tuple[int, int, int]:
         """Shape of one image of the graph's input: height, width, channels."""

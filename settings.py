@@ -11,6 +11,8 @@ from errors import StartupError
 PREFIX = "CLASSIFIER_"
 
 PositiveInt = Annotated[int, Field(gt=0)]
+# A longer wait is a mistake of unit.
+_HOUR_MS = 3_600_000
 
 
 class Device(str, Enum):
@@ -47,7 +49,7 @@ class Settings(BaseSettings):
     max_batch_size: PositiveInt | None = Field(
         default=None, description="Images in one session.run"
     )
-    max_batch_delay_ms: Annotated[float, Field(ge=0)] = Field(
+    max_batch_delay_ms: Annotated[float, Field(ge=0, le=_HOUR_MS, allow_inf_nan=False)] = Field(
         default=0.0, description="Milliseconds a batch waits for company"
     )
     max_pending_images: PositiveInt = Field(
@@ -56,12 +58,12 @@ class Settings(BaseSettings):
     max_images_per_request: PositiveInt = Field(
         default=64, description="Images in one /classify_batch"
     )
-    deadline_ms: PositiveInt = Field(
+    deadline_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
         default=10_000, description="Milliseconds until a request gets 504"
     )
     max_body_bytes: PositiveInt = Field(default=20_000_000, description="Bytes of a request body")
     max_pixels: PositiveInt = Field(default=25_000_000, description="Pixels of one image")
-    max_aspect_ratio: Annotated[float, Field(ge=1)] = Field(
+    max_aspect_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
         default=20.0, description="Longer side of an image divided by its shorter side"
     )
 

@@ -18,7 +18,7 @@ from conversion.errors import ConversionError
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
 from conversion.request import Request, Wanted, make_request
 from conversion.weights import fill, load_state_dict
-from model_spec import ONNX_FILE, Golden, ModelSpec, Precision
+from model_spec import ONNX_FILE, Golden, ModelSpec, Precision, sha256_of_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -150,7 +150,7 @@ def _export(
             confidence=float(answer.max()),
             tolerance=_GOLDEN_TOLERANCE,
         ),
-        files=files,
+        files={**files, GOLDEN.name: sha256_of_file(GOLDEN)},
         labels=labels,
     )
 

@@ -120,10 +120,10 @@ class Batcher(Generic[Item, Result]):
                 if not self._jobs:
                     return []
                 self._wait_for_company()
-                jobs = [
-                    self._jobs.popleft() for _ in range(min(len(self._jobs), self._max_batch_size))
-                ]
-            if live := self._drop_dead(jobs):
+                live, dead = self._take()
+            if dead:
+                self._on_drop(dead)
+            if live:
                 return live
 
     def _wait_for_company(self) -> None:
@@ -133,12 +133,18 @@ class Batcher(Generic[Item, Result]):
                 lambda: len(self._jobs) >= self._max_batch_size or self._closing, remaining
             )
 
-    def _drop_dead(self, jobs: list[_Job[Item, Result]]) -> list[_Job[Item, Result]]:
+    def _take(self) -> tuple[list[_Job[Item, Result]], int]:
+        """A batch of jobs that somebody still waits for, and how many others were dropped."""
         now = time.monotonic()
-        live = [job for job in jobs if job.deadline > now and not job.future.done()]
-        if dead := len(jobs) - len(live):
-            self._on_drop(dead)
-        return live
+        live: list[_Job[Item, Result]] = []
+        dead = 0
+        while self._jobs and len(live) < self._max_batch_size:
+            job = self._jobs.popleft()
+            if job.deadline > now and not job.future.done():
+                live.append(job)
+            else:
+                dead += 1
+        return live, dead
 
     def _outcomes(self, batch: list[_Job[Item, Result]]) -> Sequence[Result | ClassifierError]:
         try:

@@ -9,6 +9,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     import pynvml
 
+# NVML's order; CUDA's own default, fastest first, would give GPUs other numbers.
+os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+
 _SAMPLE_SECONDS = 1.0  # NVML itself averages over 1/6 s to 1 s
 
 

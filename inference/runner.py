@@ -16,6 +16,7 @@ import numpy.typing as npt
 from errors import (
     ClassifierError,
     DeadlineExceeded,
+    InferenceFailed,
     InternalError,
     ModelUnavailable,
     Overloaded,
@@ -167,15 +168,19 @@ class OnnxRunner(Generic[Input]):
         return outcome
 
     def _prepare_and_infer(self, inputs: list[Input]) -> list[Probabilities | ClassifierError]:
-        """A bad image fails here, before it joins the others."""
+        """A bad image fails here, before it joins the others, and keeps its own error."""
         with metrics.prepare_seconds.time():
             prepared = [self._prepare_or_error(each) for each in inputs]
-        probabilities = iter(
-            self._infer([each for each in prepared if not isinstance(each, ClassifierError)])
-        )
-        return [
-            each if isinstance(each, ClassifierError) else next(probabilities) for each in prepared
-        ]
+        good = [each for each in prepared if not isinstance(each, ClassifierError)]
+        answers = iter(self._infer_or_errors(good))
+        return [each if isinstance(each, ClassifierError) else next(answers) for each in prepared]
+
+    def _infer_or_errors(self, images: list[Pixels]) -> Sequence[Probabilities | ClassifierError]:
+        try:
+            return self._infer(images)
+        except Exception:
+            logger.exception("inference failed for a batch of %d", len(images))
+            return [InferenceFailed("inference failed") for _ in images]
 
     def _prepare_or_error(self, value: Input) -> Pixels | ClassifierError:
         try:

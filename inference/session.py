@@ -124,6 +124,8 @@ def _create(
         )
     except Exception as error:
         # ONNX Runtime's exceptions share no base class of their own.
+        if device is Device.CPU:
+            raise StartupError(f"ONNX Runtime cannot load {path.name}: {error}") from error
         raise _unavailable(device, str(error)) from error
 
 

@@ -3,8 +3,8 @@
 One rule for each kind of image:
 
 - The orientation of its EXIF data is applied; an unreadable one is ignored.
-- Transparency (alpha, palette or colour key) is composited over white: colours
-  hidden under full transparency never show.
+- Transparency (alpha, palette, or the colour key of 8-bit and 16-bit greyscale and of
+  8-bit RGB) is composited over white: colours hidden under it never show.
 - Greyscale and bilevel become three equal channels; 16-bit greyscale keeps its high byte.
 - CMYK is converted as Pillow does it, without colour management; embedded ICC
   profiles are ignored, as they were in training.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage
 
@@ -26,6 +26,9 @@ FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
 # The limits below are checked on the header, with a clear error; Pillow's own check
 # would only warn at this size.
 Image.MAX_IMAGE_PIXELS = None
+
+# Images are decoded side by side, by as many threads as there are processors.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 _BACKGROUND = (255, 255, 255)
 

@@ -2,8 +2,10 @@
 
 torchvision resizes the whole image and then cuts the centre out of the result.
 Only the pixels of the crop are computed here: the crop's corners are mapped back
-into the source image and that box is resampled. Same filter, same positions, same
-pixels, about a quarter less work, and no blow-up for long narrow images.
+into the source image and that box is resampled. Same filter, same positions, the same
+pixels but for rounding (Pillow keeps the box in 32-bit floats: a mean difference below
+0.04 of 255, single values up to 2), about a quarter less work, and no blow-up for long
+narrow images.
 """
 
 import numpy as np

@@ -162,3 +162,11 @@ def test_sha256_of_a_file_longer_than_one_piece(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
 
     assert sha256_of_file(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "golden.png"])
+def test_a_file_without_a_hash_is_refused(name: str, toy_folder: Path, toy_spec: ModelSpec) -> None:
+    files = {other: sha256 for other, sha256 in toy_spec.files.items() if other != name}
+    toy_spec.model_copy(update={"files": files}).save(toy_folder)
+    with pytest.raises(StartupError, match=f"files has no sha256 of {name}"):
+        ModelSpec.load(toy_folder)

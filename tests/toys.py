@@ -107,7 +107,7 @@ def write_toy_model(
             max_abs_diff=0.0, limit=1e-4, top1_agreement=1.0, inputs=1, batch_sizes=(1,)
         ),
         golden=Golden(file=GOLDEN_FILE, class_id=0, confidence=confidence, tolerance=0.02),
-        files={ONNX_FILE: sha256_of_file(folder / ONNX_FILE)},
+        files={name: sha256_of_file(folder / name) for name in (ONNX_FILE, GOLDEN_FILE)},
         labels=LABELS,
     )
     spec.save(folder)

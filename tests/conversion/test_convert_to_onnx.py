@@ -241,6 +241,17 @@ def test_what_cannot_be_converted_is_said_in_one_line(
     assert "Traceback" not in err
 
 
+def test_own_labels_must_fit_the_published_weights(
+    model_store: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    assert main(["--labels", str(tmp_path / "labels.txt")]) == 1
+    assert capfd.readouterr().err.splitlines()[-1] == (
+        "error: 2 labels do not fit the published weights, which tell 1000 classes apart; "
+        "add --weights with your own"
+    )
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

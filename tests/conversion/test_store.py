@@ -23,7 +23,7 @@ def _empty_store(model_store: Path) -> Iterator[None]:
 @pytest.fixture
 def unsaved(toy_folder: Path, toy_spec: ModelSpec) -> Path:
     """The toy's files as a conversion leaves them to the store: without the spec."""
-    assert toy_spec.files.keys() == {ONNX_FILE}
+    assert toy_spec.files.keys() == {ONNX_FILE, toys.GOLDEN_FILE}
     (toy_folder / SPEC_FILE).unlink()
     return toy_folder
 
