@@ -111,3 +111,16 @@ async def test_a_session_that_fails_once_works_again(
     assert type(failed) is InferenceFailed
     assert failed.message == "inference failed"
     assert numbers([works]) == exactly((HIGH, LOW, LOW))
+
+
+@in_both_threads
+@in_loop
+async def test_a_bad_image_keeps_its_own_error_when_its_batch_fails(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    wrong = session.spec.model_copy(update={"input_name": "other"})
+    broken = dataclasses.replace(session, spec=wrong)
+    async with running(broken, from_bytes, decode_threads=decode_threads) as runner:
+        outcomes = await runner.infer([b"no image", encoded(RED)], later())
+
+    assert [type(outcome) for outcome in outcomes] == [UnsupportedImage, InferenceFailed]
