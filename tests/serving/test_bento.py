@@ -1,12 +1,20 @@
+import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import attr
+import pytest
 from bentoml import Tag
 
 import service
+from errors import ModelUnavailable
+from inference import open_session
 from serving.bento import ROUTES, ClassifierService
-from settings import Settings
+from serving.classifier import Classifier
+from serving.plan import runner_options
+from settings import Device, Settings
+from tests.toys import RED, encoded
 
 SERVICE = cast("ClassifierService", service.ImageClassifier)
 
@@ -58,3 +66,25 @@ def test_the_openapi_document_describes_every_form_error_and_status() -> None:
     }
     assert set(document["paths"]["/health"]) == {"get", "post"}
     assert document["components"]["schemas"]["Error"]["required"] == ["error"]
+
+
+def test_callers_in_the_same_process_get_the_same_answers(toy_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "red.png").write_bytes(encoded(RED))
+
+    async def use() -> None:
+        instance = SERVICE.inner()
+        with pytest.raises(ModelUnavailable):
+            await instance.classify(tmp_path / "red.png")
+        settings = Settings()
+        session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
+        classifier = Classifier("toy", session, runner_options(settings, Device.CPU), settings)
+        instance.monitor.classifier, instance.monitor.problem = classifier, None
+        one = await instance.classify(tmp_path / "red.png", top_k=2)
+        batch = await instance.classify_batch([tmp_path / "red.png"])
+        health = await instance.health()
+        await instance.stop()
+        assert (one.label, len(one.predictions)) == ("red", 2)
+        assert [result.label for result in batch.results] == ["red"]
+        assert (health.status, health.model) == ("ok", "toy")
+
+    asyncio.run(use())
