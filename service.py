@@ -10,7 +10,6 @@ import bentoml
 from errors import StartupError
 from serving.bento import ClassifierService, preflight, start_classifier
 from serving.health import Monitor
-from serving.parsing import DEFAULT_TOP_K
 from serving.plan import workers
 from serving.schema import (
     ClassifyBatchInput,
@@ -70,7 +69,7 @@ class ImageClassifier:
     # documents, and serve callers in the same process or from another BentoML service.
 
     @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
-    async def classify(self, image: Path, top_k: int = DEFAULT_TOP_K) -> ClassifyOutput:
+    async def classify(self, image: Path, top_k: int | None = None) -> ClassifyOutput:
         """Classify one image."""
         classifier = self.monitor.ready_classifier()
         answer = await classifier.classify(image.read_bytes(), top_k, _deadline())
@@ -78,7 +77,7 @@ class ImageClassifier:
 
     @bentoml.api(input_spec=ClassifyBatchInput, output_spec=ClassifyBatchOutput)
     async def classify_batch(
-        self, images: list[Path], top_k: int = DEFAULT_TOP_K
+        self, images: list[Path], top_k: int | None = None
     ) -> ClassifyBatchOutput:
         """Classify several images; one that cannot be classified is an error in its place."""
         classifier = self.monitor.ready_classifier()

@@ -11,8 +11,14 @@ from bentoml._internal.service.openapi.specification import (
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from serving.parsing import BATCH_FIELD, DEFAULT_TOP_K, FORM, IMAGE_FIELDS, JSON, TOP_K
-from serving.schema import ClassifyBatchOutput, ClassifyOutput, Error, HealthOutput
+from serving.parsing import BATCH_FIELD, FORM, IMAGE_FIELDS, JSON, TOP_K
+from serving.schema import (
+    TOP_K_DESCRIPTION,
+    ClassifyBatchOutput,
+    ClassifyOutput,
+    Error,
+    HealthOutput,
+)
 
 # Pydantic writes JSON Schema 2020-12, which OpenAPI has since 3.1.
 _VERSION = "3.1.0"
@@ -32,7 +38,7 @@ _ERRORS = {
 
 _BINARY = {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"}
 _BASE64 = {"type": "string", "contentEncoding": "base64", "description": "Base64 or a data URI"}
-_TOP_K = {"type": "integer", "minimum": 1, "default": DEFAULT_TOP_K}
+_TOP_K = {"type": "integer", "minimum": 1, "description": TOP_K_DESCRIPTION}
 
 
 _SUCCESS = "Successful Response"

@@ -8,19 +8,21 @@ from pydantic import BaseModel, Field
 from serving.health import Health
 from serving.parsing import DEFAULT_TOP_K
 
+TOP_K_DESCRIPTION = f"Classes to return for each image; {DEFAULT_TOP_K}, or all if there are fewer"
+
 
 class ClassifyInput(IODescriptor):
     """What ``/classify`` takes as a form."""
 
     image: Path = Field(description="The encoded image")
-    top_k: int = Field(DEFAULT_TOP_K, ge=1, description="Classes to return")
+    top_k: int | None = Field(None, ge=1, description=TOP_K_DESCRIPTION)
 
 
 class ClassifyBatchInput(IODescriptor):
     """What ``/classify_batch`` takes as a form."""
 
     images: list[Path] = Field(description="The encoded images, one part each")
-    top_k: int = Field(DEFAULT_TOP_K, ge=1, description="Classes to return for each image")
+    top_k: int | None = Field(None, ge=1, description=TOP_K_DESCRIPTION)
 
 
 class ClassProbability(BaseModel):
