@@ -3,12 +3,19 @@
 import logging
 import time
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import bentoml
 
 from errors import StartupError
-from serving.bento import ClassifierService, preflight, start_classifier
+from serving.bento import (
+    ClassifierService,
+    preflight,
+    start_beating,
+    start_classifier,
+    stop_beating,
+)
+from serving.guard import start_guard
 from serving.health import Monitor
 from serving.plan import workers
 from serving.schema import (
@@ -19,6 +26,9 @@ from serving.schema import (
     HealthOutput,
 )
 from settings import Device, load_settings
+
+if TYPE_CHECKING:
+    import asyncio
 
 logging.getLogger("image_classifier").setLevel(logging.INFO)
 
@@ -41,28 +51,32 @@ class ImageClassifier:
 
     def __init__(self) -> None:
         self.monitor = Monitor()
+        self._beats: asyncio.Task[None] | None = None
 
     @bentoml.on_deployment  # makes it a static method
     def check() -> None:
-        """Refuse to start, in one line, what could not be served."""
+        """In the supervisor: refuse, in one line, what could not be served, then keep guard."""
         try:
             preflight(_service().model_tag(settings), settings)
         except StartupError as error:
             raise SystemExit(f"error: {error}") from error
+        start_guard(workers(settings))
 
     @bentoml.on_startup
     async def start(self) -> None:
         """Load the model before the worker takes requests."""
         await start_classifier(self.monitor, _service().model_tag(settings), settings)
+        self._beats = start_beating(self.monitor)
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
         """Answer what was taken."""
         if self.monitor.classifier:
             await self.monitor.classifier.close()
+        stop_beating(self.monitor, self._beats)
 
     def __is_ready__(self) -> bool:
-        return self.monitor.problem is None
+        return self.monitor.unready() is None
 
     # HTTP requests are answered by the front door (serving/front_door.py) with the same
     # classifier; the methods below describe the contract to BentoML's clients and

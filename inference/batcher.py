@@ -67,6 +67,7 @@ class Batcher(Generic[Item, Result]):
         self._max_delay = max_delay
         self._on_drop = on_drop
         self.seconds_per_item = 0.0
+        self._busy_since: float | None = None
         self._loop = asyncio.get_running_loop()
         self._jobs: deque[_Job[Item, Result]] = deque()
         self._changed = threading.Condition()
@@ -98,6 +99,11 @@ class Batcher(Generic[Item, Result]):
             self._changed.notify()
         return future
 
+    def busy_seconds(self) -> float:
+        """For how long the batch in hand has been processed; 0 without one."""
+        started = self._busy_since
+        return 0.0 if started is None else time.monotonic() - started
+
     async def close(self) -> None:
         """Finish every job that was taken, then stop the thread."""
         with self._changed:
@@ -107,8 +113,9 @@ class Batcher(Generic[Item, Result]):
 
     def _work(self) -> None:
         while batch := self._next_batch():
-            started = time.monotonic()
+            self._busy_since = started = time.monotonic()
             outcomes = self._outcomes(batch)
+            self._busy_since = None
             self._measure((time.monotonic() - started) / len(batch))
             self._loop.call_soon_threadsafe(_settle, batch, outcomes)
 

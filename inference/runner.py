@@ -124,6 +124,10 @@ class OnnxRunner(Generic[Input]):
             self._pending -= len(inputs)
             metrics.set_pending(self._pending)
 
+    def busy_seconds(self) -> float:
+        """For how long the batch in hand has been processed; 0 without one."""
+        return self._batcher.busy_seconds()
+
     async def close(self) -> None:
         """Finish what was taken, then stop the threads."""
         self._closing = True

@@ -1,5 +1,6 @@
 """How the classifier is a BentoML service: model, preflight, start of a worker, front door."""
 
+import asyncio
 import logging
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +19,9 @@ from model_spec import MODEL_NAME, ModelSpec
 from serving import endpoints
 from serving.classifier import Classifier
 from serving.front_door import FrontDoor, Routes
+from serving.guard import end_with_parent
 from serving.health import Monitor
+from serving.heartbeat import Heartbeats, beat_while
 from serving.openapi import documented
 from serving.plan import intra_op_threads, runner_options
 from settings import Device, Settings, load_settings
@@ -128,7 +131,28 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
         logger.info("%s on %s, %s", model.tag, session.device.value, options)
 
 
+def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
+    """Let the other processes know that this worker lives; None where there are no others."""
+    end_with_parent()
+    monitor.heartbeats = Heartbeats.inherited()
+    if monitor.heartbeats is None:
+        return None
+    beats = beat_while(monitor.is_well, monitor.heartbeats, _worker())
+    return asyncio.create_task(beats)
+
+
+def stop_beating(monitor: Monitor, beats: asyncio.Task[None] | None) -> None:
+    """The worker stops in good order: nobody is to miss its beats."""
+    if beats and monitor.heartbeats:
+        beats.cancel()
+        monitor.heartbeats.end(_worker())
+
+
+def _worker() -> int:
+    """This worker's number, counted from 1."""
+    return bentoml.server_context.worker_index or 1
+
+
 def _device_id() -> int:
     """Worker i takes GPU i mod n."""
-    index = bentoml.server_context.worker_index or 1  # counts from 1
-    return (index - 1) % max(1, count_gpus())
+    return (_worker() - 1) % max(1, count_gpus())

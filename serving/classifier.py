@@ -166,6 +166,10 @@ class Classifier:
             "model": self.tag,
         }
 
+    def is_stuck(self) -> bool:
+        """Whether a batch has been processed for so long that all its clients were answered 504."""
+        return self._runner.busy_seconds() > self._settings.deadline
+
     def gpu_utilization(self) -> float | None:
         """Of the GPU in use, 0…1; None without one."""
         return self._gpu.utilization() if self._gpu else None

@@ -2,13 +2,16 @@
 
 import time
 from http import HTTPStatus
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
 from errors import ModelUnavailable
 from inference.gpu import count_gpus
 from serving.classifier import Classifier
+
+if TYPE_CHECKING:
+    from serving.heartbeat import Heartbeats
 
 Status = Literal["ok", "unavailable"]
 
@@ -36,16 +39,18 @@ class Health(BaseModel):
 
 
 class Monitor:
-    """One worker's model, from the start of the process on.
+    """One worker's model, from the start of the process on, and how the other workers are.
 
     Attributes:
         classifier: the model once it is loaded.
         problem: why it cannot classify; None when it can.
+        heartbeats: of all workers; None where there is only this process.
     """
 
     def __init__(self) -> None:
         self.classifier: Classifier | None = None
         self.problem: str | None = "the model is still loading"
+        self.heartbeats: Heartbeats | None = None
         self._started = time.monotonic()
 
     def ready_classifier(self) -> Classifier:
@@ -58,14 +63,33 @@ class Monitor:
             raise ModelUnavailable("the model cannot classify now; /health says why")
         return self.classifier
 
+    def is_well(self) -> bool:
+        """Whether this worker can classify."""
+        return (
+            self.problem is None and self.classifier is not None and not self.classifier.is_stuck()
+        )
+
+    def unready(self) -> str | None:
+        """Why the service should get no new requests; None when it should.
+
+        A worker that hangs keeps the connections it has: one is enough to be unready.
+        """
+        if self.problem is not None:
+            return self.problem
+        if not self.is_well():
+            return "inference does not return"
+        silent = self.heartbeats.silent() if self.heartbeats else []
+        return f"worker processes do not answer: {silent}" if silent else None
+
     def health(self) -> Health:
         """How things stand."""
+        reason = self.unready()
         classifier = self.classifier
         session = classifier.session if classifier else None
         spec = session.spec if session else None
         return Health(
-            status="ok" if self.problem is None else "unavailable",
-            reason=self.problem,
+            status="ok" if reason is None else "unavailable",
+            reason=reason,
             model_loaded=classifier is not None,
             gpu_available=count_gpus() > 0,
             gpu_utilization=classifier.gpu_utilization() if classifier else None,

@@ -1,0 +1,61 @@
+"""The guard: a thread of the supervisor that gets rid of workers that hang.
+
+BentoML replaces a worker that has died, but never notices one that is stopped or stuck in
+``session.run``: it would keep its share of the connections for ever. The guard kills it,
+and it is replaced like any other dead one.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+
+from serving.heartbeat import Heartbeats
+
+logger = logging.getLogger("image_classifier.guard")
+
+KILL_SECONDS = 10.0
+"""Without a beat for so long a worker is killed: five times what makes it unready."""
+
+_LOOK_SECONDS = 0.5
+
+# BentoML does not replace dead workers where this is set, which it is in its containers: a
+# container with one of two workers dead would serve half for ever.
+_NO_REPLACEMENT = "BENTOML_CONTAINERIZED"
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def start_guard(workers: int) -> None:
+    """Called in the supervisor before it starts its workers."""
+    os.environ.pop(_NO_REPLACEMENT, None)
+    heartbeats = Heartbeats.create(workers)
+    threading.Thread(target=_watch, args=(heartbeats,), name="guard", daemon=True).start()
+
+
+def kill_silent(heartbeats: Heartbeats, seconds: float = KILL_SECONDS) -> None:
+    """Kill the workers that have not beaten for some seconds."""
+    for process in heartbeats.silent(seconds):
+        logger.error("worker %d has not answered for %.0f s and is killed", process, seconds)
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def end_with_parent() -> None:
+    """Have this worker sent SIGTERM when its supervisor dies, so that it frees the port.
+
+    Linux only; elsewhere orphans have to be stopped by hand.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _watch(heartbeats: Heartbeats) -> None:
+    while True:
+        kill_silent(heartbeats)
+        time.sleep(_LOOK_SECONDS)

@@ -1,0 +1,99 @@
+"""Heartbeats: how the processes of one service know of each other.
+
+Every worker writes the time into its own place of one small shared file, again and again,
+from its event loop and only while its session is not stuck. Whoever reads the file sees
+who has fallen silent: the other workers, for their health, and the guard in the supervisor.
+"""
+
+import asyncio
+import atexit
+import mmap
+import os
+import struct
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from typing_extensions import Self
+
+BEAT_SECONDS = 0.25
+"""Between two beats."""
+
+SILENT_SECONDS = 2.0
+"""After eight beats left out, which a busy machine does not do to a living process."""
+
+_VARIABLE = "IMAGE_CLASSIFIER_HEARTBEATS"
+
+# A worker's place: its process id, and the time of its last beat on time.monotonic(), which
+# is one clock for all processes of a machine. Zeros: nobody is to be expected there.
+_PLACE = struct.Struct("=qd")
+
+
+class Heartbeats:
+    """The shared file.
+
+    Args:
+        path: of the file, as long as all places together.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with path.open("r+b") as file:
+            self._places = mmap.mmap(file.fileno(), 0)
+
+    @classmethod
+    def create(cls, workers: int) -> Self:
+        """Make the file, for workers that are started from this process."""
+        descriptor, name = tempfile.mkstemp(prefix="heartbeats-")
+        os.ftruncate(descriptor, workers * _PLACE.size)
+        os.close(descriptor)
+        atexit.register(Path(name).unlink, missing_ok=True)
+        os.environ[_VARIABLE] = name
+        return cls(Path(name))
+
+    @classmethod
+    def inherited(cls) -> Self | None:
+        """The file of the process that started this one; None without one."""
+        name = os.environ.get(_VARIABLE)
+        return cls(Path(name)) if name else None
+
+    def beat(self, worker: int) -> None:
+        """This process is worker number ``worker``, counted from 1, and well."""
+        self._write(worker, os.getpid(), time.monotonic())
+
+    def end(self, worker: int) -> None:
+        """The worker stops: nobody is to be expected in its place."""
+        self._write(worker, 0, 0.0)
+
+    def silent(self, seconds: float = SILENT_SECONDS) -> list[int]:
+        """Process ids of living workers that have not beaten for some seconds.
+
+        A dead worker is not silent: it is replaced, and the others serve meanwhile.
+        """
+        now = time.monotonic()
+        return [
+            process
+            for process, beaten in _PLACE.iter_unpack(self._places[:])
+            if process and now - beaten > seconds and _lives(process)
+        ]
+
+    def _write(self, worker: int, process: int, beaten: float) -> None:
+        offset = (worker - 1) * _PLACE.size
+        if offset < len(self._places):
+            _PLACE.pack_into(self._places, offset, process, beaten)
+
+
+def _lives(process: int) -> bool:
+    try:
+        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def beat_while(well: Callable[[], bool], heartbeats: Heartbeats, worker: int) -> None:
+    """Beat until cancelled, leaving out the beats at which the worker is not well."""
+    while True:
+        if well():
+            heartbeats.beat(worker)
+        await asyncio.sleep(BEAT_SECONDS)
