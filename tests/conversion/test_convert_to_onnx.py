@@ -104,7 +104,7 @@ def test_the_spec_tells_all_of_a_model(squeezenet: Completed) -> None:
     )
     assert 0 <= spec.verification.max_abs_diff <= 1e-4
     assert spec.verification.inputs == len(PHOTOGRAPHS) + 7
-    assert list(spec.files) == [ONNX_FILE]
+    assert list(spec.files) == [ONNX_FILE, spec.golden.file]
     assert len(spec.labels) == 1000
     assert squeezenet.stdout.strip().endswith(spec.files[ONNX_FILE][:8])
 
