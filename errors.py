@@ -10,8 +10,10 @@ The way of a request, and the errors each step may raise::
     ClassifierError
     ├── RequestError              what the client sent cannot be read
     │   ├── InvalidRequest        400  missing field, broken form, JSON or base64
+    │   ├── Unauthorized          401
     │   ├── RouteNotFound         404
     │   ├── MethodNotAllowed      405
+    │   ├── BodyTimeout           408
     │   ├── BodyTooLarge          413
     │   ├── UnsupportedMediaType  415  content type the service does not take
     │   └── InvalidParameter      422  top_k out of range, too many images
@@ -79,6 +81,13 @@ class InvalidRequest(RequestError):
     code = "invalid_request"
 
 
+class Unauthorized(RequestError):
+    """No API key, or one that is not accepted."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+
+
 class RouteNotFound(RequestError):
     """No such path."""
 
@@ -91,6 +100,13 @@ class MethodNotAllowed(RequestError):
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
     code = "method_not_allowed"
+
+
+class BodyTimeout(RequestError):
+    """The body takes longer than ``CLASSIFIER_BODY_TIMEOUT_MS`` to arrive."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "body_timeout"
 
 
 class BodyTooLarge(RequestError):

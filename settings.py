@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import StartupError
@@ -61,11 +61,39 @@ class Settings(BaseSettings):
     deadline_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
         default=10_000, description="Milliseconds until a request gets 504"
     )
+    body_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
+        default=30_000, description="Milliseconds a request body may take to arrive"
+    )
     max_body_bytes: PositiveInt = Field(default=20_000_000, description="Bytes of a request body")
     max_pixels: PositiveInt = Field(default=25_000_000, description="Pixels of one image")
     max_aspect_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
         default=20.0, description="Longer side of an image divided by its shorter side"
     )
+    api_keys: SecretStr = Field(
+        default=SecretStr(""), description="Keys of which a client must send one, by commas"
+    )
+    pages_need_key: bool = Field(
+        default=False, description="Whether documents and /metrics need a key, too"
+    )
+    cors_origins: str = Field(
+        default="", description="Origins whose pages may ask, separated by commas; * for all"
+    )
+    access_log: bool = Field(default=False, description="A line in the log for every request")
+
+    @property
+    def keys(self) -> list[str]:
+        """The API keys."""
+        return _listed(self.api_keys.get_secret_value())
+
+    @property
+    def origins(self) -> list[str]:
+        """The CORS origins."""
+        return _listed(self.cors_origins)
+
+    @property
+    def body_timeout(self) -> float:
+        """Seconds a request body may take to arrive."""
+        return self.body_timeout_ms / 1000
 
     @property
     def deadline(self) -> float:
@@ -76,6 +104,10 @@ class Settings(BaseSettings):
     def max_batch_delay(self) -> float:
         """Seconds a batch waits for company."""
         return self.max_batch_delay_ms / 1000
+
+
+def _listed(text: str) -> list[str]:
+    return [entry for entry in (each.strip() for each in text.split(",")) if entry]
 
 
 def load_settings() -> Settings:

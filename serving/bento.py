@@ -10,7 +10,8 @@ import bentoml
 from _bentoml_sdk import Service
 from bentoml._internal.service.openapi.specification import OpenAPISpecification
 from bentoml.exceptions import BentoMLException, NotFound
-from starlette.types import ASGIApp
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import ClassifierError, StartupError
 from inference import check_device, open_session
@@ -24,6 +25,7 @@ from serving.health import Monitor
 from serving.heartbeat import Heartbeats, beat_while
 from serving.openapi import documented
 from serving.plan import intra_op_threads, runner_options
+from serving.sending import EnvelopeErrors
 from settings import Device, Settings, load_settings
 
 logger = logging.getLogger("image_classifier")
@@ -44,7 +46,8 @@ class ClassifierService(Service):
         app: ASGIApp = super().to_asgi(is_main=is_main)
         if not is_main:
             return app
-        return FrontDoor(app, ROUTES, load_settings(), _current_monitor)
+        settings = load_settings()
+        return with_cors(FrontDoor(app, ROUTES, settings, _current_monitor), settings.origins)
 
     @property
     def doc(self) -> str:
@@ -65,6 +68,30 @@ class ClassifierService(Service):
                 if model.tag.name == MODEL_NAME:
                     return str(model.tag)
         return f"{MODEL_NAME}:latest"
+
+
+def with_cors(app: ASGIApp, origins: list[str]) -> ASGIApp:
+    """Let pages of some origins ask from a browser; without origins, none."""
+    if not origins:
+        return app
+    cors = CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "x-api-key",
+            "x-request-id",
+            "x-deadline-ms",
+        ],
+        expose_headers=["retry-after", "x-request-id"],
+    )
+
+    async def enveloped(scope: Scope, receive: Receive, send: Send) -> None:
+        await cors(scope, receive, EnvelopeErrors(send) if scope["type"] == "http" else send)
+
+    return enveloped
 
 
 def _current_monitor() -> Monitor | None:

@@ -6,49 +6,53 @@ metric label, and every response that is not a success is the one error envelope
 """
 
 import asyncio
-import contextlib
 import logging
+import re
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
-from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import (
+    BodyTimeout,
     BodyTooLarge,
     ClassifierError,
     InternalError,
+    InvalidParameter,
     MethodNotAllowed,
     RouteNotFound,
+    Unauthorized,
     UnsupportedMediaType,
-    error_envelope,
 )
+from serving.api_keys import ApiKeys
+from serving.body import ClientGone, read_body, refuse
 from serving.endpoints import Endpoint
 from serving.health import Monitor
-from serving.messages import Request, Response, error_response, json_response
+from serving.messages import Request, Response, error_response
 from serving.request_metrics import OTHER, begin, end
+from serving.sending import REQUEST_ID, EnvelopeErrors, Recorder, send_response
 from settings import Settings
 
 logger = logging.getLogger("image_classifier.http")
+access_logger = logging.getLogger("image_classifier.access")
 
 # BentoML's own pages; everything it serves beside the APIs of a service.
-_BENTOML_PATHS = frozenset({"/", "/livez", "/readyz", "/healthz", "/docs.json", "/schema.json"})
-_BENTOML_FOLDERS = ("/static_content/", "/assets/")
+_PROBES = frozenset({"/livez", "/readyz", "/healthz", "/health"})
+_PAGES = frozenset({"/", "/docs.json", "/schema.json"})
+_FOLDERS = ("/static_content/", "/assets/")
 _READ_METHODS = frozenset({"GET", "HEAD"})
 
-# After an early refusal the rest of the body is read and thrown away for a moment:
-# closing at once would reset the connection before the client has read the answer.
-_LINGER_SECONDS = 1.0
+DEADLINE_HEADER = b"x-deadline-ms"
+"""With it a client may ask for an earlier 504 than the service's own."""
 
-CLIENT_GONE = 499
-"""Status in the metrics, as nginx counts it: nobody was there to be answered."""
+# More than any deadline has.
+_DEADLINE_DIGITS = 12
+
+_REQUEST_ID = re.compile(rb"[\w.-]{1,128}", re.ASCII)
 
 Routes = Mapping[str, Mapping[str, Endpoint]]
 """Endpoint by path and method."""
-
-
-class _ClientGone(Exception):
-    """Nobody is there to be answered."""
 
 
 class FrontDoor:
@@ -72,6 +76,7 @@ class FrontDoor:
         self._routes = routes
         self._settings = settings
         self._monitor = monitor
+        self._keys = ApiKeys(settings.keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it to BentoML."""
@@ -83,45 +88,57 @@ class FrontDoor:
             await self._measured(scope, receive, send)
 
     async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
+        path, headers = scope["path"], dict(scope["headers"])
         endpoint = path if path in self._routes or _is_bentoml_page(path) else OTHER
-        recorder = _StatusRecorder(send)
+        recorder = Recorder(send, _request_id(headers))
         started = time.perf_counter()
         begin(endpoint)
         try:
-            await self._serve(scope, receive, recorder)
+            await self._serve(scope, headers, receive, recorder)
         finally:
-            end(endpoint, recorder.status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            end(endpoint, recorder.status, seconds)
+            if self._settings.access_log:
+                _log_access(scope["method"], endpoint, recorder, seconds)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: "_StatusRecorder") -> None:
+    async def _serve(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Recorder
+    ) -> None:
         try:
-            headers = dict(scope["headers"])
-            content_type = headers.get(b"content-type", b"").decode("latin-1")
-            endpoint = self._endpoint(scope["path"], scope["method"], content_type)
-            if endpoint is None:
-                await self._app(scope, receive, _EnvelopeErrors(send))
-                return
-            body = await _read_body(headers, receive, self._settings.max_body_bytes)
-            request = Request(
-                content_type,
-                scope["query_string"].decode("latin-1"),
-                body,
-                time.monotonic() + self._settings.deadline,
-            )
-            response = await self._answer(endpoint, request, receive)
-        except _ClientGone:
+            response = await self._response(scope, headers, receive, send)
+        except ClientGone:
             return
-        except BodyTooLarge as error:
-            await _refuse_and_linger(error_response(error), receive, send)
+        except (BodyTooLarge, BodyTimeout, Unauthorized) as error:
+            await refuse(error_response(error), receive, send)
             return
         except ClassifierError as error:
             response = error_response(error)
         except Exception:
-            logger.exception("%s %s failed", scope["method"], scope["path"])
+            request_id = send.request_id.decode()
+            logger.exception("%s %r failed (%s)", scope["method"], scope["path"], request_id)
             if send.started:
                 raise
-            response = error_response(InternalError("internal error; see the service's log"))
-        await _send(response, send)
+            response = error_response(InternalError(f"internal error, request id {request_id}"))
+        if response is not None:
+            await send_response(response, send)
+
+    async def _response(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Recorder
+    ) -> Response | None:
+        """The response to a request, or None where BentoML has sent its own."""
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        endpoint = self._endpoint(scope["path"], scope["method"], content_type)
+        self._check_key(scope["path"], headers)
+        if endpoint is None:
+            await self._app(scope, receive, EnvelopeErrors(send))
+            return None
+        settings = self._settings
+        body = await read_body(
+            headers, receive, limit=settings.max_body_bytes, seconds=settings.body_timeout
+        )
+        query = scope["query_string"].decode("latin-1")
+        request = Request(content_type, query, body, time.monotonic() + self._patience(headers))
+        return await self._answer(endpoint, request, receive)
 
     def _endpoint(self, path: str, method: str, content_type: str) -> Endpoint | None:
         """The endpoint of a route, or None for BentoML's own pages."""
@@ -138,6 +155,20 @@ class FrontDoor:
             raise _not_allowed(path, method, _READ_METHODS)
         return None
 
+    def _check_key(self, path: str, headers: Mapping[bytes, bytes]) -> None:
+        is_page = path == "/metrics" or _is_bentoml_page(path)
+        if path not in _PROBES and (self._settings.pages_need_key or not is_page):
+            self._keys.check(headers)
+
+    def _patience(self, headers: Mapping[bytes, bytes]) -> float:
+        """Seconds until the answer is of no use: the service's, or the client's if shorter."""
+        asked = headers.get(DEADLINE_HEADER)
+        if asked is None:
+            return self._settings.deadline
+        if not asked.isdigit() or not int(asked[:_DEADLINE_DIGITS]):
+            raise InvalidParameter("X-Deadline-Ms must be a positive whole number")
+        return min(int(asked[:_DEADLINE_DIGITS]) / 1000, self._settings.deadline)
+
     async def _answer(self, endpoint: Endpoint, request: Request, receive: Receive) -> Response:
         """Run the endpoint; stop it when the client goes away."""
         monitor = self._monitor() or Monitor()
@@ -153,47 +184,21 @@ class FrontDoor:
             return await endpoint(monitor, self._settings, request)
         except asyncio.CancelledError:
             if watcher.done():
-                raise _ClientGone from None
+                raise ClientGone from None
             raise
         finally:
             watcher.remove_done_callback(stop)
             watcher.cancel()
 
 
-class _StatusRecorder:
-    """A ``send`` that remembers whether a response was begun, and with which status."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.status = CLIENT_GONE
-        self.started = False
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            self.started = True
-        await self._send(message)
-
-
-class _EnvelopeErrors:
-    """A ``send`` that turns BentoML's plain-text errors into the envelope."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._replaced = False
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
-            self._replaced = True
-            status = HTTPStatus(message["status"])
-            code = status.name.lower()
-            await _send(json_response(error_envelope(code, status.phrase), status), self._send)
-        elif not self._replaced:
-            await self._send(message)
-
-
 def _is_bentoml_page(path: str) -> bool:
-    return path in _BENTOML_PATHS or path.startswith(_BENTOML_FOLDERS)
+    return path in _PROBES or path in _PAGES or path.startswith(_FOLDERS)
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
+    """The client's, if it is one that a log can bear, or a new one."""
+    given = headers.get(REQUEST_ID, b"")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex.encode()
 
 
 def _not_allowed(path: str, method: str, allowed: Iterable[str]) -> MethodNotAllowed:
@@ -201,46 +206,12 @@ def _not_allowed(path: str, method: str, allowed: Iterable[str]) -> MethodNotAll
     return MethodNotAllowed(f"{path} takes {names}, not {method}", headers={"allow": names})
 
 
-async def _read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
-    """The whole body, at most ``limit`` bytes, whether or not its length was announced."""
-    too_large = BodyTooLarge(
-        f"the body is larger than the limit of {limit} bytes", headers={"connection": "close"}
+def _log_access(method: str, endpoint: str, recorder: Recorder, seconds: float) -> None:
+    access_logger.info(
+        "%s %s %d %.1f ms %s",
+        method,
+        endpoint,
+        recorder.status,
+        1000 * seconds,
+        recorder.request_id.decode(),
     )
-    if int(headers.get(b"content-length", b"0")) > limit:
-        raise too_large
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _ClientGone
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise too_large
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-async def _send(response: Response, send: Send, *, more_body: bool = False) -> None:
-    await send(
-        {
-            "type": "http.response.start",
-            "status": int(response.status),
-            "headers": response.raw_headers(),
-        }
-    )
-    await send({"type": "http.response.body", "body": response.body, "more_body": more_body})
-
-
-async def _refuse_and_linger(response: Response, receive: Receive, send: Send) -> None:
-    await _send(response, send, more_body=True)
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(_discard_body(receive), _LINGER_SECONDS)
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _discard_body(receive: Receive) -> None:
-    while (await receive()).get("more_body", False):
-        pass

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from errors import ClassifierError
 from serving.bento import ROUTES
@@ -162,10 +163,14 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
     fields = Settings.model_fields
     assert set(rows) == {f"{PREFIX}{name.upper()}" for name in fields}
     for name, field in fields.items():
+        shown = rows[f"{PREFIX}{name.upper()}"]
         default = getattr(field.default, "value", field.default)
-        if default is not None:
-            shown = rows[f"{PREFIX}{name.upper()}"]
-            assert shown == (f"{default:g}" if isinstance(default, float) else str(default))
+        if isinstance(default, SecretStr) or default == "":
+            assert shown == "none"
+        elif isinstance(default, float):
+            assert shown == f"{default:g}"
+        elif default is not None:
+            assert shown == str(default).lower()
 
 
 def test_every_error_is_in_the_table_with_its_status() -> None:

@@ -3,7 +3,7 @@ import re
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from errors import StartupError
 from settings import PREFIX, Device, Settings, load_settings
@@ -20,9 +20,14 @@ DEFAULTS: dict[str, Any] = {
     "max_pending_images": 256,
     "max_images_per_request": 64,
     "deadline_ms": 10_000,
+    "body_timeout_ms": 30_000,
     "max_body_bytes": 20_000_000,
     "max_pixels": 25_000_000,
     "max_aspect_ratio": 20.0,
+    "api_keys": SecretStr(""),
+    "pages_need_key": False,
+    "cors_origins": "",
+    "access_log": False,
 }
 
 
@@ -58,6 +63,11 @@ def test_defaults() -> None:
         ("max_body_bytes", "1000", 1000),
         ("max_pixels", "1", 1),
         ("max_aspect_ratio", "1", 1.0),
+        ("body_timeout_ms", "100", 100),
+        ("api_keys", "a,b", SecretStr("a,b")),
+        ("pages_need_key", "true", True),
+        ("cors_origins", "https://a.test", "https://a.test"),
+        ("access_log", "1", True),
     ],
 )
 def test_a_variable_sets_its_field_and_no_other(
@@ -137,9 +147,20 @@ def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
 def test_times_are_also_given_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLASSIFIER_DEADLINE_MS", "1500")
     monkeypatch.setenv("CLASSIFIER_MAX_BATCH_DELAY_MS", "2.5")
+    monkeypatch.setenv("CLASSIFIER_BODY_TIMEOUT_MS", "250")
     settings = load_settings()
 
     assert (settings.deadline, settings.max_batch_delay) == (1.5, 0.0025)
+    assert settings.body_timeout == 0.25
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLASSIFIER_API_KEYS", " a, b ,,")
+    monkeypatch.setenv("CLASSIFIER_CORS_ORIGINS", "https://a.test,https://b.test")
+    settings = load_settings()
+
+    assert settings.keys == ["a", "b"]
+    assert settings.origins == ["https://a.test", "https://b.test"]
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -1,11 +1,14 @@
 """What the front door does that a well-behaved client never sees."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.bento import with_cors
 from serving.front_door import FrontDoor
 from serving.health import Monitor
 from serving.messages import Request, Response, json_response
@@ -45,6 +48,8 @@ def call(
     *messages: Message,
     endpoint: Endpoint = echo,
     monitor: Callable[[], Monitor | None] = Monitor,
+    settings: Settings = SETTINGS,
+    origins: Sequence[str] = (),
 ) -> list[Message]:
     """What is sent for a request; after its messages the client waits for the answer."""
     sent: list[Message] = []
@@ -59,9 +64,13 @@ def call(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    door = FrontDoor(bentoml_page, {"/run": {"POST": endpoint}}, SETTINGS, monitor)
-    asyncio.run(door(request, receive, send))
+    door = FrontDoor(bentoml_page, {"/run": {"POST": endpoint}}, settings, monitor)
+    asyncio.run(_run(with_cors(door, list(origins)), request, receive, send))
     return sent
+
+
+async def _run(app: ASGIApp, request: Scope, receive: Receive, send: Send) -> None:
+    await app(request, receive, send)
 
 
 def body(content: bytes, more_body: bool = False) -> Message:
@@ -148,3 +157,139 @@ def test_before_the_service_has_started_it_is_unavailable() -> None:
 
     call(scope("/run"), body(b""), endpoint=look, monitor=lambda: None)
     assert seen == ["unavailable"]
+
+
+def test_a_body_that_trickles_in_is_refused() -> None:
+    settings = Settings(max_body_bytes=10, body_timeout_ms=50)
+    sent = call(scope("/run"), body(b"x", True), settings=settings)
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert b'"body_timeout"' in sent[1]["body"]
+
+
+@pytest.mark.parametrize("given", [b"abc-1.2_3", b"x" * 128])
+def test_a_request_id_comes_back(given: bytes) -> None:
+    sent = call(scope("/run", x_request_id=given.decode()), body(b""))
+    assert (b"x-request-id", given) in sent[0]["headers"]
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a\nb", "ä", "x" * 129])
+def test_a_request_id_that_no_log_can_bear_is_replaced(given: str) -> None:
+    request = scope("/run")
+    request["headers"].append((b"x-request-id", given.encode("latin-1")))
+    sent = call(request, body(b""))
+    (request_id,) = [value for name, value in sent[0]["headers"] if name == b"x-request-id"]
+    assert re.fullmatch(rb"[0-9a-f]{32}", request_id)
+
+
+def test_an_internal_error_can_be_found_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    sent = call(scope("/run", x_request_id="find-me"), body(b""), endpoint=fail)
+    assert b"find-me" in sent[1]["body"]
+    assert "find-me" in caplog.text
+
+
+def test_responses_forbid_sniffing_and_frames() -> None:
+    headers = call(scope("/livez", "GET"))[0]["headers"]
+    assert (b"x-content-type-options", b"nosniff") in headers
+    assert (b"x-frame-options", b"DENY") in headers
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"), [(None, 9.9, 10), ("500", 0.4, 0.5), ("999999999999", 9.9, 10)]
+)
+def test_a_client_may_shorten_its_deadline_but_not_stretch_it(
+    asked: str | None, least: float, most: float
+) -> None:
+    left: list[float] = []
+
+    async def look(monitor: Monitor, settings: Settings, request: Request) -> Response:
+        left.append(request.deadline - time.monotonic())
+        return json_response({})
+
+    headers = {} if asked is None else {"x_deadline_ms": asked}
+    call(scope("/run", **headers), body(b""), endpoint=look)
+    assert least <= left[0] <= most
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "1.5", "soon", "²"])
+def test_a_deadline_that_is_none_is_refused(asked: str) -> None:
+    request = scope("/run")
+    request["headers"].append((b"x-deadline-ms", asked.encode("latin-1")))
+    sent = call(request, body(b""))
+    assert sent[0]["status"] == 422
+
+
+def test_the_access_log_has_no_paths_of_strangers(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "image_classifier.access")
+    settings = Settings(access_log=True)
+    call(scope("/run", x_request_id="one"), body(b""), settings=settings)
+    call(scope("/run\nforged line", "GET", x_request_id="two"), settings=settings)
+    first, second = (record.getMessage() for record in caplog.records)
+    assert re.fullmatch(r"POST /run 200 \d+\.\d ms one", first)
+    assert re.fullmatch(r"GET other 404 \d+\.\d ms two", second)
+
+
+KEYS = Settings(api_keys="first, second", max_body_bytes=10)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": "Bearer first"},
+        {"authorization": "bearer second"},
+        {"x_api_key": "second"},
+    ],
+)
+def test_any_of_the_keys_opens_the_door(headers: dict[str, str]) -> None:
+    assert call(scope("/run", **headers), body(b""), settings=KEYS)[0]["status"] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer third"},
+        {"authorization": "first"},
+        {"authorization": "Basic first"},
+        {"x_api_key": "first, second"},
+        {"x_api_key": ""},
+    ],
+)
+def test_without_one_of_the_keys_nothing_is_read(headers: dict[str, str]) -> None:
+    unread = [body(b"x" * 100, True), body(b"")]
+    sent = call(scope("/run", **headers), *unread, settings=KEYS)
+    assert sent[0]["status"] == 401
+    assert (b"www-authenticate", b"Bearer") in sent[0]["headers"]
+    assert b'"unauthorized"' in sent[1]["body"]
+
+
+def test_probes_need_no_key_and_pages_only_where_it_is_said() -> None:
+    for path in ("/livez", "/docs.json"):
+        assert call(scope(path, "GET"), settings=KEYS)[0]["status"] == 200
+    closed = KEYS.model_copy(update={"pages_need_key": True})
+    assert call(scope("/livez", "GET"), settings=closed)[0]["status"] == 200
+    assert call(scope("/docs.json", "GET"), settings=closed)[0]["status"] == 401
+
+
+def test_keys_are_not_shown() -> None:
+    assert "first" not in repr(KEYS)
+
+
+def preflight(origin: str, origins: list[str]) -> list[Message]:
+    """What a browser is told before it lets a page of an origin ask."""
+    request = scope("/run", "OPTIONS", origin=origin, access_control_request_method="POST")
+    return call(request, origins=origins)
+
+
+def test_without_origins_no_page_may_ask() -> None:
+    sent = preflight("https://page.test", [])
+    assert sent[0]["status"] == 405
+
+
+def test_pages_of_the_origins_may_ask_and_others_may_not() -> None:
+    allowed = preflight("https://page.test", ["https://page.test"])
+    assert allowed[0]["status"] == 200
+    assert (b"access-control-allow-origin", b"https://page.test") in allowed[0]["headers"]
+    refused = preflight("https://other.test", ["https://page.test"])
+    assert refused[0]["status"] == 400
+    assert refused[1]["body"] == b'{"error":{"code":"bad_request","message":"Bad Request"}}'

@@ -1,0 +1,83 @@
+"""What leaves by the front door: statuses remembered, headers added, errors in the envelope."""
+
+from http import HTTPStatus
+
+from starlette.types import Message, Send
+
+from errors import error_envelope
+from serving.messages import Response, json_response
+
+CLIENT_GONE = 499
+"""Status in metrics and logs, as nginx counts it: nobody was there to be answered."""
+
+REQUEST_ID = b"x-request-id"
+
+_SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+class Recorder:
+    """A ``send`` that gives every response its request id and remembers its status.
+
+    Args:
+        send: ASGI's.
+        request_id: of the request.
+
+    Attributes:
+        status: of the response, or CLIENT_GONE.
+        started: whether a response was begun.
+    """
+
+    def __init__(self, send: Send, request_id: bytes) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.status = CLIENT_GONE
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        """Pass a message on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.started = True
+            headers = [*message.get("headers", ()), (REQUEST_ID, self.request_id)]
+            message = {**message, "headers": headers + _SECURITY_HEADERS}
+        await self._send(message)
+
+
+class EnvelopeErrors:
+    """A ``send`` that turns errors of others, in plain text, into the envelope."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        """Pass a message on, or the envelope for it."""
+        if message["type"] == "http.response.start" and _is_plain_error(message):
+            self._replaced = True
+            status = HTTPStatus(message["status"])
+            envelope = error_envelope(status.name.lower(), status.phrase)
+            await send_response(json_response(envelope, status), self._send)
+        elif not self._replaced:
+            await self._send(message)
+
+
+def _is_plain_error(start: Message) -> bool:
+    headers = dict(start.get("headers", ()))
+    is_json = headers.get(b"content-type", b"").startswith(b"application/json")
+    return bool(start["status"] >= HTTPStatus.BAD_REQUEST) and not is_json
+
+
+async def send_response(response: Response, send: Send, *, more_body: bool = False) -> None:
+    """Send a response; with ``more_body`` it stays open."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": int(response.status),
+            "headers": response.raw_headers(),
+        }
+    )
+    await send({"type": "http.response.body", "body": response.body, "more_body": more_body})
