@@ -1,6 +1,7 @@
 """Who may import whom, and that every list of dependencies says the same."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,13 @@ from pathlib import Path
 import pytest
 import tomli
 import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from tests.servers import PROJECT
 
 PYPROJECT = tomli.loads((PROJECT / "pyproject.toml").read_text())["project"]
+SECURITY = (PROJECT / "SECURITY.md").read_text()
 BENTOFILE = yaml.safe_load((PROJECT / "bentofile.yaml").read_text())
 
 ROOMS = {"conversion", "inference", "preprocessing", "serving", "service"}
@@ -82,3 +86,13 @@ def test_the_changelog_begins_with_this_version() -> None:
     lines = (PROJECT / "CHANGELOG.md").read_text().splitlines()
     newest = next(line for line in lines if line.startswith("## "))
     assert newest.split()[1] == PYPROJECT["version"]
+
+
+def test_known_advisories_are_below_the_lower_bounds() -> None:
+    rows = re.findall(r"^\| ([\w-]+) \| CVE.*\| ([\d.]+)", SECURITY, flags=re.MULTILINE)
+    assert len(rows) == 8
+    wanted = [*PYPROJECT["dependencies"], *PYPROJECT["optional-dependencies"]["convert"]]
+    requirements = {each.name: each.specifier for each in map(Requirement, wanted)}
+    for package, mended in rows:
+        least = next(each.version for each in requirements[package] if each.operator == ">=")
+        assert Version(least) >= Version(mended), package
