@@ -1,7 +1,7 @@
 # Two commands do everything: `make serve` and `make test`.
 
 # Architecture to convert and serve, or the tag of a converted model.
-MODEL ?= efficientnet_lite0
+MODEL ?= $(or $(CLASSIFIER_MODEL),efficientnet_lite0)
 # A state_dict of your own (.pth, .safetensors; path or URL) and its class names.
 WEIGHTS ?=
 LABELS ?=
@@ -27,9 +27,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
 serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIGHTS= LABELS= HOST= PORT=)
-	@$(BIN)/python -c 'import socket; socket.create_server(("$(HOST)", $(PORT)))' 2>/dev/null || { \
-		echo "error: cannot listen on $(HOST):$(PORT); choose another: make serve PORT=3001"; \
-		exit 1; }
+	@$(BIN)/python -m serving.address '$(HOST)' '$(PORT)'
 	@case '$(MODEL)' in \
 		*:*) tag='$(MODEL)' ;; \
 		*) tag=$$($(CONVERT)) || exit 1 ;; \
@@ -63,21 +61,24 @@ format: $(BIN)/.developing ## Mend what can be mended
 end-to-end: $(BIN)/.serving ## Convert, serve, classify, build the Bento, serve it, stop
 	@bash tests/end_to_end.sh
 
-# Debian and Ubuntu ship venv in a package of its own.
-$(BIN)/python:
+# Made anew unless it was finished: an interrupted one may lack anything. Debian and Ubuntu
+# ship venv in a package of its own.
+$(VENV)/.made:
+	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) || { \
 		rm -rf $(VENV); \
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
 			echo "error: Python has no venv; install it (apt-get install python3-venv)"; exit 1; }; \
 		echo "installing python3-venv"; \
 		apt-get -qq update && apt-get -qq install -y python3-venv && $(PYTHON) -m venv $(VENV); }
+	@touch $@
 
-$(BIN)/.serving: pyproject.toml | $(BIN)/python
-	@echo "installing into $(VENV) (PyTorch is large: minutes)"
+$(BIN)/.serving: pyproject.toml | $(VENV)/.made
+	@echo "installing into $(VENV) (PyTorch is large: minutes, and about 6 GB)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[convert]'
 	@touch $@
 
-$(BIN)/.developing: pyproject.toml | $(BIN)/python
-	@echo "installing into $(VENV) (PyTorch is large: minutes)"
+$(BIN)/.developing: pyproject.toml | $(VENV)/.made
+	@echo "installing into $(VENV) (PyTorch is large: minutes, and about 6 GB)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[convert,dev]'
 	@touch $@ $(BIN)/.serving

@@ -183,7 +183,12 @@ class ModelSpec(_Frozen):
         except OSError as error:
             raise StartupError(f"cannot read the model: {error}") from error
         except ValidationError as error:
-            raise StartupError(f"{path} is not a model spec: {error}") from error
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise StartupError(
+                f"{path} is not a model spec of this version ({where}: {first['msg']}); "
+                "convert the model again"
+            ) from error
         return spec
 
 

@@ -44,7 +44,9 @@ except StartupError as error:
     workers=workers(settings),
     # Not looked up here: a Bento is built on any machine and asks for GPUs where it is deployed.
     resources={} if settings.device is Device.CPU else {"gpu": settings.gpus},
-    metrics={"enabled": False},  # counted at the front door: serving/request_metrics.py
+    # Counted and logged at the front door: serving/request_metrics.py.
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
 )
 class ImageClassifier:
     """Photographs in, class probabilities out: POST an image to /classify."""

@@ -1,5 +1,6 @@
 """Settings: environment variables with the prefix ``CLASSIFIER_``, in one typed class."""
 
+import os
 from enum import Enum
 from typing import Annotated
 
@@ -124,3 +125,9 @@ def load_settings() -> Settings:
             for e in error.errors()
         )
         raise StartupError("; ".join(problems)) from error
+
+
+def unknown_variables() -> list[str]:
+    """Variables of the environment that look like settings and are none."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)

@@ -110,7 +110,7 @@ def _build_published_efficientnet_lite0(path: Path) -> "nn.Module":
 
     state = load_state_dict(path)
     network = _build_efficientnet_lite0(len(_efficientnet_lite0().labels), frozenset(state))
-    fill(network, state, path.name)
+    fill(network, state, path.name, len(_efficientnet_lite0().labels))
     return network
 
 
@@ -144,7 +144,8 @@ def _torchvision_weights(name: str) -> Any:
     names = torchvision.models.list_models(module=torchvision.models)
     if name not in names:
         near = difflib.get_close_matches(name, [EFFICIENTNET_LITE0, *names], n=3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        all_names = "python -c 'import torchvision.models as m; print(m.list_models(module=m))'"
+        hint = f"; did you mean {', '.join(near)}?" if near else f"; names: {all_names}"
         raise ConversionError(f"no architecture {name!r}{hint}")
     return torchvision.models.get_model_weights(name).DEFAULT
 

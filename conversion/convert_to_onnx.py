@@ -4,6 +4,7 @@ What happens goes to standard error, the tag of the model to standard output.
 """
 
 import argparse
+import json
 import logging
 import shutil
 import sys
@@ -28,6 +29,8 @@ logger = logging.getLogger("image_classifier.conversion")
 # PyTorch's exporter writes this version itself; later ones are converted from it.
 DEFAULT_OPSET = 18
 
+_INTERRUPTED = 130  # as shells count SIGINT
+
 # Wide enough for TF32 and for another JPEG decoder, far too small for a wrong mean.
 _GOLDEN_TOLERANCE = 0.02
 
@@ -49,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConversionError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: nothing was saved", file=sys.stderr)
+        return _INTERRUPTED
     return 0
 
 
@@ -64,6 +70,7 @@ def convert(request: Request) -> str:
     tag = store.find(request.fingerprint)
     if tag:
         logger.info("already converted: %s", tag)
+        store.make_newest(tag)
         return tag
     logger.info("converting %s (%s)", request.architecture, request.weights.source)
     architecture = get_architecture(request.architecture)
@@ -92,7 +99,7 @@ def _network(architecture: Architecture, request: Request, classes: int) -> "nn.
         return _random_network(architecture, request.seed or 0, classes).eval()
     state = load_state_dict(request.path)
     network = architecture.build(classes, frozenset(state))
-    fill(network, state, request.path.name)
+    fill(network, state, request.path.name, classes)
     return network.eval()
 
 
@@ -119,7 +126,11 @@ def _export(
     from conversion import export, verify
 
     preprocessing = architecture.preprocessing
-    files = export.save(export.export(network, preprocessing, request.opset), folder)
+    properties = {
+        "preprocessing": preprocessing.model_dump_json(),
+        "labels": json.dumps(labels, ensure_ascii=False),
+    }
+    files = export.save(export.export(network, preprocessing, request.opset), folder, properties)
     pixels = photograph_pixels(preprocessing)
     model = verify.PyTorchModel(network, preprocessing, len(labels))
     verification = verify.verify(folder / ONNX_FILE, model, pixels, request.precision)

@@ -2,7 +2,9 @@
 
 import logging
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import onnx
 import torch
@@ -90,19 +92,29 @@ def export(network: nn.Module, preprocessing: Preprocessing, opset: int) -> onnx
     return proto
 
 
-def save(proto: onnx.ModelProto, folder: Path) -> dict[str, str]:
+def save(
+    proto: onnx.ModelProto, folder: Path, properties: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Write ``model.onnx`` and, for parameters over 2 GiB, a second file.
+
+    Args:
+        proto: the graph.
+        folder: to write into.
+        properties: what belongs to the model beside the graph, kept in the file, so that
+            models that differ in it have different hashes.
 
     Returns:
         The sha256 of each file, by name, ``model.onnx`` first.
     """
     names = [ONNX_FILE]
+    facts = dict(properties)
     if proto.ByteSize() > _PROTOBUF_LIMIT_BYTES:
         names.append(EXTERNAL_DATA_FILE)
         onnx.external_data_helper.convert_model_to_external_data(proto, location=names[1])
         onnx.external_data_helper.write_external_data_tensors(proto, str(folder))
         # So that the hash of model.onnx, which names the model, stands for both files.
-        onnx.helper.set_model_props(proto, {names[1]: sha256_of_file(folder / names[1])})
+        facts[names[1]] = sha256_of_file(folder / names[1])
+    onnx.helper.set_model_props(proto, facts)
     (folder / ONNX_FILE).write_bytes(proto.SerializeToString(deterministic=True))
     return {name: sha256_of_file(folder / name) for name in names}
 

@@ -26,6 +26,12 @@ def find(fingerprint: str) -> str | None:
     return None
 
 
+def make_newest(tag: str) -> None:
+    """Have ``image_classifier:latest`` mean this model: what was asked for last is served next."""
+    model = bentoml.models.get(tag)
+    (Path(model.path).parent / "latest").write_text(str(model.tag.version), encoding="utf-8")
+
+
 def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
     """Add a model.
 
@@ -47,6 +53,7 @@ def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
     ) as model:
         shutil.copytree(folder, model.path, dirs_exist_ok=True)
         spec.save(Path(model.path))
+    make_newest(tag)
     return tag
 
 

@@ -34,6 +34,9 @@ DOWNLOADS = WEIGHTS_FOLDER / "checkpoints"
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.")
 _MIB = 1024 * 1024
 
+# Under which training checkpoints keep the state_dict.
+_CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model")
+
 _LISTED_KEYS = 5
 _URL_DIGITS = 8
 
@@ -153,7 +156,7 @@ def own_weights(location: str) -> tuple[Path, Weights]:
 def load_state_dict(path: Path) -> "dict[str, torch.Tensor]":
     """Read a ``state_dict`` from ``.safetensors`` or a torch file, never running its code.
 
-    A ``state_dict`` entry of a training checkpoint and the ``module.`` prefix that
+    The entry of a training checkpoint that holds it and the ``module.`` prefix that
     DataParallel adds are looked through.
 
     Raises:
@@ -169,24 +172,41 @@ def load_state_dict(path: Path) -> "dict[str, torch.Tensor]":
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # torch and safetensors raise many types for what they cannot read.
-        reason = str(error).split(".")[0] or type(error).__name__
-        raise ConversionError(f"{path.name} is not a state_dict: {reason}") from error
-    content = content.get("state_dict", content) if isinstance(content, dict) else None
+        raise _not_a_state_dict(path, type(error).__name__) from error
+    if isinstance(content, dict):
+        nested = (content[key] for key in _CHECKPOINT_KEYS if isinstance(content.get(key), dict))
+        content = next(nested, content)
     if not isinstance(content, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
     ):
-        raise ConversionError(f"{path.name} is not a state_dict: it holds more than named tensors")
+        raise _not_a_state_dict(path, "it holds more than named tensors")
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
 
 
-def fill(network: "torch.nn.Module", state: "dict[str, torch.Tensor]", file: str) -> None:
+def _not_a_state_dict(path: Path, reason: str) -> ConversionError:
+    return ConversionError(
+        f"{path.name} is not a state_dict ({reason}); save one with "
+        "torch.save(model.state_dict(), FILE)"
+    )
+
+
+def fill(
+    network: "torch.nn.Module", state: "dict[str, torch.Tensor]", file: str, classes: int
+) -> None:
     """Load a ``state_dict`` into a network.
+
+    Args:
+        network: to load into.
+        state: tensors by name.
+        file: where they came from.
+        classes: how many labels there are.
 
     Raises:
         ConversionError: names or shapes differ; lists them.
     """
     expected = network.state_dict()
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
+    _check_classes(expected, state, file, classes)
     problems = {
         "missing": sorted(expected.keys() - state.keys() - counters),
         "unexpected": sorted(state.keys() - expected.keys()),
@@ -200,6 +220,24 @@ def fill(network: "torch.nn.Module", state: "dict[str, torch.Tensor]", file: str
         found = "; ".join(f"{what}: {_listed(names)}" for what, names in problems.items() if names)
         raise ConversionError(f"{file} does not fit the network; {found}")
     network.load_state_dict(state, strict=False)
+
+
+def _check_classes(
+    expected: "dict[str, torch.Tensor]", state: "dict[str, torch.Tensor]", file: str, classes: int
+) -> None:
+    """If all that differs is how many classes the last layer tells apart, say just that."""
+    differing = [
+        (tensor.shape[:1], state[name].shape[:1])
+        for name, tensor in expected.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    if expected.keys() == state.keys() and len(set(differing)) == 1:
+        (wanted, found), *_ = differing
+        if tuple(wanted) == (classes,) and found:
+            raise ConversionError(
+                f"{classes} labels do not fit {file}, which tells {found[0]} classes apart; "
+                "give --labels with one for each"
+            )
 
 
 def _listed(names: list[str]) -> str:

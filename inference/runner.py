@@ -190,6 +190,9 @@ class OnnxRunner(Generic[Input]):
         try:
             return self._prepare(value)
         except ClassifierError as error:
+            # Its traceback leads to frames that hold the decoded image, in a circle that
+            # only a full garbage collection would free.
+            error.__traceback__ = error.__cause__ = error.__context__ = None
             return error
         except Exception:
             logger.exception("preparing an image failed")

@@ -29,6 +29,10 @@ _PROVIDERS = {
 }
 
 
+class _UnavailableError(Exception):
+    """A device cannot be had; says what is missing."""
+
+
 @dataclass(frozen=True)
 class OnnxSession:
     """A loaded model.
@@ -70,11 +74,13 @@ def open_session(
         StartupError: the model is damaged, or an explicit GPU device cannot be had.
     """
     spec = ModelSpec.load(folder)
-    if device is not Device.AUTO:
-        return _open(folder, spec, device, intra_op_threads, device_id)
     try:
-        return _open(folder, spec, Device.CUDA, intra_op_threads, device_id)
-    except StartupError as error:
+        wanted = Device.CUDA if device is Device.AUTO else device
+        return _open(folder, spec, wanted, intra_op_threads, device_id)
+    except _UnavailableError as error:
+        if device is not Device.AUTO:
+            message = f"{PREFIX}DEVICE={device.value} cannot be had: {error}"
+            raise StartupError(message) from error
         logger.warning("running on the CPU: %s", error)
         return _open(folder, spec, Device.CPU, intra_op_threads, device_id)
 
@@ -96,7 +102,7 @@ def _open(
     session = _create(folder / ONNX_FILE, device, intra_op_threads, device_id)
     got = tuple(session.get_providers())
     if got[0] != _PROVIDERS[device][0]:
-        raise _unavailable(device, f"ONNX Runtime offers only {', '.join(got)}; see its log above")
+        raise _UnavailableError(f"ONNX Runtime offers only {', '.join(got)}; see its log above")
     return OnnxSession(spec, device, None if device is Device.CPU else device_id, got, session)
 
 
@@ -104,10 +110,12 @@ def _require_gpu(device: Device, device_id: int) -> None:
     """Tell what is missing before ONNX Runtime would fall back to the CPU without a word."""
     wanted = _PROVIDERS[device][0]
     if wanted not in onnxruntime.get_available_providers():
-        raise _unavailable(device, f"this build of ONNX Runtime has no {wanted}")
+        raise _UnavailableError(f"this build of ONNX Runtime has no {wanted}")
     gpus = count_gpus()
+    if not gpus:
+        raise _UnavailableError("the NVIDIA driver shows no GPU")
     if gpus <= device_id:
-        raise _unavailable(device, f"the NVIDIA driver shows {gpus} GPUs, index {device_id} wanted")
+        raise _UnavailableError(f"the NVIDIA driver shows {gpus} GPUs, index {device_id} wanted")
     # Finds CUDA and cuDNN where pip put them; without effect where the system has them.
     onnxruntime.preload_dlls()
 
@@ -126,7 +134,7 @@ def _create(
         # ONNX Runtime's exceptions share no base class of their own.
         if device is Device.CPU:
             raise StartupError(f"ONNX Runtime cannot load {path.name}: {error}") from error
-        raise _unavailable(device, str(error)) from error
+        raise _UnavailableError(str(error)) from error
 
 
 def provider_options(
@@ -148,7 +156,3 @@ def provider_options(
         CPU_PROVIDER: {},
     }
     return [(provider, options[provider]) for provider in _PROVIDERS[device]]
-
-
-def _unavailable(device: Device, reason: str) -> StartupError:
-    return StartupError(f"{PREFIX}DEVICE={device.value} cannot be had: {reason}")

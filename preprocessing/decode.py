@@ -11,6 +11,7 @@ One rule for each kind of image:
 - Of an animation the first frame counts.
 """
 
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -18,6 +19,7 @@ import numpy as np
 from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage
+from preprocessing.structure import check_structure, gif_size
 
 # Pillow's JPEG plugin also opens "MPO": what phones write, a JPEG with a preview behind it.
 FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
@@ -26,6 +28,9 @@ FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
 # The limits below are checked on the header, with a clear error; Pillow's own check
 # would only warn at this size.
 Image.MAX_IMAGE_PIXELS = None
+
+# About odd metadata, one for every tag: a file could fill the log.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # Images are decoded side by side, by as many threads as there are processors.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -62,12 +67,17 @@ def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
 
     Raises:
         UnsupportedImage: the bytes are in none of the formats that are taken.
-        CorruptImage: they begin like one of them but cannot be decoded.
+        CorruptImage: they begin like one of them but cannot be decoded, or not in
+            reasonable time.
         ImageTooLarge: more pixels than the limit.
         ExtremeAspectRatio: longer and narrower than the limit.
     """
+    content = bytes(encoded)
+    check_structure(content)
+    if size := gif_size(content):
+        _check_size(*size, limits)
     try:
-        image = Image.open(BytesIO(encoded), formats=FORMATS)
+        image = Image.open(BytesIO(content), formats=FORMATS)
         _check_size(image.width, image.height, limits)
         image.load()
         return _to_rgb(_upright(image))

@@ -26,7 +26,7 @@ from serving.heartbeat import Heartbeats, beat_while
 from serving.openapi import documented
 from serving.plan import intra_op_threads, runner_options
 from serving.sending import EnvelopeErrors
-from settings import Device, Settings, load_settings
+from settings import Device, Settings, load_settings, unknown_variables
 
 logger = logging.getLogger("image_classifier")
 
@@ -125,6 +125,8 @@ def preflight(tag: str, settings: Settings) -> None:
     """
     folder = Path(stored_model(tag).path)
     spec = ModelSpec.load(folder)
+    for name in unknown_variables():
+        logger.warning("there is no setting %s", name)
     if not spec.weights.pretrained:
         logger.warning("%s has random weights (pretrained: false): its answers mean nothing", tag)
     if settings.device in (Device.CUDA, Device.TENSORRT):
@@ -146,7 +148,7 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
         )
         options = runner_options(settings, session.device)
         monitor.classifier = Classifier(str(model.tag), session, options, settings)
-        await monitor.classifier.start(Path(model.path))
+        monitor.classifier.start(Path(model.path))
     except (ClassifierError, StartupError) as error:
         monitor.problem = str(error)
         logger.error("cannot classify: %s", error)
@@ -155,7 +157,12 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
         logger.exception("cannot classify")
     else:
         monitor.problem = None
-        logger.info("%s on %s, %s", model.tag, session.device.value, options)
+        logger.info(
+            "serving %s on %s, in batches of up to %d",
+            model.tag,
+            session.device.value,
+            options.max_batch_size,
+        )
 
 
 def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:

@@ -10,9 +10,10 @@ from errors import BodyTimeout, BodyTooLarge
 from serving.messages import Response
 from serving.sending import send_response
 
-# After an early refusal the rest of the body is read and thrown away for a moment:
+# After an early refusal the rest of the body is read and thrown away, within bounds:
 # closing at once would reset the connection before the client has read the answer.
-_LINGER_SECONDS = 1.0
+_LINGER_SECONDS = 10.0
+_LINGER_BYTES = 100_000_000
 
 _CLOSE = {"connection": "close"}
 
@@ -79,8 +80,12 @@ async def _read(receive: Receive, limit: int) -> bytes:
 
 
 async def _discard(receive: Receive) -> None:
-    while (await receive()).get("more_body", False):
-        pass
+    size = 0
+    while size < _LINGER_BYTES:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
 
 
 def _too_large(limit: int) -> BodyTooLarge:

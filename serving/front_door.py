@@ -81,7 +81,7 @@ class FrontDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it to BentoML."""
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close"})
+            await _refuse_websocket(scope, send)
         elif scope["type"] != "http":
             await self._app(scope, receive, send)
         else:
@@ -89,7 +89,7 @@ class FrontDoor:
 
     async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, headers = scope["path"], dict(scope["headers"])
-        endpoint = path if path in self._routes or _is_bentoml_page(path) else OTHER
+        endpoint = self._label(path)
         recorder = Recorder(send, _request_id(headers))
         started = time.perf_counter()
         begin(endpoint)
@@ -100,6 +100,12 @@ class FrontDoor:
             end(endpoint, recorder.status, seconds)
             if self._settings.access_log:
                 _log_access(scope["method"], endpoint, recorder, seconds)
+
+    def _label(self, path: str) -> str:
+        """The path in metrics and logs: of those that there are, so that strangers make none."""
+        if path in self._routes or path in _PROBES or path in _PAGES:
+            return path
+        return next((folder for folder in _FOLDERS if path.startswith(folder)), OTHER)
 
     async def _serve(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Recorder
@@ -204,6 +210,16 @@ def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
 def _not_allowed(path: str, method: str, allowed: Iterable[str]) -> MethodNotAllowed:
     names = ", ".join(sorted(allowed))
     return MethodNotAllowed(f"{path} takes {names}, not {method}", headers={"allow": names})
+
+
+async def _refuse_websocket(scope: Scope, send: Send) -> None:
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    response = error_response(RouteNotFound("there are no websockets here"))
+    start = {"status": int(response.status), "headers": response.raw_headers()}
+    await send({"type": "websocket.http.response.start", **start})
+    await send({"type": "websocket.http.response.body", "body": response.body})
 
 
 def _log_access(method: str, endpoint: str, recorder: Recorder, seconds: float) -> None:

@@ -51,8 +51,8 @@ class Response:
 def json_response(
     content: Any, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
 ) -> Response:
-    """A response in UTF-8 JSON."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    """A response in UTF-8 JSON, with a line end for those who read it in a terminal."""
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     return Response(body, status, headers=headers or {})
 
 

@@ -96,7 +96,8 @@ _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-_OPTIONAL_KEY: list[dict[str, list[str]]] = [{}, *({name: []} for name in _SCHEMES)]
+# None at all, or one of them.
+_KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"api_key": []}]
 
 _SUCCESS = "Successful Response"
 
@@ -175,7 +176,7 @@ def _operation(
         "tags": [_TAG],
         "summary": summary,
         "operationId": name,
-        "security": _OPTIONAL_KEY,
+        "security": _KEY,
         "parameters": _PARAMETERS,
         "requestBody": {"required": True, "content": content},
         "responses": {"200": _response(_SUCCESS, _content(output)), **_errors(*_OF_IMAGES)},
@@ -209,7 +210,7 @@ def _probe(name: str, summary: str, *errors: int) -> dict[str, Any]:
 
 def _metrics() -> dict[str, Any]:
     summary = "Of all workers together, in Prometheus' text format"
-    return _probe("metrics", summary, 401, *_OF_A_BODY) | {"security": _OPTIONAL_KEY}
+    return _probe("metrics", summary, 401, *_OF_A_BODY) | {"security": _KEY}
 
 
 def _errors(*statuses: int) -> dict[str, Any]:
@@ -232,10 +233,7 @@ def _content(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _form(field: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "schema": _object({field: schema}, _TOP_K),
-        "encoding": {field: {"contentType": _IMAGE}},
-    }
+    return {"schema": _object({field: schema}, _TOP_K)}
 
 
 def _json(field: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Nothing is ever fetched for a client: a URL is not an image.
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,14 @@ _RAW = ("", "application/octet-stream", "binary/octet-stream", "application/x-ww
 
 # Fields that a form may have beside its images.
 _OTHER_PARTS = 16
+
+_WHOLE_NUMBER = re.compile(r"\s*-?[0-9]+\s*")
+
+_WHITE_SPACE = b" \t\r\n"
+
+_JSON_STRUCTURE = (b",", b"[", b"{", b":")
+# Some hundred images with a data URI's comma and colon each, and room for more keys.
+_MAX_JSON_PARTS = 4096
 
 # Characters of a client's value that an error message repeats.
 _SHOWN = 20
@@ -60,7 +69,7 @@ def parse_classify(request: Request) -> tuple[Encoded, int | None]:
         RequestError: neither of the three forms, or not exactly one image.
     """
     if request.media_type == FORM:
-        parsed = _from_form(request, IMAGE_FIELDS, len(IMAGE_FIELDS))
+        parsed = _from_form(request, IMAGE_FIELDS)
         if len(parsed.images) > 1:
             raise InvalidRequest("send one image; /classify_batch takes several")
     elif request.media_type == JSON:
@@ -88,6 +97,7 @@ def parse_classify_batch(request: Request, max_images: int) -> ImagesAndTopK:
     """
     if request.media_type == FORM:
         parsed = _from_form(request, (BATCH_FIELD,), max_images)
+        _check_count(len(parsed.images), max_images)
     elif request.media_type == JSON:
         content = _json_object(request)
         texts = content.get(BATCH_FIELD)
@@ -102,14 +112,13 @@ def parse_classify_batch(request: Request, max_images: int) -> ImagesAndTopK:
     return ImagesAndTopK(parsed.images, _or_query(parsed.top_k, request))
 
 
-def _from_form(request: Request, fields: tuple[str, ...], max_images: int) -> ImagesAndTopK:
+def _from_form(request: Request, fields: tuple[str, ...], max_images: int = 1) -> ImagesAndTopK:
     parts = parse_multipart(request.content_type, request.body, max_parts=max_images + _OTHER_PARTS)
     images = [_from_part(part) for part in parts if part.name in fields]
     if not images:
         found = ", ".join(sorted({repr(part.name) for part in parts})) or "none"
         raise InvalidRequest(f"the form has no file field {fields[0]!r} (fields found: {found})")
-    _check_count(len(images), max_images)
-    top_k = [bytes(part.content) for part in parts if part.name == TOP_K]
+    top_k = [str(part.content, "utf-8", "replace") for part in parts if part.name == TOP_K]
     return ImagesAndTopK(images, _top_k_of_text(top_k[-1]) if top_k else None)
 
 
@@ -130,7 +139,8 @@ def _from_text(text: object, name: str) -> Encoded | ClassifierError:
         if not head.endswith(";base64"):
             return InvalidRequest(f"{name!r} is a data URI without base64")
     try:
-        return _not_empty(base64.b64decode("".join(text.split()), validate=True))
+        unbroken = text.encode("ascii").translate(None, _WHITE_SPACE)
+        return _not_empty(base64.b64decode(unbroken, validate=True))
     except (binascii.Error, ValueError):
         return InvalidRequest(
             f"{name!r} is neither base64 nor a data URI; URLs and paths are not fetched"
@@ -142,6 +152,9 @@ def _not_empty(content: Encoded) -> Encoded | ClassifierError:
 
 
 def _json_object(request: Request) -> dict[str, Any]:
+    # Base64 has none of these; a list of a million nothings would take seconds to read.
+    if sum(request.body.count(each) for each in _JSON_STRUCTURE) > _MAX_JSON_PARTS:
+        raise InvalidRequest("the JSON body has too many parts")
     try:
         content = json.loads(request.body)
     except (ValueError, RecursionError) as error:
@@ -158,11 +171,14 @@ def _top_k_of_json(content: dict[str, Any]) -> int | None:
     return top_k
 
 
-def _top_k_of_text(text: bytes | str) -> int:
+def _top_k_of_text(text: str) -> int:
     try:
-        return int(text)
-    except ValueError as error:
-        raise _invalid_top_k(text) from error
+        # int() alone takes underscores and the digits of every script.
+        if _WHOLE_NUMBER.fullmatch(text):
+            return int(text)
+    except ValueError:  # more digits than Python converts
+        pass
+    raise _invalid_top_k(text)
 
 
 def _invalid_top_k(found: object) -> InvalidParameter:
@@ -170,15 +186,22 @@ def _invalid_top_k(found: object) -> InvalidParameter:
 
 
 def _shortened(found: object) -> str:
-    text = found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
+    if isinstance(found, (dict, list)):
+        return "a JSON object" if isinstance(found, dict) else "a list"
+    text = str(found)
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
 def _or_query(top_k: int | None, request: Request) -> int | None:
-    """The body's ``top_k``, or else the query's."""
-    if top_k is None and request.query:
-        values = [value for name, value in _query(request.query) if name == TOP_K]
-        return _top_k_of_text(values[-1]) if values else None
+    """The body's ``top_k``, or else the query's, which is never nonsense that nobody notices."""
+    values = [value for name, value in _query(request.query) if name == TOP_K]
+    if not values:
+        return top_k
+    in_query = _top_k_of_text(values[-1])
+    if top_k is None:
+        return in_query
+    if in_query < 1:
+        raise InvalidParameter(f"{TOP_K} of the query must be at least 1, not {in_query}")
     return top_k
 
 

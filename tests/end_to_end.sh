@@ -34,7 +34,8 @@ stop() {
     fi
 }
 
-trap 'if [ -n "$server" ]; then kill -KILL -- "-$server" 2>/dev/null || true; fi; rm -f "$LOG"' EXIT
+# When something failed: the workers end when their supervisor does.
+trap 'if [ -n "$server" ]; then kill -TERM -- "-$server" 2>/dev/null || true; fi; rm -f "$LOG"' EXIT
 
 classify_everything() {
     for image in test_images/*.{jpg,png,webp,avif}; do

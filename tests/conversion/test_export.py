@@ -12,7 +12,7 @@ from torch import nn
 
 from conversion.errors import ConversionError
 from conversion.export import PixelsToProbabilities, export, save
-from model_spec import Preprocessing
+from model_spec import ONNX_FILE, Preprocessing, sha256_of_file
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -174,3 +174,13 @@ def test_the_parameters_of_a_large_model_go_to_a_second_file(
         ("model.onnx.data", files["model.onnx.data"])
     ]
     np.testing.assert_array_equal(answers(large / "model.onnx"), answers(small / "model.onnx"))
+
+
+def test_what_belongs_to_a_model_beside_the_graph_changes_its_hash(
+    tiny_graph: onnx.ModelProto, tmp_path: Path
+) -> None:
+    hashes = []
+    for labels in ('["a"]', '["b"]', '["a"]'):
+        save(copy(tiny_graph), tmp_path, {"labels": labels})
+        hashes.append(sha256_of_file(tmp_path / ONNX_FILE))
+    assert hashes[0] == hashes[2] != hashes[1]

@@ -133,3 +133,14 @@ def test_random_weights_are_labelled_as_such(toy_spec: ModelSpec, unsaved: Path)
     weights = toy_spec.weights.model_copy(update={"pretrained": False})
     tag = store.save(unsaved, toy_spec.model_copy(update={"weights": weights}), FINGERPRINT)
     assert bentoml.models.get(tag).info.labels["pretrained"] == "false"
+
+
+def test_the_newest_model_is_the_one_that_was_asked_for_last(
+    unsaved: Path, toy_spec: ModelSpec
+) -> None:
+    first = store.save(unsaved, toy_spec, FINGERPRINT)
+    other = toy_spec.model_copy(update={"architecture": "other"})
+    second = store.save(unsaved, other, OTHER)
+    assert str(bentoml.models.get("image_classifier:latest").tag) == second
+    store.make_newest(first)
+    assert str(bentoml.models.get("image_classifier:latest").tag) == first

@@ -215,7 +215,7 @@ def test_a_pickles_code_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
     made = tmp_path / "made"
     path = stored(tmp_path, {**STATE, "b": Malicious(made)})
-    with pytest.raises(ConversionError, match=r"^x\.pth is not a state_dict: Weights only load"):
+    with pytest.raises(ConversionError, match=r"^x\.pth is not a state_dict \(UnpicklingError\)"):
         load_state_dict(path)
     assert not made.exists()
     # It would have been, without this precaution.
@@ -227,7 +227,9 @@ def test_a_pickles_code_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("content", [b"", b"no weights at all"])
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ConversionError, match=rf"^{name} is not a state_dict: \w.*$"):
+    with pytest.raises(
+        ConversionError, match=rf"^{name} is not a state_dict \(\w+\); save one with .*$"
+    ):
         load_state_dict(tmp_path / name)
 
 
@@ -235,7 +237,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, name: str, content: b
     "content", [[torch.ones(1)], {"a": 1}, {1: torch.ones(1)}, STATE["a.bias"]]
 )
 def test_anything_but_tensors_by_name_is_refused(tmp_path: Path, content: object) -> None:
-    with pytest.raises(ConversionError, match=r"^x\.pth is not a state_dict: it holds more than"):
+    with pytest.raises(ConversionError, match=r"^x\.pth is not a state_dict \(it holds more than"):
         load_state_dict(stored(tmp_path, content))
 
 
@@ -244,7 +246,7 @@ def test_a_network_is_filled() -> None:
     state = {name: tensor + 1 for name, tensor in network.state_dict().items()}
     # Files from before PyTorch 0.4.1 have no counters.
     del state["1.num_batches_tracked"]
-    fill(network, state, "x.pth")
+    fill(network, state, "x.pth", classes=1)
     filled = network.state_dict()
     assert all(torch.equal(filled[name], tensor) for name, tensor in state.items())
 
@@ -252,11 +254,20 @@ def test_a_network_is_filled() -> None:
 def test_what_does_not_fit_is_listed() -> None:
     state = {"weight": torch.zeros(3, 4), "other": torch.zeros(1)}
     with pytest.raises(ConversionError) as caught:
-        fill(nn.Linear(2, 1), state, "x.pth")
+        fill(nn.Linear(2, 1), state, "x.pth", classes=1)
     assert str(caught.value) == (
         "x.pth does not fit the network; missing: bias; unexpected: other; "
         "of another shape: weight [3, 4] instead of [1, 2]"
     )
+
+
+def test_labels_of_another_number_than_the_classes_are_named_as_the_reason() -> None:
+    state = nn.Linear(2, 3).state_dict()
+    with pytest.raises(
+        ConversionError,
+        match=r"^1 labels do not fit x\.pth, which tells 3 classes apart; give --labels",
+    ):
+        fill(nn.Linear(2, 1), state, "x.pth", classes=1)
 
 
 def test_more_than_five_names_are_counted() -> None:
@@ -264,4 +275,4 @@ def test_more_than_five_names_are_counted() -> None:
     with pytest.raises(
         ConversionError, match=r"unexpected: other0, other1, other2, other3, other4 and 2 more$"
     ):
-        fill(nn.Identity(), state, "x.pth")
+        fill(nn.Identity(), state, "x.pth", classes=1)

@@ -124,3 +124,23 @@ async def test_a_bad_image_keeps_its_own_error_when_its_batch_fails(
         outcomes = await runner.infer([b"no image", encoded(RED)], later())
 
     assert [type(outcome) for outcome in outcomes] == [UnsupportedImage, InferenceFailed]
+
+
+@in_both_threads
+@in_loop
+async def test_an_error_does_not_keep_what_was_decoded(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    def refuses(colour: Colour) -> Pixels:
+        decoded = pixels(colour)
+        try:
+            raise ValueError(decoded)
+        except ValueError as cause:
+            raise CorruptImage("bad") from cause
+
+    async with running(session, refuses, decode_threads=decode_threads) as runner:
+        (error,) = await runner.infer([RED], later())
+
+    assert type(error) is CorruptImage
+    assert error.__cause__ is None
+    assert error.__context__ is None

@@ -27,7 +27,7 @@ def with_classifier(folder: Path, use: Use) -> Any:
         options = runner_options(settings, Device.CPU)
         classifier = Classifier("image_classifier:toy", session, options, settings)
         try:
-            await classifier.start(folder)
+            classifier.start(folder)
             return await use(classifier)
         finally:
             await classifier.close()
@@ -98,3 +98,16 @@ def test_before_a_model_is_loaded_nothing_is_ready() -> None:
         monitor.ready_classifier()
     assert monitor.health().http_status == 503
     assert monitor.health().reason == "the model is still loading"
+
+
+def test_the_golden_image_is_not_held_to_the_limits_for_clients(toy_folder: Path) -> None:
+    settings = Settings(max_pixels=1)
+    session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
+
+    async def run() -> None:
+        options = runner_options(settings, Device.CPU)
+        classifier = Classifier("toy", session, options, settings)
+        classifier.start(toy_folder)
+        await classifier.close()
+
+    asyncio.run(run())

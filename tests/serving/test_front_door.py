@@ -82,7 +82,7 @@ DISCONNECT: Message = {"type": "http.disconnect"}
 
 def test_a_body_in_pieces_is_put_together() -> None:
     sent = call(scope("/run"), body(b"ab", True), body(b"", True), body(b"cd"))
-    assert sent[1]["body"] == b'"abcd"'
+    assert sent[1]["body"] == b'"abcd"\n'
 
 
 def test_a_body_of_just_the_limit_passes_and_one_byte_more_does_not() -> None:
@@ -134,7 +134,7 @@ def test_an_error_of_bentomls_pages_is_in_the_envelope() -> None:
     assert len(sent) == 2
     assert sent[0]["status"] == 503
     assert sent[1]["body"] == (
-        b'{"error":{"code":"service_unavailable","message":"Service Unavailable"}}'
+        b'{"error":{"code":"service_unavailable","message":"Service Unavailable"}}\n'
     )
 
 
@@ -292,4 +292,34 @@ def test_pages_of_the_origins_may_ask_and_others_may_not() -> None:
     assert (b"access-control-allow-origin", b"https://page.test") in allowed[0]["headers"]
     refused = preflight("https://other.test", ["https://page.test"])
     assert refused[0]["status"] == 400
-    assert refused[1]["body"] == b'{"error":{"code":"bad_request","message":"Bad Request"}}'
+    assert refused[1]["body"] == b'{"error":{"code":"bad_request","message":"Bad Request"}}\n'
+
+
+def test_strangers_make_no_labels_below_bentomls_folders() -> None:
+    door = FrontDoor(bentoml_page, {}, SETTINGS, Monitor)
+    assert door._label("/static_content/\n../../x") == "/static_content/"
+    assert door._label("/assets/x") == "/assets/"
+    assert door._label("/x") == "other"
+
+
+def test_a_websocket_gets_the_envelope_where_the_server_can_send_it() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    door = FrontDoor(bentoml_page, {}, SETTINGS, Monitor)
+    asyncio.run(door({"type": "websocket"}, receive, send))
+    asyncio.run(
+        door({"type": "websocket", "extensions": {"websocket.http.response": {}}}, receive, send)
+    )
+    assert [message["type"] for message in sent] == [
+        "websocket.close",
+        "websocket.http.response.start",
+        "websocket.http.response.body",
+    ]
+    assert sent[1]["status"] == 404
+    assert b'"not_found"' in sent[2]["body"]
