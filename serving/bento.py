@@ -138,6 +138,7 @@ def preflight(tag: str, settings: Settings) -> None:
 
 async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> None:
     """Load the model into this worker; what goes wrong is what ``/health`` says."""
+    end_with_parent()
     try:
         model = stored_model(tag)
         session = open_session(
@@ -167,7 +168,6 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
 
 def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
     """Let the other processes know that this worker lives; None where there are no others."""
-    end_with_parent()
     monitor.heartbeats = Heartbeats.inherited()
     if monitor.heartbeats is None:
         return None

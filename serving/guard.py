@@ -26,12 +26,16 @@ _LOOK_SECONDS = 0.5
 # container with one of two workers dead would serve half for ever.
 _NO_REPLACEMENT = "BENTOML_CONTAINERIZED"
 
+# Process id of the supervisor, inherited by the workers.
+_SUPERVISOR = "IMAGE_CLASSIFIER_SUPERVISOR"
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def start_guard(workers: int) -> None:
     """Called in the supervisor before it starts its workers."""
     os.environ.pop(_NO_REPLACEMENT, None)
+    os.environ[_SUPERVISOR] = str(os.getpid())
     heartbeats = Heartbeats.create(workers)
     threading.Thread(target=_watch, args=(heartbeats,), name="guard", daemon=True).start()
 
@@ -51,8 +55,12 @@ def end_with_parent() -> None:
 
     Linux only; elsewhere orphans have to be stopped by hand.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    supervisor = os.environ.get(_SUPERVISOR)
+    if sys.platform != "linux" or supervisor is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(supervisor):  # it has died before this could be said
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _watch(heartbeats: Heartbeats) -> None:

@@ -118,7 +118,10 @@ def test_a_worker_ends_when_its_supervisor_is_killed(tmp_path: Path) -> None:
         "import time, pathlib, os; from serving.guard import end_with_parent; end_with_parent(); "
         f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); time.sleep(60)"
     )
-    supervisor = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {worker!r}])"
+    supervisor = (
+        "import os, subprocess, sys; os.environ['IMAGE_CLASSIFIER_SUPERVISOR'] = str(os.getpid()); "
+        f"subprocess.run([sys.executable, '-c', {worker!r}])"
+    )
     with subprocess.Popen([sys.executable, "-c", supervisor]) as process:
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
             time.sleep(0.02)
@@ -130,9 +133,17 @@ def test_a_worker_ends_when_its_supervisor_is_killed(tmp_path: Path) -> None:
         time.sleep(0.02)
 
 
+def test_a_worker_whose_supervisor_is_dead_already_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = "from serving.guard import end_with_parent; end_with_parent(); print('still here')"
+    monkeypatch.setenv("IMAGE_CLASSIFIER_SUPERVISOR", "1")
+    done = subprocess.run([sys.executable, "-c", worker], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"")
+
+
 def test_in_a_container_dead_workers_are_replaced_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENTOML_CONTAINERIZED", "true")
     monkeypatch.setenv(heartbeat._VARIABLE, "")
+    monkeypatch.setenv("IMAGE_CLASSIFIER_SUPERVISOR", "")
     monkeypatch.setattr(threading.Thread, "start", lambda thread: None)
     guard.start_guard(1)
     assert "BENTOML_CONTAINERIZED" not in os.environ

@@ -452,4 +452,6 @@ def test_a_websocket_is_refused(toy_server: Server) -> None:
         "sec-websocket-version": "13",
         "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
     }
-    assert httpx.get(toy_server.url + "/classify", headers=headers).status_code in {403, 405}
+    response = httpx.get(toy_server.url + "/classify", headers=headers)
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "not_found"
