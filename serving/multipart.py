@@ -12,13 +12,16 @@ from errors import InvalidRequest
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
+_FILE_TYPES = (b"image/", b"application/octet-stream")
+
+
 @dataclass
 class Part:
     """One part of a form.
 
     Attributes:
         name: of the field.
-        is_file: whether it was sent with a file name.
+        is_file: whether it was sent with a file name, or as bytes or an image.
         content: the part's bytes.
     """
 
@@ -38,12 +41,13 @@ class _Collector:
     _header_name: bytes = b""
     _header_value: bytes = b""
     _disposition: bytes = b""
+    _content_type: bytes = b""
     _content: tuple[int, int] | None = None
 
     def on_part_begin(self) -> None:
         if len(self.parts) == self.max_parts:
             raise _too_many(self.max_parts)
-        self._disposition = b""
+        self._disposition = self._content_type = b""
         self._content = None
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
@@ -55,6 +59,8 @@ class _Collector:
     def on_header_end(self) -> None:
         if self._header_name.lower() == b"content-disposition":
             self._disposition = self._header_value
+        elif self._header_name.lower() == b"content-type":
+            self._content_type = self._header_value.strip().lower()
         self._header_name = self._header_value = b""
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
@@ -68,9 +74,9 @@ class _Collector:
         if name is None:
             raise InvalidRequest("a part of the form has no name")
         start, end = self._content or (0, 0)
-        self.parts.append(
-            Part(name.decode("utf-8", "replace"), b"filename" in options, self.body[start:end])
-        )
+        # RFC 7578, 4.2: the file name is optional.
+        is_file = b"filename" in options or self._content_type.startswith(_FILE_TYPES)
+        self.parts.append(Part(name.decode("utf-8", "replace"), is_file, self.body[start:end]))
 
     def on_end(self) -> None:
         self.finished = True

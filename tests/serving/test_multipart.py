@@ -34,6 +34,17 @@ def test_an_empty_file_is_a_file() -> None:
     assert parse(form(('name="image"; filename=""', b""))) == [("image", True, b"")]
 
 
+@pytest.mark.parametrize(
+    ("content_type", "is_file"),
+    [("image/png", True), ("Application/Octet-Stream", True), ("text/plain", False)],
+)
+def test_a_part_of_an_images_type_is_a_file_without_a_name(
+    content_type: str, is_file: bool
+) -> None:
+    head = f'name="image"\r\nContent-Type: {content_type}'
+    assert parse(form((head, b"x"))) == [("image", is_file, b"x")]
+
+
 def test_files_are_not_copied() -> None:
     body = form(('name="image"; filename="a"', b"content"))
     (part,) = parse_multipart(TYPE, body, max_parts=1)

@@ -1,0 +1,179 @@
+"""The service against its own OpenAPI document, by tools that know nothing else of it."""
+
+import base64
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
+import openapi_spec_validator
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import negative_data_rejection
+
+import service
+from tests.servers import Server
+from tests.serving.conftest import MAX_BODY_BYTES
+from tests.toys import BLUE, RED, encoded
+
+if TYPE_CHECKING:
+    from serving.bento import ClassifierService
+
+FORM, JSON = "multipart/form-data", "application/json"
+DEADLINE = "X-Deadline-Ms"
+
+DOCUMENT = cast("ClassifierService", service.ImageClassifier).openapi_spec.asdict()
+
+CONFIG = {
+    "seed": 1,
+    # Names the document does not mention are ignored.
+    "generation": {"deterministic": True, "allow-extra-parameters": False},
+    "checks": {
+        "not_a_server_error": {"expected-statuses": ["2xx", "4xx", "503", "504"]},
+        "negative_data_rejection": {
+            "expected-statuses": ["400", "405", "413", "415", "422", "503", "504"]
+        },
+        # The document cannot say what bytes are an image, nor how many classes a model has.
+        "positive_data_acceptance": {"enabled": False},
+    },
+}
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config.from_dict(CONFIG))
+
+IMAGES = st.sampled_from(
+    [
+        encoded(RED),
+        encoded(BLUE, (64, 64), "JPEG"),
+        encoded(BLUE, (64, 64), "JPEG")[:500],
+        encoded(RED, (1001, 1000)),
+        encoded(RED, (210, 10)),
+        b"no image",
+        bytes(MAX_BODY_BYTES + 1),
+    ]
+)
+schemathesis.openapi.format("binary", IMAGES)
+schemathesis.openapi.media_type("image/*", IMAGES)
+
+
+def test_the_document_is_valid_openapi() -> None:
+    openapi_spec_validator.validate(DOCUMENT)
+
+
+@pytest.mark.slow
+def test_the_server_hands_out_the_document(client: httpx.Client) -> None:
+    assert client.get("/docs.json").json() == DOCUMENT
+
+
+@pytest.mark.slow
+@SCHEMA.parametrize()
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_answer_is_one_that_the_document_describes(
+    case: schemathesis.Case[Any], toy_server: Server
+) -> None:
+    be_patient(case)
+    response = case.call(base_url=toy_server.url)
+    excluded: list[schemathesis.CheckFunction] = []
+    if is_refused_in_place(response):
+        excluded.append(negative_data_rejection)
+    case.validate_response(response, excluded_checks=excluded)
+    if response.status_code >= 400:
+        assert set(response.json()) == {"error"}
+        assert set(response.json()["error"]) == {"code", "message"}
+
+
+def be_patient(case: schemathesis.Case[Any]) -> None:
+    """Raise a deadline so short that 504 would hide every other answer."""
+    if case.headers.get(DEADLINE, "").isdecimal() and 0 < int(case.headers[DEADLINE]) < 10_000:
+        case.headers[DEADLINE] = "10000"
+
+
+def is_refused_in_place(response: schemathesis.Response) -> bool:
+    """Whether a batch was answered 200 with an error for each of its images."""
+    is_json = response.headers["content-type"] == [JSON]
+    results = response.json().get("results", []) if is_json else []
+    return bool(results) and all("error" in result for result in results)
+
+
+def example(path: str) -> Any:
+    return DOCUMENT["paths"][path]["post"]["requestBody"]["content"][JSON]["example"]
+
+
+RED_BASE64 = base64.b64encode(encoded(RED)).decode()
+
+EXAMPLES: dict[str, tuple[str, str, Any]] = {
+    "form": ("/classify", FORM, {"image": encoded(RED)}),
+    "form with top_k": ("/classify", FORM, {"image": encoded(RED), "top_k": 1}),
+    "raw, image": ("/classify", "image/*", encoded(RED)),
+    "raw, bytes": ("/classify", "application/octet-stream", encoded(RED)),
+    "json": ("/classify", JSON, {"image": RED_BASE64}),
+    "json with top_k": ("/classify", JSON, {"image": RED_BASE64, "top_k": None}),
+    "json, data URI": ("/classify", JSON, {"image": f"data:image/png;base64,{RED_BASE64}"}),
+    "json, the document's": ("/classify", JSON, example("/classify")),
+    "batch, form": ("/classify_batch", FORM, {"images": [encoded(RED), encoded(RED)]}),
+    "batch, json": ("/classify_batch", JSON, {"images": [RED_BASE64], "top_k": 1}),
+    "batch, the document's": ("/classify_batch", JSON, example("/classify_batch")),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_request_in_a_documented_form_is_classified(name: str, toy_server: Server) -> None:
+    path, media_type, body = EXAMPLES[name]
+    case = SCHEMA[path]["POST"].Case(body=body, media_type=media_type)
+    response = case.call_and_validate(base_url=toy_server.url)
+    assert response.status_code == 200
+    answer = response.json()
+    assert {result["label"] for result in answer.get("results", [answer])} == {"red"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("top_k", ["0", "-1", "many", "", "1_0", "١"])
+def test_a_bad_top_k_in_the_query_is_refused_even_beside_a_good_one_in_the_form(
+    client: httpx.Client, top_k: str
+) -> None:
+    form: dict[str, Any] = {"files": {"image": encoded(RED)}, "data": {"top_k": "2"}}
+    response = client.post("/classify", params={"top_k": top_k}, **form)
+    assert response.status_code == 422
+    assert response.json()["error"]["code"] == "invalid_parameter"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("top_k", ["1_0", "١", "1.0", "9" * 5000])
+def test_a_top_k_in_a_form_is_a_whole_number_in_plain_digits(
+    client: httpx.Client, top_k: str
+) -> None:
+    response = client.post("/classify", files={"image": encoded(RED)}, data={"top_k": top_k})
+    assert response.status_code == 422
+    assert response.json()["error"]["message"].startswith("top_k must be a whole number, not ")
+
+
+OF_IMAGES = {"200", "400", "401", "408", "413", "415", "422", "500", "503", "504"}
+OF_HEALTH = {"200", "408", "413", "415", "500", "503"}
+OF_A_PROBE = {"200", "415", "500"}
+
+
+def test_every_operation_names_its_statuses() -> None:
+    found = {
+        (path, method): set(operation["responses"])
+        for path, item in DOCUMENT["paths"].items()
+        for method, operation in item.items()
+    }
+    assert found == {
+        ("/classify", "post"): OF_IMAGES,
+        ("/classify_batch", "post"): OF_IMAGES,
+        ("/health", "get"): OF_HEALTH,
+        ("/health", "post"): OF_HEALTH,
+        ("/livez", "get"): OF_A_PROBE,
+        ("/readyz", "get"): OF_A_PROBE | {"503"},
+        ("/healthz", "get"): OF_A_PROBE,
+        ("/metrics", "get"): OF_A_PROBE | {"401", "408", "413"},
+    }
+
+
+def test_every_error_is_the_envelope() -> None:
+    errors = DOCUMENT["components"]["responses"]
+    assert set(errors) == OF_IMAGES - {"200"} | {"404", "405"}
+    for response in errors.values():
+        schema = response["content"][JSON]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Error"}
+    assert "Retry-After" in errors["503"]["headers"]
+    assert errors["405"]["headers"]["Allow"]["required"]
