@@ -118,7 +118,9 @@ def _from_form(request: Request, fields: tuple[str, ...], max_images: int = 1) -
     if not images:
         found = ", ".join(sorted({repr(part.name) for part in parts})) or "none"
         raise InvalidRequest(f"the form has no file field {fields[0]!r} (fields found: {found})")
-    top_k = [str(part.content, "utf-8", "replace") for part in parts if part.name == TOP_K]
+    # Browsers send a field that was left empty.
+    texts = [str(part.content, "utf-8", "replace") for part in parts if part.name == TOP_K]
+    top_k = [text for text in texts if text]
     return ImagesAndTopK(images, _top_k_of_text(top_k[-1]) if top_k else None)
 
 

@@ -61,3 +61,9 @@ def test_a_batch_of_as_many_images_as_allowed_passes() -> None:
     body = ('{"images":[' + ",".join([f'"{uri}"'] * 64) + '],"top_k":3}').encode()
     parsed = parse_classify_batch(request(body), max_images=64)
     assert (len(parsed.images), parsed.top_k) == (64, 3)
+
+
+def test_a_form_field_that_was_left_empty_means_the_default() -> None:
+    image = b'--B\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nx\r\n'
+    top_k = b'--B\r\nContent-Disposition: form-data; name="top_k"\r\n\r\n\r\n--B--\r\n'
+    assert parse_classify(request(image + top_k, "multipart/form-data; boundary=B"))[1] is None
