@@ -171,6 +171,7 @@ def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
     monitor.heartbeats = Heartbeats.inherited()
     if monitor.heartbeats is None:
         return None
+    monitor.heartbeats.beat(_worker())  # expected from now on
     beats = beat_while(monitor.is_well, monitor.heartbeats, _worker())
     return asyncio.create_task(beats)
 

@@ -128,6 +128,7 @@ def running(
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_STOP_SECONDS)
             os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def wait_until_ready(server: Server, path: str = "/readyz", status: int = 200) -> None:

@@ -167,9 +167,8 @@ def test_weights_for_another_number_of_classes_are_refused(
     assert out == ""
     assert err.splitlines() == [
         "converting squeezenet1_1 (mine.pth)",
-        "error: mine.pth does not fit the network; of another shape: "
-        "classifier.1.weight [3, 512, 1, 1] instead of [1000, 512, 1, 1], "
-        "classifier.1.bias [3] instead of [1000]",
+        "error: 1000 labels do not fit mine.pth, which tells 3 classes apart; "
+        "give --labels with one for each",
     ]
     assert tags() == before
 
