@@ -20,7 +20,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)')
 
-.PHONY: serve model bento test lint format end-to-end help
+.PHONY: serve model bento test lint format end-to-end faults soak help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -82,3 +82,12 @@ $(BIN)/.developing: pyproject.toml | $(VENV)/.made
 	@echo "installing into $(VENV) (PyTorch is large: minutes, and about 6 GB)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[convert,dev]'
 	@touch $@ $(BIN)/.serving
+
+# Seconds that `make soak` takes.
+SECONDS ?= 600
+
+faults: $(BIN)/.developing ## Break a running service in every way that it must survive
+	@$(BIN)/python -m tests.resilience.faults
+
+soak: $(BIN)/.developing ## Send a running service mixed and hostile traffic (SECONDS=600)
+	@$(BIN)/python -m tests.resilience.soak --seconds $(SECONDS)

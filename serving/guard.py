@@ -65,5 +65,9 @@ def end_with_parent() -> None:
 
 def _watch(heartbeats: Heartbeats) -> None:
     while True:
-        kill_silent(heartbeats)
-        time.sleep(_LOOK_SECONDS)
+        try:
+            kill_silent(heartbeats)
+            time.sleep(_LOOK_SECONDS)
+        except Exception:
+            # A guard that has ended would guard nobody.
+            logger.exception("the guard stumbled")

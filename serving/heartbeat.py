@@ -46,7 +46,7 @@ class Heartbeats:
     def create(cls, workers: int) -> Self:
         """Make the file, for workers that are started from this process."""
         descriptor, name = tempfile.mkstemp(prefix="heartbeats-")
-        os.ftruncate(descriptor, workers * _PLACE.size)
+        os.write(descriptor, bytes(workers * _PLACE.size))
         os.close(descriptor)
         atexit.register(Path(name).unlink, missing_ok=True)
         os.environ[_VARIABLE] = name

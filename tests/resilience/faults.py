@@ -1,0 +1,61 @@
+"""Break a running service in every way it must survive: ``python -m tests.resilience.faults``.
+
+Prints a Markdown table with a line per fault and ends with 1 if one was not survived.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tests.resilience import machine_faults, process_faults
+from tests.resilience.scene import FAILURES, HEADER, Row
+
+FAULTS: dict[str, Callable[[Path], Row]] = {
+    "kill -9 a worker": process_faults.kill_worker,
+    "kill -9 a worker in a container": process_faults.kill_worker_in_container,
+    "SIGSTOP a worker": process_faults.stop_worker,
+    "SIGTERM under load": process_faults.terminate,
+    "kill -9 the supervisor": process_faults.kill_supervisor,
+    "model.onnx deleted": machine_faults.delete_model,
+    "model.onnx corrupted": machine_faults.corrupt_model,
+    "disk full": machine_faults.fill_disk,
+    "no file descriptors left": machine_faults.exhaust_descriptors,
+    "clock steps of an hour": machine_faults.step_clock,
+}
+
+
+def run(name: str) -> Row:
+    """Run one fault in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="fault-") as folder:
+        try:
+            return FAULTS[name](Path(folder))
+        except FAILURES as error:
+            return Row(problems=[str(error)])
+
+
+def table(names: Iterable[str]) -> bool:
+    """Run faults and print the table; returns whether all were survived."""
+    survived = True
+    print(HEADER, flush=True)
+    for name in names:
+        row = run(name)
+        survived = survived and not row.problems
+        print(row.markdown(name), flush=True)
+    return survived
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="faults", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="FAULT", help=", ".join(FAULTS))
+    names = parser.parse_args().names or FAULTS
+    unknown = [name for name in names if name not in FAULTS]
+    if unknown:
+        parser.error(f"no such fault: {unknown}")
+    sys.exit(0 if table(names) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What a server's processes hold over time: memory and descriptors."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import linear_regression, mean
+from types import TracebackType
+
+import psutil
+from typing_extensions import Self
+
+MEGABYTE = 2**20
+
+_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at a tree of processes.
+
+    Attributes:
+        when: on ``time.monotonic()``.
+        rss: bytes of memory, of all together.
+        descriptors: open ones, of all together.
+        processes: their ids.
+    """
+
+    when: float
+    rss: int
+    descriptors: int
+    processes: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A straight line through samples.
+
+    Attributes:
+        level: their mean.
+        per_minute: how much more in a minute.
+        growth: how much more from the first to the last.
+    """
+
+    level: float
+    per_minute: float
+    growth: float
+
+
+def trend(times: Sequence[float], values: Sequence[float]) -> Trend:
+    """The straight line that fits best."""
+    slope, _ = linear_regression(times, values)
+    return Trend(mean(values), slope * 60, slope * (times[-1] - times[0]))
+
+
+class Sampler(threading.Thread):
+    """Looks at a process and its descendants every second until the block ends."""
+
+    def __init__(self, root: psutil.Process) -> None:
+        super().__init__(name="sampler", daemon=True)
+        self.samples: list[Sample] = []
+        self._root = root
+        self._stopped = threading.Event()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stopped.set()
+        self.join()
+
+    @property
+    def second_half(self) -> list[Sample]:
+        """After everything has warmed up."""
+        return self.samples[len(self.samples) // 2 :]
+
+    def run(self) -> None:
+        """Look until stopped."""
+        while not self._stopped.wait(_SECONDS):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                tree = [self._root, *self._root.children(recursive=True)]
+                self.samples.append(_look(tree))
+
+
+def supervisor(port: int) -> psutil.Process | None:
+    """The process on this machine whose workers listen on a port; None if nobody does."""
+    for each in psutil.net_connections("tcp"):
+        if each.status == psutil.CONN_LISTEN and each.laddr[1:] == (port,) and each.pid:
+            process = psutil.Process(each.pid)
+            while (parent := process.parent()) and "bentoml" in " ".join(parent.cmdline()):
+                process = parent
+            return process
+    return None
+
+
+def _look(tree: Iterable[psutil.Process]) -> Sample:
+    rss = descriptors = 0
+    seen = set()
+    for process in tree:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            rss += process.memory_info().rss
+            descriptors += process.num_fds()
+            seen.add(process.pid)
+    return Sample(time.monotonic(), rss, descriptors, frozenset(seen))
