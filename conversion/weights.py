@@ -206,33 +206,38 @@ def fill(
     """
     expected = network.state_dict()
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
-    _check_classes(expected, state, file, classes)
+    shapes = {
+        name: (tensor.shape, state[name].shape)
+        for name, tensor in expected.items()
+        if name in state and state[name].shape != tensor.shape
+    }
+    if expected.keys() == state.keys():
+        _check_classes(list(shapes.values()), file, classes)
     problems = {
         "missing": sorted(expected.keys() - state.keys() - counters),
         "unexpected": sorted(state.keys() - expected.keys()),
         "of another shape": [
-            f"{name} {list(state[name].shape)} instead of {list(tensor.shape)}"
-            for name, tensor in expected.items()
-            if name in state and state[name].shape != tensor.shape
+            f"{name} {list(found)} instead of {list(wanted)}"
+            for name, (wanted, found) in shapes.items()
         ],
     }
     if any(problems.values()):
-        found = "; ".join(f"{what}: {_listed(names)}" for what, names in problems.items() if names)
-        raise ConversionError(f"{file} does not fit the network; {found}")
+        listed = "; ".join(f"{what}: {_listed(names)}" for what, names in problems.items() if names)
+        raise ConversionError(f"{file} does not fit the network; {listed}")
     network.load_state_dict(state, strict=False)
 
 
-def _check_classes(
-    expected: "dict[str, torch.Tensor]", state: "dict[str, torch.Tensor]", file: str, classes: int
-) -> None:
-    """If all that differs is how many classes the last layer tells apart, say just that."""
-    differing = [
-        (tensor.shape[:1], state[name].shape[:1])
-        for name, tensor in expected.items()
-        if name in state and state[name].shape != tensor.shape
-    ]
-    if expected.keys() == state.keys() and len(set(differing)) == 1:
-        (wanted, found), *_ = differing
+def _check_classes(shapes: "list[tuple[torch.Size, torch.Size]]", file: str, classes: int) -> None:
+    """If all that differs is how many classes the last layer tells apart, say just that.
+
+    Args:
+        shapes: wanted and found, of the tensors in which they differ.
+        file: where the tensors came from.
+        classes: how many labels there are.
+    """
+    lengths = {(wanted[:1], found[:1]) for wanted, found in shapes}
+    if len(lengths) == 1:
+        ((wanted, found),) = lengths
         if tuple(wanted) == (classes,) and found:
             raise ConversionError(
                 f"{classes} labels do not fit {file}, which tells {found[0]} classes apart; "

@@ -72,9 +72,10 @@ class EnvelopeErrors:
 
 
 def _is_plain_error(start: Message) -> bool:
-    headers = dict(start.get("headers", ()))
-    is_json = headers.get(b"content-type", b"").startswith(b"application/json")
-    return bool(start["status"] >= HTTPStatus.BAD_REQUEST) and not is_json
+    if start["status"] < HTTPStatus.BAD_REQUEST:
+        return False
+    content_type: bytes = dict(start.get("headers", ())).get(b"content-type", b"")
+    return not content_type.startswith(b"application/json")
 
 
 async def send_response(response: Response, send: Send, *, more_body: bool = False) -> None:

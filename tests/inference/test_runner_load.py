@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -18,19 +19,25 @@ from tests.inference.runners import (
 from tests.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 
 
-@in_both_threads
-@in_loop
-async def test_too_many_images_are_refused_together_until_there_is_room(
-    decode_threads: int, session: OnnxSession
-) -> None:
-    gate = Gate()
-    prepared = []
+def held_by(gate: Gate) -> tuple[Callable[[Colour], Pixels], list[Colour]]:
+    """A way to prepare images that waits at a gate, and which images have come to it."""
+    prepared: list[Colour] = []
 
     def held(colour: Colour) -> Pixels:
         prepared.append(colour)
         gate.pass_through()
         return pixels(colour)
 
+    return held, prepared
+
+
+@in_both_threads
+@in_loop
+async def test_too_many_images_are_refused_together_until_there_is_room(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    gate = Gate()
+    held, prepared = held_by(gate)
     gate.shut()
     refused = sample("refused_images_total")
     async with running(
@@ -102,13 +109,7 @@ async def test_images_of_a_client_that_has_gone_make_room_and_are_not_prepared(
     decode_threads: int, session: OnnxSession
 ) -> None:
     gate = Gate()
-    prepared = []
-
-    def held(colour: Colour) -> Pixels:
-        prepared.append(colour)
-        gate.pass_through()
-        return pixels(colour)
-
+    held, prepared = held_by(gate)
     gate.shut()
     busy = [RED] * max(1, decode_threads)  # every thread that prepares
     async with running(

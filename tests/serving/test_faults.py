@@ -3,45 +3,22 @@
 import contextlib
 import signal
 import socket
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
+from tests.resilience.processes import until, worker_ids, workers
+from tests.resilience.scene import TWO_WORKERS
 from tests.servers import Server, running, toy_home
 from tests.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 
-TWO_WORKERS = {"CLASSIFIER_WORKERS": "2"}
-
-
-def workers(server: Server) -> list[psutil.Process]:
-    """The worker processes, oldest first."""
-    children = psutil.Process(server.process.pid).children()
-    found = [
-        child
-        for child in children
-        if child.status() != psutil.STATUS_ZOMBIE and "_bentoml_impl" in " ".join(child.cmdline())
-    ]
-    return sorted(found, key=psutil.Process.create_time)
-
 
 def both_serve(server: Server) -> bool:
     """Readiness is one worker's answer; the other may still be loading the model."""
     return server.log.count("Completed async startup hook: start") == 2
-
-
-def until(true: Callable[[], bool], seconds: float) -> float:
-    """Wait until something is true; returns after how many seconds it was."""
-    started = time.monotonic()
-    while not true():
-        assert time.monotonic() - started < seconds, f"not true after {seconds} s"
-        time.sleep(0.05)
-    return time.monotonic() - started
 
 
 def status(server: Server, path: str) -> int:
@@ -58,15 +35,17 @@ def classifies(server: Server) -> bool:
 
 def test_a_worker_that_is_stopped_is_noticed_killed_and_replaced(tmp_path: Path) -> None:
     with running(toy_home(tmp_path), tmp_path, TWO_WORKERS) as server:
-        until(lambda: both_serve(server), 20)
+        until(lambda: both_serve(server), 20, "both workers serve")
         stopped, _ = workers(server)
         stopped.send_signal(signal.SIGSTOP)
-        assert until(lambda: status(server, "/health") == 503, 10) < 3.5
+        assert until(lambda: status(server, "/health") == 503, 10, "/health 503") < 3.5
         assert status(server, "/readyz") == 503
         health = httpx.get(server.url + "/health").json()
         assert health["reason"] == f"worker processes do not answer: [{stopped.pid}]"
-        until(lambda: stopped.pid not in [each.pid for each in workers(server)], 20)
-        until(lambda: len(workers(server)) == 2 and status(server, "/health") == 200, 30)
+        until(lambda: stopped.pid not in worker_ids(server), 20, "the stopped worker is killed")
+        until(
+            lambda: len(workers(server)) == 2 and status(server, "/health") == 200, 30, "replaced"
+        )
         assert f"worker {stopped.pid} has not answered for 10 s and is killed" in server.log
         assert classifies(server)
 
@@ -78,10 +57,10 @@ def test_a_worker_that_is_killed_is_replaced_and_the_other_serves(
     tmp_path: Path, container: dict[str, str]
 ) -> None:
     with running(toy_home(tmp_path), tmp_path, TWO_WORKERS | container) as server:
-        until(lambda: both_serve(server), 20)
+        until(lambda: both_serve(server), 20, "both workers serve")
         killed, other = workers(server)
         killed.kill()
-        until(lambda: killed.pid not in [each.pid for each in workers(server)], 5)
+        until(lambda: killed.pid not in worker_ids(server), 5, "the killed worker is gone")
         while len(workers(server)) < 2:
             assert classifies(server)
             assert status(server, "/health") == 200
@@ -91,11 +70,11 @@ def test_a_worker_that_is_killed_is_replaced_and_the_other_serves(
 
 def test_when_the_supervisor_is_killed_its_workers_end_and_free_the_port(tmp_path: Path) -> None:
     with running(toy_home(tmp_path), tmp_path, TWO_WORKERS) as server:
-        until(lambda: len(workers(server)) == 2, 10)
+        until(lambda: len(workers(server)) == 2, 10, "two workers")
         orphans = workers(server)
         server.process.kill()
         server.process.wait()
-        until(lambda: not any(orphan.is_running() for orphan in orphans), 10)
+        until(lambda: not any(orphan.is_running() for orphan in orphans), 10, "orphans end")
         port = int(server.url.rpartition(":")[2])
         with socket.create_server(("127.0.0.1", port)):
             pass
