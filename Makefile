@@ -29,7 +29,7 @@ help: ## Show this list
 serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIGHTS= LABELS= HOST= PORT=)
 	@$(BIN)/python -m serving.address '$(HOST)' '$(PORT)'
 	@case '$(MODEL)' in \
-		*:*) tag='$(MODEL)' ;; \
+		*:*) tag='$(MODEL)'; $(BIN)/python -m serving.stored "$$tag" || exit 1 ;; \
 		*) tag=$$($(CONVERT)) || exit 1 ;; \
 	esac; \
 	echo; \

@@ -53,7 +53,6 @@ def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
     ) as model:
         shutil.copytree(folder, model.path, dirs_exist_ok=True)
         spec.save(Path(model.path))
-    make_newest(tag)
     return tag
 
 

@@ -5,6 +5,11 @@ import socket
 import sys
 from collections.abc import Sequence
 
+import click
+from bentoml._internal.configuration.containers import BentoMLContainer
+
+from errors import StartupError
+
 _LARGEST_PORT = 65535
 
 
@@ -23,13 +28,38 @@ def problem_with(host: str, port: str) -> str | None:
         return error.strerror or str(error)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit status."""
-    host, port = arguments
+def check_address(host: str, port: str) -> None:
+    """Check that a server could listen at an address.
+
+    Raises:
+        StartupError: it could not; says why.
+    """
     problem = problem_with(host, port)
     if problem:
-        print(f"error: cannot listen on {host}:{port}: {problem}", file=sys.stderr)
-    return 1 if problem else 0
+        raise StartupError(f"cannot listen on {host}:{port}: {problem}")
+
+
+def check_address_of_command() -> None:
+    """Check the address that the running ``bentoml serve`` is to have, if that is what runs.
+
+    Raises:
+        StartupError: it cannot listen there.
+    """
+    context = click.get_current_context(silent=True)
+    if context is not None and {"host", "port"} <= context.params.keys():
+        host = context.params["host"] or BentoMLContainer.http.host.get()
+        port = context.params["port"] or BentoMLContainer.http.port.get()
+        check_address(host, str(port))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    try:
+        check_address(*arguments)
+    except StartupError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import bentoml
 from _bentoml_sdk import Service
 from bentoml._internal.service.openapi.specification import OpenAPISpecification
-from bentoml.exceptions import BentoMLException, NotFound
+from bentoml.exceptions import BentoMLException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,6 +18,7 @@ from inference import check_device, open_session
 from inference.gpu import count_gpus
 from model_spec import MODEL_NAME, ModelSpec
 from serving import endpoints
+from serving.address import check_address_of_command
 from serving.classifier import Classifier
 from serving.front_door import FrontDoor, Routes
 from serving.guard import end_with_parent
@@ -26,6 +27,7 @@ from serving.heartbeat import Heartbeats, beat_while
 from serving.openapi import documented
 from serving.plan import intra_op_threads, runner_options
 from serving.sending import EnvelopeErrors
+from serving.stored import stored_model
 from settings import Device, Settings, load_settings, unknown_variables
 
 logger = logging.getLogger("image_classifier")
@@ -102,27 +104,14 @@ def _current_monitor() -> Monitor | None:
     return monitor
 
 
-def stored_model(tag: str) -> bentoml.Model:
-    """The model from the model store.
-
-    Raises:
-        StartupError: there is none; says how to make one.
-    """
-    try:
-        return bentoml.models.get(tag)
-    except NotFound as error:
-        raise StartupError(
-            f"no model {tag} in the model store; make one with: "
-            "python -m conversion.convert_to_onnx --architecture efficientnet_lite0"
-        ) from error
-
-
 def preflight(tag: str, settings: Settings) -> None:
     """Refuse before any worker starts what no worker could serve.
 
     Raises:
-        StartupError: the model is missing or damaged, or an explicit GPU device cannot be had.
+        StartupError: the address is taken, the model is missing or damaged, or an explicit GPU
+            device cannot be had.
     """
+    check_address_of_command()
     folder = Path(stored_model(tag).path)
     spec = ModelSpec.load(folder)
     for name in unknown_variables():

@@ -1,5 +1,6 @@
 """How the service starts, refuses to start, and stops."""
 
+import subprocess
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.servers import running, toy_home, wait_until_ready
+from tests.servers import BENTOML, PROJECT, environment, running, toy_home, wait_until_ready
 from tests.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
@@ -29,6 +30,27 @@ def test_without_a_model_it_refuses_and_says_how_to_make_one(tmp_path: Path) -> 
     assert refusal(tmp_path / "home", tmp_path) == (
         "error: no model image_classifier:latest in the model store; make one with: "
         "python -m conversion.convert_to_onnx --architecture efficientnet_lite0"
+    )
+
+
+def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
+    home = toy_home(tmp_path)
+    with running(home, tmp_path, ONE_WORKER) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        again = subprocess.run(
+            [BENTOML, "serve", "--host", host, "--port", port],
+            cwd=PROJECT,
+            env=environment(home, tmp_path, ONE_WORKER),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert httpx.get(server.url + "/readyz").status_code == 200
+    assert again.returncode == 1
+    assert again.stdout + again.stderr == (
+        f"error: cannot listen on {host}:{port}: Address already in use "
+        f"(while attempting to bind on address ('{host}', {port}))\n"
     )
 
 
