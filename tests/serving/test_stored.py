@@ -33,9 +33,9 @@ def said(home: Path, folder: Path, *command: str) -> tuple[int, str]:
         ("image_classifier:toy", 0, ""),
         ("image_classifier:unknown", 1, MISSING),
         (
-            "image classifier:toy",
+            "image:a:b",
             1,
-            "error: image classifier:toy is no tag of one model: Invalid Tag image classifier:toy\n",
+            "error: image:a:b is no tag of one model: Invalid Tag image:a:b\n",
         ),
     ],
 )
