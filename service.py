@@ -13,6 +13,7 @@ from serving.bento import (
     preflight,
     start_beating,
     start_classifier,
+    start_recording,
     stop_beating,
 )
 from serving.guard import start_guard
@@ -54,6 +55,7 @@ class ImageClassifier:
     def __init__(self) -> None:
         self.monitor = Monitor()
         self._beats: asyncio.Task[None] | None = None
+        self._records: asyncio.Task[None] | None = None
 
     @bentoml.on_deployment  # makes it a static method
     def check() -> None:
@@ -69,12 +71,15 @@ class ImageClassifier:
         """Load the model before the worker takes requests."""
         await start_classifier(self.monitor, _service().model_tag(settings), settings)
         self._beats = start_beating(self.monitor)
+        self._records = start_recording(self.monitor)
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
         """Answer what was taken."""
         if self.monitor.classifier:
             await self.monitor.classifier.close()
+        if self._records:
+            self._records.cancel()
         stop_beating(self.monitor, self._beats)
 
     def __is_ready__(self) -> bool:

@@ -3,6 +3,7 @@
 import os
 import time
 import warnings
+from dataclasses import dataclass
 
 with warnings.catch_warnings():
     # The package says at import that another one of the same name is deprecated.
@@ -49,14 +50,28 @@ def _visible_gpus(count: int) -> list[int | str]:
     return visible
 
 
-class GpuMonitor:
-    """Utilisation of the GPU a session runs on, read at most once a second.
+@dataclass(frozen=True)
+class GpuMemory:
+    """Memory of a GPU, in bytes.
 
-    Args:
+    Attributes:
+        used: by all processes.
+        total: that it has.
+    """
+
+    used: int
+    total: int
+
+
+class GpuMonitor:
+    """Utilisation, read at most once a second, and memory of the GPU a session runs on.
+
+    Attributes:
         device_id: CUDA's index of the GPU among the visible ones.
     """
 
     def __init__(self, device_id: int) -> None:
+        self.device_id = device_id
         gpu = _visible_gpus(_driver_gpus())[device_id]
         self._handle = (
             pynvml.nvmlDeviceGetHandleByIndex(gpu)
@@ -77,3 +92,11 @@ class GpuMonitor:
             except pynvml.NVMLError:
                 self._utilization = None
         return self._utilization
+
+    def memory(self) -> GpuMemory | None:
+        """Memory in use and in all; None if NVML cannot say."""
+        try:
+            memory = pynvml.nvmlDeviceGetMemoryInfo(self._handle)
+        except pynvml.NVMLError:
+            return None
+        return GpuMemory(int(memory.used), int(memory.total))

@@ -26,6 +26,7 @@ from serving.health import Monitor
 from serving.heartbeat import Heartbeats, beat_while
 from serving.openapi import documented
 from serving.plan import intra_op_threads, runner_options
+from serving.resource_metrics import ResourceRecorder, record_for_ever
 from serving.sending import EnvelopeErrors
 from serving.stored import stored_model
 from settings import Device, Settings, load_settings, unknown_variables
@@ -170,6 +171,12 @@ def stop_beating(monitor: Monitor, beats: asyncio.Task[None] | None) -> None:
     if beats and monitor.heartbeats:
         beats.cancel()
         monitor.heartbeats.end(_worker())
+
+
+def start_recording(monitor: Monitor) -> asyncio.Task[None]:
+    """Keep the metrics of what this worker takes of the machine up to date."""
+    gpu = monitor.classifier.gpu if monitor.classifier else None
+    return asyncio.create_task(record_for_ever(ResourceRecorder(_worker(), gpu)))
 
 
 def _worker() -> int:

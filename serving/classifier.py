@@ -30,6 +30,9 @@ _DECIMALS = 6
 class Classifier:
     """Encoded images in, the answers of the public contract out.
 
+    Attributes:
+        gpu: that the session runs on; None without one.
+
     Args:
         tag: of the model in the model store.
         session: the loaded model.
@@ -46,7 +49,7 @@ class Classifier:
         self._settings = settings
         limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
         self._runner = OnnxRunner(session, partial(self._pixels, limits=limits), options)
-        self._gpu = None if session.device_id is None else GpuMonitor(session.device_id)
+        self.gpu = None if session.device_id is None else GpuMonitor(session.device_id)
 
     def start(self, folder: Path) -> None:
         """Warm up, then classify the model's golden image.
@@ -175,4 +178,4 @@ class Classifier:
 
     def gpu_utilization(self) -> float | None:
         """Of the GPU in use, 0…1; None without one."""
-        return self._gpu.utilization() if self._gpu else None
+        return self.gpu.utilization() if self.gpu else None

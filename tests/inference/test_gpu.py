@@ -6,7 +6,7 @@ import pynvml
 import pytest
 
 from inference import gpu
-from inference.gpu import GpuMonitor, count_gpus
+from inference.gpu import GpuMemory, GpuMonitor, count_gpus
 
 
 def driver_is_missing() -> bool:
@@ -46,6 +46,7 @@ class Driver:
             nvmlDeviceGetHandleByIndex=self._initialised(lambda index: f"handle {index}"),
             nvmlDeviceGetHandleByUUID=self._initialised(lambda uuid: f"handle {uuid}"),
             nvmlDeviceGetUtilizationRates=self._initialised(self._rates),
+            nvmlDeviceGetMemoryInfo=self._initialised(self._memory),
         )
 
     def _init(self) -> None:
@@ -64,6 +65,11 @@ class Driver:
         if self.percent is None:
             raise NVMLError("not supported")
         return SimpleNamespace(gpu=self.percent, memory=99)
+
+    def _memory(self, handle: str) -> SimpleNamespace:
+        if self.percent is None:
+            raise NVMLError("not supported")
+        return SimpleNamespace(used=3, free=5, total=8)
 
 
 @pytest.fixture
@@ -171,3 +177,12 @@ def test_the_gpu_that_is_watched_is_the_one_that_cuda_means(
     GpuMonitor(device_id).utilization()
 
     assert driver.asked == [handle]
+
+
+def test_memory_is_read_every_time_and_none_while_nvml_cannot_say(driver: Driver) -> None:
+    monitor = GpuMonitor(1)
+    assert monitor.device_id == 1
+    assert monitor.memory() == GpuMemory(used=3, total=8)
+
+    driver.percent = None
+    assert monitor.memory() is None
