@@ -18,8 +18,8 @@ def commands() -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def table_rows(heading: str) -> list[list[str]]:
+def table_rows(heading: str, document: str = README) -> list[list[str]]:
     """The cells of the first table behind a heading, without its head."""
-    section = README.split(f"{heading}\n", 1)[1]
+    section = document.split(f"{heading}\n", 1)[1]
     rows = re.findall(r"^\|(.+)\|$", section.split("\n#", 1)[0], flags=re.MULTILINE)
     return [[cell.strip() for cell in row.split(" | ")] for row in rows[2:]]

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from errors import ClassifierError
 from serving.bento import ROUTES
 from settings import PREFIX, Settings
+from tests.deploy.kustomized import kubectl
 from tests.documents import PROJECT, README, blocks, commands, table_rows
 from tests.servers import Server, environment, free_port, wait_until_ready
 
@@ -78,6 +79,11 @@ def run_it(command: str, home: Path, folder: Path) -> None:
     assert "exit 0" in shell(command, home, folder)
 
 
+def run_with_kubectl(command: str, home: Path, folder: Path) -> None:
+    path = f"{kubectl().parent}{os.pathsep}{os.environ['PATH']}"
+    assert "exit 0" in shell(command, home, folder, PATH=path)
+
+
 def serve_it(command: str, home: Path, folder: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     command = re.sub("--port [0-9]+", f"--port {url.rpartition(':')[2]}", command)
@@ -136,6 +142,8 @@ RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     "python -m conversion.convert_to_onnx --architecture efficientnet_lite0": run_it,
     "python -m conversion.convert_to_onnx --architecture resnet50 --random-weights 0": run_it,
     "bentoml models list": run_it,
+    "kubectl kustomize deploy/kubernetes/overlays/cpu": run_with_kubectl,
+    "kubectl kustomize deploy/kubernetes/overlays/gpu": run_with_kubectl,
 }
 
 

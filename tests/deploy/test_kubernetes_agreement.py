@@ -1,0 +1,193 @@
+"""The manifests say what the code says."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.container.generate import BENTO_UID_GID
+from bentoml_cli.serve import build_serve_command
+from prometheus_client.parser import text_string_to_metric_families
+
+from serving import plan
+from serving.guard import KILL_SECONDS
+from settings import PREFIX, Settings, load_settings
+from tests.deploy.kustomized import OVERLAYS, Manifest, container, manifest, pod, render
+from tests.servers import PROJECT
+from tests.toys import RED, encoded
+
+both = pytest.mark.parametrize("overlay", OVERLAYS)
+
+
+def variables(overlay: str) -> dict[str, str]:
+    """What the container gets from its ConfigMap."""
+    (source,) = container(overlay)["envFrom"]
+    config = manifest(overlay, "ConfigMap")
+    assert source["configMapRef"]["name"] == config["metadata"]["name"]
+    return dict(config["data"])
+
+
+def budget(probe: dict[str, Any]) -> int:
+    """Seconds a probe may fail before something is done."""
+    return int(probe["periodSeconds"] * probe["failureThreshold"])
+
+
+@both
+def test_the_image_is_the_overlays_own(overlay: str) -> None:
+    assert container(overlay)["image"] == f"image_classifier:{overlay}"
+
+
+@both
+def test_the_port_is_the_one_that_is_listened_on(overlay: str) -> None:
+    (port,) = container(overlay)["ports"]
+    assert port == {"name": "http", "containerPort": BentoMLContainer.http.port.get()}
+    (service,) = manifest(overlay, "Service")["spec"]["ports"]
+    assert service["targetPort"] == "http"
+    (rule,) = manifest(overlay, "NetworkPolicy")["spec"]["ingress"]
+    assert rule["ports"] == [{"port": "http"}]
+    (endpoint,) = manifest(overlay, "ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["port"] == service["name"]
+
+
+@both
+def test_every_selector_selects_the_pods(overlay: str) -> None:
+    deployment = manifest(overlay, "Deployment")["spec"]
+    labels = deployment["template"]["metadata"]["labels"]
+    matching = [
+        deployment["selector"],
+        manifest(overlay, "PodDisruptionBudget")["spec"]["selector"],
+        manifest(overlay, "NetworkPolicy")["spec"]["podSelector"],
+        *(each["labelSelector"] for each in pod(overlay)["topologySpreadConstraints"]),
+    ]
+    assert all(each == {"matchLabels": labels} for each in matching)
+    service = manifest(overlay, "Service")
+    assert service["spec"]["selector"] == labels
+    monitor = manifest(overlay, "ServiceMonitor")["spec"]["selector"]["matchLabels"]
+    assert monitor.items() <= service["metadata"]["labels"].items()
+    target = manifest(overlay, "ScaledObject")["spec"]["scaleTargetRef"]["name"]
+    assert target == manifest(overlay, "Deployment")["metadata"]["name"]
+
+
+@both
+def test_everything_is_in_the_one_namespace(overlay: str) -> None:
+    name = manifest(overlay, "Namespace")["metadata"]["name"]
+    others = [each for each in render(overlay) if each["kind"] != "Namespace"]
+    assert {each["metadata"]["namespace"] for each in others} == {name}
+    assert f'namespace="{name}"' in query(overlay)
+    assert f'service="{manifest(overlay, "Service")["metadata"]["name"]}"' in query(overlay)
+
+
+@both
+def test_settings_are_settings_and_have_values_they_take(
+    overlay: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (secret,) = container(overlay)["env"]
+    names = {name for name in (*variables(overlay), secret["name"]) if name.startswith(PREFIX)}
+    assert names <= {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    for name, value in variables(overlay).items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().device.value == {"cpu": "cpu", "gpu": "cuda"}[overlay]
+
+
+@both
+def test_requests_in_flight_are_answered_before_the_pod_is_killed(overlay: str) -> None:
+    command = build_serve_command().commands["serve"]
+    with command.make_context("serve", container(overlay)["args"][1:]) as context:
+        grace = context.params["timeout_graceful_shutdown"]
+    made = re.search(r"^GRACE := (\d+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    assert made is not None
+    assert grace == int(made[1])
+    assert grace >= Settings().deadline
+    announced = container(overlay)["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod(overlay)["terminationGracePeriodSeconds"] == announced + grace + 5
+
+
+@both
+def test_probes_leave_the_service_time_to_help_itself(overlay: str) -> None:
+    probes = container(overlay)
+    replaced = KILL_SECONDS + 20  # a hanging worker is killed, and another one loads the model
+    assert budget(probes["livenessProbe"]) > replaced
+    assert budget(probes["readinessProbe"]) < budget(probes["livenessProbe"])
+    progress = manifest(overlay, "Deployment")["spec"]["progressDeadlineSeconds"]
+    assert replaced < budget(probes["startupProbe"]) < progress
+
+
+@both
+def test_the_pod_is_one_that_the_restricted_profile_takes(overlay: str) -> None:
+    labels = manifest(overlay, "Namespace")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    spec = pod(overlay)
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": BENTO_UID_GID,
+        "runAsGroup": BENTO_UID_GID,
+        "fsGroup": BENTO_UID_GID,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container(overlay)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert spec["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+
+
+@both
+def test_what_is_written_is_written_to_the_volume(overlay: str) -> None:
+    (mount,) = container(overlay)["volumeMounts"]
+    (volume,) = pod(overlay)["volumes"]
+    assert (mount["name"], mount["mountPath"]) == (volume["name"], "/tmp")
+    assert variables(overlay)["BENTOML_HOME"].startswith("/tmp/")
+
+
+@both
+def test_a_pod_gets_what_it_asks_for(overlay: str) -> None:
+    resources = container(overlay)["resources"]
+    assert resources["requests"] == resources["limits"]
+    assert resources["limits"]["cpu"].isdigit()  # a worker for each: serving/plan.py
+    assert ("nvidia.com/gpu" in resources["limits"]) is (overlay == "gpu")
+
+
+def query(overlay: str) -> str:
+    """What the autoscaler asks of Prometheus."""
+    (trigger,) = manifest(overlay, "ScaledObject")["spec"]["triggers"]
+    return str(trigger["metadata"]["query"])
+
+
+@pytest.mark.slow
+def test_probed_paths_are_answered(served: httpx.Client) -> None:
+    probes = container("cpu")
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert served.get(probes[name]["httpGet"]["path"]).status_code == 200
+
+
+@pytest.mark.slow
+def test_the_metric_that_is_asked_for_is_a_gauge_of_the_service(served: httpx.Client) -> None:
+    assert served.post("/classify", content=encoded(RED)).status_code == 200
+    (endpoint,) = manifest("cpu", "ServiceMonitor")["spec"]["endpoints"]
+    families = text_string_to_metric_families(served.get(endpoint["path"]).text)
+    types = {family.name: family.type for family in families}
+    (asked,) = set(re.findall(r"image_classifier_\w+", query("cpu")))
+    assert types[asked] == "gauge"
+    labels = {"namespace", "service"}  # Prometheus' own, which honorLabels would let us replace
+    for family in text_string_to_metric_families(served.get(endpoint["path"]).text):
+        assert not any(labels & set(sample.labels) for sample in family.samples), family.name
+
+
+def test_as_many_images_may_wait_for_a_worker_of_either_overlay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    per_worker = set()
+    for overlay, gpus in (("cpu", 0), ("gpu", 1)):
+        cpus = int(container(overlay)["resources"]["limits"]["cpu"])
+        monkeypatch.setattr(plan, "usable_cpus", lambda cpus=cpus: cpus)
+        monkeypatch.setattr(plan, "count_gpus", lambda gpus=gpus: gpus)
+        per_worker.add(threshold(manifest(overlay, "ScaledObject")) / plan.workers(Settings()))
+    assert len(per_worker) == 1
+
+
+def threshold(scaled: Manifest) -> float:
+    (trigger,) = scaled["spec"]["triggers"]
+    return float(trigger["metadata"]["threshold"])
