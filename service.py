@@ -14,10 +14,11 @@ from serving.bento import (
     start_beating,
     start_classifier,
     start_recording,
-    stop_beating,
 )
+from serving.drain import drain_first
 from serving.guard import start_guard
 from serving.health import Monitor
+from serving.metrics_folder import choose_metrics_folder
 from serving.plan import workers
 from serving.schema import (
     ClassifyBatchInput,
@@ -37,6 +38,8 @@ try:
     settings = load_settings()
 except StartupError as error:
     raise SystemExit(f"error: {error}") from error
+
+choose_metrics_folder()
 
 
 @bentoml.service(
@@ -64,7 +67,7 @@ class ImageClassifier:
             preflight(_service().model_tag(settings), settings)
         except StartupError as error:
             raise SystemExit(f"error: {error}") from error
-        start_guard(workers(settings))
+        start_guard(workers(settings), settings.start_timeout)
 
     @bentoml.on_startup
     async def start(self) -> None:
@@ -72,15 +75,15 @@ class ImageClassifier:
         await start_classifier(self.monitor, _service().model_tag(settings), settings)
         self._beats = start_beating(self.monitor)
         self._records = start_recording(self.monitor)
+        drain_first(self.monitor, settings.drain)
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
         """Answer what was taken."""
         if self.monitor.classifier:
             await self.monitor.classifier.close()
-        if self._records:
-            self._records.cancel()
-        stop_beating(self.monitor, self._beats)
+        for task in filter(None, (self._beats, self._records)):
+            task.cancel()
 
     def __is_ready__(self) -> bool:
         return self.monitor.unready() is None

@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     body_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
         default=30_000, description="Milliseconds a request body may take to arrive"
     )
+    start_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
+        default=600_000, description="Milliseconds a worker may take to load the model"
+    )
+    drain_ms: Annotated[int, Field(ge=0, le=_HOUR_MS)] = Field(
+        default=1_000, description="Milliseconds that SIGTERM leaves it serving, but not ready"
+    )
     max_body_bytes: PositiveInt = Field(default=20_000_000, description="Bytes of a request body")
     max_pixels: PositiveInt = Field(default=25_000_000, description="Pixels of one image")
     max_aspect_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
@@ -95,6 +101,16 @@ class Settings(BaseSettings):
     def body_timeout(self) -> float:
         """Seconds a request body may take to arrive."""
         return self.body_timeout_ms / 1000
+
+    @property
+    def start_timeout(self) -> float:
+        """Seconds a worker may take from the start of its process until it serves."""
+        return self.start_timeout_ms / 1000
+
+    @property
+    def drain(self) -> float:
+        """Seconds for which a worker that was sent SIGTERM serves on, but is not ready."""
+        return self.drain_ms / 1000
 
     @property
     def deadline(self) -> float:

@@ -166,13 +166,6 @@ def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
     return asyncio.create_task(beats)
 
 
-def stop_beating(monitor: Monitor, beats: asyncio.Task[None] | None) -> None:
-    """The worker stops in good order: nobody is to miss its beats."""
-    if beats and monitor.heartbeats:
-        beats.cancel()
-        monitor.heartbeats.end(_worker())
-
-
 def start_recording(monitor: Monitor) -> asyncio.Task[None]:
     """Keep the metrics of what this worker takes of the machine up to date."""
     gpu = monitor.classifier.gpu if monitor.classifier else None

@@ -90,7 +90,7 @@ class FrontDoor:
     async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, headers = scope["path"], dict(scope["headers"])
         endpoint = self._label(path)
-        recorder = Recorder(send, _request_id(headers))
+        recorder = Recorder(send, _request_id(headers), self._is_draining)
         started = time.perf_counter()
         begin(endpoint)
         try:
@@ -100,6 +100,10 @@ class FrontDoor:
             end(endpoint, recorder.status, seconds)
             if self._settings.access_log:
                 _log_access(scope["method"], endpoint, recorder, seconds)
+
+    def _is_draining(self) -> bool:
+        monitor = self._monitor()
+        return monitor is not None and monitor.draining
 
     def _label(self, path: str) -> str:
         """The path in metrics and logs: of those that there are, so that strangers make none."""

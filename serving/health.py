@@ -44,12 +44,14 @@ class Monitor:
     Attributes:
         classifier: the model once it is loaded.
         problem: why it cannot classify; None when it can.
+        draining: whether it is about to end, and only classifies what still comes.
         heartbeats: of all workers; None where there is only this process.
     """
 
     def __init__(self) -> None:
         self.classifier: Classifier | None = None
         self.problem: str | None = "the model is still loading"
+        self.draining = False
         self.heartbeats: Heartbeats | None = None
         self._started = time.monotonic()
 
@@ -76,6 +78,8 @@ class Monitor:
         """
         if self.problem is not None:
             return self.problem
+        if self.draining:
+            return "the service is shutting down"
         if not self.is_well():
             return "inference does not return"
         silent = self.heartbeats.silent() if self.heartbeats else []

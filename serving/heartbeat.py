@@ -12,7 +12,7 @@ import os
 import struct
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -62,9 +62,9 @@ class Heartbeats:
         """This process is worker number ``worker``, counted from 1, and well."""
         self._write(worker, os.getpid(), time.monotonic())
 
-    def end(self, worker: int) -> None:
-        """The worker stops: nobody is to be expected in its place."""
-        self._write(worker, 0, 0.0)
+    def processes(self) -> list[int]:
+        """Process ids of the living workers that have beaten at least once."""
+        return [process for process, _ in self._filled() if lives(process)]
 
     def silent(self, seconds: float = SILENT_SECONDS) -> list[int]:
         """Process ids of living workers that have not beaten for some seconds.
@@ -74,9 +74,13 @@ class Heartbeats:
         now = time.monotonic()
         return [
             process
-            for process, beaten in _PLACE.iter_unpack(self._places[:])
-            if process and now - beaten > seconds and _lives(process)
+            for process, beaten in self._filled()
+            if now - beaten > seconds and lives(process)
         ]
+
+    def _filled(self) -> Iterator[tuple[int, float]]:
+        """Process id and last beat of every place that was ever taken."""
+        return (place for place in _PLACE.iter_unpack(self._places[:]) if place[0])
 
     def _write(self, worker: int, process: int, beaten: float) -> None:
         offset = (worker - 1) * _PLACE.size
@@ -84,7 +88,8 @@ class Heartbeats:
             _PLACE.pack_into(self._places, offset, process, beaten)
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Whether there is such a process that has not ended."""
     try:
         return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

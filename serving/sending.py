@@ -1,5 +1,6 @@
 """What leaves by the front door: statuses remembered, headers added, errors in the envelope."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.types import Message, Send
@@ -11,6 +12,8 @@ CLIENT_GONE = 499
 """Status in metrics and logs, as nginx counts it: nobody was there to be answered."""
 
 REQUEST_ID = b"x-request-id"
+
+_CLOSE = (b"connection", b"close")
 
 _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -31,14 +34,16 @@ class Recorder:
     Args:
         send: ASGI's.
         request_id: of the request.
+        closing: whether the connection is to end with this response.
 
     Attributes:
         status: of the response, or CLIENT_GONE.
         started: whether a response was begun.
     """
 
-    def __init__(self, send: Send, request_id: bytes) -> None:
+    def __init__(self, send: Send, request_id: bytes, closing: Callable[[], bool]) -> None:
         self._send = send
+        self._closing = closing
         self.request_id = request_id
         self.status = CLIENT_GONE
         self.started = False
@@ -49,6 +54,8 @@ class Recorder:
             self.status = message["status"]
             self.started = True
             headers = [*message.get("headers", ()), (REQUEST_ID, self.request_id)]
+            if self._closing() and _CLOSE not in headers:
+                headers.append(_CLOSE)
             message = {**message, "headers": headers + _SECURITY_HEADERS}
         await self._send(message)
 

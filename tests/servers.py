@@ -82,6 +82,7 @@ def environment(home: Path, folder: Path, settings: Mapping[str, str]) -> dict[s
         "BENTOML_DO_NOT_TRACK": "True",
         "TMPDIR": str(temporary),
         "CLASSIFIER_DEVICE": "cpu",
+        "CLASSIFIER_DRAIN_MS": "0",
         **settings,
     }
 

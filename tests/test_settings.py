@@ -21,6 +21,8 @@ DEFAULTS: dict[str, Any] = {
     "max_images_per_request": 64,
     "deadline_ms": 10_000,
     "body_timeout_ms": 30_000,
+    "start_timeout_ms": 600_000,
+    "drain_ms": 1_000,
     "max_body_bytes": 20_000_000,
     "max_pixels": 25_000_000,
     "max_aspect_ratio": 20.0,

@@ -9,13 +9,15 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.resilience import machine_faults, process_faults
+from tests.resilience import machine_faults, process_faults, start_faults
 from tests.resilience.scene import FAILURES, HEADER, Row
 
 FAULTS: dict[str, Callable[[Path], Row]] = {
     "kill -9 a worker": process_faults.kill_worker,
     "kill -9 a worker in a container": process_faults.kill_worker_in_container,
     "SIGSTOP a worker": process_faults.stop_worker,
+    "a worker hangs while loading": start_faults.hang_while_loading,
+    "SIGTERM while a worker hangs loading": start_faults.terminate_while_loading,
     "SIGTERM under load": process_faults.terminate,
     "kill -9 the supervisor": process_faults.kill_supervisor,
     "model.onnx deleted": machine_faults.delete_model,

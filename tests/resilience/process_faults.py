@@ -20,6 +20,7 @@ REPLACE_SECONDS = 30.0
 NOTICE_SECONDS = 3.0
 KILL_SECONDS = (9.0, 13.0)
 STOP_SECONDS = 30.0
+DRAIN_MS = "2000"
 
 _AFTERWARDS = 2.0
 
@@ -62,16 +63,18 @@ def stop_worker(folder: Path) -> Row:
 
 
 def terminate(folder: Path) -> Row:
-    """``SIGTERM``: what was taken is answered, then it ends with 0."""
-    with under_load(folder, {"CLASSIFIER_MAX_BATCH_DELAY_MS": "200"}) as scene:
+    """``SIGTERM``: not ready at once, serving on for a while; then it ends with 0."""
+    settings = {"CLASSIFIER_MAX_BATCH_DELAY_MS": "200", "CLASSIFIER_DRAIN_MS": DRAIN_MS}
+    with under_load(folder, settings) as scene:
         time.sleep(_AFTERWARDS)
         begun = time.monotonic()
-        status = scene.server.stop()
+        scene.server.process.terminate()
+        until(lambda: health(scene.server) == 503, int(DRAIN_MS) / 1000, "/health 503")
+        status = scene.server.process.wait(STOP_SECONDS)
         scene.row.recovery = time.monotonic() - begun
         scene.load.stop()
         scene.expect(status == 0, f"exit status {status}")
-        scene.expect(scene.row.recovery < STOP_SECONDS, "not ended within 30 s")
-        _expect_answered_before(scene, begun)
+        _expect_answered_before(scene, begun + int(DRAIN_MS) / 1000)
     return scene.row
 
 
@@ -118,11 +121,11 @@ def _lives(server: Server, process: psutil.Process) -> bool:
     return False
 
 
-def _expect_answered_before(scene: Scene, signalled: float) -> None:
-    """Nothing may be lost that was sent before a signal.
+def _expect_answered_before(scene: Scene, closed: float) -> None:
+    """Nothing may be lost that was sent before the door closed.
 
-    A request that crosses the signal on its way may find the connection closed, as any
+    A request that crosses that moment on its way may find the connection closed, as any
     may that meets the end of an idle connection.
     """
-    lost = [e for e in scene.load.of(Outcome.LOST) if e.begun < signalled - _TAKEN_SECONDS]
+    lost = [e for e in scene.load.of(Outcome.LOST) if e.begun < closed - _TAKEN_SECONDS]
     scene.expect(not lost, f"taken, but lost: {[each.detail for each in lost]}")

@@ -8,15 +8,13 @@ from typing import Any
 import httpx
 import psutil
 
+from serving.guard import worker_processes
 from tests.servers import Server
-
-_WORKER_MODULE = "_bentoml_impl.worker"
 
 
 def workers(server: Server) -> list[psutil.Process]:
     """The living worker processes, oldest first."""
-    found = [child for child in psutil.Process(server.process.pid).children() if _is_worker(child)]
-    return sorted(found, key=psutil.Process.create_time)
+    return worker_processes(server.process.pid)
 
 
 def worker_ids(server: Server) -> set[int]:
@@ -74,11 +72,3 @@ def local_port(stream: Any) -> int:
     """The client's port of one of httpx's network streams."""
     port: int = stream.get_extra_info("client_addr")[1]
     return port
-
-
-def _is_worker(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE and _WORKER_MODULE in " ".join(
-            process.cmdline()
-        )
-    return False

@@ -1,4 +1,4 @@
-"""The faults that need no waiting, and a moment of mixed traffic; `make faults`, `make soak`."""
+"""The faults that need little waiting, and a moment of mixed traffic."""
 
 from pathlib import Path
 
@@ -16,7 +16,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize(
     "fault",
-    ["model.onnx deleted", "model.onnx corrupted"],
+    [
+        "model.onnx deleted",
+        "model.onnx corrupted",
+        "a worker hangs while loading",
+        "SIGTERM under load",
+    ],
 )
 def test_a_fault_is_survived(fault: str) -> None:
     assert run(fault).verdict == "ok"

@@ -1,17 +1,13 @@
 import asyncio
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from serving import guard, heartbeat
-from serving.guard import kill_silent
+from serving import heartbeat
 from serving.heartbeat import Heartbeats, beat_while
 
 
@@ -57,12 +53,6 @@ def test_all_processes_see_the_same(heartbeats: Heartbeats) -> None:
     assert inherited.silent(0) == [os.getpid()]
 
 
-def test_who_stops_in_good_order_is_not_missed(heartbeats: Heartbeats) -> None:
-    heartbeats.beat(1)
-    heartbeats.end(1)
-    assert heartbeats.silent(0) == []
-
-
 def test_the_dead_are_not_silent(
     heartbeats: Heartbeats, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +63,18 @@ def test_the_dead_are_not_silent(
     assert heartbeats.silent() == []
     sleeper.wait()
     assert heartbeats.silent() == []
+
+
+def test_processes_are_those_that_beat_and_live(
+    heartbeats: Heartbeats, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert heartbeats.processes() == []
+    heartbeats.beat(2)
+    beat_as(sleeper.pid, heartbeats, monkeypatch)
+    assert heartbeats.processes() == [sleeper.pid, os.getpid()]
+    sleeper.kill()
+    sleeper.wait()
+    assert heartbeats.processes() == [os.getpid()]
 
 
 def test_without_a_supervisor_there_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,54 +98,3 @@ def test_beats_are_left_out_while_the_worker_is_not_well(heartbeats: Heartbeats)
 
     asyncio.run(run())
     assert beats == [True]
-
-
-def test_the_guard_kills_who_is_silent_and_nobody_else(
-    heartbeats: Heartbeats,
-    sleeper: subprocess.Popen[bytes],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    heartbeats.beat(2)
-    beat_as(sleeper.pid, heartbeats, monkeypatch)
-    kill_silent(heartbeats, seconds=3600)
-    assert sleeper.poll() is None
-    kill_silent(heartbeats, seconds=1)
-    assert sleeper.wait(10) == -signal.SIGKILL
-    assert f"worker {sleeper.pid} has not answered for 1 s and is killed" in caplog.text
-
-
-def test_a_worker_ends_when_its_supervisor_is_killed(tmp_path: Path) -> None:
-    worker = (
-        "import time, pathlib, os; from serving.guard import end_with_parent; end_with_parent(); "
-        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); time.sleep(60)"
-    )
-    supervisor = (
-        "import os, subprocess, sys; os.environ['IMAGE_CLASSIFIER_SUPERVISOR'] = str(os.getpid()); "
-        f"subprocess.run([sys.executable, '-c', {worker!r}])"
-    )
-    with subprocess.Popen([sys.executable, "-c", supervisor]) as process:
-        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-            time.sleep(0.02)
-        process.kill()
-    orphan = int((tmp_path / "pid").read_text())
-    end = time.monotonic() + 10
-    while heartbeat._lives(orphan):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def test_a_worker_whose_supervisor_is_dead_already_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = "from serving.guard import end_with_parent; end_with_parent(); print('still here')"
-    monkeypatch.setenv("IMAGE_CLASSIFIER_SUPERVISOR", "1")
-    done = subprocess.run([sys.executable, "-c", worker], capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"")
-
-
-def test_in_a_container_dead_workers_are_replaced_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BENTOML_CONTAINERIZED", "true")
-    monkeypatch.setenv(heartbeat._VARIABLE, "")
-    monkeypatch.setenv("IMAGE_CLASSIFIER_SUPERVISOR", "")
-    monkeypatch.setattr(threading.Thread, "start", lambda thread: None)
-    guard.start_guard(1)
-    assert "BENTOML_CONTAINERIZED" not in os.environ

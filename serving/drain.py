@@ -1,0 +1,35 @@
+"""The end in good order: first not ready, then no new connections, then what was taken."""
+
+import asyncio
+import signal
+import threading
+from types import FrameType
+
+from serving.health import Monitor
+
+
+def drain_first(monitor: Monitor, seconds: float) -> None:
+    """At SIGTERM serve on for some seconds, but say that the service is not ready.
+
+    Who spreads the requests over several services has so long to see it; meanwhile every
+    response closes its connection, so that no client sends into a closing one.
+
+    Args:
+        monitor: that is told.
+        seconds: until the server's own handler closes the door.
+    """
+    if threading.current_thread() is not threading.main_thread() or not seconds:
+        return
+    close = signal.getsignal(signal.SIGTERM)
+    if not callable(close):
+        return
+    loop = asyncio.get_running_loop()
+
+    def begin(number: int, frame: FrameType | None) -> None:
+        if monitor.draining:  # asked twice
+            close(number, frame)
+            return
+        monitor.draining = True
+        loop.call_soon_threadsafe(loop.call_later, seconds, close, number, frame)
+
+    signal.signal(signal.SIGTERM, begin)

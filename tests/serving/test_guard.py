@@ -1,0 +1,157 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from serving import guard, heartbeat
+from serving.guard import Guard
+from serving.heartbeat import Heartbeats, lives
+
+START_SECONDS = 5.0
+
+
+class Worker(subprocess.Popen[bytes]):
+    """A child that looks like one of BentoML's worker processes and only sleeps."""
+
+    def __init__(self) -> None:
+        code = "import time; time.sleep(60)"
+        super().__init__([sys.executable, "-c", code, "_bentoml_impl.worker.service"])
+        while not [each for each in guard.worker_processes(os.getpid()) if each.pid == self.pid]:
+            time.sleep(0.01)  # not exec'ed yet
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    with Worker() as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """What ``time.monotonic()`` says; put it forward by changing the one number."""
+    now = [1000.0]
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: now[0])
+        yield now
+
+
+@pytest.fixture
+def heartbeats(monkeypatch: pytest.MonkeyPatch) -> Heartbeats:
+    monkeypatch.setenv(heartbeat._VARIABLE, "")
+    return Heartbeats.create(workers=2)
+
+
+@pytest.fixture
+def beat_as(heartbeats: Heartbeats, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """A beat of another process in a place."""
+
+    def beat(process: int, place: int) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: process)
+            heartbeats.beat(place)
+
+    return beat
+
+
+def test_who_is_silent_is_killed(
+    heartbeats: Heartbeats,
+    worker: Worker,
+    beat_as: Callable[[int, int], None],
+    clock: list[float],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    beat_as(worker.pid, 1)
+    watch = Guard(heartbeats, 1, START_SECONDS)
+    clock[0] += 9.9
+    watch.look()
+    assert worker.poll() is None
+    clock[0] += 0.2
+    watch.look()
+    assert worker.wait(10) == -signal.SIGKILL
+    assert f"worker {worker.pid} has not answered for 10 s and is killed" in caplog.text
+
+
+def test_who_never_starts_is_killed_and_who_has_started_is_not(
+    heartbeats: Heartbeats,
+    worker: Worker,
+    beat_as: Callable[[int, int], None],
+    clock: list[float],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Worker() as unstarted:
+        beat_as(worker.pid, 1)
+        watch = Guard(heartbeats, 2, START_SECONDS)
+        watch.look()
+        clock[0] += START_SECONDS
+        watch.look()
+        assert unstarted.poll() is None
+        clock[0] += 0.1
+        watch.look()
+        assert unstarted.wait(10) == -signal.SIGKILL
+    assert worker.poll() is None
+    assert f"worker {unstarted.pid} has not started in 5 s and is killed" in caplog.text
+
+
+def test_a_stranger_with_the_number_of_a_dead_worker_is_not_killed(
+    heartbeats: Heartbeats, beat_as: Callable[[int, int], None], clock: list[float]
+) -> None:
+    parent = os.getppid()
+    beat_as(parent, 1)
+    clock[0] += 3600
+    Guard(heartbeats, 1, START_SECONDS).look()
+    assert lives(parent)
+
+
+def test_children_that_are_no_workers_are_left_alone(
+    heartbeats: Heartbeats, clock: list[float]
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
+        watch = Guard(heartbeats, 2, START_SECONDS)
+        watch.look()
+        clock[0] += 3600
+        watch.look()
+        assert child.poll() is None
+        child.kill()
+
+
+def test_a_worker_ends_when_its_supervisor_is_killed(tmp_path: Path) -> None:
+    worker = (
+        "import time, pathlib, os; from serving.guard import end_with_parent; end_with_parent(); "
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); time.sleep(60)"
+    )
+    supervisor = (
+        "import os, subprocess, sys; os.environ['IMAGE_CLASSIFIER_SUPERVISOR'] = str(os.getpid()); "
+        f"subprocess.run([sys.executable, '-c', {worker!r}])"
+    )
+    with subprocess.Popen([sys.executable, "-c", supervisor]) as process:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.02)
+        process.kill()
+    orphan = int((tmp_path / "pid").read_text())
+    end = time.monotonic() + 10
+    while lives(orphan):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_worker_whose_supervisor_is_dead_already_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = "from serving.guard import end_with_parent; end_with_parent(); print('still here')"
+    monkeypatch.setenv("IMAGE_CLASSIFIER_SUPERVISOR", "1")
+    done = subprocess.run([sys.executable, "-c", worker], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"")
+
+
+def test_in_a_container_dead_workers_are_replaced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENTOML_CONTAINERIZED", "true")
+    monkeypatch.setenv(heartbeat._VARIABLE, "")
+    monkeypatch.setenv("IMAGE_CLASSIFIER_SUPERVISOR", "")
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: None)
+    guard.start_guard(1, START_SECONDS)
+    assert "BENTOML_CONTAINERIZED" not in os.environ

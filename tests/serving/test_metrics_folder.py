@@ -1,0 +1,53 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bentoml._internal.configuration.containers import BentoMLContainer
+
+from serving import metrics_folder
+from serving.metrics_folder import (
+    choose_metrics_folder,
+    forget_dead_workers,
+    remove_metrics_folder,
+)
+
+
+@pytest.fixture
+def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(metrics_folder, "_MEMORY", tmp_path)
+    provider = BentoMLContainer.prometheus_multiproc_dir
+    choose_metrics_folder()
+    folder = Path(provider.get())
+    monkeypatch.setattr(metrics_folder, "_folder", lambda: folder)
+    provider.reset()
+    return folder
+
+
+def test_every_service_has_a_folder_of_its_own_in_memory(tmp_path: Path, chosen: Path) -> None:
+    assert chosen.parent == tmp_path
+    assert chosen.name.startswith("image-classifier-")
+    choose_metrics_folder()
+    assert BentoMLContainer.prometheus_multiproc_dir.get() != str(chosen)
+    BentoMLContainer.prometheus_multiproc_dir.reset()
+
+
+def test_only_what_the_dead_had_in_progress_is_forgotten(chosen: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    chosen.mkdir()
+    kept = {f"gauge_livesum_{os.getpid()}.db", f"counter_{dead.pid}.db", f"gauge_sum_{dead.pid}.db"}
+    for name in {*kept, f"gauge_livesum_{dead.pid}.db"}:
+        (chosen / name).write_bytes(b"")
+    forget_dead_workers()
+    assert {file.name for file in chosen.iterdir()} == kept
+
+
+def test_it_is_removed_at_the_end(chosen: Path) -> None:
+    forget_dead_workers()  # nothing there yet
+    chosen.mkdir()
+    (chosen / "counter_1.db").write_bytes(b"")
+    remove_metrics_folder()
+    assert not chosen.exists()
+    remove_metrics_folder()
