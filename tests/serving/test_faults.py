@@ -7,8 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from tests.resilience.processes import until, worker_ids, workers
+from tests.resilience.processes import client_ports, until, worker_ids, workers
 from tests.resilience.scene import TWO_WORKERS
 from tests.servers import Server, running, toy_home
 from tests.toys import RED, encoded
@@ -65,6 +66,32 @@ def test_a_worker_that_is_killed_is_replaced_and_the_other_serves(
             assert classifies(server)
             assert status(server, "/health") == 200
         assert other.is_running()
+        assert classifies(server)
+
+
+def in_progress(server: Server) -> float:
+    """Classifications that are in hand, as `/metrics` has it."""
+    families = text_string_to_metric_families(httpx.get(server.url + "/metrics").text)
+    samples = [sample for family in families for sample in family.samples]
+    return sum(
+        sample.value
+        for sample in samples
+        if sample.name == "bentoml_service_request_in_progress"
+        and sample.labels["endpoint"] == "/classify"
+    )
+
+
+def test_what_a_killed_worker_had_in_hand_is_not_counted_for_ever(tmp_path: Path) -> None:
+    with running(toy_home(tmp_path), tmp_path, TWO_WORKERS) as server:
+        until(lambda: both_serve(server), 20, "both workers serve")
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        with socket.create_connection(address) as upload:
+            upload.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+            until(lambda: in_progress(server) == 1, 10, "the upload is in hand")
+            port = upload.getsockname()[1]
+            (holder,) = (each for each in workers(server) if port in client_ports(each))
+            holder.kill()
+            until(lambda: in_progress(server) == 0, 30, "it is forgotten")
         assert classifies(server)
 
 
