@@ -14,9 +14,11 @@ The way of a request, and the errors each step may raise::
     │   ├── RouteNotFound         404
     │   ├── MethodNotAllowed      405
     │   ├── BodyTimeout           408
+    │   ├── HeaderTimeout         408
     │   ├── BodyTooLarge          413
     │   ├── UnsupportedMediaType  415  content type the service does not take
-    │   └── InvalidParameter      422  top_k out of range, too many images
+    │   ├── InvalidParameter      422  top_k out of range, too many images
+    │   └── HeaderTooLarge        431
     ├── ImageError                the bytes are not an image the service takes
     │   ├── ImageTooLarge         413
     │   ├── UnsupportedImage      415
@@ -109,6 +111,20 @@ class BodyTimeout(RequestError):
     code = "body_timeout"
 
 
+class HeaderTimeout(RequestError):
+    """The header takes longer than ``CLASSIFIER_HEADER_TIMEOUT_MS`` to arrive."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "header_timeout"
+
+
+class HeaderTooLarge(RequestError):
+    """The request line and header have more bytes than the service takes."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    code = "header_too_large"
+
+
 class BodyTooLarge(RequestError):
     """More bytes than ``CLASSIFIER_MAX_BODY_BYTES``."""
 
@@ -167,7 +183,7 @@ class RunnerError(ClassifierError):
 
 
 class Overloaded(RunnerError):
-    """More images wait than ``CLASSIFIER_MAX_PENDING_IMAGES`` allows, or for too long.
+    """More images wait than ``CLASSIFIER_MAX_PENDING_IMAGES`` allows.
 
     Args:
         retry_after: seconds until the queue is expected to have room, at least 1.

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     deadline_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
         default=10_000, description="Milliseconds until a request gets 504"
     )
+    header_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
+        default=10_000, description="Milliseconds a request header may take to arrive"
+    )
     body_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
         default=30_000, description="Milliseconds a request body may take to arrive"
     )
@@ -96,6 +99,11 @@ class Settings(BaseSettings):
     def origins(self) -> list[str]:
         """The CORS origins."""
         return _listed(self.cors_origins)
+
+    @property
+    def header_timeout(self) -> float:
+        """Seconds a request header may take to arrive."""
+        return self.header_timeout_ms / 1000
 
     @property
     def body_timeout(self) -> float:

@@ -17,7 +17,7 @@ from errors import ClassifierError, StartupError
 from inference import check_device, open_session
 from inference.gpu import count_gpus
 from model_spec import MODEL_NAME, ModelSpec
-from serving import endpoints
+from serving import endpoints, http_protocol
 from serving.address import check_address_of_command
 from serving.classifier import Classifier
 from serving.front_door import FrontDoor, Routes
@@ -26,6 +26,7 @@ from serving.health import Monitor
 from serving.heartbeat import Heartbeats, beat_while
 from serving.openapi import documented
 from serving.plan import intra_op_threads, runner_options
+from serving.request_metrics import forget_dead_workers
 from serving.resource_metrics import ResourceRecorder, record_for_ever
 from serving.sending import EnvelopeErrors
 from serving.stored import stored_model
@@ -49,6 +50,7 @@ class ClassifierService(Service):
         app: ASGIApp = super().to_asgi(is_main=is_main)
         if not is_main:
             return app
+        http_protocol.install()
         settings = load_settings()
         return with_cors(FrontDoor(app, ROUTES, settings, _current_monitor), settings.origins)
 
@@ -129,6 +131,7 @@ def preflight(tag: str, settings: Settings) -> None:
 async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> None:
     """Load the model into this worker; what goes wrong is what ``/health`` says."""
     end_with_parent()
+    forget_dead_workers()
     try:
         model = stored_model(tag)
         session = open_session(
