@@ -183,7 +183,7 @@ class RunnerError(ClassifierError):
 
 
 class Overloaded(RunnerError):
-    """More images wait than ``CLASSIFIER_MAX_PENDING_IMAGES`` allows.
+    """More images wait than ``CLASSIFIER_MAX_PENDING_IMAGES`` allows, or for too long.
 
     Args:
         retry_after: seconds until the queue is expected to have room, at least 1.

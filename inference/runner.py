@@ -35,6 +35,11 @@ Prepare = Callable[[Input], Pixels]
 """Makes the pixels of one image, uint8 ``[H, W, 3]``; raises a ClassifierError."""
 
 
+_PATIENCE = 1 / 3
+"""Share of the time to a deadline that the queue may be expected to take: hardly anything
+accepted comes too late, and an overload is over soon after its cause."""
+
+
 @dataclass(frozen=True)
 class RunnerOptions:
     """How a runner arranges its work.
@@ -113,10 +118,10 @@ class OnnxRunner(Generic[Input]):
             For each input its float32 ``[classes]`` probabilities or its own error.
 
         Raises:
-            Overloaded: there is no room for all of them; none was taken.
+            Overloaded: there is no room for all of them, or no time; none was taken.
             ModelUnavailable: the runner is closed.
         """
-        self._admit(len(inputs))
+        self._admit(len(inputs), deadline)
         try:
             futures = [self._submit(each, deadline) for each in inputs]
             return await asyncio.gather(*futures, return_exceptions=True)
@@ -137,15 +142,33 @@ class OnnxRunner(Generic[Input]):
             await asyncio.to_thread(self._pool.shutdown)
         await self._batcher.close()
 
-    def _admit(self, count: int) -> None:
+    def check_room(self, count: int, deadline: float) -> None:
+        """Refuse images that would not be answered in time.
+
+        Args:
+            count: of the images.
+            deadline: ``time.monotonic()`` seconds.
+
+        Raises:
+            Overloaded: too many images wait, or for too long.
+            ModelUnavailable: the runner is closed.
+        """
         if self._closing:
             raise ModelUnavailable("the service is shutting down")
+        wait = self._pending * self._batcher.seconds_per_item
         if self._pending + count > self._max_pending:
-            metrics.count_refused(count)
-            raise Overloaded(
-                f"{self._pending} images are waiting, there is room for {self._max_pending}",
-                retry_after=max(1, math.ceil(self._pending * self._batcher.seconds_per_item)),
-            )
+            reason = f"there is room for {self._max_pending}"
+        elif wait > _PATIENCE * max(0.0, deadline - time.monotonic()):
+            reason = f"for about {wait:.1f} s"
+        else:
+            return
+        metrics.count_refused(count)
+        raise Overloaded(
+            f"{self._pending} images are waiting, {reason}", retry_after=max(1, math.ceil(wait))
+        )
+
+    def _admit(self, count: int, deadline: float) -> None:
+        self.check_room(count, deadline)
         self._pending += count
         metrics.set_pending(self._pending)
 

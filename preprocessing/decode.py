@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
-from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage
-from preprocessing.structure import check_structure, gif_size
+from preprocessing.structure import Size, check_structure
 
 # Pillow's JPEG plugin also opens "MPO": what phones write, a JPEG with a preview behind it.
 FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
@@ -34,6 +34,12 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # Images are decoded side by side, by as many threads as there are processors.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+# Characters of a PNG's texts together: Pillow keeps them, with up to four bytes each.
+PngImagePlugin.MAX_TEXT_MEMORY = 8 * 1024 * 1024
+
+# An AVIF may have its transparency, tiles and layers beside the image itself.
+_FULL_FRAMES = 4
 
 _BACKGROUND = (255, 255, 255)
 
@@ -73,9 +79,7 @@ def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
         ExtremeAspectRatio: longer and narrower than the limit.
     """
     content = bytes(encoded)
-    check_structure(content)
-    if size := gif_size(content):
-        _check_size(*size, limits)
+    _check_frames(check_structure(content), limits)
     try:
         image = Image.open(BytesIO(content), formats=FORMATS)
         _check_size(image.width, image.height, limits)
@@ -93,16 +97,31 @@ def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
         raise CorruptImage("the image is truncated or corrupt") from error
 
 
-def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
-    if width * height > limits.max_pixels:
+def _check_frames(sizes: list[Size], limits: DecodeLimits) -> None:
+    for width, height in sizes:
+        _check_pixels(width, height, limits)
+    together = sum(width * height for width, height in sizes)
+    if together > _FULL_FRAMES * limits.max_pixels:
         raise ImageTooLarge(
-            f"the image has {width} x {height} = {width * height} pixels, "
-            f"more than the limit of {limits.max_pixels}"
+            f"the image has {len(sizes)} frames of {together} pixels, "
+            f"more than {_FULL_FRAMES} times the limit of {limits.max_pixels}"
         )
+
+
+def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
+    _check_pixels(width, height, limits)
     if max(width, height) > limits.max_aspect_ratio * min(width, height):
         raise ExtremeAspectRatio(
             f"the image is {width} x {height}, its sides differ by more than "
             f"the limit of 1:{limits.max_aspect_ratio:g}"
+        )
+
+
+def _check_pixels(width: int, height: int, limits: DecodeLimits) -> None:
+    if width * height > limits.max_pixels:
+        raise ImageTooLarge(
+            f"the image has {width} x {height} = {width * height} pixels, "
+            f"more than the limit of {limits.max_pixels}"
         )
 
 

@@ -1,56 +1,77 @@
 """A look at an encoded image's structure, before a decoder is let loose on it.
 
 Files of a few kilobytes can keep a decoder busy for minutes: with thousands of scans, of
-metadata segments or of empty chunks, or with a canvas that is allocated before anybody
-asks how large it is. Walking over the structure costs microseconds for real photographs.
+metadata segments or of empty chunks, with a canvas that is allocated before anybody asks
+how large it is, or with frames larger than the header says. Walking over the structure
+costs microseconds for real photographs.
 """
 
+import re
 from collections.abc import Iterator
+from itertools import islice
 
 from errors import CorruptImage
+from preprocessing import avif
 
 MAX_SEGMENTS = 512
-"""Markers, chunks or blocks before the image data. A profile has up to 255 JPEG segments,
-a photograph's metadata a few dozen."""
+"""Markers, chunks or blocks. A profile has up to 255 JPEG segments, a photograph's metadata
+a few dozen."""
 
-MAX_SCANS = 100
-"""Scans of a JPEG file. Progressive encoders write about ten; phones add a preview or two."""
+MAX_SCANS = 32
+"""Scans of a JPEG, each of which goes over the whole image. Progressive encoders write ten."""
+
+MAX_TABLE_BYTES = 16 * 1024
+"""Of a JPEG's segments other than metadata: eight Huffman tables, four of quantization."""
+
+MAX_EXIF_SEGMENTS = 4
+"""Of a JPEG: Pillow joins them, one is what there should be."""
+
+Size = tuple[int, int]
 
 _BYTES_PER_CHUNK = 1024
 """Image data may come in many chunks, but not of less than this on average."""
 
 _JPEG, _PNG, _GIF = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")
-_MARKER, _START_OF_SCAN = 0xFF, 0xDA
+_MARKER, _START_OF_SCAN, _END_OF_IMAGE, _EXIF_MARKER = 0xFF, 0xDA, 0xD9, 0xE1
 _MARKERS_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+_METADATA_MARKERS = frozenset({*range(0xE0, 0xF0), 0xFE})
+# Within a scan FF is followed by 00, or by the number of a restart.
+_END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_EXIF, _PHOTOSHOP_RESOURCE = b"Exif\0\0", b"8BIM"
 _GIF_IMAGE, _GIF_EXTENSION = 0x2C, 0x21
 _GIF_FLAGS, _GIF_HEADER = 10, 13
 
 
-def check_structure(encoded: bytes) -> None:
+def check_structure(encoded: bytes) -> list[Size]:
     """Let pass what a decoder gets through in reasonable time.
 
-    Formats without a rule of their own here (WebP, AVIF) pass.
+    WebP passes: libwebp itself compares its frames with its canvas.
+
+    Returns:
+        Widths and heights of what a decoder will allocate or work through, apart from what
+        Pillow says of the image when it has opened it: a GIF's canvas, an AVIF's frames.
 
     Raises:
         CorruptImage: far more parts than any honest file has.
+        UnsupportedImage: a file of AVIF's kind with something else in it.
     """
     if encoded.startswith(_JPEG):
         _check_jpeg(encoded)
     elif encoded.startswith(_PNG):
         _check_png(encoded)
     elif encoded.startswith(_GIF):
-        _check_count(_gif_blocks(encoded), MAX_SEGMENTS)
+        return [_gif_canvas(encoded)]
+    elif avif.is_avif(encoded):
+        return avif.frame_sizes(encoded)
+    return []
 
 
-def gif_size(encoded: bytes) -> tuple[int, int] | None:
-    """Width and height of what a GIF's first frame is painted on; None for other formats.
-
-    Pillow allocates it while opening the file.
-    """
-    if not encoded.startswith(_GIF):
-        return None
+def _gif_canvas(encoded: bytes) -> Size:
+    """What a GIF's first frame is painted on: Pillow allocates it while opening the file."""
+    blocks = list(islice(_gif_blocks(encoded), MAX_SEGMENTS + 1))
+    _check_count(len(blocks))
+    last = blocks[-1] if blocks else 0
     width, height = _number(encoded, 6), _number(encoded, 8)
-    *_, last = (0, *_gif_blocks(encoded))
     if encoded[last] == _GIF_IMAGE:
         width = max(width, _number(encoded, last + 1) + _number(encoded, last + 5))
         height = max(height, _number(encoded, last + 3) + _number(encoded, last + 7))
@@ -58,10 +79,16 @@ def gif_size(encoded: bytes) -> tuple[int, int] | None:
 
 
 def _check_jpeg(encoded: bytes) -> None:
-    _check_count(_jpeg_markers(encoded), MAX_SEGMENTS)
-    # Within image data the two bytes cannot stand: FF is followed by 00 there.
-    if encoded.count(bytes((_MARKER, _START_OF_SCAN))) > MAX_SCANS:
-        raise CorruptImage(f"the JPEG has more than {MAX_SCANS} scans")
+    scans = table_bytes = exif_segments = 0
+    for count, (marker, content) in enumerate(_jpeg_segments(encoded), start=1):
+        _check_count(count + content.count(_PHOTOSHOP_RESOURCE))
+        scans += marker == _START_OF_SCAN
+        table_bytes += 0 if marker in _METADATA_MARKERS else len(content)
+        exif_segments += marker == _EXIF_MARKER and content.startswith(_EXIF)
+        if scans > MAX_SCANS:
+            raise CorruptImage(f"the JPEG has more than {MAX_SCANS} scans")
+        if table_bytes > MAX_TABLE_BYTES or exif_segments > MAX_EXIF_SEGMENTS:
+            raise CorruptImage("the JPEG has too many tables or too much Exif data")
 
 
 def _check_png(encoded: bytes) -> None:
@@ -72,26 +99,31 @@ def _check_png(encoded: bytes) -> None:
             raise CorruptImage("the PNG has too many chunks")
 
 
-def _check_count(parts: Iterator[int], limit: int) -> None:
-    for count, _ in enumerate(parts, start=1):
-        if count > limit:
-            raise CorruptImage("the image has too many parts before its data")
+def _check_count(parts: int) -> None:
+    if parts > MAX_SEGMENTS:
+        raise CorruptImage("the image has too many parts")
 
 
-def _jpeg_markers(encoded: bytes) -> Iterator[int]:
-    """Positions of the markers up to the first scan; a fill byte counts as one."""
+def _jpeg_segments(encoded: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and content of every segment of the first image; a fill byte counts as one."""
     position = len(_JPEG)
     while position + 4 <= len(encoded):
-        yield position
         marker = encoded[position + 1]
         if encoded[position] != _MARKER or marker == _MARKER:
             position += 1
-        elif marker == _START_OF_SCAN:
+            yield _MARKER, b""
+        elif marker == _END_OF_IMAGE:
             return
         elif marker in _MARKERS_WITHOUT_LENGTH:
             position += 2
+            yield marker, b""
         else:
-            position += 2 + int.from_bytes(encoded[position + 2 : position + 4], "big")
+            length = int.from_bytes(encoded[position + 2 : position + 4], "big")
+            yield marker, encoded[position + 4 : position + 2 + length]
+            position += 2 + length
+            if marker == _START_OF_SCAN:
+                following = _END_OF_SCAN.search(encoded, position)
+                position = following.start() if following else len(encoded)
 
 
 def _png_chunks(encoded: bytes) -> Iterator[int]:

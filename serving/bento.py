@@ -26,7 +26,6 @@ from serving.health import Monitor
 from serving.heartbeat import Heartbeats, beat_while
 from serving.openapi import documented
 from serving.plan import intra_op_threads, runner_options
-from serving.request_metrics import forget_dead_workers
 from serving.resource_metrics import ResourceRecorder, record_for_ever
 from serving.sending import EnvelopeErrors
 from serving.stored import stored_model
@@ -131,7 +130,6 @@ def preflight(tag: str, settings: Settings) -> None:
 async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> None:
     """Load the model into this worker; what goes wrong is what ``/health`` says."""
     end_with_parent()
-    forget_dead_workers()
     try:
         model = stored_model(tag)
         session = open_session(

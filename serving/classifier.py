@@ -76,6 +76,15 @@ class Classifier:
         """Answer what was taken, then stop."""
         await self._runner.close()
 
+    def check_room(self, deadline: float) -> None:
+        """Refuse what could not be answered by ``time.monotonic()`` seconds, before it is read.
+
+        Raises:
+            Overloaded: too many images wait, or for too long.
+            ModelUnavailable: it is being closed.
+        """
+        self._runner.check_room(1, deadline)
+
     async def classify(self, image: Encoded, top_k: int | None, deadline: float) -> dict[str, Any]:
         """Classify one image.
 

@@ -41,3 +41,7 @@ async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Res
     # Reads and merges a file per worker: not in the event loop.
     body = await asyncio.to_thread(client.generate_latest)
     return Response(body, media_type=client.CONTENT_TYPE_LATEST)
+
+
+CLASSIFYING: frozenset[Endpoint] = frozenset({classify, classify_batch})
+"""Whose bodies are not worth reading when there is no room for images."""

@@ -27,7 +27,7 @@ from errors import (
 )
 from serving.api_keys import ApiKeys
 from serving.body import ClientGone, read_body, refuse
-from serving.endpoints import Endpoint
+from serving.endpoints import CLASSIFYING, Endpoint
 from serving.health import Monitor
 from serving.messages import Request, Response, error_response
 from serving.request_metrics import OTHER, begin, end
@@ -142,13 +142,17 @@ class FrontDoor:
         if endpoint is None:
             await self._app(scope, receive, EnvelopeErrors(send))
             return None
+        patience = self._patience(headers)
+        monitor = self._monitor() or Monitor()
+        if endpoint in CLASSIFYING:
+            monitor.ready_classifier().check_room(time.monotonic() + patience)
         settings = self._settings
         body = await read_body(
             headers, receive, limit=settings.max_body_bytes, seconds=settings.body_timeout
         )
         query = scope["query_string"].decode("latin-1")
-        request = Request(content_type, query, body, time.monotonic() + self._patience(headers))
-        return await self._answer(endpoint, request, receive)
+        request = Request(content_type, query, body, time.monotonic() + patience)
+        return await self._answer(endpoint, monitor, request, receive)
 
     def _endpoint(self, path: str, method: str, content_type: str) -> Endpoint | None:
         """The endpoint of a route, or None for BentoML's own pages."""
@@ -179,9 +183,10 @@ class FrontDoor:
             raise InvalidParameter("X-Deadline-Ms must be a positive whole number")
         return min(int(asked[:_DEADLINE_DIGITS]) / 1000, self._settings.deadline)
 
-    async def _answer(self, endpoint: Endpoint, request: Request, receive: Receive) -> Response:
+    async def _answer(
+        self, endpoint: Endpoint, monitor: Monitor, request: Request, receive: Receive
+    ) -> Response:
         """Run the endpoint; stop it when the client goes away."""
-        monitor = self._monitor() or Monitor()
         task = asyncio.current_task()
         assert task is not None
         watcher = asyncio.ensure_future(receive())

@@ -4,13 +4,10 @@ BentoML's own counting sits behind the front door and would never see a classifi
 it is switched off, and the same metrics are kept here.
 """
 
-import os
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import bentoml
-import psutil
 from prometheus_client import Counter, Gauge, Histogram
 
 OTHER = "other"
@@ -52,17 +49,6 @@ def end(endpoint: str, status: int, seconds: float) -> None:
     total, duration = _answered(endpoint, status)
     total.inc()
     duration.observe(seconds)
-
-
-def forget_dead_workers() -> None:
-    """Count no longer what workers that were killed had in hand.
-
-    Nobody takes it back for them: an autoscaler would see images wait for ever.
-    """
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    for file in Path(folder).glob("gauge_live*_*.db") if folder else ():
-        if not psutil.pid_exists(int(file.stem.rpartition("_")[2])):
-            file.unlink(missing_ok=True)
 
 
 @lru_cache(_CHILDREN)

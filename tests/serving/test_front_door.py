@@ -9,6 +9,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.bento import with_cors
+from serving.endpoints import classify
 from serving.front_door import FrontDoor
 from serving.health import Monitor
 from serving.messages import Request, Response, json_response
@@ -323,3 +324,9 @@ def test_a_websocket_gets_the_envelope_where_the_server_can_send_it() -> None:
     ]
     assert sent[1]["status"] == 404
     assert b'"not_found"' in sent[2]["body"]
+
+
+def test_a_body_is_not_read_when_the_model_cannot_classify_it() -> None:
+    sent = call(scope("/run"), endpoint=classify)  # no body comes
+    assert sent[0]["status"] == 503
+    assert b"model_unavailable" in sent[1]["body"]

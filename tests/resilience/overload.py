@@ -1,0 +1,197 @@
+"""Four times more requests than can be answered: ``python -m tests.resilience.overload``.
+
+Prints how many were answered how and how soon, and ends with 1 if the service was worse
+for it than by the requests that it had to refuse.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from PIL import Image
+
+from settings import Settings
+from tests.resilience.open_loop import Answer, OpenLoop
+from tests.resilience.processes import health
+from tests.resilience.scene import FAILURES, TWO_WORKERS
+from tests.servers import Server, running, toy_home
+
+SECONDS = 60.0
+FACTOR = 4.0
+
+GOODPUT = 0.9
+RECOVERY_SECONDS = 5.0
+"""What must be true: of the unloaded maximum, and until an answer is as fast as before."""
+
+_MAXIMUM_SECONDS = 10.0
+_CLIENTS = 16
+_ALONE = 9
+_AS_FAST = 2.0
+
+# An image of the toy's that costs about as much as a photograph and its network.
+_SIZE = (2000, 1500)
+
+
+@dataclass(frozen=True)
+class Overload:
+    """What came of it.
+
+    Attributes:
+        maximum: answers a second of as many clients as keep the service busy, no more.
+        offered: requests a second during the overload.
+        answers: to them.
+        seconds: how long they were sent.
+        recovery: seconds from the last of them until an answer was as fast as before.
+    """
+
+    maximum: float
+    offered: float
+    answers: Sequence[Answer]
+    seconds: float
+    recovery: float
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """How many of each."""
+        return Counter(answer.status for answer in self.answers)
+
+    @property
+    def goodput(self) -> float:
+        """Right answers a second while requests were sent."""
+        in_time = [a for a in self.answers if a.status == 200 and a.due + a.seconds <= self.seconds]
+        return len(in_time) / self.seconds
+
+    def p99(self, *statuses: int) -> float:
+        """Seconds within which 99 % of the answers of these statuses came."""
+        seconds = sorted(a.seconds for a in self.answers if a.status in statuses)
+        return seconds[int(0.99 * (len(seconds) - 1))] if seconds else 0.0
+
+    def problems(self, deadline: float) -> list[str]:
+        """What was not as it must be."""
+        others = {s: n for s, n in self.statuses.items() if s not in (200, 503, 504)}
+        return [
+            problem
+            for wrong, problem in (
+                (bool(others), f"statuses {others}"),
+                (self.p99(200) > deadline, f"accepted p99 {self.p99(200):.1f} s"),
+                (
+                    self.goodput < GOODPUT * self.maximum,
+                    f"goodput {self.goodput / self.maximum:.2f} of the maximum",
+                ),
+                (self.recovery > RECOVERY_SECONDS, f"recovered after {self.recovery:.1f} s"),
+            )
+            if wrong
+        ]
+
+    def report(self) -> str:
+        """For people."""
+        accepted = [a.seconds for a in self.answers if a.status == 200]
+        return "\n".join(
+            [
+                f"unloaded maximum: {self.maximum:.1f} answers/s ({_CLIENTS} clients)",
+                f"offered: {self.offered:.1f} requests/s for {self.seconds:.0f} s",
+                f"statuses: {dict(sorted(self.statuses.items()))}",
+                f"goodput: {self.goodput:.1f}/s, {self.goodput / self.maximum:.2f} of the maximum",
+                f"accepted: p50 {median(accepted or [0]):.2f} s, p99 {self.p99(200):.2f} s",
+                f"refused: p99 {self.p99(503):.3f} s",
+                f"back to normal after {self.recovery:.1f} s",
+            ]
+        )
+
+
+async def overload(server: Server, images: Sequence[bytes], seconds: float) -> Overload:
+    """Measure the maximum, send several times more, and wait until all is well again."""
+    host, _, port = server.url.rpartition("//")[2].partition(":")
+    loop = OpenLoop(host, int(port), [_request(image) for image in images])
+    maximum = await _maximum(loop)
+    alone = await _alone(loop)
+    offered = FACTOR * maximum
+    begun = time.monotonic()
+    answers = await loop.run(_poisson(offered, seconds))
+    while await _alone(loop) > _AS_FAST * alone or await asyncio.to_thread(health, server) != 200:
+        pass
+    loop.close()
+    return Overload(maximum, offered, answers, seconds, time.monotonic() - begun - seconds)
+
+
+def _poisson(rate: float, seconds: float) -> list[float]:
+    """Times of arrivals that know nothing of each other."""
+    generator, due = random.Random(0), [0.0]
+    while due[-1] < seconds:
+        due.append(due[-1] + generator.expovariate(rate))
+    return due[:-1]
+
+
+async def _alone(loop: OpenLoop) -> float:
+    """Median seconds of one request at a time."""
+    return median([(await loop.ask()).seconds for _ in range(_ALONE)])
+
+
+async def _maximum(loop: OpenLoop) -> float:
+    """Answers a second to clients each of which waits for its answer."""
+    await asyncio.gather(*(loop.ask() for _ in range(_CLIENTS)))
+    end = time.monotonic() + _MAXIMUM_SECONDS
+    counts = Counter[int]()
+
+    async def client() -> None:
+        while time.monotonic() < end:
+            counts[(await loop.ask()).status] += 1
+
+    await asyncio.gather(*(client() for _ in range(_CLIENTS)))
+    return counts[200] / _MAXIMUM_SECONDS
+
+
+def _request(image: bytes) -> bytes:
+    head = f"POST /classify HTTP/1.1\r\nhost: x\r\ncontent-length: {len(image)}\r\n\r\n"
+    return head.encode() + image
+
+
+def _costly_image() -> bytes:
+    width, height = _SIZE
+    gradient = np.add.outer(np.arange(height), np.arange(width)).astype(np.uint8)
+    buffer = BytesIO()
+    Image.fromarray(np.stack([gradient] * 3, axis=-1)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _target(home: Path | None, photographs: Path | None) -> Iterator[tuple[Server, list[bytes]]]:
+    with tempfile.TemporaryDirectory(prefix="overload-") as name:
+        folder = Path(name)
+        images = (
+            [file.read_bytes() for file in sorted(photographs.iterdir())] if photographs else []
+        )
+        with running(home or toy_home(folder), folder, TWO_WORKERS) as server:
+            yield server, images or [_costly_image()]
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="overload", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--home", type=Path, help="BentoML's, with the model to serve")
+    parser.add_argument("--photographs", type=Path, help="folder of images to send")
+    given = parser.parse_args()
+    try:
+        with _target(given.home, given.photographs) as (server, images):
+            result = asyncio.run(overload(server, images, given.seconds))
+    except FAILURES as error:
+        sys.exit(f"error: {error}")
+    print(result.report(), flush=True)
+    problems = result.problems(Settings().deadline)
+    sys.exit("FAILED: " + "; ".join(problems) if problems else 0)
+
+
+if __name__ == "__main__":
+    main()
