@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         default=1_000, description="Milliseconds that SIGTERM leaves it serving, but not ready"
     )
     max_body_bytes: PositiveInt = Field(default=20_000_000, description="Bytes of a request body")
+    max_held_body_bytes: PositiveInt = Field(
+        default=200_000_000, description="Bytes of all request bodies that a worker holds"
+    )
     max_pixels: PositiveInt = Field(default=25_000_000, description="Pixels of one image")
     max_aspect_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
         default=20.0, description="Longer side of an image divided by its shorter side"

@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "start_timeout_ms": 600_000,
     "drain_ms": 1_000,
     "max_body_bytes": 20_000_000,
+    "max_held_body_bytes": 200_000_000,
     "max_pixels": 25_000_000,
     "max_aspect_ratio": 20.0,
     "api_keys": SecretStr(""),
