@@ -1,6 +1,11 @@
 """uint8 pixels → class probabilities: an ONNX session behind an adaptive batcher."""
 
-from inference.runner import OnnxRunner, RunnerOptions
-from inference.session import OnnxSession, check_device, open_session
+import os
+
+# From 1.29 on ONNX Runtime reports models and their use to its makers; asked at its import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+from inference.runner import OnnxRunner, RunnerOptions  # noqa: E402
+from inference.session import OnnxSession, check_device, open_session  # noqa: E402
 
 __all__ = ["OnnxRunner", "OnnxSession", "RunnerOptions", "check_device", "open_session"]
