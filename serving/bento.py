@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import multiprocessing
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -39,6 +40,13 @@ ROUTES: Routes = {
     "/health": dict.fromkeys(("GET", "HEAD", "POST"), endpoints.health),
     "/metrics": dict.fromkeys(("GET", "HEAD"), endpoints.metrics),
 }
+
+IMAGE = bentoml.images.Image(
+    base_image="python:{}.{}-slim".format(*sys.version_info),
+    # Nothing from the distribution: by default BentoML installs a compiler.
+    distro="none",
+)
+"""What `bentoml containerize` begins with."""
 
 
 class ClassifierService(Service):
