@@ -5,7 +5,7 @@ import os
 # From 1.29 on ONNX Runtime reports models and their use to its makers; asked at its import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from inference.runner import OnnxRunner, RunnerOptions  # noqa: E402
-from inference.session import OnnxSession, check_device, open_session  # noqa: E402
+from inference.runner import OnnxRunner, RunnerOptions
+from inference.session import OnnxSession, check_device, open_session
 
 __all__ = ["OnnxRunner", "OnnxSession", "RunnerOptions", "check_device", "open_session"]
