@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     max_aspect_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
         default=20.0, description="Longer side of an image divided by its shorter side"
     )
+    scaled_decode: bool = Field(
+        default=True, description="Whether large JPEGs are decoded at 1/2, 1/4 or 1/8 of their size"
+    )
     api_keys: SecretStr = Field(
         default=SecretStr(""), description="Keys of which a client must send one, by commas"
     )
