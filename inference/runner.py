@@ -35,7 +35,7 @@ Prepare = Callable[[Input], Pixels]
 """Makes the pixels of one image, uint8 ``[H, W, 3]``; raises a ClassifierError."""
 
 
-_PATIENCE = 1 / 3
+PATIENCE = 1 / 3
 """Share of the time to a deadline that the queue may be expected to take: hardly anything
 accepted comes too late, and an overload is over soon after its cause."""
 
@@ -158,7 +158,7 @@ class OnnxRunner(Generic[Input]):
         wait = self._pending * self._batcher.seconds_per_item
         if self._pending + count > self._max_pending:
             reason = f"there is room for {self._max_pending}"
-        elif wait > _PATIENCE * max(0.0, deadline - time.monotonic()):
+        elif wait > PATIENCE * max(0.0, deadline - time.monotonic()):
             reason = f"for about {wait:.1f} s"
         else:
             return

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from serving import plan
 from serving.guard import KILL_SECONDS
-from settings import PREFIX, Settings, load_settings
-from tests.deploy.kustomized import OVERLAYS, Manifest, container, manifest, pod, render
+from settings import PREFIX, Device, Settings, load_settings
+from tests.deploy.kustomized import OVERLAYS, container, manifest, pod, render
 from tests.servers import PROJECT
 from tests.toys import RED, encoded
 
@@ -100,6 +100,7 @@ def test_requests_in_flight_are_answered_before_the_pod_is_killed(overlay: str) 
     assert grace == int(made[1])
     assert grace >= Settings().deadline
     announced = container(overlay)["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert variables(overlay)["CLASSIFIER_DRAIN_MS"] == "0"  # or it would be announced twice
     assert pod(overlay)["terminationGracePeriodSeconds"] == announced + grace + 5
 
 
@@ -176,18 +177,12 @@ def test_the_metric_that_is_asked_for_is_a_gauge_of_the_service(served: httpx.Cl
         assert not any(labels & set(sample.labels) for sample in family.samples), family.name
 
 
-def test_as_many_images_may_wait_for_a_worker_of_either_overlay(
+def test_the_gpus_threshold_is_half_a_batch_for_each_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    per_worker = set()
-    for overlay, gpus in (("cpu", 0), ("gpu", 1)):
-        cpus = int(container(overlay)["resources"]["limits"]["cpu"])
-        monkeypatch.setattr(plan, "usable_cpus", lambda cpus=cpus: cpus)
-        monkeypatch.setattr(plan, "count_gpus", lambda gpus=gpus: gpus)
-        per_worker.add(threshold(manifest(overlay, "ScaledObject")) / plan.workers(Settings()))
-    assert len(per_worker) == 1
-
-
-def threshold(scaled: Manifest) -> float:
-    (trigger,) = scaled["spec"]["triggers"]
-    return float(trigger["metadata"]["threshold"])
+    cpus = int(container("gpu")["resources"]["limits"]["cpu"])
+    monkeypatch.setattr(plan, "usable_cpus", lambda: cpus)
+    monkeypatch.setattr(plan, "count_gpus", lambda: 1)
+    largest = plan.runner_options(Settings(), Device.CUDA).max_batch_size
+    (trigger,) = manifest("gpu", "ScaledObject")["spec"]["triggers"]
+    assert float(trigger["metadata"]["threshold"]) == plan.workers(Settings()) * largest / 2

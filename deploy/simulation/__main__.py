@@ -1,0 +1,68 @@
+"""``python -m deploy.simulation``: thresholds and variants as tables, a day as an SVG."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from deploy.simulation import manifests
+from deploy.simulation.chart import draw
+from deploy.simulation.compare import (
+    OBJECTIVE_SECONDS,
+    OBJECTIVE_SHARE,
+    THRESHOLDS,
+    Scenario,
+    Summary,
+    one_day,
+    recommended,
+    summaries,
+    variants,
+    with_threshold,
+)
+from deploy.simulation.day import Replica
+
+_OBJECTIVE = f"{OBJECTIVE_SHARE:.0%} of each day's images within {OBJECTIVE_SECONDS * 1000:g} ms"
+_COLUMNS = f"within {OBJECTIVE_SECONDS * 1000:g} ms | p99 (ms) | refused | replica-hours | most"
+
+
+def table(first: str, rows: Iterable[tuple[str, Summary]]) -> str:
+    """In Markdown."""
+    lines = [f"| {first} | {_COLUMNS} | meets |", "|---|---:|---:|---:|---:|---:|---|"]
+    for name, summary in rows:
+        meets = "yes" if summary.meets_objective else "no"
+        lines.append(f"| {' | '.join([name, *summary.cells(), meets])} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the tables and draw the chart."""
+    arguments = _arguments()
+    replica = Replica(
+        workers=arguments.workers,
+        images_per_second=arguments.images_per_second,
+        start_seconds=arguments.start_seconds,
+    )
+    scenario = Scenario(manifests.rule(), manifests.sampling(), replica)
+    found = summaries(with_threshold(scenario, each) for each in THRESHOLDS)
+    print(table("threshold", zip(map("{:g}".format, THRESHOLDS), found, strict=True)))
+    chosen = recommended(zip(THRESHOLDS, found, strict=True))
+    print(f"\n{_OBJECTIVE}: threshold {chosen:g}\n")
+    named = variants(with_threshold(scenario, chosen))
+    print(table("variant", zip(named, summaries(named.values()), strict=True)))
+    if arguments.chart:
+        shown = (chosen, THRESHOLDS[-1])
+        days = {f"threshold {each:g}": one_day(with_threshold(scenario, each), 0) for each in shown}
+        arguments.chart.write_text(draw(days))
+
+
+def _arguments() -> argparse.Namespace:
+    of = Replica()
+    parser = argparse.ArgumentParser(prog="python -m deploy.simulation", description=__doc__)
+    parser.add_argument("--workers", type=int, default=of.workers, help="of a replica")
+    parser.add_argument("--images-per-second", type=float, default=of.images_per_second)
+    parser.add_argument("--start-seconds", type=float, default=of.start_seconds)
+    parser.add_argument("--chart", type=Path, help="an SVG of one day to write")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Workers as queues: first come, first served, each image the same time, no more than so many.
+
+Exact for every image: with a constant time S for each, the n-th of a row of arrivals A leaves
+at D_n = S·(n+1) + max(free, max over k ≤ n of A_k − k·S), where ``free`` is when the worker has
+done what it took before (Lindley's recursion, unrolled).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Times = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of arrivals, both ``[workers, images]``.
+
+    Attributes:
+        departures: seconds; meaningless where an image was not taken.
+        taken: False where it was refused, or was no image but padding.
+    """
+
+    departures: Times
+    taken: Flags
+
+
+def serve(arrivals: Times, free: Times, seconds: float, longest: float) -> Outcome:
+    """Let each worker work off its arrivals.
+
+    Args:
+        arrivals: seconds, ``[workers, images]``, ascending; rows are padded with infinity.
+        free: seconds, ``[workers]``: when each has done what it has; brought up to date.
+        seconds: for one image.
+        longest: seconds; an arrival that would wait longer is refused and costs nothing.
+    """
+    steps = np.arange(arrivals.shape[1]) * seconds
+    begun = np.maximum(np.maximum.accumulate(arrivals - steps, axis=1), free[:, None]) + steps
+    taken = np.isfinite(arrivals)
+    too_long = (taken & (begun > arrivals + longest)).any(axis=1)
+    departures = begun + seconds
+    if too_long.any():
+        departures[too_long], taken[too_long] = _serve_bounded(
+            arrivals[too_long], free[too_long], seconds, longest
+        )
+    last = np.where(taken, departures, -np.inf).max(axis=1, initial=-np.inf)
+    np.maximum(free, last, out=free)
+    return Outcome(departures, taken)
+
+
+def in_system(now: float, arrivals: Times, outcome: Outcome, before: Times, seconds: float) -> int:
+    """Images taken and not yet answered at a time.
+
+    Args:
+        now: seconds.
+        arrivals: as given to ``serve``.
+        outcome: what it returned.
+        before: seconds, ``[workers]``: ``free`` before these arrivals.
+        seconds: for one image.
+    """
+    here = (arrivals <= now) & (outcome.departures > now) & outcome.taken
+    earlier = np.ceil(np.maximum(before - now, 0.0) / seconds)
+    return int(here.sum() + earlier.sum())
+
+
+def _serve_bounded(
+    arrivals: Times, free: Times, seconds: float, longest: float
+) -> tuple[Times, Flags]:
+    """Image by image, since every refusal shortens what all later ones wait."""
+    departures = np.empty_like(arrivals)
+    taken = np.zeros(arrivals.shape, np.bool_)
+    done = free.copy()
+    for index, arrival in enumerate(arrivals.T):
+        begun = np.maximum(arrival, done)
+        taken[:, index] = np.isfinite(arrival) & (begun <= arrival + longest)
+        done = np.where(taken[:, index], begun + seconds, done)
+        departures[:, index] = done
+    return departures, taken

@@ -1,0 +1,111 @@
+"""The threshold is the one that the simulation recommends, and its page shows what it finds."""
+
+import pytest
+
+from deploy.simulation import manifests
+from deploy.simulation.__main__ import table
+from deploy.simulation.chart import draw
+from deploy.simulation.compare import (
+    OBJECTIVE_SECONDS,
+    OBJECTIVE_SHARE,
+    THRESHOLDS,
+    Scenario,
+    Summary,
+    recommended,
+    summaries,
+    variants,
+    with_threshold,
+)
+from deploy.simulation.day import Replica, simulate
+from deploy.simulation.traffic import bursty_day
+from tests.deploy.kustomized import manifest
+from tests.documents import PROJECT, table_rows
+
+PAGE = (PROJECT / "deploy/simulation/README.md").read_text(encoding="utf-8")
+AS_DEPLOYED = Scenario(manifests.rule(), manifests.sampling(), Replica())
+
+
+def shown(heading: str) -> dict[str, Summary]:
+    """A table of the page."""
+    return {row[0]: read(row[1:]) for row in table_rows(heading, document=PAGE)}
+
+
+def read(cells: list[str]) -> Summary:
+    within, p99, shed, hours, most, meets = cells
+    summary = Summary(percent(within), float(p99) / 1000, percent(shed), float(hours), int(most))
+    assert meets == ("yes" if summary.meets_objective else "no")
+    return summary
+
+
+def percent(cell: str) -> float:
+    return float(cell.removesuffix("%")) / 100
+
+
+def agree(found: Summary, page: Summary) -> bool:
+    """But for rounding, and for what another version of numpy may round otherwise."""
+    return (
+        found.within == pytest.approx(page.within, abs=0.0005)
+        and found.p99 == pytest.approx(page.p99, rel=0.05)
+        and found.shed == pytest.approx(page.shed, rel=0.05, abs=0.0001)
+        and found.replica_hours == pytest.approx(page.replica_hours, rel=0.02)
+        and abs(found.most - page.most) <= 1
+    )
+
+
+def test_the_manifest_has_the_threshold_that_the_page_recommends() -> None:
+    rows = [(float(name), summary) for name, summary in shown("# Which threshold").items()]
+    assert [threshold for threshold, _ in rows] == list(THRESHOLDS)
+    assert recommended(rows) == manifests.rule().threshold
+    assert f"**{manifests.rule().threshold:g}** needs the fewest replicas" in PAGE
+    assert f"**The objective: {OBJECTIVE_SHARE:.0%} of each day's images are" in PAGE
+    assert f"answered within {OBJECTIVE_SECONDS * 1000:g} ms.**" in PAGE
+
+
+def test_the_simulated_rule_is_the_one_that_is_deployed() -> None:
+    spec = manifest("cpu", "ScaledObject")["spec"]
+    rule = manifests.rule()
+    (trigger,) = spec["triggers"]
+    assert (rule.minimum, rule.maximum) == (spec["minReplicaCount"], spec["maxReplicaCount"])
+    assert f"{rule.threshold:g}" == trigger["metadata"]["threshold"]
+    assert f"[{manifests.sampling().window}s]" in trigger["metadata"]["query"]
+    assert (manifests.sampling().interval, rule.up.window, rule.down.window) == (5, 0, 300)
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_the_simulation_finds() -> None:
+    chosen = manifests.rule().threshold
+    next_higher = THRESHOLDS[THRESHOLDS.index(chosen) + 1]
+    both = (chosen, next_higher)
+    found = summaries(with_threshold(AS_DEPLOYED, each) for each in both)
+    page = shown("# Which threshold")
+    assert all(agree(each, page[f"{of:g}"]) for of, each in zip(both, found, strict=True))
+    assert [each.meets_objective for each in found] == [True, False]
+
+
+def test_the_variants_are_those_of_the_page() -> None:
+    assert list(variants(AS_DEPLOYED)) == list(shown("## What else matters"))
+
+
+def test_nothing_is_recommended_where_nothing_will_do() -> None:
+    late = Summary(within=0.98, p99=1.0, shed=0.0, replica_hours=1.0, most=1)
+    fine = Summary(within=0.99, p99=1.0, shed=0.0, replica_hours=9.0, most=1)
+    finer = Summary(within=1.0, p99=0.1, shed=0.0, replica_hours=10.0, most=1)
+    assert recommended([(3.0, late), (2.0, fine), (1.0, finer)]) == 2.0
+    with pytest.raises(ValueError, match="no threshold meets the objective"):
+        recommended([(3.0, late)])
+
+
+def test_tables_are_printed_as_the_page_has_them() -> None:
+    assert table("threshold", shown("# Which threshold").items()) in PAGE
+    assert table("variant", shown("## What else matters").items()) in PAGE
+
+
+def test_the_chart_has_a_line_of_every_kind_for_every_day() -> None:
+    rates = bursty_day()[:7200]
+    of = AS_DEPLOYED
+    day = simulate(rates, of.rule, of.sampling, of.replica)
+    drawn = draw({"one": day, "another": day})
+    assert drawn.count("<polyline") == 1 + 3 * 2
+    kept = (PROJECT / "deploy/simulation/day.svg").read_text()
+    assert kept.count("<polyline") == 1 + 3 * 2
+    assert f"threshold {manifests.rule().threshold:g}<" in kept
