@@ -20,7 +20,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)')
 
-.PHONY: serve model bento test lint format end-to-end faults soak help
+.PHONY: serve model bento test lint format end-to-end faults soak overload help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -91,3 +91,6 @@ faults: $(BIN)/.developing ## Break a running service in every way that it must 
 
 soak: $(BIN)/.developing ## Send a running service mixed and hostile traffic (SECONDS=600)
 	@$(BIN)/python -m tests.resilience.soak --seconds $(SECONDS)
+
+overload: $(BIN)/.developing ## Send four times more requests than can be answered, for a minute
+	@$(BIN)/python -m tests.resilience.overload

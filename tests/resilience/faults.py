@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.resilience import machine_faults, process_faults, start_faults
+from tests.resilience.evidence import Evidence, record
 from tests.resilience.scene import FAILURES, HEADER, Row
 
 FAULTS: dict[str, Callable[[Path], Row]] = {
@@ -37,26 +38,36 @@ def run(name: str) -> Row:
             return Row(problems=[str(error)])
 
 
-def table(names: Iterable[str]) -> bool:
-    """Run faults and print the table; returns whether all were survived."""
-    survived = True
+def table(names: Iterable[str]) -> list[Evidence]:
+    """Run faults and print the table; returns the rows."""
+    evidence = []
     print(HEADER, flush=True)
     for name in names:
         row = run(name)
-        survived = survived and not row.problems
         print(row.markdown(name), flush=True)
-    return survived
+        evidence.append(Evidence(name, _expected(name), row.seen(), not row.problems))
+    return evidence
+
+
+def _expected(name: str) -> str:
+    """What the fault's docstring says behind its colon."""
+    text = (FAULTS[name].__doc__ or "").partition(":")[2]
+    return " ".join(text.split()).rstrip(".")
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="faults", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="FAULT", help=", ".join(FAULTS))
-    names = parser.parse_args().names or FAULTS
-    unknown = [name for name in names if name not in FAULTS]
+    parser.add_argument("--record", action="store_true", help="for tests/README.md")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in FAULTS]
     if unknown:
         parser.error(f"no such fault: {unknown}")
-    sys.exit(0 if table(names) else 1)
+    evidence = table(given.names or FAULTS)
+    if given.record:
+        record("faults", evidence)
+    sys.exit(0 if all(row.ok for row in evidence) else 1)
 
 
 if __name__ == "__main__":

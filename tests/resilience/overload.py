@@ -1,7 +1,6 @@
 """Four times more requests than can be answered: ``python -m tests.resilience.overload``.
 
-Prints how many were answered how and how soon, and ends with 1 if the service was worse
-for it than by the requests that it had to refuse.
+Prints a Markdown table of what must be true and what was seen, and ends with 1 if they differ.
 """
 
 import argparse
@@ -22,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from settings import Settings
+from tests.resilience.evidence import Evidence, record, table
 from tests.resilience.open_loop import Answer, OpenLoop
 from tests.resilience.processes import health
 from tests.resilience.scene import FAILURES, TWO_WORKERS
@@ -77,37 +77,37 @@ class Overload:
         seconds = sorted(a.seconds for a in self.answers if a.status in statuses)
         return seconds[int(0.99 * (len(seconds) - 1))] if seconds else 0.0
 
-    def problems(self, deadline: float) -> list[str]:
-        """What was not as it must be."""
+    def evidence(self, deadline: float) -> list[Evidence]:
+        """What must be true of it, with the figures."""
         others = {s: n for s, n in self.statuses.items() if s not in (200, 503, 504)}
+        share, p99 = self.goodput / self.maximum, self.p99(200)
         return [
-            problem
-            for wrong, problem in (
-                (bool(others), f"statuses {others}"),
-                (self.p99(200) > deadline, f"accepted p99 {self.p99(200):.1f} s"),
-                (
-                    self.goodput < GOODPUT * self.maximum,
-                    f"goodput {self.goodput / self.maximum:.2f} of the maximum",
-                ),
-                (self.recovery > RECOVERY_SECONDS, f"recovered after {self.recovery:.1f} s"),
-            )
-            if wrong
+            Evidence(
+                f"{self.offered:.0f} requests/s for {self.seconds:.0f} s, {FACTOR:g} times the "
+                f"{self.maximum:.0f} answers/s that {_CLIENTS} clients get",
+                "only statuses 200, 503 and 504",
+                f"{dict(sorted(self.statuses.items()))}",
+                not others,
+            ),
+            Evidence(
+                "answers meanwhile",
+                f"at least {GOODPUT:g} of the unloaded maximum",
+                f"{self.goodput:.1f}/s, {share:.2f} of it",
+                share >= GOODPUT,
+            ),
+            Evidence(
+                "time of the accepted",
+                f"p99 within the deadline of {deadline:g} s",
+                f"p99 {p99:.2f} s; the refused: p99 {1000 * self.p99(503):.0f} ms",
+                p99 <= deadline,
+            ),
+            Evidence(
+                "afterwards",
+                f"as fast as before within {RECOVERY_SECONDS:g} s",
+                f"{self.recovery:.1f} s",
+                self.recovery <= RECOVERY_SECONDS,
+            ),
         ]
-
-    def report(self) -> str:
-        """For people."""
-        accepted = [a.seconds for a in self.answers if a.status == 200]
-        return "\n".join(
-            [
-                f"unloaded maximum: {self.maximum:.1f} answers/s ({_CLIENTS} clients)",
-                f"offered: {self.offered:.1f} requests/s for {self.seconds:.0f} s",
-                f"statuses: {dict(sorted(self.statuses.items()))}",
-                f"goodput: {self.goodput:.1f}/s, {self.goodput / self.maximum:.2f} of the maximum",
-                f"accepted: p50 {median(accepted or [0]):.2f} s, p99 {self.p99(200):.2f} s",
-                f"refused: p99 {self.p99(503):.3f} s",
-                f"back to normal after {self.recovery:.1f} s",
-            ]
-        )
 
 
 async def overload(server: Server, images: Sequence[bytes], seconds: float) -> Overload:
@@ -170,7 +170,9 @@ def _target(home: Path | None, photographs: Path | None) -> Iterator[tuple[Serve
     with tempfile.TemporaryDirectory(prefix="overload-") as name:
         folder = Path(name)
         images = (
-            [file.read_bytes() for file in sorted(photographs.iterdir())] if photographs else []
+            [file.read_bytes() for file in sorted(photographs.glob("*.[jJ][pP]*"))]
+            if photographs
+            else []
         )
         with running(home or toy_home(folder), folder, TWO_WORKERS) as server:
             yield server, images or [_costly_image()]
@@ -181,16 +183,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="overload", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--home", type=Path, help="BentoML's, with the model to serve")
-    parser.add_argument("--photographs", type=Path, help="folder of images to send")
+    parser.add_argument("--photographs", type=Path, help="folder of JPEGs to send")
+    parser.add_argument("--record", action="store_true", help="for tests/README.md")
     given = parser.parse_args()
     try:
         with _target(given.home, given.photographs) as (server, images):
-            result = asyncio.run(overload(server, images, given.seconds))
+            rows = asyncio.run(overload(server, images, given.seconds)).evidence(
+                Settings().deadline
+            )
     except FAILURES as error:
         sys.exit(f"error: {error}")
-    print(result.report(), flush=True)
-    problems = result.problems(Settings().deadline)
-    sys.exit("FAILED: " + "; ".join(problems) if problems else 0)
+    print(table(rows))
+    if given.record:
+        record("overload", rows)
+    sys.exit(0 if all(row.ok for row in rows) else 1)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def kill_worker(folder: Path, settings: Mapping[str, str] = MappingProxyType({})
 
 
 def kill_worker_in_container(folder: Path) -> Row:
-    """The same where BentoML would not replace it."""
+    """The same in a container: BentoML would not replace it, but it is replaced."""
     return kill_worker(folder, {"BENTOML_CONTAINERIZED": "true"})
 
 

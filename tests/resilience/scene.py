@@ -46,6 +46,13 @@ class Row:
             return f"skipped: {self.skipped}"
         return "FAILED: " + "; ".join(self.problems) if self.problems else "ok"
 
+    def seen(self) -> str:
+        """All of it in words."""
+        counts = [f"{n} {outcome.value}" for outcome, n in self.counts.items() if n]
+        recovered = [] if self.recovery is None else [f"recovered in {self.recovery:.1f} s"]
+        verdict = [] if self.verdict == "ok" else [self.verdict]
+        return "; ".join([", ".join(counts), *recovered, *verdict]).lstrip("; ")
+
     def markdown(self, name: str) -> str:
         """One line of the table."""
         counts = [str(self.counts.get(outcome, 0)) for outcome in Outcome]

@@ -21,6 +21,7 @@ import httpx
 import psutil
 
 from tests.resilience.answers import Known, photographs, toy_images
+from tests.resilience.evidence import Evidence, record, table
 from tests.resilience.resources import MEGABYTE, Sample, Sampler, supervisor, trend
 from tests.resilience.scene import FAILURES, TWO_WORKERS
 from tests.resilience.traffic import DISCONNECTED, Call, disconnect, good, hostile
@@ -96,8 +97,13 @@ class Plan:
     hostile: float = HOSTILE
 
 
-def soak(plan: Plan, root: psutil.Process | None) -> list[str]:
-    """Run, print the report, and return what was not as it must be."""
+def soak(plan: Plan, root: psutil.Process | None) -> list[Evidence]:
+    """Run, print the report, and return what must be true with what was seen.
+
+    Args:
+        plan: the soak.
+        root: the service's first process, where it is on this machine.
+    """
     account = Account()
     end = time.monotonic() + plan.seconds
     with contextlib.ExitStack() as stack:
@@ -106,9 +112,7 @@ def soak(plan: Plan, root: psutil.Process | None) -> list[str]:
         for client in [threads.submit(_client, plan, end, account) for _ in range(plan.clients)]:
             client.result()
     _print_requests(account, plan.seconds)
-    problems = [f"wrong answers: {account.wrong[:_KEPT]}"] * bool(account.wrong)
-    problems += [f"unexpected: {account.unexpected[:_KEPT]}"] * bool(account.unexpected)
-    return problems + (_resources(sampler.second_half) if sampler else [])
+    return _answers(account, plan) + (_resources(sampler.second_half) if sampler else [])
 
 
 def _client(plan: Plan, end: float, account: Account) -> None:
@@ -136,21 +140,42 @@ def _print_requests(account: Account, seconds: float) -> None:
     print(f"wrong answers: {len(account.wrong)}; unexpected: {len(account.unexpected)}")
 
 
-def _resources(samples: Sequence[Sample]) -> list[str]:
+def _answers(account: Account, plan: Plan) -> list[Evidence]:
+    total = sum(account.counts.values())
+    case = f"{total} requests in {plan.seconds:.0f} s, {plan.hostile:.0%} of them hostile"
+    wrong, unexpected = account.wrong[:_KEPT], account.unexpected[:_KEPT]
+    return [
+        Evidence(case, "no wrong answer", str(wrong or "none"), not wrong),
+        Evidence("their statuses", "none unexpected", str(unexpected or "none"), not unexpected),
+    ]
+
+
+def _resources(samples: Sequence[Sample]) -> list[Evidence]:
     times = [sample.when for sample in samples]
     rss = trend(times, [sample.rss / MEGABYTE for sample in samples])
     descriptors = trend(times, [sample.descriptors for sample in samples])
-    print(f"processes: {len(samples[-1].processes)}")
-    print(f"memory: {rss.level:.0f} MB, {rss.per_minute:+.2f} MB/min in the second half")
-    print(f"descriptors: {descriptors.level:.0f}, {descriptors.per_minute:+.2f} fds/min")
-    problems = []
-    if rss.growth > max(MORE_MEGABYTES, MORE_MEMORY * rss.level):
-        problems.append(f"memory grew by {rss.growth:.0f} MB")
-    if descriptors.growth > MORE_DESCRIPTORS:
-        problems.append(f"descriptors grew by {descriptors.growth:.0f}")
-    if len({sample.processes for sample in samples}) > 1:
-        problems.append("processes died or were started")
-    return problems
+    processes = {sample.processes for sample in samples}
+    may_grow = max(MORE_MEGABYTES, MORE_MEMORY * rss.level)
+    return [
+        Evidence(
+            "memory in the second half",
+            f"grows by less than {may_grow:.0f} MB",
+            f"{rss.level:.0f} MB, {rss.growth:+.1f} MB, {rss.per_minute:+.2f} MB a minute",
+            rss.growth <= may_grow,
+        ),
+        Evidence(
+            "descriptors in the second half",
+            f"grow by less than {MORE_DESCRIPTORS}",
+            f"{descriptors.level:.0f}, {descriptors.growth:+.1f}",
+            descriptors.growth <= MORE_DESCRIPTORS,
+        ),
+        Evidence(
+            "processes",
+            "none dies or is started",
+            f"{len(samples[-1].processes)} all the time" if len(processes) == 1 else "they changed",
+            len(processes) == 1,
+        ),
+    ]
 
 
 @contextlib.contextmanager
@@ -176,6 +201,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--hostile", type=float, default=HOSTILE, help="share of the requests")
     parser.add_argument("--url", help="of a running server with the default model")
     parser.add_argument("--home", type=Path, help="BentoML's, with the default model, to serve")
+    parser.add_argument("--record", action="store_true", help="for tests/README.md")
     return parser.parse_args()
 
 
@@ -183,14 +209,16 @@ def main() -> None:
     """The command."""
     given = _arguments()
     try:
-        problems = _run(given)
+        rows = _run(given)
     except FAILURES as error:
         sys.exit(f"error: {error}")
-    print("FAILED: " + "; ".join(problems) if problems else "passed")
-    sys.exit(1 if problems else 0)
+    print("\n" + table(rows))
+    if given.record:
+        record("soak", rows)
+    sys.exit(0 if all(row.ok for row in rows) else 1)
 
 
-def _run(given: argparse.Namespace) -> list[str]:
+def _run(given: argparse.Namespace) -> list[Evidence]:
     with _target(given.url, given.home) as (url, images, root):
         plan = Plan(url.rstrip("/"), images, given.seconds, given.clients, given.hostile)
         return soak(plan, root)

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from tests.resilience import evidence
+from tests.resilience.evidence import PAGE, Evidence, page, record, table
+
+GOOD = Evidence("a | b", "nothing", "nothing", ok=True)
+BAD = Evidence("c", "nothing", "much", ok=False)
+
+
+def test_a_table_says_what_failed() -> None:
+    assert table([GOOD, BAD]).splitlines() == [
+        "| case | expected | seen | |",
+        "|---|---|---|---|",
+        "| a \\| b | nothing | nothing | ok |",
+        "| c | nothing | much | **FAILED** |",
+    ]
+
+
+def test_what_is_recorded_stands_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "FOLDER", tmp_path / "recorded")
+    record("soak", [BAD])
+    record("soak", [GOOD, BAD])
+    shown = page()
+    assert "1 of 2 as expected" in shown
+    assert table([GOOD, BAD]) in shown
+    assert "## Overload" not in shown
+
+
+def test_the_page_is_what_was_recorded() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page()
