@@ -16,11 +16,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 export BENTOML_DO_NOT_TRACK ?= True
+export ORT_DISABLE_TELEMETRY ?= 1
 
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)')
 
-.PHONY: serve model bento test lint format end-to-end faults soak overload help
+.PHONY: serve model bento test lint format end-to-end faults soak overload wrk bench bench-peers help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -94,3 +95,32 @@ soak: $(BIN)/.developing ## Send a running service mixed and hostile traffic (SE
 
 overload: $(BIN)/.developing ## Send four times more requests than can be answered, for a minute
 	@$(BIN)/python -m tests.resilience.overload
+
+# The load generator of the benchmarks.
+wrk:
+	@command -v wrk >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
+			echo "error: wrk is missing; install it (apt-get install wrk)"; exit 1; }; \
+		echo "installing wrk"; \
+		apt-get -qq update && apt-get -qq install -y wrk; }
+
+# Options of python -m benchmarks, such as '--models near_zero --rounds 5'.
+BENCH ?=
+
+bench: $(BIN)/.developing wrk ## Measure the service beside its limit and its peers (BENCH= PHOTOGRAPHS=)
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+BENCHMARKS := build/benchmarks
+PEERS := $(patsubst benchmarks/peers/requirements/%.txt,%,$(wildcard benchmarks/peers/requirements/*.txt))
+
+bench-peers: $(PEERS:%=$(BENCHMARKS)/venv-%/.installed) ## Install what the service is compared with
+
+# With the numpy, Pillow and ONNX Runtime of the service. A peer that cannot be installed
+# stands in the table as absent.
+$(BENCHMARKS)/venv-%/.installed: benchmarks/peers/requirements/%.txt benchmarks/peers/core.txt $(BIN)/.developing
+	@echo "installing $* into $(BENCHMARKS)/venv-$*"
+	@mkdir -p $(BENCHMARKS)
+	@$(BIN)/pip freeze | grep -iE '^(numpy|onnxruntime|pillow)' > $(BENCHMARKS)/versions.txt
+	@$(PYTHON) -m venv $(BENCHMARKS)/venv-$*
+	@$(BENCHMARKS)/venv-$*/bin/pip install --quiet --disable-pip-version-check \
+		-c $(BENCHMARKS)/versions.txt -r $< && touch $@ || echo "$* could not be installed"

@@ -14,9 +14,11 @@ The way of a request, and the errors each step may raise::
     │   ├── RouteNotFound         404
     │   ├── MethodNotAllowed      405
     │   ├── BodyTimeout           408
+    │   ├── HeaderTimeout         408
     │   ├── BodyTooLarge          413
     │   ├── UnsupportedMediaType  415  content type the service does not take
-    │   └── InvalidParameter      422  top_k out of range, too many images
+    │   ├── InvalidParameter      422  top_k out of range, too many images
+    │   └── HeaderTooLarge        431
     ├── ImageError                the bytes are not an image the service takes
     │   ├── ImageTooLarge         413
     │   ├── UnsupportedImage      415
@@ -107,6 +109,20 @@ class BodyTimeout(RequestError):
 
     status = HTTPStatus.REQUEST_TIMEOUT
     code = "body_timeout"
+
+
+class HeaderTimeout(RequestError):
+    """The header takes longer than ``CLASSIFIER_HEADER_TIMEOUT_MS`` to arrive."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "header_timeout"
+
+
+class HeaderTooLarge(RequestError):
+    """The request line and header have more bytes than the service takes."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    code = "header_too_large"
 
 
 class BodyTooLarge(RequestError):

@@ -9,6 +9,7 @@ import bentoml
 
 from errors import StartupError
 from serving.bento import (
+    IMAGE,
     ClassifierService,
     preflight,
     start_beating,
@@ -45,6 +46,7 @@ choose_metrics_folder()
 @bentoml.service(
     name="image_classifier",
     service_class=ClassifierService,
+    image=IMAGE,
     workers=workers(settings),
     # Not looked up here: a Bento is built on any machine and asks for GPUs where it is deployed.
     resources={} if settings.device is Device.CPU else {"gpu": settings.gpus},

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     deadline_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
         default=10_000, description="Milliseconds until a request gets 504"
     )
+    header_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
+        default=10_000, description="Milliseconds a request header may take to arrive"
+    )
     body_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
         default=30_000, description="Milliseconds a request body may take to arrive"
     )
@@ -72,9 +75,15 @@ class Settings(BaseSettings):
         default=1_000, description="Milliseconds that SIGTERM leaves it serving, but not ready"
     )
     max_body_bytes: PositiveInt = Field(default=20_000_000, description="Bytes of a request body")
+    max_held_body_bytes: PositiveInt = Field(
+        default=200_000_000, description="Bytes of all request bodies that a worker holds"
+    )
     max_pixels: PositiveInt = Field(default=25_000_000, description="Pixels of one image")
     max_aspect_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
         default=20.0, description="Longer side of an image divided by its shorter side"
+    )
+    scaled_decode: bool = Field(
+        default=True, description="Whether large JPEGs are decoded at 1/2, 1/4 or 1/8 of their size"
     )
     api_keys: SecretStr = Field(
         default=SecretStr(""), description="Keys of which a client must send one, by commas"
@@ -96,6 +105,11 @@ class Settings(BaseSettings):
     def origins(self) -> list[str]:
         """The CORS origins."""
         return _listed(self.cors_origins)
+
+    @property
+    def header_timeout(self) -> float:
+        """Seconds a request header may take to arrive."""
+        return self.header_timeout_ms / 1000
 
     @property
     def body_timeout(self) -> float:

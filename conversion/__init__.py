@@ -1,1 +1,6 @@
 """PyTorch → ONNX → BentoML model store. The only room that imports torch."""
+
+import os
+
+# As inference/__init__.py does.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

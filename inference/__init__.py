@@ -1,5 +1,10 @@
 """uint8 pixels → class probabilities: an ONNX session behind an adaptive batcher."""
 
+import os
+
+# From 1.29 on ONNX Runtime reports models and their use to its makers; asked at its import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 from inference.runner import OnnxRunner, RunnerOptions
 from inference.session import OnnxSession, check_device, open_session
 

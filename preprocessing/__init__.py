@@ -1,6 +1,6 @@
 """Encoded bytes → RGB image → uint8 pixels, as the model's training saw them."""
 
-from preprocessing.decode import FORMATS, DecodeLimits, decode
-from preprocessing.transform import transform
+from preprocessing.decode import FORMATS, DecodeLimits, decode, decode_scaled
+from preprocessing.transform import least_side, transform
 
-__all__ = ["FORMATS", "DecodeLimits", "decode", "transform"]
+__all__ = ["FORMATS", "DecodeLimits", "decode", "decode_scaled", "least_side", "transform"]

@@ -14,11 +14,13 @@ One rule for each kind of image:
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
+from typing import NamedTuple
 
 import numpy as np
-from PIL import AvifImagePlugin, ExifTags, Image, PngImagePlugin, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage
+from preprocessing.orientation import Box, upright
 from preprocessing.structure import Size, check_structure
 
 # Pillow's JPEG plugin also opens "MPO": what phones write, a JPEG with a preview behind it.
@@ -43,17 +45,6 @@ _FULL_FRAMES = 4
 
 _BACKGROUND = (255, 255, 255)
 
-# Exif 2.32, tag 0x0112: what has to be done to the stored image to see it upright.
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
 
 @dataclass(frozen=True)
 class DecodeLimits:
@@ -68,8 +59,39 @@ class DecodeLimits:
     max_aspect_ratio: float
 
 
+class Decoded(NamedTuple):
+    """A decoded photograph.
+
+    Attributes:
+        image: RGB, upright.
+        box: what of the image is the photograph: all of it, except that the outer pixels of
+            a scaled one may reach over the photograph's edge.
+    """
+
+    image: Image.Image
+    box: Box
+
+
 def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
     """Decode an image to 8-bit RGB, upright.
+
+    Raises:
+        ImageError: as ``decode_scaled``.
+    """
+    return decode_scaled(encoded, limits, None).image
+
+
+def decode_scaled(
+    encoded: bytes | memoryview, limits: DecodeLimits, least_side: int | None
+) -> Decoded:
+    """Decode to 8-bit RGB, upright, a large JPEG at 1/2, 1/4 or 1/8 of its size.
+
+    libjpeg then computes fewer pixels of each block of 8 x 8.
+
+    Args:
+        encoded: an image.
+        limits: for its full size.
+        least_side: pixels that the shorter side must keep; None: nothing is scaled.
 
     Raises:
         UnsupportedImage: the bytes are in none of the formats that are taken.
@@ -83,8 +105,10 @@ def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
     try:
         image = Image.open(BytesIO(content), formats=FORMATS)
         _check_size(image.width, image.height, limits)
+        box = _draft(image, least_side)
         image.load()
-        return _to_rgb(_upright(image))
+        turned, box = upright(image, box)
+        return Decoded(_to_rgb(turned), box)
     except UnidentifiedImageError as error:
         raise UnsupportedImage(
             f"not an image in a supported format ({', '.join(FORMATS)})"
@@ -125,14 +149,16 @@ def _check_pixels(width: int, height: int, limits: DecodeLimits) -> None:
         )
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:
-        # A photograph with damaged EXIF data is still a photograph.
-        return image
-    method = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return image if method is None else image.transpose(method)
+def _draft(image: Image.Image, least_side: int | None) -> Box:
+    """Have an image loaded scaled; where the photograph will be in what is loaded.
+
+    The box is exact: a side is divided by a power of two, while the pixels are whole ones.
+    """
+    full = Box(0, 0, *image.size)
+    if least_side is None:
+        return full
+    drafted = image.draft(None, (least_side, least_side))  # None: a format that cannot
+    return full if drafted is None else Box(*drafted[1])
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -148,4 +174,5 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         background = Image.new("RGB", image.size, _BACKGROUND)
         background.paste(rgba, mask=rgba.getchannel("A"))
         return background
-    return image.convert("RGB")
+    # convert() would copy what is RGB already.
+    return image if image.mode == "RGB" else image.convert("RGB")

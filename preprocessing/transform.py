@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from model_spec import Interpolation, Preprocessing
+from preprocessing.orientation import Box
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -23,45 +24,61 @@ _FILTERS = {
     Interpolation.LANCZOS: Image.Resampling.LANCZOS,
 }
 
+_OVERSAMPLING = 2
 
-def transform(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
+
+def least_side(preprocessing: Preprocessing) -> int | None:
+    """Pixels to which the shorter side of a photograph may be scaled before ``transform``.
+
+    None where it may not be scaled at all: nearest takes single pixels, not means.
+    """
+    if preprocessing.interpolation is Interpolation.NEAREST:
+        return None
+    return _OVERSAMPLING * preprocessing.resize_size
+
+
+def transform(image: Image.Image, preprocessing: Preprocessing, box: Box | None = None) -> Pixels:
     """Resize the shorter side to ``resize_size``, then cut ``crop_size`` from the centre.
 
     Args:
         image: RGB.
         preprocessing: of the model.
+        box: what of the image is the photograph; all of it by default.
 
     Returns:
         uint8 ``[crop_size, crop_size, 3]``.
     """
     crop = preprocessing.crop_size
-    left, top, right, bottom = _crop_box(image.width, image.height, preprocessing)
     resized = image.resize(
-        (crop, crop), _FILTERS[preprocessing.interpolation], box=(left, top, right, bottom)
+        (crop, crop),
+        _FILTERS[preprocessing.interpolation],
+        box=_crop_box(box or Box(0, 0, *image.size), preprocessing),
     )
     return np.asarray(resized)
 
 
-def _crop_box(
-    width: int, height: int, preprocessing: Preprocessing
-) -> tuple[float, float, float, float]:
-    """The centre crop's left, top, right and bottom edge in pixels of the source image."""
+def _crop_box(box: Box, preprocessing: Preprocessing) -> Box:
+    """The centre crop of a photograph that fills a box."""
     resize, crop = preprocessing.resize_size, preprocessing.crop_size
+    width, height = box.right - box.left, box.bottom - box.top
     resized_width, resized_height = _resized_size(width, height, resize)
     # torchvision.transforms.functional.center_crop rounds the offset half to even.
     left = round((resized_width - crop) / 2.0)
     top = round((resized_height - crop) / 2.0)
     scale_x, scale_y = width / resized_width, height / resized_height
-    return (
-        left * scale_x,
-        top * scale_y,
-        min((left + crop) * scale_x, width),
-        min((top + crop) * scale_y, height),
+    return Box(
+        box.left + left * scale_x,
+        box.top + top * scale_y,
+        min(box.left + (left + crop) * scale_x, box.right),
+        min(box.top + (top + crop) * scale_y, box.bottom),
     )
 
 
-def _resized_size(width: int, height: int, shorter: int) -> tuple[int, int]:
-    """Size after ``torchvision.transforms.Resize(shorter)``: the longer side is truncated."""
+def _resized_size(width: float, height: float, shorter: int) -> tuple[int, int]:
+    """Size after ``torchvision.transforms.Resize(shorter)``: the longer side is truncated.
+
+    Both sides divided by the same power of two give the same size, to the last bit.
+    """
     if width <= height:
         return shorter, int(shorter * height / width)
     return int(shorter * width / height), shorter

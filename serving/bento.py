@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import multiprocessing
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from errors import ClassifierError, StartupError
 from inference import check_device, open_session
 from inference.gpu import count_gpus
 from model_spec import MODEL_NAME, ModelSpec
-from serving import endpoints
+from serving import endpoints, http_protocol
 from serving.address import check_address_of_command
 from serving.classifier import Classifier
 from serving.front_door import FrontDoor, Routes
@@ -40,6 +41,13 @@ ROUTES: Routes = {
     "/metrics": dict.fromkeys(("GET", "HEAD"), endpoints.metrics),
 }
 
+IMAGE = bentoml.images.Image(
+    base_image="python:{}.{}-slim".format(*sys.version_info),
+    # Nothing from the distribution: by default BentoML installs a compiler.
+    distro="none",
+)
+"""What `bentoml containerize` begins with."""
+
 
 class ClassifierService(Service):
     """A BentoML service behind the front door."""
@@ -49,6 +57,7 @@ class ClassifierService(Service):
         app: ASGIApp = super().to_asgi(is_main=is_main)
         if not is_main:
             return app
+        http_protocol.install()
         settings = load_settings()
         return with_cors(FrontDoor(app, ROUTES, settings, _current_monitor), settings.origins)
 

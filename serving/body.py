@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from starlette.types import Receive, Send
 
-from errors import BodyTimeout, BodyTooLarge
+from errors import BodyTimeout, BodyTooLarge, Overloaded
 from serving.messages import Response
 from serving.sending import send_response
 
@@ -15,6 +15,9 @@ from serving.sending import send_response
 _LINGER_SECONDS = 10.0
 _LINGER_BYTES = 100_000_000
 
+# Of large requests that others had no room beside.
+_RETRY_SECONDS = 1
+
 _CLOSE = {"connection": "close"}
 
 
@@ -22,14 +25,54 @@ class ClientGone(Exception):
     """Nobody is there to be answered."""
 
 
+class HeldBodies:
+    """The bodies that a worker holds at a time, from their first bytes until the answer.
+
+    Args:
+        limit: bytes of all together.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+
+    @contextlib.contextmanager
+    def one_more(self) -> Iterator[Callable[[int], None]]:
+        """Hold a body in the block; gives what to call with the number of its next bytes.
+
+        Raises:
+            Overloaded: from that call, if they are too many with those of the others.
+        """
+        size = 0
+
+        def take(count: int) -> None:
+            nonlocal size
+            size += count
+            self._held += count
+            if self._held > self._limit:
+                message = "the service holds as many bytes of requests as it may"
+                raise Overloaded(message, retry_after=_RETRY_SECONDS)
+
+        try:
+            yield take
+        finally:
+            self._held -= size
+
+
 async def read_body(
-    headers: Mapping[bytes, bytes], receive: Receive, *, limit: int, seconds: float
+    headers: Mapping[bytes, bytes],
+    receive: Receive,
+    take: Callable[[int], None],
+    *,
+    limit: int,
+    seconds: float,
 ) -> bytes:
     """The whole body, whether or not its length was announced.
 
     Args:
         headers: of the request.
         receive: ASGI's.
+        take: told of the bytes as they arrive; may raise.
         limit: bytes it may have.
         seconds: it may take to arrive.
 
@@ -45,7 +88,7 @@ async def read_body(
     # Not wait_for(), which makes a task of its own for every request.
     timer = asyncio.get_running_loop().call_later(seconds, task.cancel)
     try:
-        return await _read(receive, limit)
+        return await _read(receive, take, limit)
     except asyncio.CancelledError:
         if timer.when() > asyncio.get_running_loop().time():
             raise
@@ -63,7 +106,7 @@ async def refuse(response: Response, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+async def _read(receive: Receive, take: Callable[[int], None], limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -74,6 +117,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
+        take(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)

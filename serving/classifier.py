@@ -14,7 +14,7 @@ from errors import ClassifierError, InternalError, InvalidParameter, ModelUnavai
 from inference import OnnxRunner, OnnxSession, RunnerOptions
 from inference.gpu import GpuMonitor
 from inference.session import Probabilities
-from preprocessing import DecodeLimits, decode, transform
+from preprocessing import DecodeLimits, decode, decode_scaled, least_side, transform
 from serving.parsing import DEFAULT_TOP_K, TOP_K, Encoded
 from settings import Settings
 
@@ -48,7 +48,9 @@ class Classifier:
         self.spec = session.spec
         self._settings = settings
         limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
-        self._runner = OnnxRunner(session, partial(self._pixels, limits=limits), options)
+        least = least_side(self.spec.preprocessing) if settings.scaled_decode else None
+        pixels = partial(self._pixels, limits=limits, least=least)
+        self._runner = OnnxRunner(session, pixels, options)
         self.gpu = None if session.device_id is None else GpuMonitor(session.device_id)
 
     def start(self, folder: Path) -> None:
@@ -136,8 +138,9 @@ class Classifier:
             raise outcome
         return outcome
 
-    def _pixels(self, image: Encoded, *, limits: DecodeLimits) -> Any:
-        return transform(decode(image, limits), self.spec.preprocessing)
+    def _pixels(self, image: Encoded, *, limits: DecodeLimits, least: int | None) -> Any:
+        decoded = decode_scaled(image, limits, least)
+        return transform(decoded.image, self.spec.preprocessing, decoded.box)
 
     def _top_k(self, top_k: int | None) -> int:
         classes = len(self.spec.labels)

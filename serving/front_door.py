@@ -26,7 +26,7 @@ from errors import (
     UnsupportedMediaType,
 )
 from serving.api_keys import ApiKeys
-from serving.body import ClientGone, read_body, refuse
+from serving.body import ClientGone, HeldBodies, read_body, refuse
 from serving.endpoints import CLASSIFYING, Endpoint
 from serving.health import Monitor
 from serving.messages import Request, Response, error_response
@@ -77,6 +77,7 @@ class FrontDoor:
         self._settings = settings
         self._monitor = monitor
         self._keys = ApiKeys(settings.keys)
+        self._bodies = HeldBodies(settings.max_held_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it to BentoML."""
@@ -146,13 +147,17 @@ class FrontDoor:
         monitor = self._monitor() or Monitor()
         if endpoint in CLASSIFYING:
             monitor.ready_classifier().check_room(time.monotonic() + patience)
-        settings = self._settings
-        body = await read_body(
-            headers, receive, limit=settings.max_body_bytes, seconds=settings.body_timeout
-        )
-        query = scope["query_string"].decode("latin-1")
-        request = Request(content_type, query, body, time.monotonic() + patience)
-        return await self._answer(endpoint, monitor, request, receive)
+        with self._bodies.one_more() as take:
+            body = await self._read(headers, receive, take)
+            query = scope["query_string"].decode("latin-1")
+            request = Request(content_type, query, body, time.monotonic() + patience)
+            return await self._answer(endpoint, monitor, request, receive)
+
+    async def _read(
+        self, headers: dict[bytes, bytes], receive: Receive, take: Callable[[int], None]
+    ) -> bytes:
+        limit, seconds = self._settings.max_body_bytes, self._settings.body_timeout
+        return await read_body(headers, receive, take, limit=limit, seconds=seconds)
 
     def _endpoint(self, path: str, method: str, content_type: str) -> Endpoint | None:
         """The endpoint of a route, or None for BentoML's own pages."""

@@ -14,6 +14,7 @@ from tests.toys import write_toy_model
 
 # Tests talk to nobody but this machine.
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Who may import whom, and that every list of dependencies says the same."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -62,6 +63,19 @@ def test_the_service_does_not_import_torch() -> None:
         [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", ["service", "conversion.verify"])
+def test_onnx_runtime_reports_nothing_to_its_makers(module: str, tmp_path: Path) -> None:
+    reports = "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI"
+    variables = {name: value for name, value in os.environ.items() if name not in reports}
+    subprocess.run(
+        [sys.executable, "-c", f"import {module}"],
+        cwd=PROJECT,
+        env={**variables, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)},
+        check=True,
+    )
+    assert not list(tmp_path.rglob(".onnxruntime"))  # where it keeps what it has not sent yet
 
 
 def test_the_bento_has_the_dependencies_of_the_project() -> None:

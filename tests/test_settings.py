@@ -20,12 +20,15 @@ DEFAULTS: dict[str, Any] = {
     "max_pending_images": 256,
     "max_images_per_request": 64,
     "deadline_ms": 10_000,
+    "header_timeout_ms": 10_000,
     "body_timeout_ms": 30_000,
     "start_timeout_ms": 600_000,
     "drain_ms": 1_000,
     "max_body_bytes": 20_000_000,
+    "max_held_body_bytes": 200_000_000,
     "max_pixels": 25_000_000,
     "max_aspect_ratio": 20.0,
+    "scaled_decode": True,
     "api_keys": SecretStr(""),
     "pages_need_key": False,
     "cors_origins": "",
@@ -57,6 +60,7 @@ def test_defaults() -> None:
         ("decode_threads", "0", 0),
         ("decode_threads", "5", 5),
         ("max_batch_size", "32", 32),
+        ("scaled_decode", "false", False),
         ("max_batch_delay_ms", "2.5", 2.5),
         ("max_batch_delay_ms", "0", 0.0),
         ("max_pending_images", "7", 7),
@@ -65,6 +69,7 @@ def test_defaults() -> None:
         ("max_body_bytes", "1000", 1000),
         ("max_pixels", "1", 1),
         ("max_aspect_ratio", "1", 1.0),
+        ("header_timeout_ms", "100", 100),
         ("body_timeout_ms", "100", 100),
         ("api_keys", "a,b", SecretStr("a,b")),
         ("pages_need_key", "true", True),
@@ -149,11 +154,12 @@ def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
 def test_times_are_also_given_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLASSIFIER_DEADLINE_MS", "1500")
     monkeypatch.setenv("CLASSIFIER_MAX_BATCH_DELAY_MS", "2.5")
+    monkeypatch.setenv("CLASSIFIER_HEADER_TIMEOUT_MS", "125")
     monkeypatch.setenv("CLASSIFIER_BODY_TIMEOUT_MS", "250")
     settings = load_settings()
 
     assert (settings.deadline, settings.max_batch_delay) == (1.5, 0.0025)
-    assert settings.body_timeout == 0.25
+    assert (settings.header_timeout, settings.body_timeout) == (0.125, 0.25)
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,7 @@ def test_many_images_concurrently(server: Server, images: list[Path]) -> None:
     assert [line for line in lines if line not in errors] == answers
 
 
-@pytest.mark.parametrize("command", [CURL, SYNC, HTTPX, NODE])
+@pytest.mark.parametrize("command", [CURL, HTTPX, NODE])
 def test_a_wrong_key(server: Server, images: list[Path], command: tuple[str, ...]) -> None:
     status, output = outcome(started(command, server, images[0], key="wrong"))
     assert status != 0

@@ -8,21 +8,24 @@ import pytest
 
 from errors import ClassifierError, CorruptImage, InvalidParameter, ModelUnavailable
 from inference import open_session
+from model_spec import ModelSpec
+from preprocessing import decode_scaled, transform
 from serving.classifier import Classifier
 from serving.health import Monitor
 from serving.plan import runner_options
 from serving.schema import ClassifyBatchOutput, ClassifyOutput, HealthOutput
 from settings import Device, Settings
+from tests.preprocessing.images import LIMITS, save, textured
 from tests.toys import BLACK, GREEN, RED, encoded, write_toy_model
 
 Use = Callable[[Classifier], Awaitable[Any]]
 
 
-def with_classifier(folder: Path, use: Use) -> Any:
-    """Start the toy in an event loop of its own, use it, close it."""
+def with_classifier(folder: Path, use: Use, **chosen: Any) -> Any:
+    """Start the toy in an event loop of its own, with chosen settings, use it, close it."""
 
     async def run() -> Any:
-        settings = Settings()
+        settings = Settings(**chosen)
         session = open_session(folder, Device.CPU, intra_op_threads=1)
         options = runner_options(settings, Device.CPU)
         classifier = Classifier("image_classifier:toy", session, options, settings)
@@ -54,6 +57,24 @@ def test_the_default_top_k_is_bounded_by_the_number_of_classes(toy_folder: Path)
 def test_a_top_k_out_of_range_is_refused(toy_folder: Path, top_k: int) -> None:
     with pytest.raises(InvalidParameter, match="between 1 and 3"):
         with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), top_k, soon()))
+
+
+@pytest.mark.parametrize(("scaled_decode", "size"), [(True, (16, 8)), (False, (64, 32))])
+def test_a_large_jpeg_is_decoded_scaled_unless_that_is_turned_off(
+    scaled_decode: bool, size: tuple[int, int], toy_folder: Path, toy_spec: ModelSpec
+) -> None:
+    jpeg = save(textured(64, 32), "JPEG")
+    least = 2 * toy_spec.preprocessing.resize_size if scaled_decode else None
+    decoded = decode_scaled(jpeg, LIMITS, least)
+    pixels = transform(decoded.image, toy_spec.preprocessing, decoded.box)
+    session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
+
+    answer = with_classifier(
+        toy_folder, lambda toy: toy.classify(jpeg, 1, soon()), scaled_decode=scaled_decode
+    )
+
+    assert decoded.image.size == size
+    assert answer["confidence"] == round(float(session.run(pixels[None])[0].max()), 6)
 
 
 def test_errors_of_a_batch_keep_their_places(toy_folder: Path) -> None:

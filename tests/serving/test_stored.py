@@ -1,11 +1,11 @@
 """What is said of a tag, by the module that `make serve` asks and by `make serve` itself."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from serving.stored import main
 from tests.servers import PROJECT, environment, free_port, toy_home
 
 MISSING = (
@@ -14,40 +14,27 @@ MISSING = (
 )
 
 
-def said(home: Path, folder: Path, *command: str) -> tuple[int, str]:
+def test_what_is_no_tag_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["image:a:b"]) == 1
+    assert capsys.readouterr().err == (
+        "error: image:a:b is no tag of one model: Invalid Tag image:a:b\n"
+    )
+
+
+@pytest.mark.slow
+def test_make_serve_refuses_an_unknown_tag_before_it_says_that_it_serves(tmp_path: Path) -> None:
+    # As if everything was installed: this is no place to install it.
+    command = ("make", "-o", ".venv/bin/.serving", "serve", "MODEL=image_classifier:unknown")
     done = subprocess.run(
-        command,
+        [*command, f"PORT={free_port()}"],
         cwd=PROJECT,
-        env=environment(home, folder, {}),
+        env=environment(toy_home(tmp_path), tmp_path, {}),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    return done.returncode, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize(
-    ("tag", "status", "text"),
-    [
-        ("image_classifier:toy", 0, ""),
-        ("image_classifier:unknown", 1, MISSING),
-        (
-            "image:a:b",
-            1,
-            "error: image:a:b is no tag of one model: Invalid Tag image:a:b\n",
-        ),
-    ],
-)
-def test_what_is_said_of_a_tag(tmp_path: Path, tag: str, status: int, text: str) -> None:
-    command = (sys.executable, "-m", "serving.stored", tag)
-    assert said(toy_home(tmp_path), tmp_path, *command) == (status, text)
-
-
-def test_make_serve_refuses_an_unknown_tag_before_it_says_that_it_serves(tmp_path: Path) -> None:
-    # As if everything was installed: this is no place to install it.
-    command = ("make", "-o", ".venv/bin/.serving", "serve", "MODEL=image_classifier:unknown")
-    status, text = said(toy_home(tmp_path), tmp_path, *command, f"PORT={free_port()}")
-    assert status == 2
-    assert text.startswith(MISSING + "make: ***")
-    assert len(text.splitlines()) == 2
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(MISSING + "make: ***")
+    assert len(done.stderr.splitlines()) == 2

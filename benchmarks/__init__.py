@@ -1,0 +1,1 @@
+"""The speed of the whole service beside its own limit and its peers: ``make bench``."""

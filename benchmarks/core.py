@@ -1,0 +1,60 @@
+"""Decode → transform → ``session.run`` → answer, without any server around it.
+
+What the bare limit loops over and what every peer calls, so that only the serving differs.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.session import open_session
+from preprocessing import DecodeLimits, decode, transform
+from settings import Device, Settings
+
+TOP_K = 5
+_DECIMALS = 6
+
+
+class Core:
+    """A model on one CPU thread.
+
+    Args:
+        folder: of the model, with ``spec.json`` and ``model.onnx``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._session = open_session(folder, Device.CPU, intra_op_threads=1)
+        self.spec = self._session.spec
+        settings = Settings()
+        self._limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
+
+    def pixels(self, encoded: bytes) -> npt.NDArray[np.uint8]:
+        """An encoded image → uint8 ``[H, W, 3]``."""
+        return transform(decode(encoded, self._limits), self.spec.preprocessing)
+
+    def probabilities(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+        """Pixels of N images → float32 ``[N, classes]``."""
+        return self._session.run(np.stack(pixels))
+
+    def answer(self, probabilities: npt.NDArray[np.float32]) -> dict[str, Any]:
+        """float32 ``[classes]`` → what our service answers, but for its time and device."""
+        best = np.argsort(-probabilities, kind="stable")[:TOP_K]
+        predictions = [
+            {
+                "class_id": class_id,
+                "label": self.spec.labels[class_id],
+                "confidence": round(confidence, _DECIMALS),
+            }
+            for class_id, confidence in zip(
+                best.tolist(), probabilities[best].tolist(), strict=True
+            )
+        ]
+        return {**predictions[0], "predictions": predictions}
+
+    def classify(self, encoded: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Answers for N encoded images in one batch."""
+        probabilities = self.probabilities([self.pixels(each) for each in encoded])
+        return [self.answer(row) for row in probabilities]

@@ -1,0 +1,109 @@
+"""The bare limit: as many processes as processors, each classifying in memory, no HTTP."""
+
+import itertools
+import multiprocessing
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from typing_extensions import Self
+
+from benchmarks.core import Core
+from benchmarks.results import LimitWindow
+from inference.cpus import usable_cpus
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+BATCH_SIZES = (1, 2, 4, 8, 16)
+
+_TRIAL_SECONDS = 1.0
+_STOP_SECONDS = 10.0
+
+
+class Limit:
+    """Processes that hold a model and wait, without using a processor, to be measured.
+
+    Attributes:
+        batch_size: the one that was fastest when it began.
+
+    Args:
+        folder: of the model.
+        photographs: encoded.
+        batch_sizes: to choose the fastest of.
+        trial: seconds for which each batch size is tried.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        photographs: Sequence[bytes],
+        *,
+        batch_sizes: Sequence[int] = BATCH_SIZES,
+        trial: float = _TRIAL_SECONDS,
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._workers: list[tuple[BaseProcess, Connection]] = []
+        for offset in range(usable_cpus()):
+            ours, theirs = context.Pipe()
+            process = context.Process(
+                target=_serve, args=(theirs, folder, list(photographs), offset), daemon=True
+            )
+            process.start()
+            self._workers.append((process, ours))
+        for _, connection in self._workers:
+            connection.recv()
+        self.trials = [self.measure(trial, size) for size in batch_sizes]
+        self.batch_size = max(self.trials, key=lambda each: each.images_per_second).batch_size
+
+    def measure(self, seconds: float, batch_size: int | None = None) -> LimitWindow:
+        """Let all of them classify for some seconds."""
+        size = batch_size or self.batch_size
+        for _, connection in self._workers:
+            connection.send((seconds, size))
+        counts = [connection.recv() for _, connection in self._workers]
+        return LimitWindow(
+            batch_size=size,
+            images_per_second=sum(images / elapsed for images, elapsed, _ in counts),
+            cpu_ms=1000 * sum(cpu for *_, cpu in counts) / sum(images for images, *_ in counts),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for process, connection in self._workers:
+            connection.close()
+            process.join(_STOP_SECONDS)
+
+
+def _serve(connection: Connection, folder: Path, photographs: list[bytes], offset: int) -> None:
+    core = Core(folder)
+    images = itertools.cycle(photographs[offset:] + photographs[:offset])
+    core.classify([next(images)])
+    connection.send("ready")
+    while True:
+        try:
+            seconds, size = connection.recv()
+        except EOFError:
+            return
+        connection.send(_loop(core, images, seconds, size))
+
+
+def _loop(
+    core: Core, images: "itertools.cycle[bytes]", seconds: float, size: int
+) -> tuple[int, float, float]:
+    """Images classified, seconds it took, seconds of processor time."""
+    count, started, cpu = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() - started < seconds:
+        core.classify(list(itertools.islice(images, size)))
+        count += size
+    return count, time.perf_counter() - started, time.process_time() - cpu

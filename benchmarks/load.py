@@ -1,0 +1,93 @@
+"""The load generator: wrk, whose clients send one prepared request after the other."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_SCRIPT = Path(__file__).with_name("load.lua")
+
+# wrk counts a slower answer as a timeout and leaves it out of the latencies.
+_TIMEOUT = "60s"
+
+
+class LoadError(Exception):
+    """The generator could not do its work."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What clients saw.
+
+    Attributes:
+        seconds: for how long they sent.
+        requests: answered well.
+        failures: answered with an error status, or not at all.
+        p50_ms: median latency.
+        p99_ms: latency that one of a hundred exceeds.
+        cpu_seconds: processor time that sending and receiving took.
+    """
+
+    seconds: float
+    requests: int
+    failures: int
+    p50_ms: float
+    p99_ms: float
+    cpu_seconds: float
+
+
+def prepare(folder: Path, headers: Mapping[str, str], bodies: Sequence[bytes]) -> None:
+    """Write the requests where the generator finds them."""
+    folder.mkdir(parents=True)
+    lines = [f"{name}: {value}\n" for name, value in headers.items()]
+    (folder / "headers").write_text("".join(lines), encoding="utf-8")
+    for index, body in enumerate(bodies):
+        (folder / str(index)).write_bytes(body)
+
+
+def send(url: str, folder: Path, *, clients: int, seconds: float) -> Load:
+    """Send prepared requests for some seconds.
+
+    Args:
+        url: where to POST.
+        folder: of the prepared requests.
+        clients: connections, each with one request at a time.
+        seconds: rounded up to whole ones, as wrk takes them.
+
+    Raises:
+        LoadError: wrk is missing or could not connect.
+    """
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s"]
+    command += ["--timeout", _TIMEOUT, "-s", str(_SCRIPT), url, "--", str(folder)]
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        except FileNotFoundError as error:
+            raise LoadError("wrk is missing (apt-get install wrk)") from error
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        return parse(output.read().decode(), usage.ru_utime + usage.ru_stime)
+
+
+def parse(output: str, cpu_seconds: float) -> Load:
+    """Read what ``load.lua`` printed.
+
+    Raises:
+        LoadError: it printed no result.
+    """
+    _, found, result = output.partition("\nRESULT ")
+    if not found:
+        raise LoadError(output.strip().splitlines()[-1] if output.strip() else "wrk said nothing")
+    counts = json.loads(result)
+    return Load(
+        seconds=counts["microseconds"] / 1e6,
+        requests=counts["responses"] - counts["status"],
+        failures=counts["status"] + counts["socket"],
+        p50_ms=counts["p50"] / 1000,
+        p99_ms=counts["p99"] / 1000,
+        cpu_seconds=cpu_seconds,
+    )

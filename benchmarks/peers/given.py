@@ -1,0 +1,11 @@
+"""What the benchmark gives a peer: the model, the port, how many workers to start."""
+
+import os
+from pathlib import Path
+
+MODEL = Path(os.environ["BENCHMARK_MODEL"])
+PORT = int(os.environ["BENCHMARK_PORT"])
+WORKERS = int(os.environ["BENCHMARK_WORKERS"])
+
+MAX_BATCH_SIZE = 8
+"""Where a peer batches: larger ones cost nothing less per image on a CPU thread."""

@@ -1,0 +1,63 @@
+"""The photographs that are sent: a folder's, or some made of the project's own."""
+
+import random
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from conversion.photographs import PHOTOGRAPHS
+
+# Mean size and bytes of ImageNet's validation photographs.
+_SIZE = (500, 375)
+_BYTES = 107_000
+
+# A camera's: without it, enlarged details would fill less than the wanted bytes.
+_NOISE = 6.0
+
+_COUNT = 40
+_SUFFIXES = frozenset({".jpeg", ".jpg"})
+_QUALITIES = range(30, 100)
+
+
+def read(folder: Path) -> list[bytes]:
+    """A folder's JPEG files."""
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
+    return [file.read_bytes() for file in files]
+
+
+def make(count: int = _COUNT) -> list[bytes]:
+    """Cuttings of the project's photographs, 500 × 375 pixels and about 107 KB as JPEG."""
+    dice = random.Random(0)  # noqa: S311
+    images = [Image.open(path).convert("RGB") for path in PHOTOGRAPHS]
+    return [_encode(_cutting(images[index % len(images)], dice)) for index in range(count)]
+
+
+def _cutting(image: Image.Image, dice: random.Random) -> Image.Image:
+    share = dice.uniform(0.6, 1.0)
+    width, height = share * image.width, share * image.height
+    left = dice.uniform(0, image.width - width)
+    top = dice.uniform(0, image.height - height)
+    box = (left, top, left + width, top + height)
+    resized = np.asarray(image.resize(_SIZE, Image.Resampling.BICUBIC, box=box))
+    noise = np.random.default_rng(dice.getrandbits(32)).normal(0, _NOISE, resized.shape)
+    return Image.fromarray((resized + noise).clip(0, 255).astype(np.uint8))
+
+
+def _encode(image: Image.Image) -> bytes:
+    """The quality whose file comes closest to the wanted size."""
+    low, high = _QUALITIES[0], _QUALITIES[-1]
+    while low < high:
+        middle = (low + high) // 2
+        if len(_jpeg(image, middle)) < _BYTES:
+            low = middle + 1
+        else:
+            high = middle
+    return _jpeg(image, low)
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, format="JPEG", quality=quality)
+    return buffer.getvalue()

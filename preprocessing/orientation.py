@@ -1,0 +1,70 @@
+"""The orientation of a photograph: what its EXIF data says to do with the stored image."""
+
+from typing import NamedTuple
+
+from PIL import ExifTags, Image
+
+Method = Image.Transpose
+
+# Exif 2.32, tag 0x0112: what has to be done to the stored image to see it upright.
+_UPRIGHT = {
+    2: Method.FLIP_LEFT_RIGHT,
+    3: Method.ROTATE_180,
+    4: Method.FLIP_TOP_BOTTOM,
+    5: Method.TRANSPOSE,
+    6: Method.ROTATE_270,
+    7: Method.TRANSVERSE,
+    8: Method.ROTATE_90,
+}
+
+_SWAP_SIDES = {Method.TRANSPOSE, Method.TRANSVERSE, Method.ROTATE_90, Method.ROTATE_270}
+# After sides are swapped.
+_MIRROR_X = {Method.FLIP_LEFT_RIGHT, Method.ROTATE_180, Method.ROTATE_270, Method.TRANSVERSE}
+_MIRROR_Y = {Method.FLIP_TOP_BOTTOM, Method.ROTATE_180, Method.ROTATE_90, Method.TRANSVERSE}
+
+
+class Box(NamedTuple):
+    """Edges in pixels from the upper left corner of an image."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+def upright(image: Image.Image, box: Box) -> tuple[Image.Image, Box]:
+    """Turn an image as its EXIF data says, and a box with it; unreadable data says nothing.
+
+    Args:
+        image: as stored.
+        box: in it.
+
+    Returns:
+        The turned image and where the box is now.
+    """
+    method = _method(image)
+    if method is None:
+        return image, box
+    turned = image.transpose(method)
+    return turned, _turned(box, *turned.size, method)
+
+
+def _method(image: Image.Image) -> Method | None:
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:
+        # A photograph with damaged EXIF data is still a photograph.
+        return None
+    return _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+
+
+def _turned(box: Box, width: int, height: int, method: Method) -> Box:
+    """Where a box is in the turned image, which is ``width`` x ``height``."""
+    left, top, right, bottom = box
+    if method in _SWAP_SIDES:
+        left, top, right, bottom = top, left, bottom, right
+    if method in _MIRROR_X:
+        left, right = width - right, width - left
+    if method in _MIRROR_Y:
+        top, bottom = height - bottom, height - top
+    return Box(left, top, right, bottom)

@@ -1,0 +1,164 @@
+"""HTTP as uvicorn speaks it, with bounds on what no application gets to see.
+
+uvicorn neither times request headers nor bounds their size, and answers what is not HTTP in
+plain text. BentoML starts it with the protocol of the name "auto"; :func:`install` has that
+name mean the protocol below, which overrides callbacks of asyncio, httptools and uvicorn.
+
+A client that has closed its side of the connection counts as gone, although it might still
+listen: most that close it are, and their work is to be dropped.
+"""
+
+import asyncio
+from functools import lru_cache
+
+from uvicorn.config import HTTP_PROTOCOLS
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from errors import ClassifierError, HeaderTimeout, HeaderTooLarge, InvalidRequest
+from serving.messages import error_response
+from serving.request_metrics import OTHER, begin, end
+from settings import load_settings
+
+MAX_HEADER_BYTES = 65_536
+"""Of the request line and all header lines: eight times what nginx takes by default."""
+
+# After a refusal what the client still sends is thrown away for so long: closing at once
+# would reset the connection before the client has read the answer.
+_LINGER_SECONDS = 1.0
+
+
+def install() -> None:
+    """Have uvicorn, where no other protocol is asked of it, use :class:`BoundedProtocol`."""
+    HTTP_PROTOCOLS["auto"] = f"{BoundedProtocol.__module__}:{BoundedProtocol.__qualname__}"
+
+
+@lru_cache(1)
+def _header_seconds() -> float:
+    return load_settings().header_timeout
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection.
+
+    The timer runs while the client owes something that nobody else times: the first request,
+    the rest of a request's header, the rest of a body that was answered before it was read.
+    Between requests uvicorn's keep-alive timer runs, and the front door times bodies.
+    """
+
+    _timer: asyncio.TimerHandle | None = None
+    _in_header = True
+    """Between the end of one request's body and the end of the next one's header."""
+    _overhead = 0
+    """Bytes received since the last header or piece of a body was complete."""
+    _refused = False
+    _problem: ClassifierError | None = None
+    """Why the parser was stopped, if it was not for broken HTTP."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect the first request."""
+        super().connection_made(transport)
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing any more."""
+        self._got_it()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come, unless the connection is refused or becomes so."""
+        if self._refused:
+            return
+        self._overhead += len(data)
+        if self._in_header:
+            self._expect()
+        super().data_received(data)
+        if self._overhead > MAX_HEADER_BYTES and not self._refused:
+            self._refuse(_too_large())
+
+    def on_headers_complete(self) -> None:
+        """Hand the request to the application, unless its header is too large."""
+        if self._overhead > MAX_HEADER_BYTES and self._header_bytes() > MAX_HEADER_BYTES:
+            self._problem = _too_large()
+            raise self._problem
+        self._got_it()
+        self._in_header = False
+        self._overhead = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a piece of the body."""
+        self._overhead = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The next that comes is a header."""
+        self._got_it()
+        self._in_header = True
+        self._overhead = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Expect the rest of a body that nobody waits for, or leave it to the keep-alive timer."""
+        super().on_response_complete()
+        if not self._in_header and not self.transport.is_closing():
+            self._expect()
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser has given up."""
+        self._refuse(self._problem or InvalidRequest("this is not HTTP as the service speaks it"))
+
+    def _header_bytes(self) -> int:
+        lines = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+        return len(self.url) + lines
+
+    def _expect(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(_header_seconds(), self._missed)
+
+    def _got_it(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _missed(self) -> None:
+        self._timer = None
+        if self._is_answering():
+            # The client sends its next request early; it is timed anew behind this answer.
+            self._expect()
+        elif self._in_header and self._overhead:
+            message = f"the header did not arrive within {_header_seconds():g} s"
+            self._refuse(HeaderTimeout(message))
+        else:
+            self.transport.close()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _refuse(self, error: ClassifierError) -> None:
+        """Answer and close, but not into the answer to an earlier request."""
+        self._refused = True
+        self._got_it()
+        begin(OTHER)
+        end(OTHER, error.status, 0.0)
+        if not self._is_answering() or not (self._in_header or self.cycle.response_started):
+            self._answer(error)
+        elif self._in_header:
+            self.cycle.keep_alive = False
+        else:
+            self.transport.close()
+
+    def _answer(self, error: ClassifierError) -> None:
+        if self._is_answering():  # a request whose body is broken: it is over
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        response = error_response(error)
+        headers = [*response.raw_headers(), (b"connection", b"close")]
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(STATUS_LINE[error.status] + lines + b"\r\n" + response.body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+
+def _too_large() -> HeaderTooLarge:
+    return HeaderTooLarge(f"the header is larger than the limit of {MAX_HEADER_BYTES} bytes")

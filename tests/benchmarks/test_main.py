@@ -1,0 +1,57 @@
+"""The benchmark itself, as short as it can be."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import tables
+from benchmarks.results import Results
+from tests.servers import PROJECT
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="make wrk")
+def test_the_limit_and_the_service(tmp_path: Path) -> None:
+    output = tmp_path / "results.json"
+    command = ["-m", "benchmarks", "--quick", "--models", "near_zero", "--stacks", "ours"]
+    done = subprocess.run(
+        [sys.executable, *command, "--output", str(output)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    results = Results.load(output)
+    assert list(results.versions) == ["ours, raw body", "ours, multipart"]
+    assert [(each.stack, each.clients) for each in results.windows] == [
+        ("ours, raw body", 1),
+        ("ours, raw body", 4),
+        ("ours, multipart", 1),
+        ("ours, multipart", 4),
+    ]
+    for window in results.windows:
+        assert window.failures == 0
+        assert window.requests > 0
+        assert window.cpu_seconds > 0
+        assert window.pss_bytes > 0
+        assert window.limit.images_per_second > 0
+    assert len(results.starts) == 2
+    assert results.absences == ()
+    assert tables.summary(results) in done.stdout
+    assert output.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_unknown_names_are_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--stacks", "ours,flask"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "unknown: flask (there are ours, mosec_one" in done.stderr

@@ -1,0 +1,77 @@
+"""A front door called as an ASGI server would call it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.bento import with_cors
+from serving.front_door import FrontDoor
+from serving.health import Monitor
+from serving.messages import Request, Response, json_response
+from settings import Settings
+
+Endpoint = Callable[[Monitor, Settings, Request], Awaitable[Response]]
+
+SETTINGS = Settings(max_body_bytes=10)
+
+
+async def echo(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    return json_response(request.body.decode())
+
+
+async def fail(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    raise ValueError("a secret of the service")
+
+
+async def bentoml_page(scope: Scope, receive: Receive, send: Send) -> None:
+    status = 503 if scope["path"] == "/readyz" else 200
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": b"plain text"})
+
+
+def scope(path: str, method: str = "POST", **headers: str) -> Scope:
+    return {
+        "type": "http",
+        "path": path,
+        "method": method,
+        "query_string": b"",
+        "headers": [(name.replace("_", "-").encode(), v.encode()) for name, v in headers.items()],
+    }
+
+
+def call(
+    request: Scope,
+    *messages: Message,
+    endpoint: Endpoint = echo,
+    monitor: Callable[[], Monitor | None] = Monitor,
+    settings: Settings = SETTINGS,
+    origins: Sequence[str] = (),
+) -> list[Message]:
+    """What is sent for a request; after its messages the client waits for the answer."""
+    sent: list[Message] = []
+    waiting = list(messages)
+
+    async def receive() -> Message:
+        if waiting:
+            return waiting.pop(0)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    door = FrontDoor(bentoml_page, {"/run": {"POST": endpoint}}, settings, monitor)
+    asyncio.run(_run(with_cors(door, list(origins)), request, receive, send))
+    return sent
+
+
+async def _run(app: ASGIApp, request: Scope, receive: Receive, send: Send) -> None:
+    await app(request, receive, send)
+
+
+def body(content: bytes, more_body: bool = False) -> Message:
+    return {"type": "http.request", "body": content, "more_body": more_body}
+
+
+DISCONNECT: Message = {"type": "http.disconnect"}
