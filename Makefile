@@ -21,7 +21,7 @@ export ORT_DISABLE_TELEMETRY ?= 1
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)')
 
-.PHONY: serve model bento test lint format end-to-end faults soak overload wrk bench bench-peers help
+.PHONY: serve model bento test lint format end-to-end faults soak overload wrk bench bench-peers check help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -81,8 +81,8 @@ $(BIN)/.serving: pyproject.toml | $(VENV)/.made
 
 $(BIN)/.developing: pyproject.toml | $(VENV)/.made
 	@echo "installing into $(VENV) (PyTorch is large: minutes, and about 6 GB)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[convert,dev]'
-	@touch $@ $(BIN)/.serving
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[convert,check,dev]'
+	@touch $@ $(BIN)/.serving $(BIN)/.checking
 
 # Seconds that `make soak` takes.
 SECONDS ?= 600
@@ -124,3 +124,15 @@ $(BENCHMARKS)/venv-%/.installed: benchmarks/peers/requirements/%.txt benchmarks/
 	@$(PYTHON) -m venv $(BENCHMARKS)/venv-$*
 	@$(BENCHMARKS)/venv-$*/bin/pip install --quiet --disable-pip-version-check \
 		-c $(BENCHMARKS)/versions.txt -r $< && touch $@ || echo "$* could not be installed"
+
+$(BIN)/.checking: pyproject.toml | $(VENV)/.made
+	@echo "installing into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[check]'
+	@touch $@
+
+# The deployment that `make check` looks at, and more options (python -m tests.deployment --help).
+URL ?= http://127.0.0.1:$(PORT)
+CHECK ?=
+
+check: $(BIN)/.checking ## Check a running deployment, also under load (URL= CHECK='--seconds 30')
+	@$(BIN)/python -m tests.deployment --url '$(URL)' --report build/check $(CHECK)

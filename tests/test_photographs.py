@@ -1,20 +1,16 @@
 """Real photographs through a real server: the answers are right, and they are PyTorch's."""
 
 import csv
-import json
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
+from tests.known_images import EXPECTED, TEST_IMAGES
 from tests.servers import PROJECT, Server
 
 pytestmark = pytest.mark.slow
-
-TEST_IMAGES = PROJECT / "test_images"
-EXPECTED: dict[str, dict[str, Any]] = json.loads((TEST_IMAGES / "expected.json").read_text())
 
 # 200 labelled photographs whose licences do not let them into the project.
 EVALUATION = PROJECT.parent / "shared" / "images"

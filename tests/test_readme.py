@@ -71,7 +71,8 @@ def test_every_other_command_runs(
     if README_URL in command:
         if command.startswith("node "):
             program("node", "nodejs")
-        output = shell(command.replace(README_URL, default_server.url), default_home, tmp_path)
+        asked = command.replace(README_URL, default_server.url)
+        output = shell(asked, default_home, tmp_path, CHECK=f"--seconds 1 --report {tmp_path}")
         assert "exit 0" in output
         assert '"error"' not in output
     else:

@@ -1,20 +1,19 @@
 """Load: clients that ask for images with known answers and keep account of every request."""
 
-import contextlib
 import itertools
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from types import TracebackType
 from typing import Any
 
 import httpx
 from typing_extensions import Self
 
-from tests.resilience.answers import Known, toy_images
+from tests.known_images import Known, Outcome, judged
+from tests.resilience.answers import toy_images
 from tests.resilience.processes import local_port
 
 CLIENTS = 4
@@ -22,15 +21,6 @@ CLIENTS = 4
 _TIMEOUT = 30.0
 _PAUSE_AFTER_LOSS = 0.05
 _CONNECTED = "connection.connect_tcp.complete"
-
-
-class Outcome(Enum):
-    """What became of a request."""
-
-    RIGHT = "answered right"
-    REFUSED = "refused 503/504"
-    LOST = "connection lost"
-    WRONG = "wrong"
 
 
 @dataclass(frozen=True)
@@ -137,19 +127,9 @@ class _Client(threading.Thread):
             )
         except httpx.TransportError as error:
             return Exchange(begun, self.port, Outcome.LOST, f"{type(error).__name__}: {error}")
-        return Exchange(begun, self.port, *_judged(response, known))
+        outcome = judged(response.status_code, response.content, known)
+        return Exchange(begun, self.port, *outcome)
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event == _CONNECTED:
             self.port = local_port(info["return_value"])
-
-
-def _judged(response: httpx.Response, known: Known) -> tuple[Outcome, str]:
-    if response.status_code in (503, 504):
-        return Outcome.REFUSED, f"{response.status_code} {response.text}"
-    answer = None
-    with contextlib.suppress(ValueError):
-        answer = response.json()
-    if response.status_code == 200 and known.is_right(answer):
-        return Outcome.RIGHT, ""
-    return Outcome.WRONG, f"{response.status_code} {response.text[:200]}, not {known.label}"

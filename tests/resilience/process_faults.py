@@ -9,7 +9,7 @@ from unittest import mock
 
 import psutil
 
-from tests.resilience.load import Outcome
+from tests.known_images import Outcome
 from tests.resilience.processes import client_ports, health, healthy_worker, until, workers
 from tests.resilience.scene import TWO_WORKERS, Row, Scene, under_load
 from tests.servers import Server, running

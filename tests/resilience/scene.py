@@ -11,7 +11,8 @@ from types import MappingProxyType
 import httpx
 import psutil
 
-from tests.resilience.load import Load, Outcome
+from tests.known_images import Outcome
+from tests.resilience.load import Load
 from tests.resilience.processes import client_ports, healthy_worker, until, worker_ids, workers
 from tests.servers import Server, running, toy_home
 

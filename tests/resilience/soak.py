@@ -20,7 +20,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.resilience.answers import Known, photographs, toy_images
+from tests.known_images import Known
+from tests.resilience.answers import photographs, toy_images
 from tests.resilience.evidence import Evidence, record, table
 from tests.resilience.resources import MEGABYTE, Sample, Sampler, supervisor, trend
 from tests.resilience.scene import FAILURES, TWO_WORKERS

@@ -1,0 +1,99 @@
+"""Check a running deployment: ``python -m tests.deployment --url URL``."""
+
+import json
+import signal
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from tests.deployment.deployment import Deployment, Unusable, shown
+from tests.deployment.load_checks import LoadChecks
+from tests.deployment.options import parse
+from tests.deployment.page import page
+from tests.deployment.report import Report, answers
+from tests.deployment.result import Verdict
+from tests.deployment.suite import results
+from tests.deployment.terminal import Terminal
+
+PASSED, FAILED, UNUSABLE = 0, 1, 2
+INTERRUPTED = 128 + signal.SIGINT
+
+_WIDTH = 120
+"""Columns of a log, which is no terminal."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    options = parse(arguments)
+    terminal = Terminal(Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
+    try:
+        with Deployment(options) as deployment:
+            if options.image:
+                return classify(deployment, terminal)
+            return check(deployment, terminal)
+    except Unusable as error:
+        Terminal(Console(stderr=True, highlight=False)).error(str(error))
+        return UNUSABLE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def classify(deployment: Deployment, terminal: Terminal) -> int:
+    """Classify one image and print the answer."""
+    image = deployment.options.image
+    assert image is not None
+    top_k = deployment.options.top_k
+    params = {} if top_k is None else {"top_k": str(top_k)}
+    started = time.perf_counter()
+    try:
+        response = deployment.client.post("/classify", content=image.read_bytes(), params=params)
+        seconds = time.perf_counter() - started
+        if response.status_code != 200:
+            terminal.error(deployment.redacted(shown(response)))
+            return FAILED
+        terminal.answer(image.name, response.json(), seconds)
+    except (httpx.HTTPError, LookupError, TypeError, ValueError) as error:
+        terminal.error(f"the answer cannot be read: {type(error).__name__}: {error}")
+        return FAILED
+    return PASSED
+
+
+def check(deployment: Deployment, terminal: Terminal) -> int:
+    """Make every check, print what came of it and write the report."""
+    started, begun = datetime.now(timezone.utc), time.monotonic()
+    loading = LoadChecks(terminal.loop)
+    terminal.deployment(deployment)
+    made = []
+    for result in results(deployment, loading):
+        terminal.result(result)
+        made.append(result)
+    terminal.verdict(made)
+    if deployment.options.report:
+        report = Report(
+            deployment.options.url,
+            deployment.health,
+            started,
+            time.monotonic() - begun,
+            made,
+            loading.found,
+            answers(deployment),
+        )
+        terminal.note(f"report: {write(report, deployment.options.report)}")
+    return FAILED if any(each.verdict is Verdict.FAILED for each in made) else PASSED
+
+
+def write(report: Report, folder: Path) -> Path:
+    """Write ``report.json`` and ``report.html`` into a folder; returns the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(report.content(), indent=1) + "\n")
+    path = folder / "report.html"
+    path.write_text(page(report), encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

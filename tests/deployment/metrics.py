@@ -1,0 +1,100 @@
+"""What ``/metrics`` said at some moments, and what that means for the time between them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prometheus_client.parser import text_string_to_metric_families
+
+Point = tuple[float, float]
+"""Seconds since the load test began, and a value."""
+
+
+class Metrics:
+    """One answer of ``/metrics``.
+
+    Args:
+        text: in Prometheus' format.
+
+    Raises:
+        ValueError: it is not.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._samples = [
+            sample for family in text_string_to_metric_families(text) for sample in family.samples
+        ]
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of a metric over all samples with these labels; 0 without any."""
+        wanted = labels.items()
+        return sum(
+            sample.value
+            for sample in self._samples
+            if sample.name == name and wanted <= sample.labels.items()
+        )
+
+    def by(self, name: str, label: str) -> dict[str, float]:
+        """A metric by the values of one of its labels."""
+        return {
+            sample.labels[label]: sample.value
+            for sample in self._samples
+            if sample.name == name and label in sample.labels
+        }
+
+
+@dataclass(frozen=True)
+class Look:
+    """A look at ``/metrics``.
+
+    Attributes:
+        when: seconds since the load test began.
+        metrics: what was seen.
+    """
+
+    when: float
+    metrics: Metrics
+
+
+def rate(looks: Sequence[Look], name: str, window: float = 0.0, **labels: str) -> list[Point]:
+    """How fast a counter grew, per second, over the last ``window`` seconds or a bit more."""
+    return [
+        (new.when, _grown(old, new, name, **labels) / (new.when - old.when))
+        for old, new in _windows(looks, window)
+    ]
+
+
+def ratio(looks: Sequence[Look], above: str, below: str, **labels: str) -> list[Point]:
+    """What one counter grew by for each one of another, where that one grew."""
+    return [
+        (new.when, _grown(old, new, above, **labels) / grown)
+        for old, new in _windows(looks, 0.0)
+        if (grown := _grown(old, new, below, **labels)) > 0
+    ]
+
+
+def mean(looks: Sequence[Look], histogram: str, **labels: str) -> float | None:
+    """The mean of what a histogram saw between the first and the last look."""
+    if len(looks) < 2:
+        return None
+    count = _grown(looks[0], looks[-1], f"{histogram}_count", **labels)
+    total = _grown(looks[0], looks[-1], f"{histogram}_sum", **labels)
+    return total / count if count else None
+
+
+def never_falls(looks: Sequence[Look], name: str) -> bool:
+    """Whether a counter behaves as one: that of one of several replicas by turns does not."""
+    return all(_grown(old, new, name) >= 0 for old, new in _windows(looks, 0.0))
+
+
+def _windows(looks: Sequence[Look], window: float) -> list[tuple[Look, Look]]:
+    """Every look with the last one before it that is at least a window older."""
+    pairs = []
+    for index, new in enumerate(looks):
+        older = [old for old in looks[:index] if new.when - old.when >= window]
+        if older:
+            pairs.append((older[-1], new))
+    return pairs
+
+
+def _grown(old: Look, new: Look, name: str, **labels: str) -> float:
+    return new.metrics.total(name, **labels) - old.metrics.total(name, **labels)

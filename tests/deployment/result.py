@@ -1,0 +1,39 @@
+"""What came of a check."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Verdict(str, Enum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Failed(Exception):
+    """The deployment does not do what it must; the message says what it did."""
+
+
+class Skipped(Exception):
+    """The check does not apply to this deployment; the message says why."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A check that was made.
+
+    Attributes:
+        group: it belongs to.
+        name: of the check.
+        verdict: how it ended.
+        detail: what was seen, or why it failed or was skipped.
+        seconds: it took.
+    """
+
+    group: str
+    name: str
+    verdict: Verdict
+    detail: str
+    seconds: float

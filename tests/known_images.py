@@ -1,0 +1,73 @@
+"""Images with the answer that each must get, and what becomes of a request for one."""
+
+import base64
+import json
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+TEST_IMAGES = Path(__file__).parent.parent / "test_images"
+
+EXPECTED: dict[str, dict[str, Any]] = json.loads((TEST_IMAGES / "expected.json").read_text())
+"""The classes, ``class_ids`` and ``labels``, that each test image may get."""
+
+_TOLERANCE = 2e-3
+"""Of a confidence: batches of different sizes may differ in float32's last digits."""
+
+_OK, _REFUSALS = 200, (503, 504)
+
+
+@dataclass(frozen=True)
+class Known:
+    """An image and the answer that it must get.
+
+    Attributes:
+        image: encoded.
+        label: of the most probable class.
+        confidence: in it.
+        tolerance: of the confidence.
+    """
+
+    image: bytes
+    label: str
+    confidence: float
+    tolerance: float = _TOLERANCE
+
+    @property
+    def base64(self) -> str:
+        """The image as JSON carries it."""
+        return base64.b64encode(self.image).decode()
+
+    def is_right(self, answer: Any) -> bool:
+        """Whether this is the image's answer."""
+        if not isinstance(answer, dict) or answer.get("label") != self.label:
+            return False
+        confidence = answer.get("confidence")
+        return isinstance(confidence, float) and abs(confidence - self.confidence) < self.tolerance
+
+
+class Outcome(Enum):
+    """What became of a request."""
+
+    RIGHT = "answered right"
+    REFUSED = "refused 503/504"
+    LOST = "connection lost"
+    WRONG = "wrong"
+
+
+def judged(status: int, body: bytes, known: Known) -> tuple[Outcome, str]:
+    """What an answer to the request for an image is, and in words if it is not right."""
+    if status == _OK and known.is_right(_parsed(body)):
+        return Outcome.RIGHT, ""
+    text = f"{status} {body[:200].decode(errors='replace')}"
+    if status in _REFUSALS:
+        return Outcome.REFUSED, text
+    return Outcome.WRONG, f"{text}, not {known.label}"
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
