@@ -7,6 +7,7 @@ benchmarks/README.md.
 import argparse
 import datetime
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ def main() -> None:
     if given.quick:
         given.concurrency, given.seconds, given.rounds = _QUICK_CLIENTS, 1, 1
     adopt_orphans()
+    # An end from outside stops what was started, like any other.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     results = _run(given)
     results.save(given.output)
     chart.draw(results, given.output.with_suffix(".png"))

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,9 @@ _RAY = {
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
+# Triton's Python backend is linked against a libpython: it must be that of the interpreter,
+# also where that is not the system's.
+_TRITON = {"LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
 _BENTOML = ("bentoml", "starlette", "uvicorn", "uvloop", "httptools")
 
 
@@ -107,7 +111,7 @@ _STACKS = (
     Stack("fastapi", {"FastAPI + ONNX Runtime": forms.RAW}, _module, "fastapi"),
     Stack("litserve", {"LitServe": forms.RAW}, _module, "litserve"),
     Stack("ray_serve", {"Ray Serve": forms.RAW}, _module, "ray", _RAY),
-    Stack("triton", {"Triton (PyTriton)": forms.TRITON}, _module, "triton"),
+    Stack("triton", {"Triton (PyTriton)": forms.TRITON}, _module, "triton", _TRITON),
     Stack("stock_bentoml", {"stock BentoML": forms.RAW}, _stock_bentoml),
 )
 STACKS = {stack.name: stack for stack in _STACKS}
