@@ -88,6 +88,13 @@ def run_with_kubectl(command: str, home: Path, folder: Path) -> None:
     assert "exit 0" in shell(command, home, folder, PATH=path)
 
 
+def prepare_the_newest_bento(command: str, home: Path, folder: Path) -> None:
+    assert "exit 0" in shell("bentoml build", home, folder)
+    upload = str(folder / "upload")
+    output = shell(command.replace("build/cerebrium", upload), home, folder)
+    assert output == f"now: cd {upload} && cerebrium deploy\nexit 0"
+
+
 def serve_it(command: str, home: Path, folder: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     command = re.sub("--port [0-9]+", f"--port {url.rpartition(':')[2]}", command)
@@ -146,6 +153,7 @@ RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     "python -m conversion.convert_to_onnx --architecture efficientnet_lite0": run_it,
     "python -m conversion.convert_to_onnx --architecture resnet50 --random-weights 0": run_it,
     "bentoml models list": run_it,
+    "python -m deploy.cerebrium.prepare build/cerebrium": prepare_the_newest_bento,
     "kubectl kustomize deploy/kubernetes/overlays/cpu": run_with_kubectl,
     "kubectl kustomize deploy/kubernetes/overlays/gpu": run_with_kubectl,
 }

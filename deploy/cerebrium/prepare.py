@@ -1,0 +1,62 @@
+"""``python -m deploy.cerebrium.prepare FOLDER``: what `cerebrium deploy` uploads, from a Bento.
+
+The folder gets the Bento with its model, ``cerebrium.toml``, and the Dockerfile that
+BentoML generates with what Cerebrium asks for beside it: a ``CMD`` that starts the server.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import bentoml
+from bentoml._internal.container import construct_containerfile
+from bentoml.exceptions import NotFound
+
+_HERE = Path(__file__).parent
+
+# No entrypoint of the image, since Cerebrium starts what CMD says. BENTO_PATH is set above it.
+_ADDED = """
+ENV CLASSIFIER_DEVICE=cuda
+ENTRYPOINT []
+CMD ["/home/bentoml/bento/env/docker/entrypoint.sh", "serve", "--timeout-graceful-shutdown", "30"]
+"""
+
+
+def prepare(tag: str, folder: Path) -> None:
+    """Fill a folder.
+
+    Args:
+        tag: of the Bento.
+        folder: does not exist yet.
+
+    Raises:
+        NotFound: there is no such Bento.
+        FileExistsError: the folder exists.
+    """
+    # Cerebrium's documentation does not say that it builds with BuildKit.
+    with construct_containerfile(bentoml.bentos.get(tag), enable_buildkit=False) as built:
+        context, dockerfile = map(Path, built)
+        shutil.copytree(context, folder)
+        generated = dockerfile.read_text()
+    (folder / "Dockerfile").write_text(generated.rstrip() + "\n" + _ADDED)
+    shutil.copy(_HERE / "cerebrium.toml", folder)
+
+
+def main() -> int:
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.cerebrium.prepare")
+    parser.add_argument("folder", type=Path, help="that does not exist yet")
+    parser.add_argument("--bento", default="image_classifier:latest", help="tag")
+    arguments = parser.parse_args()
+    try:
+        prepare(arguments.bento, arguments.folder)
+    except (NotFound, FileExistsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"now: cd {arguments.folder} && cerebrium deploy")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
