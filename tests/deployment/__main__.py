@@ -55,7 +55,7 @@ def classify(deployment: Deployment, terminal: Terminal) -> int:
         if response.status_code != 200:
             terminal.error(deployment.redacted(shown(response)))
             return FAILED
-        terminal.answer(image.name, response.json(), seconds)
+        terminal.answer(image.name, deployment.content(response), seconds)
     except (httpx.HTTPError, LookupError, TypeError, ValueError) as error:
         terminal.error(f"the answer cannot be read: {type(error).__name__}: {error}")
         return FAILED

@@ -25,7 +25,7 @@ def ready(deployment: Deployment) -> str:
 
 def healthy(deployment: Deployment) -> str:
     """``/health``: the model can classify."""
-    health = deployment.ask("GET", "/health").json()
+    health = deployment.content(deployment.ask("GET", "/health"))
     if health["status"] != "ok" or not health["model_loaded"]:
         raise Failed(f"it says {health}")
     return f"{health['model']} on {health['device']}"

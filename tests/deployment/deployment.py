@@ -1,5 +1,6 @@
 """A running deployment, asked over HTTP."""
 
+import json
 import ssl
 from types import TracebackType
 from typing import Any
@@ -17,7 +18,11 @@ DEFAULT_ARCHITECTURE = "efficientnet_lite0"
 _TIMEOUT = 60.0
 """Seconds: above the service's own deadline, and most proxies'."""
 
-_SHOWN = 200
+_SHOWN = 120
+
+_LEAST_OF_KEY = 8
+"""Characters: what is cut off within a key shows no more than these of it."""
+
 _UNAUTHORIZED = 401
 
 
@@ -74,7 +79,7 @@ class Deployment:
     def why_answers_are_unknown(self) -> str | None:
         """Why nothing is known of what the model should answer; None for the default model."""
         if self.health.get("architecture") != DEFAULT_ARCHITECTURE:
-            model = self.health.get("model")
+            model = self.health.get("model", "an unknown model")
             return f"{model} is not the default model, {DEFAULT_ARCHITECTURE}"
         return None if self.health.get("pretrained") else "the model has random weights"
 
@@ -102,13 +107,24 @@ class Deployment:
 
     def classify(self, image: bytes, **request: Any) -> dict[str, Any]:
         """The answer to an image sent as the body."""
-        answer: dict[str, Any] = self.ask("POST", "/classify", content=image, **request).json()
+        response = self.ask("POST", "/classify", content=image, **request)
+        answer: dict[str, Any] = self.content(response)
         return answer
 
+    def content(self, response: httpx.Response) -> Any:
+        """The JSON of an answer that may be shown.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return json.loads(self.redacted(response.text))
+
     def redacted(self, text: str) -> str:
-        """A text without the API key, which a server might have sent back."""
-        key = self.options.api_key
-        return text.replace(key, "…") if key else text
+        """A text without the API key, or the beginning of it, which a server might send back."""
+        key = self.options.api_key or ""
+        for length in range(len(key), min(len(key), _LEAST_OF_KEY) - 1, -1):
+            text = text.replace(key[:length], "…") if length else text
+        return text
 
     def _connect(self) -> None:
         try:
@@ -122,7 +138,7 @@ class Deployment:
 
     def _object(self, path: str) -> dict[str, Any]:
         try:
-            content = self.client.get(path).json()
+            content = self.content(self.client.get(path))
         except (httpx.HTTPError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
@@ -130,7 +146,8 @@ class Deployment:
 
 def shown(response: httpx.Response) -> str:
     """The beginning of an answer, for a message."""
-    return f"{response.status_code} {response.text[:_SHOWN].strip()!r}"
+    text = " ".join(response.text.split())
+    return f"{response.status_code} {text[:_SHOWN]!r}"
 
 
 def authorization(api_key: str | None) -> dict[str, str]:

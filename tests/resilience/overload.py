@@ -6,7 +6,6 @@ Prints a Markdown table of what must be true and what was seen, and ends with 1 
 import argparse
 import asyncio
 import contextlib
-import random
 import sys
 import tempfile
 import time
@@ -21,6 +20,8 @@ import numpy as np
 from PIL import Image
 
 from settings import Settings
+from tests.deployment.arrivals import poisson
+from tests.deployment.latency import percentile
 from tests.resilience.evidence import Evidence, record, table
 from tests.resilience.open_loop import Answer, OpenLoop
 from tests.resilience.processes import health
@@ -75,7 +76,7 @@ class Overload:
     def p99(self, *statuses: int) -> float:
         """Seconds within which 99 % of the answers of these statuses came."""
         seconds = sorted(a.seconds for a in self.answers if a.status in statuses)
-        return seconds[int(0.99 * (len(seconds) - 1))] if seconds else 0.0
+        return percentile(seconds, 0.99) if seconds else 0.0
 
     def evidence(self, deadline: float) -> list[Evidence]:
         """What must be true of it, with the figures."""
@@ -118,19 +119,11 @@ async def overload(server: Server, images: Sequence[bytes], seconds: float) -> O
     alone = await _alone(loop)
     offered = FACTOR * maximum
     begun = time.monotonic()
-    answers = await loop.run(_poisson(offered, seconds))
+    answers = await loop.run(poisson(offered, seconds))
     while await _alone(loop) > _AS_FAST * alone or await asyncio.to_thread(health, server) != 200:
         pass
     loop.close()
     return Overload(maximum, offered, answers, seconds, time.monotonic() - begun - seconds)
-
-
-def _poisson(rate: float, seconds: float) -> list[float]:
-    """Times of arrivals that know nothing of each other."""
-    generator, due = random.Random(0), [0.0]
-    while due[-1] < seconds:
-        due.append(due[-1] + generator.expovariate(rate))
-    return due[:-1]
 
 
 async def _alone(loop: OpenLoop) -> float:
