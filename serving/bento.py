@@ -129,10 +129,18 @@ def preflight(tag: str, settings: Settings) -> None:
     if not spec.weights.pretrained:
         logger.warning("%s has random weights (pretrained: false): its answers mean nothing", tag)
     if settings.device in (Device.CUDA, Device.TENSORRT):
-        # In a process of its own, or the supervisor would hold GPU memory for ever.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            pool.submit(check_device, folder, settings.device).result()
+        _check_elsewhere(folder, settings.device)
+
+
+def _check_elsewhere(folder: Path, device: Device) -> None:
+    """In a process of its own, or the supervisor would hold GPU memory for ever."""
+    source = str(Path(__file__).parents[1])
+    if source not in sys.path:
+        # A Bento's is there only while BentoML imports the service; new processes get a copy.
+        sys.path.insert(0, source)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        pool.submit(check_device, folder, device).result()
 
 
 async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> None:
