@@ -47,6 +47,17 @@ model: $(BIN)/.serving ## Only convert (MODEL= WEIGHTS= LABELS=)
 bento: model ## Build the Bento with the newest model
 	@$(BIN)/bentoml build
 
+.PHONY: container container-test
+
+# For machines without GPU, or with: cpu or gpu.
+CONTAINER ?= cpu
+
+container: model ## Build the Bento and its image image_classifier:cpu or :gpu (CONTAINER=)
+	@bash deploy/container/build.sh '$(CONTAINER)'
+
+container-test: $(BIN)/.developing ## Build the CPU image, run, break and stop it
+	@bash tests/with_docker.sh bash tests/container.sh
+
 test: $(BIN)/.developing ## Run all tests
 	@$(BIN)/python -m pytest
 

@@ -17,7 +17,10 @@ from tests.servers import PROJECT
 
 PYPROJECT = tomli.loads((PROJECT / "pyproject.toml").read_text())["project"]
 SECURITY = (PROJECT / "SECURITY.md").read_text()
-BENTOFILE = yaml.safe_load((PROJECT / "bentofile.yaml").read_text())
+BENTOFILE, CPU_BENTOFILE = (
+    yaml.safe_load((PROJECT / name).read_text())
+    for name in ("bentofile.yaml", "bentofile.cpu.yaml")
+)
 
 ROOMS = {"conversion", "inference", "preprocessing", "serving", "service"}
 MAY_IMPORT = {
@@ -81,6 +84,26 @@ def test_onnx_runtime_reports_nothing_to_its_makers(module: str, tmp_path: Path)
 def test_the_bento_has_the_dependencies_of_the_project() -> None:
     expected = [*PYPROJECT["dependencies"], *PYPROJECT["optional-dependencies"]["gpu"]]
     assert BENTOFILE["python"]["packages"] == expected
+
+
+def test_the_bento_for_cpus_has_them_with_the_small_onnx_runtime() -> None:
+    expected = [
+        each.partition(";")[0] if each.startswith("onnxruntime") else each
+        for each in PYPROJECT["dependencies"]
+        if Requirement(each).name != "onnxruntime-gpu"
+    ]
+    assert CPU_BENTOFILE["python"]["packages"] == expected
+
+
+def test_the_bentos_differ_in_nothing_else() -> None:
+    packages = BENTOFILE["python"]["packages"]
+    cpu = {"name": "CLASSIFIER_DEVICE", "value": "cpu"}
+    assert {
+        **CPU_BENTOFILE,
+        "python": {**CPU_BENTOFILE["python"], "packages": packages},
+        "envs": [env for env in CPU_BENTOFILE["envs"] if env != cpu],
+    } == BENTOFILE
+    assert cpu in CPU_BENTOFILE["envs"]
 
 
 def test_the_bento_has_the_rooms_of_the_service_and_no_others() -> None:

@@ -25,7 +25,8 @@ from tests.tools import program
 README_URL = "http://127.0.0.1:3000"
 
 SCRIPTS = "".join(
-    (PROJECT / script).read_text() for script in (".ci/run", "tests/end_to_end.sh", "Makefile")
+    (PROJECT / script).read_text()
+    for script in (".ci/run", "tests/end_to_end.sh", "tests/container.sh", "Makefile")
 )
 RUN_BY_SCRIPTS = (
     "make serve",
@@ -34,6 +35,9 @@ RUN_BY_SCRIPTS = (
     "make test",
     "make end-to-end",
     "bentoml serve image_classifier:latest --host 127.0.0.1 --port 3002",
+    "make container CONTAINER=cpu",
+    next(command for command in commands() if command.startswith("docker run ")),
+    "docker stop classifier",
 )
 
 

@@ -24,7 +24,7 @@ DRAIN_MS = "2000"
 
 _AFTERWARDS = 2.0
 
-_TAKEN_SECONDS = 0.1
+TAKEN_SECONDS = 0.1
 """A request sent so long before a signal has been taken by then."""
 
 
@@ -127,5 +127,5 @@ def _expect_answered_before(scene: Scene, closed: float) -> None:
     A request that crosses that moment on its way may find the connection closed, as any
     may that meets the end of an idle connection.
     """
-    lost = [e for e in scene.load.of(Outcome.LOST) if e.begun < closed - _TAKEN_SECONDS]
+    lost = [e for e in scene.load.of(Outcome.LOST) if e.begun < closed - TAKEN_SECONDS]
     scene.expect(not lost, f"taken, but lost: {[each.detail for each in lost]}")

@@ -1,0 +1,114 @@
+"""The image says what the code says, and its health check tells the truth; container.sh runs it."""
+
+import http.server
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import httpx
+import pytest
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.container.generate import BENTO_PATH, BENTO_UID_GID
+from bentoml_cli.serve import build_serve_command
+
+from deploy.container.is_ready import address, problem
+from tests.servers import PROJECT, free_port
+
+DOCKERFILE = (PROJECT / "deploy/container/Dockerfile").read_text().replace("\\\n", " ")
+MAKEFILE = (PROJECT / "Makefile").read_text()
+
+
+def instructions(name: str) -> list[str]:
+    """What stands behind an instruction, in order."""
+    return re.findall(rf"^{name} +(.+)$", DOCKERFILE, flags=re.MULTILINE)
+
+
+def strings(text: str) -> list[str]:
+    """Those of a JSON array."""
+    return re.findall(r'"(.*?)"', text)
+
+
+def test_the_user_is_the_one_that_bentoml_makes() -> None:
+    assert instructions("USER") == [f"{BENTO_UID_GID}:{BENTO_UID_GID}"]
+    assert f"--chown={BENTO_UID_GID}:{BENTO_UID_GID} " in DOCKERFILE
+
+
+def test_the_bento_is_where_bentoml_puts_it() -> None:
+    assert f"BENTO_PATH={BENTO_PATH} " in DOCKERFILE
+    assert instructions("WORKDIR") == [BENTO_PATH]
+    (entrypoint,) = strings(instructions("ENTRYPOINT")[0])
+    assert entrypoint == f"{BENTO_PATH}/env/docker/entrypoint.sh"
+
+
+def test_the_port_is_the_one_that_is_listened_on() -> None:
+    port = BentoMLContainer.http.port.get()
+    assert instructions("EXPOSE") == [str(port)]
+    assert address() == ("127.0.0.1", port)
+
+
+def test_the_end_is_bounded_by_the_makefile_s_grace() -> None:
+    command, *arguments = strings(instructions("CMD")[0])
+    assert command == "serve"
+    with build_serve_command().commands["serve"].make_context(command, arguments) as context:
+        grace = context.params["timeout_graceful_shutdown"]
+    assert re.findall(r"^GRACE := (\d+)$", MAKEFILE, re.MULTILINE) == [str(grace)]
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "BENTOML_HOST", "BENTOML_PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@contextmanager
+def answering(status: HTTPStatus) -> Iterator[str]:
+    """A server that answers everything with a status; its port."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield str(server.server_port)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_unready_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(HTTPStatus.SERVICE_UNAVAILABLE) as port:
+        monkeypatch.setenv("BENTOML_PORT", port)
+        assert problem() == f"127.0.0.1:{port}/readyz: 503"
+
+
+def test_nobody_there_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = str(free_port())
+    monkeypatch.setenv("BENTOML_PORT", port)
+    assert problem() == f"127.0.0.1:{port}: [Errno 111] Connection refused"
+
+
+def test_port_goes_before_bentoml_s_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENTOML_PORT", str(free_port()))
+    with answering(HTTPStatus.OK) as port:
+        monkeypatch.setenv("PORT", port)
+        assert problem() is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", None])
+@pytest.mark.slow
+def test_ready_is_healthy(
+    served: httpx.Client, monkeypatch: pytest.MonkeyPatch, host: str | None
+) -> None:
+    if host:
+        monkeypatch.setenv("BENTOML_HOST", host)
+    monkeypatch.setenv("BENTOML_PORT", str(served.base_url.port))
+    assert problem() is None
