@@ -1,0 +1,131 @@
+"""``python -m deploy.capacity``: replicas, bandwidth and cost for so many images a second.
+
+How full a replica may be follows from the autoscaler's threshold: with L images in hand, a
+worker that takes a constant time for each is busy for a share ρ of the time where
+L = ρ + ρ²/(2(1 − ρ)) (Pollaczek and Khinchine), that is ρ = 1 + L − √(1 + L²).
+"""
+
+import argparse
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from deploy.simulation import manifests
+from deploy.simulation.day import Replica
+
+RATES = (1_000, 10_000, 100_000, 1_000_000)
+"""Images a second, as answered all the time; a burst needs as many more as it is high."""
+
+IMAGE_BYTES = 107_000
+"""Of the photographs that were measured with, on average."""
+
+SERIES = 200
+"""That a replica shows Prometheus, at most: a test counts them."""
+
+_HOUR_SECONDS = 3600
+_BITS = 8
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What is assumed: nothing here was measured.
+
+    Attributes:
+        processor_hour: dollars for a processor with the memory that comes with it.
+        gpu_hour: dollars for a machine with one GPU.
+        image_gigabytes: of the container.
+    """
+
+    processor_hour: float = 0.045
+    gpu_hour: float = 0.80
+    image_gigabytes: float = 0.5
+
+
+def busy_share(in_hand: float) -> float:
+    """The share of the time that a worker is busy with so many images in hand on average."""
+    return 1 + in_hand - math.sqrt(1 + in_hand**2)
+
+
+def images_per_second(replica: Replica, threshold: float) -> float:
+    """That a replica answers where the autoscaler leaves the replicas as they are."""
+    return replica.images_per_second * busy_share(threshold / replica.workers)
+
+
+def sizes(replica: Replica, threshold: float, prices: Prices) -> list[list[str]]:
+    """For each rate: what it takes."""
+    each = images_per_second(replica, threshold)
+    interval = manifests.sampling().interval
+    rows = []
+    for rate in RATES:
+        replicas = math.ceil(rate / each)
+        rows.append(
+            [
+                f"{rate:,}",
+                f"{replicas:,}",
+                f"{replicas * replica.workers:,}",
+                f"{rate * IMAGE_BYTES * _BITS / 1e9:,.2f}",
+                f"{replicas * SERIES / interval:,.0f}",
+                f"{replicas * prices.image_gigabytes:,.0f}",
+                f"{replicas * replica.workers * prices.processor_hour:,.2f}",
+            ]
+        )
+    return rows
+
+
+def dollars_per_million(replica: Replica, threshold: float, prices: Prices) -> float:
+    """For a million images, where replicas are as busy as the autoscaler lets them be."""
+    hour = replica.workers * prices.processor_hour
+    return hour / (images_per_second(replica, threshold) * _HOUR_SECONDS) * 1e6
+
+
+def break_even(replica: Replica, prices: Prices) -> float:
+    """Images a second that a GPU machine must answer to cost as much for each as processors."""
+    return replica.images_per_second * prices.gpu_hour / (replica.workers * prices.processor_hour)
+
+
+COLUMNS = (
+    "images/s",
+    "replicas",
+    "processors",
+    "Gbit/s in",
+    "samples/s to Prometheus",
+    "GB to pull",
+    "$ an hour",
+)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """In Markdown."""
+    lines = [columns, ["---:"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def summary(replica: Replica, threshold: float, prices: Prices) -> str:
+    """The figures that hold for every rate."""
+    return (
+        f"{images_per_second(replica, threshold):.0f} images a second and replica "
+        f"({busy_share(threshold / replica.workers):.0%} of {replica.images_per_second:g}), "
+        f"${dollars_per_million(replica, threshold, prices):.2f} a million images; "
+        f"a GPU machine pays from {break_even(replica, prices):,.0f} images a second on"
+    )
+
+
+def main() -> None:
+    """Print the table and the figures."""
+    of, prices = Replica(), Prices()
+    parser = argparse.ArgumentParser(prog="python -m deploy.capacity")
+    parser.add_argument("--images-per-second", type=float, default=of.images_per_second)
+    parser.add_argument("--workers", type=int, default=of.workers)
+    parser.add_argument("--processor-hour", type=float, default=prices.processor_hour)
+    parser.add_argument("--gpu-hour", type=float, default=prices.gpu_hour)
+    parser.add_argument("--image-gigabytes", type=float, default=prices.image_gigabytes)
+    given = parser.parse_args()
+    replica = Replica(workers=given.workers, images_per_second=given.images_per_second)
+    prices = Prices(given.processor_hour, given.gpu_hour, given.image_gigabytes)
+    threshold = manifests.rule().threshold
+    print(table(COLUMNS, sizes(replica, threshold, prices)))
+    print(f"\n{summary(replica, threshold, prices)}")
+
+
+if __name__ == "__main__":
+    main()
