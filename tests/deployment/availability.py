@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from tests.deployment.checks import Check
 from tests.deployment.deployment import Deployment, shown
-from tests.deployment.result import Failed
+from tests.deployment.observer import HIDDEN
+from tests.deployment.result import Failed, Skipped
 
 _DESCRIBED = (("POST", "/classify"), ("POST", "/classify_batch"), ("GET", "/health"))
 
@@ -43,8 +44,13 @@ def documented(deployment: Deployment) -> str:
 
 
 def measured(deployment: Deployment) -> str:
-    """``/metrics``: counts batches."""
-    response = deployment.ask("GET", "/metrics")
+    """``/metrics``: counts batches, where it is open."""
+    response = deployment.client.get("/metrics")
+    if response.status_code in HIDDEN:
+        raise Skipped(f"it is not open here ({response.status_code})")
+    if response.status_code != 200:
+        raise Failed(f"{shown(response)}, not 200")
+    deployment.hold_to_contract("GET", "/metrics", response)
     if _METRIC not in response.text:
         raise Failed(f"there is no {_METRIC}")
     return f"{len(response.text.splitlines())} lines"

@@ -54,7 +54,7 @@ def of_metrics(found: LoadTest) -> list[str]:
     drawn = [
         _over_time(title, unit, lines, found, note) for title, unit, lines, note in said if lines
     ]
-    return [stage_times(found), *drawn]
+    return [stage_times(found), *drawn] if drawn else []
 
 
 def latency_distribution(found: LoadTest) -> str:

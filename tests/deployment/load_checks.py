@@ -104,7 +104,9 @@ def is_ready(found: LoadTest) -> str:
 
 
 def is_measured(found: LoadTest) -> str:
-    """``/metrics`` was answered all the while."""
+    """``/metrics`` was answered all the while, where it is open."""
+    if found.hidden:
+        raise Skipped("it is not open here")
     if found.problems or not found.looks:
         raise Failed(f"{len(found.problems)} failed: {'; '.join(found.problems[:_SHOWN])}")
     return f"{len(found.looks)} looks"

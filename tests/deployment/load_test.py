@@ -88,12 +88,14 @@ class LoadTest:
         looks: at ``/metrics``.
         problems: why there was no look.
         probes: of ``/readyz``.
+        hidden: whether ``/metrics`` is not shown to us.
     """
 
     phases: Sequence[Phase] = ()
     looks: Sequence[Look] = ()
     problems: Sequence[str] = field(default_factory=list)
     probes: Sequence[Probe] = field(default_factory=list)
+    hidden: bool = False
 
     def looks_in(self, phase: Phase) -> list[Look]:
         """The looks while a phase sent its requests."""
@@ -147,7 +149,11 @@ async def load(options: Options, images: Sequence[Known], announce: Announce) ->
             derived = together.throughput * SHARE_OF_CAPACITY
             random = await loops.open(options.rate or min(MAX_RATE, derived), options.seconds)
         return LoadTest(
-            (alone, together, random), observer.looks, observer.problems, observer.probes
+            (alone, together, random),
+            observer.looks,
+            observer.problems,
+            observer.probes,
+            observer.hidden,
         )
 
 

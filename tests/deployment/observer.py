@@ -13,6 +13,10 @@ _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 """A kubelet is less patient: its default is 1 s, three times."""
 
 
+HIDDEN = (401, 403, 404)
+"""Statuses of what a deployer does not show, as the proxy of deploy/nginx does not."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """One question to ``/readyz``.
@@ -35,6 +39,7 @@ class Observer:
         looks: at ``/metrics``.
         probes: of ``/readyz``.
         problems: why there was no look.
+        hidden: whether ``/metrics`` is not shown to us.
 
     Args:
         session: with the API key.
@@ -46,6 +51,7 @@ class Observer:
         self.looks: list[Look] = []
         self.probes: list[Probe] = []
         self.problems: list[str] = []
+        self.hidden = False
         self._session = session
         self._url = url
         self._interval = interval
@@ -68,10 +74,11 @@ class Observer:
         return asyncio.get_running_loop().time() - self._begun
 
     async def _look(self) -> None:
-        while True:
+        while not self.hidden:
             when = self.now()
             try:
                 async with self._session.get(f"{self._url}/metrics") as response:
+                    self.hidden = response.status in HIDDEN
                     self.looks.append(Look(when, Metrics(await _text(response))))
             except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
                 self.problems.append(f"{type(error).__name__}: {error}")

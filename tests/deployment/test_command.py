@@ -13,9 +13,9 @@ import pytest
 from tests.deployment.__main__ import FAILED, PASSED, UNUSABLE, main
 from tests.deployment.conftest import KEY
 from tests.deployment.flawed import flawed
+from tests.deployment.flaws import garbage_is_a_500
 from tests.deployment.load_checks import why_not
 from tests.deployment.options import KEY_VARIABLE, Options
-from tests.deployment.test_suite import garbage_is_a_500
 from tests.known_images import EXPECTED
 from tests.servers import PROJECT, Server, free_port
 from tests.toys import RED, encoded
