@@ -14,9 +14,10 @@ that the model gets. ``Shorter side at least`` is in resize sizes; the service's
 """
 
 import argparse
+import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -33,7 +34,7 @@ from settings import Device, Settings
 
 MEGAPIXELS: tuple[float, ...] = (12, 24)
 
-OVERSAMPLINGS = (4, 2, 1)
+OVERSAMPLINGS = (4, 2.5, 1)
 """Shorter sides, in resize sizes, that scaled decoding is tried with."""
 
 _SUFFIXES = frozenset({".jpg", ".jpeg"})
@@ -69,13 +70,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="of photographs")
     parser.add_argument("--model", default=f"{MODEL_NAME}:latest", help="tag in the model store")
+    parser.add_argument("--megapixels", type=float, nargs="+", default=MEGAPIXELS)
     parser.add_argument("--every", type=int, default=1, help="take each n-th photograph")
     parser.add_argument("--progressive", action="store_true", help="progressive JPEGs")
     options = parser.parse_args()
     folder = Path(bentoml.models.get(options.model).path)
     session = open_session(folder, Device.CPU, intra_op_threads=1)
     paths = [path for path in sorted(options.folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
-    for line in table(session, paths[:: options.every], options.progressive):
+    chosen = paths[:: options.every]
+    for line in table(session, chosen, options.progressive, options.megapixels):
         print(line, flush=True)
 
 
@@ -83,7 +86,7 @@ def table(
     session: OnnxSession,
     paths: list[Path],
     progressive: bool = False,
-    megapixels: tuple[float, ...] = MEGAPIXELS,
+    megapixels: Sequence[float] = MEGAPIXELS,
 ) -> Iterator[str]:
     """The lines of a Markdown table: a row for each size and each oversampling."""
     yield (
@@ -123,13 +126,17 @@ def _rows(session: OnnxSession, megapixels: float, files: list[bytes]) -> Iterat
     looks = defaultdict(list)
     for file in files:
         for oversampling in (None, *OVERSAMPLINGS):
-            least = None if oversampling is None else oversampling * resize
+            least = None if oversampling is None else math.ceil(oversampling * resize)
             looks[oversampling].append(look(session, file, least))
     size = sum(map(len, files)) / len(files) / 1e6
     for oversampling in OVERSAMPLINGS:
-        mark = "**" if oversampling * resize == least_side(session.spec.preprocessing) else ""
+        mark = (
+            "**"
+            if math.ceil(oversampling * resize) == least_side(session.spec.preprocessing)
+            else ""
+        )
         yield (
-            f"| {megapixels} | {len(files)} | {size:.1f} | {mark}{oversampling}{mark} "
+            f"| {megapixels:g} | {len(files)} | {size:.1f} | {mark}{oversampling}{mark} "
             f"| {_comparison(looks[None], looks[oversampling])} |"
         )
 

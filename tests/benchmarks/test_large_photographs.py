@@ -43,5 +43,5 @@ def test_every_size_has_a_row_for_each_scale(toy_folder: Path, tmp_path: Path) -
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     assert {text.count("|") for text in (head, line, *rows)} == {11}
     assert [row[0] for row in cells] == ["0.12"] * 3 + ["0.24"] * 3
-    assert [row[3] for row in cells] == ["4", "**2**", "1"] * 2
+    assert [row[3] for row in cells] == ["4", "**2.5**", "1"] * 2
     assert [row[7] for row in cells] == ["100.0%"] * 6

@@ -155,9 +155,9 @@ def test_24_megapixels_pass_by_default() -> None:
     assert box == (0, 0, 1500, 1000)
 
 
-def test_twice_the_resize_size_is_kept() -> None:
-    assert least_side(preprocessing(256, 224)) == 512
-    assert least_side(preprocessing(256, 224, Interpolation.BILINEAR)) == 512
+def test_two_and_a_half_times_the_resize_size_is_kept() -> None:
+    assert least_side(preprocessing(256, 224)) == 640
+    assert least_side(preprocessing(235, 224, Interpolation.BILINEAR)) == 588
 
 
 def test_nearest_takes_single_pixels_so_nothing_is_scaled() -> None:

@@ -9,7 +9,7 @@ import pytest
 from errors import ClassifierError, CorruptImage, InvalidParameter, ModelUnavailable
 from inference import open_session
 from model_spec import ModelSpec
-from preprocessing import decode_scaled, transform
+from preprocessing import decode_scaled, least_side, transform
 from serving.classifier import Classifier
 from serving.health import Monitor
 from serving.plan import runner_options
@@ -59,12 +59,12 @@ def test_a_top_k_out_of_range_is_refused(toy_folder: Path, top_k: int) -> None:
         with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), top_k, soon()))
 
 
-@pytest.mark.parametrize(("scaled_decode", "size"), [(True, (16, 8)), (False, (64, 32))])
+@pytest.mark.parametrize(("scaled_decode", "size"), [(True, (32, 16)), (False, (64, 32))])
 def test_a_large_jpeg_is_decoded_scaled_unless_that_is_turned_off(
     scaled_decode: bool, size: tuple[int, int], toy_folder: Path, toy_spec: ModelSpec
 ) -> None:
     jpeg = save(textured(64, 32), "JPEG")
-    least = 2 * toy_spec.preprocessing.resize_size if scaled_decode else None
+    least = least_side(toy_spec.preprocessing) if scaled_decode else None
     decoded = decode_scaled(jpeg, LIMITS, least)
     pixels = transform(decoded.image, toy_spec.preprocessing, decoded.box)
     session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
