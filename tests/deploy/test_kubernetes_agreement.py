@@ -1,6 +1,9 @@
 """The manifests say what the code says."""
 
 import re
+import signal
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,7 +17,15 @@ from serving import plan
 from serving.guard import KILL_SECONDS
 from settings import PREFIX, Device, Settings, load_settings
 from tests.deploy.kustomized import OVERLAYS, container, manifest, pod, render
-from tests.servers import PROJECT
+from tests.servers import (
+    BENTOML,
+    PROJECT,
+    Server,
+    environment,
+    free_port,
+    toy_home,
+    wait_until_ready,
+)
 from tests.toys import RED, encoded
 
 both = pytest.mark.parametrize("overlay", OVERLAYS)
@@ -100,8 +111,8 @@ def test_requests_in_flight_are_answered_before_the_pod_is_killed(overlay: str) 
     assert grace == int(made[1])
     assert grace >= Settings().deadline
     announced = container(overlay)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert variables(overlay)["CLASSIFIER_DRAIN_MS"] == "0"  # or it would be announced twice
-    assert pod(overlay)["terminationGracePeriodSeconds"] == announced + grace + 5
+    drain = Settings(drain_ms=int(variables(overlay)["CLASSIFIER_DRAIN_MS"])).drain
+    assert pod(overlay)["terminationGracePeriodSeconds"] == announced + drain + grace + 5
 
 
 @both
@@ -155,6 +166,34 @@ def query(overlay: str) -> str:
     """What the autoscaler asks of Prometheus."""
     (trigger,) = manifest(overlay, "ScaledObject")["spec"]["triggers"]
     return str(trigger["metadata"]["query"])
+
+
+@pytest.mark.slow
+def test_the_containers_own_command_serves_and_ends_in_good_order(tmp_path: Path) -> None:
+    port = free_port()
+    settings = {name: value for name, value in variables("cpu").items() if name != "BENTOML_HOME"}
+    address = {"BENTOML_HOST": "127.0.0.1", "BENTOML_PORT": str(port), "CLASSIFIER_WORKERS": "1"}
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [BENTOML, *container("cpu")["args"], "."],  # as the entrypoint of BentoML's images
+            cwd=PROJECT,
+            env=environment(toy_home(tmp_path), tmp_path, settings | address),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    server = Server(f"http://127.0.0.1:{port}", process, log, tmp_path)
+    try:
+        wait_until_ready(server, container("cpu")["startupProbe"]["httpGet"]["path"])
+        with httpx.Client(base_url=server.url, timeout=20) as client:
+            assert "connection" not in client.post("/classify", content=encoded(RED)).headers
+            process.send_signal(signal.SIGTERM)
+            wait_until_ready(server, container("cpu")["readinessProbe"]["httpGet"]["path"], 503)
+            last = client.post("/classify", content=encoded(RED))
+            assert (last.status_code, last.headers["connection"]) == (200, "close")
+        assert process.wait(pod("cpu")["terminationGracePeriodSeconds"]) == 0
+    finally:
+        process.kill()
 
 
 @pytest.mark.slow
