@@ -71,6 +71,8 @@ def check(deployment: Deployment, terminal: Terminal) -> int:
     for result in results(deployment, loading):
         terminal.result(result)
         made.append(result)
+    if loading.found.doubt:
+        terminal.note(loading.found.doubt)
     terminal.verdict(made)
     if deployment.options.report:
         report = Report(

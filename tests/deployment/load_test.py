@@ -22,6 +22,9 @@ from tests.known_images import TEST_IMAGES, Known, Outcome
 SHARE_OF_CAPACITY = 0.6
 """Of the closed loop's throughput, for the open loop: busy, and far from overload."""
 
+BUSY = 0.8
+"""Processors that this process, which can use but one, takes when it may be the limit itself."""
+
 _ALONE_SECONDS = 3.0
 _WARM_UP_SHARE = 0.1
 _MAX_IMAGES = 200
@@ -42,7 +45,7 @@ class Phase:
         begin: seconds since the load test began.
         seconds: for which requests were sent.
         exchanges: every request.
-        own_cores: processors that this process took meanwhile; near 1 it is the limit itself.
+        own_cores: processors that this process took meanwhile.
         rate: arrivals a second that were meant; None in a closed loop.
     """
 
@@ -96,6 +99,17 @@ class LoadTest:
     problems: Sequence[str] = field(default_factory=list)
     probes: Sequence[Probe] = field(default_factory=list)
     hidden: bool = False
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the figures may be worse than the deployment; None if they hold."""
+        busiest = max((phase.own_cores for phase in self.phases), default=0.0)
+        if busiest < BUSY:
+            return None
+        return (
+            f"The client was busy for {busiest:.0%} of the time: "
+            "the deployment may be able to do more."
+        )
 
     def looks_in(self, phase: Phase) -> list[Look]:
         """The looks while a phase sent its requests."""

@@ -8,7 +8,7 @@ sent: what it waited for a free connection, or for this process, is part of it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from tests.known_images import Outcome
@@ -75,8 +75,9 @@ async def open_loop(send: Send, schedule: Sequence[float], connections: int) -> 
     loop = asyncio.get_running_loop()
     begun = loop.time()
     free = asyncio.Semaphore(connections)
+    exchanges: list[Exchange] = []
 
-    async def exchange(scheduled: float) -> Exchange:
+    async def exchange(scheduled: float) -> None:
         sent = None
         try:
             async with free:
@@ -84,19 +85,22 @@ async def open_loop(send: Send, schedule: Sequence[float], connections: int) -> 
                 outcome, detail = await send()
         except asyncio.CancelledError:
             outcome, detail = Outcome.LOST, f"not answered within {PATIENCE:g} s"
-        return Exchange(scheduled, sent, loop.time() - begun, outcome, detail)
+        exchanges.append(Exchange(scheduled, sent, loop.time() - begun, outcome, detail))
 
-    exchanges = []
+    waiting: set[asyncio.Task[None]] = set()
     for moment in schedule:
         await asyncio.sleep(max(0.0, begun + moment - loop.time()))
-        exchanges.append(asyncio.create_task(exchange(moment)))
-    return await _patiently(exchanges)
+        task = asyncio.create_task(exchange(moment))
+        waiting.add(task)
+        task.add_done_callback(waiting.discard)
+    await _patiently(waiting)
+    return sorted(exchanges, key=lambda each: each.scheduled)
 
 
-async def _patiently(exchanges: Sequence[asyncio.Task[Exchange]]) -> list[Exchange]:
-    if not exchanges:
-        return []
-    _, late = await asyncio.wait(exchanges, timeout=PATIENCE)
+async def _patiently(waiting: Collection[asyncio.Task[None]]) -> None:
+    if not waiting:
+        return
+    _, late = await asyncio.wait(waiting, timeout=PATIENCE)
     for each in late:
         each.cancel()
-    return list(await asyncio.gather(*exchanges))
+    await asyncio.gather(*late)

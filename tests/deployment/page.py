@@ -23,9 +23,6 @@ _MARKS = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.SKIPPED: "–"}
 _THUMBNAIL = (420, 300)
 _SHOWN = 3
 
-_BUSY_CLIENT = 0.8
-"""Processors: above, the load may have been limited by who made it."""
-
 _FOOTER = """
 <p>Closed loop: each client asks again as soon as it is answered, which shows how much the
 deployment can do. Open loop: requests arrive at random (Poisson), whatever has become of
@@ -105,11 +102,7 @@ _COLUMNS = ("answers/s", "mean", "p50", "p90", "p99", "p99.9", "max", "right", "
 def _table(report: Report) -> str:
     head = "".join(f"<th>{name}</th>" for name in ("latency in ms", *_COLUMNS))
     rows = "".join(map(_row, report.load.phases))
-    busy = max(phase.own_cores for phase in report.load.phases)
-    note = ""
-    if busy > _BUSY_CLIENT:
-        note = f'<p class="facts">The client was busy for {busy:.0%} of the time: the deployment '
-        note += "may be able to do more.</p>"
+    note = f'<p class="facts">{report.load.doubt}</p>' if report.load.doubt else ""
     if not series.is_whole(report.load):
         note += '<p class="facts">/metrics came from several replicas by turns: not drawn.</p>'
     return f'<div class="card wide"><table><tr>{head}</tr>{rows}</table>{note}</div>'

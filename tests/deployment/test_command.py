@@ -1,14 +1,19 @@
 """The command, as a user or a CI job runs it: what it prints, its exit status, the report."""
 
+import ast
 import json
 import os
 import pty
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import tomli
+from packaging.requirements import Requirement
 
 from tests.deployment.__main__ import FAILED, PASSED, UNUSABLE, main
 from tests.deployment.conftest import KEY
@@ -159,7 +164,7 @@ def test_at_a_terminal_it_asks_before_it_loads_a_stranger(typed: str, reason: st
     assert printed.endswith(f"answer: {reason}")
 
 
-def test_it_needs_nothing_that_only_conversion_or_tests_need() -> None:
+def test_it_loads_nothing_that_only_conversion_or_tests_need() -> None:
     script = (
         "import sys, tests.deployment.__main__;"
         "print(sorted({'bentoml', 'hypothesis', 'onnx', 'pytest', 'torch'} & set(sys.modules)))"
@@ -168,3 +173,30 @@ def test_it_needs_nothing_that_only_conversion_or_tests_need() -> None:
         [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+# Of what only its own tests import.
+OWN_TESTS = {"conftest.py", "flawed.py", "flaws.py", "virtual_time.py"}
+# Comes with pydantic.
+WITH_OTHERS = {"typing-extensions"}
+
+
+def test_every_library_it_imports_is_a_dependency_of_the_project_or_of_its_extra() -> None:
+    project = tomli.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["check"]]
+    listed = {Requirement(each).name for each in wanted} | WITH_OTHERS
+    files = [PROJECT / "tests/known_images.py", *(PROJECT / "tests/deployment").glob("*.py")]
+    tool = [f for f in files if f.name not in OWN_TESTS and not f.name.startswith("test_")]
+    distributions = packages_distributions()
+    imported = {name for file in tool for name in libraries(file, distributions)}
+    assert imported <= listed
+    assert imported >= {"aiohttp", "httpx", "jsonschema", "rich"}
+
+
+def libraries(file: Path, distributions: Mapping[str, list[str]]) -> set[str]:
+    """Distributions that a file imports from."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    tops = {name.partition(".")[0] for name in names} - {"tests"}
+    return {distributions[top][0].lower().replace("_", "-") for top in tops if top in distributions}

@@ -1,6 +1,7 @@
 """How a load test is judged, by loops worked out by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,21 @@ def test_what_fails(outcomes: Sequence[Outcome], message: str) -> None:
 
 def test_one_in_a_hundred_may_be_refused() -> None:
     assert judge(phase(*[RIGHT] * 99, REFUSED)).startswith("9.8 answers/s")
+
+
+@pytest.mark.parametrize(
+    ("own_cores", "doubt"),
+    [
+        (0.79, None),
+        (
+            0.95,
+            "The client was busy for 95% of the time: the deployment may be able to do more.",
+        ),
+    ],
+)
+def test_a_busy_client_casts_doubt(own_cores: float, doubt: str | None) -> None:
+    busy = replace(phase(RIGHT), own_cores=own_cores)
+    assert LoadTest((phase(RIGHT), busy)).doubt == doubt
 
 
 def test_a_limit_that_is_exceeded() -> None:
