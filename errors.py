@@ -38,7 +38,9 @@ any other exception is logged and answered as :class:`InternalError`.
 """
 
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+Value = TypeVar("Value")
 
 
 class StartupError(Exception):
@@ -65,6 +67,20 @@ class ClassifierError(Exception):
     def envelope(self) -> dict[str, dict[str, str]]:
         """The JSON body of every response that is not a success."""
         return error_envelope(self.code, self.message)
+
+
+def value_or_raise(outcome: Value | BaseException) -> Value:
+    """What came; raised, if it is an error.
+
+    Callers keep no variable of it: an error, its traceback and a frame that knows the error
+    are a circle, which would hold the request's body until a full garbage collection.
+    """
+    if not isinstance(outcome, BaseException):
+        return outcome
+    try:
+        raise outcome
+    finally:
+        del outcome
 
 
 def error_envelope(code: str, message: str) -> dict[str, dict[str, str]]:

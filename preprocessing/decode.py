@@ -21,7 +21,7 @@ from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage
 from preprocessing.orientation import Box, upright
-from preprocessing.structure import Size, check_structure
+from preprocessing.structure import Size, begins_like_an_image, check_structure
 
 # Pillow's JPEG plugin also opens "MPO": what phones write, a JPEG with a preview behind it.
 FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
@@ -42,6 +42,8 @@ PngImagePlugin.MAX_TEXT_MEMORY = 8 * 1024 * 1024
 
 # An AVIF may have its transparency, tiles and layers beside the image itself.
 _FULL_FRAMES = 4
+
+_CORRUPT = "the image is truncated or corrupt"
 
 _BACKGROUND = (255, 255, 255)
 
@@ -110,6 +112,8 @@ def decode_scaled(
         turned, box = upright(image, box)
         return Decoded(_to_rgb(turned), box)
     except UnidentifiedImageError as error:
+        if begins_like_an_image(content):
+            raise CorruptImage(_CORRUPT) from error
         raise UnsupportedImage(
             f"not an image in a supported format ({', '.join(FORMATS)})"
         ) from error
@@ -118,7 +122,7 @@ def decode_scaled(
     except Exception as error:
         # Pillow's decoders raise many types for broken files (OSError, SyntaxError,
         # ValueError, struct.error, EOFError, …): whatever they raise is the file's fault.
-        raise CorruptImage("the image is truncated or corrupt") from error
+        raise CorruptImage(_CORRUPT) from error
 
 
 def _check_frames(sizes: list[Size], limits: DecodeLimits) -> None:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image
 
+from preprocessing.exif import has_too_many_tags
+
 Method = Image.Transpose
 
 # Exif 2.32, tag 0x0112: what has to be done to the stored image to see it upright.
@@ -50,6 +52,8 @@ def upright(image: Image.Image, box: Box) -> tuple[Image.Image, Box]:
 
 
 def _method(image: Image.Image) -> Method | None:
+    if has_too_many_tags(image.info.get("exif", b"")):
+        return None
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:

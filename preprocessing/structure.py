@@ -32,6 +32,7 @@ _BYTES_PER_CHUNK = 1024
 """Image data may come in many chunks, but not of less than this on average."""
 
 _JPEG, _PNG, _GIF = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")
+_START = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBPVP8[ LX]", re.DOTALL)
 _MARKER, _START_OF_SCAN, _END_OF_IMAGE, _EXIF_MARKER = 0xFF, 0xDA, 0xD9, 0xE1
 _MARKERS_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _METADATA_MARKERS = frozenset({*range(0xE0, 0xF0), 0xFE})
@@ -40,6 +41,11 @@ _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _EXIF, _PHOTOSHOP_RESOURCE = b"Exif\0\0", b"8BIM"
 _GIF_IMAGE, _GIF_EXTENSION = 0x2C, 0x21
 _GIF_FLAGS, _GIF_HEADER = 10, 13
+
+
+def begins_like_an_image(encoded: bytes) -> bool:
+    """Whether the first bytes are those of one of the formats."""
+    return bool(_START.match(encoded)) or avif.is_avif(encoded)
 
 
 def check_structure(encoded: bytes) -> list[Size]:

@@ -13,7 +13,7 @@ from serving.sending import send_response
 # After an early refusal the rest of the body is read and thrown away, within bounds:
 # closing at once would reset the connection before the client has read the answer.
 _LINGER_SECONDS = 10.0
-_LINGER_BYTES = 100_000_000
+_LINGER_BYTES = 50_000_000
 
 # Of large requests that others had no room beside.
 _RETRY_SECONDS = 1

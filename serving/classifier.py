@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from errors import ClassifierError, InternalError, InvalidParameter, ModelUnavailable
+from errors import (
+    ClassifierError,
+    InternalError,
+    InvalidParameter,
+    ModelUnavailable,
+    value_or_raise,
+)
 from inference import OnnxRunner, OnnxSession, RunnerOptions
 from inference.gpu import GpuMonitor
 from inference.session import Probabilities
@@ -133,10 +139,7 @@ class Classifier:
         return {"results": results} | self._footer(started)
 
     async def _infer(self, image: Encoded, deadline: float) -> Probabilities:
-        (outcome,) = await self._runner.infer([image], deadline)
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+        return value_or_raise((await self._runner.infer([image], deadline)).pop())
 
     def _pixels(self, image: Encoded, *, limits: DecodeLimits, least: int | None) -> Any:
         decoded = decode_scaled(image, limits, least)

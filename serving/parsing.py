@@ -13,10 +13,16 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from errors import ClassifierError, InvalidParameter, InvalidRequest, UnsupportedMediaType
+from errors import (
+    ClassifierError,
+    InvalidParameter,
+    InvalidRequest,
+    UnsupportedMediaType,
+    value_or_raise,
+)
 from serving.messages import Request
 from serving.multipart import Part, parse_multipart
 
@@ -82,9 +88,7 @@ def parse_classify(request: Request) -> tuple[Encoded, int | None]:
         parsed = ImagesAndTopK([_not_empty(request.body)], None)
     else:
         raise _unsupported(request)
-    image = parsed.images[0]
-    if isinstance(image, ClassifierError):
-        raise image
+    image = cast("Encoded", value_or_raise(parsed.images.pop()))
     return image, _or_query(parsed.top_k, request)
 
 

@@ -1,6 +1,8 @@
+import gc
 import inspect
 import json
 import re
+import weakref
 from http import HTTPStatus
 
 import pytest
@@ -17,6 +19,7 @@ from errors import (
     RunnerError,
     StartupError,
     error_envelope,
+    value_or_raise,
 )
 
 # Only caught, never raised: they have no status of their own.
@@ -109,3 +112,29 @@ def test_a_startup_error_is_never_answered_to_a_client() -> None:
 def test_what_a_deadline_and_a_defect_are_answered_with() -> None:
     assert DeadlineExceeded.status == 504
     assert InternalError.status == 500
+
+
+def test_a_value_passes_and_an_error_is_raised() -> None:
+    assert value_or_raise(3) == 3
+    with pytest.raises(InvalidRequest, match="wrong"):
+        value_or_raise(InvalidRequest("wrong"))
+
+
+def test_what_an_errors_frames_hold_is_let_go_with_the_error() -> None:
+    class Body:
+        pass
+
+    def fail() -> "weakref.ref[Body]":
+        body = Body()
+        held = weakref.ref(body)
+        try:
+            value_or_raise([InvalidRequest("wrong")].pop())
+        except InvalidRequest:
+            return held
+        raise AssertionError
+
+    gc.disable()
+    try:
+        assert fail()() is None
+    finally:
+        gc.enable()

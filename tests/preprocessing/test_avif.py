@@ -10,7 +10,8 @@ from PIL import Image
 
 from errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from preprocessing import DecodeLimits, decode
-from preprocessing.avif import MAX_UNITS, frame_sizes, is_avif
+from preprocessing.av1 import MAX_UNITS
+from preprocessing.avif import frame_sizes, is_avif
 from tests.preprocessing.avifs import Avif, box, frame, full_box
 from tests.preprocessing.images import save, textured
 
@@ -128,6 +129,11 @@ def test_boxes_within_boxes_end(kind: bytes) -> None:
     for _ in range(2000):
         nested = full_box(kind, nested) if kind == b"meta" else box(kind, nested)
     assert frame_sizes(HONEST.encoded() + nested) == [(64, 48)]
+
+
+def test_an_avif_cut_off_in_its_index_is_corrupt() -> None:
+    with pytest.raises(CorruptImage, match="the AVIF's index is cut off"):
+        decode(HONEST.encoded()[:50], LIMITS)
 
 
 def test_what_is_not_coded_in_av1_is_unsupported() -> None:

@@ -1,5 +1,8 @@
 """Bodies that are cheap to send and dear to read."""
 
+import contextlib
+import gc
+import sys
 import time
 
 import pytest
@@ -61,6 +64,21 @@ def test_a_batch_of_as_many_images_as_allowed_passes() -> None:
     body = ('{"images":[' + ",".join([f'"{uri}"'] * 64) + '],"top_k":3}').encode()
     parsed = parse_classify_batch(request(body), max_images=64)
     assert (len(parsed.images), parsed.top_k) == (64, 3)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"image":"no base64"}', b'{"image":1}', b'{"image":""}'], ids=["text", "1", "empty"]
+)
+def test_a_refused_body_is_let_go_without_a_garbage_collection(body: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = sys.getrefcount(body)
+        with contextlib.suppress(InvalidRequest):
+            parse_classify(request(body))
+        assert sys.getrefcount(body) == before
+    finally:
+        gc.enable()
 
 
 def test_a_form_field_that_was_left_empty_means_the_default() -> None:
