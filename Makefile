@@ -21,7 +21,7 @@ export ORT_DISABLE_TELEMETRY ?= 1
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)')
 
-.PHONY: serve model bento test lint format end-to-end faults soak overload wrk bench bench-peers check help
+.PHONY: serve model bento test lint format end-to-end faults soak hostile fuzz overload wrk bench bench-peers check help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -95,7 +95,7 @@ $(BIN)/.developing: pyproject.toml | $(VENV)/.made
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[convert,check,dev]'
 	@touch $@ $(BIN)/.serving $(BIN)/.checking
 
-# Seconds that `make soak` takes.
+# Seconds that `make soak` and `make fuzz` take.
 SECONDS ?= 600
 
 faults: $(BIN)/.developing ## Break a running service in every way that it must survive
@@ -103,6 +103,12 @@ faults: $(BIN)/.developing ## Break a running service in every way that it must 
 
 soak: $(BIN)/.developing ## Send a running service mixed and hostile traffic (SECONDS=600)
 	@$(BIN)/python -m tests.resilience.soak --seconds $(SECONDS)
+
+hostile: $(BIN)/.developing ## Send a service hostile files and requests, measure each one's cost
+	@$(BIN)/python -m tests.resilience.hostile
+
+fuzz: $(BIN)/.developing ## Look for bytes that break decoding or parsing (SECONDS=600)
+	@$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS)
 
 overload: $(BIN)/.developing ## Send four times more requests than can be answered, for a minute
 	@$(BIN)/python -m tests.resilience.overload

@@ -1,0 +1,31 @@
+"""The hostile corpus, decoded without a service: each file's own class or error."""
+
+import pytest
+
+from tests.hostile.damage import SOUND, decoded_alone, flips, truncations
+from tests.hostile.expected import RED
+from tests.hostile.files import FILES
+from tests.hostile.properties import decoded
+
+# Pillow warns of what is odd in a file; the service runs without warnings as errors.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_hostile_file_gets_its_own_class_or_error(name: str) -> None:
+    assert decoded_alone(FILES[name].make()) == FILES[name].expected
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_file_cut_anywhere_is_refused_unless_its_pixels_are_there(name: str) -> None:
+    assert decoded_alone(SOUND[name].content) == RED
+    for content, expected in truncations(name):
+        assert decoded_alone(content) == expected, len(content)
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_file_with_bits_turned_over_is_an_image_or_refused(name: str) -> None:
+    damaged = flips(name)
+    assert len({content for content, _ in damaged}) > 50
+    for content, _ in damaged:
+        decoded(content)
