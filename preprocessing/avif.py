@@ -23,6 +23,10 @@ MAX_INDEX_BYTES = 128 * 1024
 """Of the tables that name items and samples: decoders search them in quadratic time. A
 hundred tiles, or an animation of some thousand frames, need a few dozen kilobytes."""
 
+MAX_EXTENTS = 4096
+"""Pieces of all items together, usually one each; their numbers may be coded in no bytes."""
+
+_TOO_LONG = "the AVIF's index is too long"
 _EXIF_OFFSET = 4  # of the TIFF header in an item, ISO/IEC 23008-12, A.2.1
 _BRAND = slice(8, 12)
 _CONTAINER_BRANDS = (b"mif1", b"msf1")  # of files with pictures of any kind
@@ -83,7 +87,7 @@ def _bounded_boxes(content: memoryview) -> Iterator[_Box]:
     for count, box in enumerate(_boxes(content), start=1):
         index_bytes += len(box.content) if box.kind in _INDEXES else 0
         if count > MAX_BOXES or index_bytes > MAX_INDEX_BYTES:
-            raise CorruptImage("the AVIF's index is too long")
+            raise CorruptImage(_TOO_LONG)
         yield box
 
 
@@ -108,12 +112,16 @@ def _boxes(content: memoryview, depth: int = 0) -> Iterator[_Box]:
 def _items(file: memoryview, boxes: list[_Box]) -> Iterator[bytes | memoryview]:
     """What the items of a file consist of."""
     (idat,) = [box.content for box in boxes if box.kind == b"idat"] or [memoryview(b"")]
+    pieces = 0
     budget = 2 * len(file)  # items may share bytes, but not so many
     for box in boxes:
         if box.kind != b"iloc":
             continue
         for method, extents in _locations(_Reader(box.content)):
             source = {_IN_FILE: file, _IN_IDAT: idat}.get(method, memoryview(b""))
+            pieces += len(extents)
+            if pieces > MAX_EXTENTS:
+                raise CorruptImage(_TOO_LONG)
             parts = [source[offset : offset + length] for offset, length in extents]
             budget -= sum(map(len, parts))
             if budget < 0:
@@ -134,7 +142,10 @@ def _locations(reader: "_Reader") -> Iterator[tuple[int, list[tuple[int, int]]]]
         reader.number(2)
         base = reader.number(base_size)
         extents = []
-        for _ in range(reader.number(2)):
+        count = reader.number(2)
+        if count > MAX_EXTENTS:
+            raise CorruptImage(_TOO_LONG)
+        for _ in range(count):
             reader.number(index_size)
             offset = base + reader.number(offset_size)
             extents.append((offset, reader.number(length_size)))

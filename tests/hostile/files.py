@@ -18,7 +18,7 @@ from PIL import Image
 from errors import CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage
 from tests.hostile import containers as made
 from tests.hostile.expected import RED, Outcome, refused
-from tests.preprocessing.avifs import Avif, frame
+from tests.preprocessing.avifs import Avif, frame, pieces_of_nothing
 from tests.preprocessing.images import exif, save
 
 TOO_LARGE, EXTREME, CORRUPT, UNSUPPORTED = map(
@@ -249,6 +249,7 @@ BOMBS: dict[str, File] = {
     "AVIF with 20,000 items": File(
         lambda: Avif(frame(64, 64), (64, 64), items=20_000).encoded(), CORRUPT
     ),
+    "AVIF with 500 million pieces of nothing": File(pieces_of_nothing, CORRUPT),
     "AVIF with a million references": File(
         lambda: Avif(frame(64, 64), (64, 64), references=MEGABYTE).encoded(), CORRUPT
     ),

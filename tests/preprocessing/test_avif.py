@@ -12,7 +12,7 @@ from errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from preprocessing import DecodeLimits, decode
 from preprocessing.av1 import MAX_UNITS
 from preprocessing.avif import frame_sizes, is_avif
-from tests.preprocessing.avifs import Avif, box, frame, full_box
+from tests.preprocessing.avifs import Avif, box, frame, full_box, pieces_of_nothing
 from tests.preprocessing.images import save, textured
 
 LIMITS = DecodeLimits(max_pixels=25_000_000, max_aspect_ratio=20.0)
@@ -90,15 +90,17 @@ def test_frames_are_counted_together() -> None:
 
 
 FLOODS = {
-    "items": HONEST.with_(items=20_000),
-    "references": HONEST.with_(references=1_000_000),
-    "pieces": HONEST.with_(extents=20_000),
+    "items": HONEST.with_(items=20_000).encoded,
+    "references": HONEST.with_(references=1_000_000).encoded,
+    "pieces": HONEST.with_(extents=20_000).encoded,
+    "pieces of many items": HONEST.with_(items=10, extents=500).encoded,
+    "pieces of nothing": pieces_of_nothing,
 }
 
 
 @pytest.mark.parametrize("name", FLOODS)
 def test_an_index_that_takes_long_to_search_is_refused_at_once(name: str) -> None:
-    encoded = FLOODS[name].encoded()
+    encoded = FLOODS[name]()
     started = time.process_time()
     with pytest.raises(CorruptImage, match="index is too long"):
         decode(encoded, LIMITS)
