@@ -10,9 +10,10 @@ PYTHON=$(.venv/bin/python -c "$MINOR")
 BASE=python:$PYTHON-slim
 
 skip() {
-    printf '\n%s\n' "######################################################################" \
-        "#  SKIPPED: the container was NOT built and NOT tested." \
-        "#  Why: $*" "######################################################################" ""
+    local line
+    line=$(printf '#%.0s' {1..72})
+    printf '\n%s\n#  %s\n#  %s\n%s\n\n' "$line" \
+        "SKIPPED: the container was NOT built and NOT tested." "Why: $*" "$line"
     exit 0
 }
 
