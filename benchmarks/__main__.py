@@ -5,20 +5,14 @@ benchmarks/README.md.
 """
 
 import argparse
-import datetime
-import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import mean
 
-from benchmarks import chart, photographs, tables
-from benchmarks.machine import machine, versions
-from benchmarks.measure import Plan, measure
-from benchmarks.models import KNOWN, MODELS, RESULTS, obtain
-from benchmarks.processes import adopt_orphans
-from benchmarks.results import Absence, Results, Start, Window
+from benchmarks import chart, tables
+from benchmarks.measure import Plan
+from benchmarks.models import KNOWN, MODELS, RESULTS
+from benchmarks.run import images, note, run
 from benchmarks.stacks import STACKS
 
 CLIENTS = (1, 4, 16, 64, 256)
@@ -33,35 +27,22 @@ def main() -> None:
     given = _parser().parse_args()
     if given.quick:
         given.concurrency, given.seconds, given.rounds = _QUICK_CLIENTS, 1, 1
-    adopt_orphans()
-    # An end from outside stops what was started, like any other.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    results = _run(given)
+    results = run(_plan(given), given.models)
     results.save(given.output)
     chart.draw(results, given.output.with_suffix(".png"))
     print(tables.summary(results), tables.details(results), sep="\n\n")
     sys.exit(0 if results.windows else "error: nothing could be measured")
 
 
-def _run(given: argparse.Namespace) -> Results:
-    images = photographs.read(given.photographs) if given.photographs else photographs.make()
-    stacks = [STACKS[name] for name in given.stacks]
-    plan = Plan(stacks, given.concurrency, given.seconds, given.rounds, images, _note)
-    records = [each for name in given.models for each in measure(plan, obtain(name))]
-    return Results(
-        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes"),
-        machine=machine(),
-        photographs=f"{len(images)} photographs of {mean(map(len, images)) / 1000:.0f} KB",
+def _plan(given: argparse.Namespace) -> Plan:
+    return Plan(
+        stacks=[STACKS[name] for name in given.stacks],
+        clients=given.concurrency,
         seconds=given.seconds,
-        versions={title: versions(stack) for stack in stacks for title in stack.forms},
-        windows=tuple(each for each in records if isinstance(each, Window)),
-        starts=tuple(each for each in records if isinstance(each, Start)),
-        absences=tuple(each for each in records if isinstance(each, Absence)),
+        rounds=given.rounds,
+        photographs=images(given.photographs),
+        note=note,
     )
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
@@ -94,7 +75,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--photographs",
         type=Path,
-        default=os.environ.get("PHOTOGRAPHS"),
         help="a folder of JPEG files; default: PHOTOGRAPHS, else some made of test_images/",
     )
     parser.add_argument("--output", type=Path, default=RESULTS, help="JSON; the chart beside it")

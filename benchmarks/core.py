@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.session import open_session
-from preprocessing import DecodeLimits, decode, transform
+from preprocessing import DecodeLimits, decode_scaled, least_side, transform
 from settings import Device, Settings
 
 TOP_K = 5
@@ -30,10 +30,12 @@ class Core:
         self.spec = self._session.spec
         settings = Settings()
         self._limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
+        self._least = least_side(self.spec.preprocessing) if settings.scaled_decode else None
 
     def pixels(self, encoded: bytes) -> npt.NDArray[np.uint8]:
         """An encoded image → uint8 ``[H, W, 3]``."""
-        return transform(decode(encoded, self._limits), self.spec.preprocessing)
+        decoded = decode_scaled(encoded, self._limits, self._least)
+        return transform(decoded.image, self.spec.preprocessing, decoded.box)
 
     def probabilities(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
         """Pixels of N images → float32 ``[N, classes]``."""

@@ -16,10 +16,11 @@ from benchmarks.processes import Tree
 from benchmarks.stacks import Stack
 from tests.servers import free_port
 
-_START_SECONDS = 180.0
+_START_SECONDS = 90.0
 _STOP_SECONDS = 20.0
 _ANSWER_SECONDS = 30.0
-_LOG_LINES = 5
+_LOG_LINES = 3
+_LOG_CHARACTERS = 300
 
 
 class StackError(Exception):
@@ -122,4 +123,5 @@ def _ask(url: str, form: Form, image: bytes) -> httpx.Response:
 
 def _last_lines(log: Path) -> str:
     lines: Sequence[str] = log.read_text(errors="replace").split("\n")
-    return " / ".join([line.strip() for line in lines if line.strip()][-_LOG_LINES:])
+    last = " / ".join([line.strip() for line in lines if line.strip()][-_LOG_LINES:])
+    return last[-_LOG_CHARACTERS:]

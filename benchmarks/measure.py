@@ -2,14 +2,15 @@
 
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import load
+from benchmarks import batches, load
 from benchmarks.core import Core
 from benchmarks.launch import Running, StackError, launched
-from benchmarks.limit import Limit
+from benchmarks.limit import BATCH_SIZES, Limit
 from benchmarks.models import Model
 from benchmarks.processes import machine_cpu_seconds
 from benchmarks.results import Absence, LimitWindow, Start, Window
@@ -36,6 +37,7 @@ class Plan:
         rounds: over all stacks.
         photographs: encoded.
         note: told what is done now.
+        batch_sizes: of which the limit takes the fastest.
     """
 
     stacks: Sequence[Stack]
@@ -44,13 +46,14 @@ class Plan:
     rounds: int
     photographs: Sequence[bytes]
     note: Callable[[str], None]
+    batch_sizes: Sequence[int] = BATCH_SIZES
 
 
 def measure(plan: Plan, model: Model) -> Iterator[Record]:
     """Measure every stack in every round, each round in another order."""
     dice = random.Random(model.name)  # noqa: S311
     answers = _right_answers(model, plan.photographs)
-    with Limit(model.folder, plan.photographs) as limit:
+    with Limit(model.folder, plan.photographs, batch_sizes=plan.batch_sizes) as limit:
         for trial in limit.trials:
             plan.note(f"{model.name}: limit in batches of {trial.batch_size}: {_told(trial)}")
         for number in range(1, plan.rounds + 1):
@@ -109,6 +112,7 @@ class _Turn:
     ) -> Window:
         running.tree.settle()
         limit = self.limit.measure(self.plan.seconds * _LIMIT_SHARE)
+        runs = self._runs(running)
         machine, own = machine_cpu_seconds(), running.tree.cpu_seconds()
         seen = load.send(url, requests, clients=clients, seconds=self.plan.seconds)
         cpu_seconds = running.tree.cpu_seconds() - own
@@ -130,7 +134,11 @@ class _Turn:
             pss_bytes=memory.pss,
             rss_bytes=memory.rss,
             limit=limit,
+            batches=self._runs(running) - runs,
         )
+
+    def _runs(self, running: Running) -> Counter[int]:
+        return batches.runs(running.url) if self.stack.tells_batches else Counter()
 
     def _note(self, title: str, text: str) -> None:
         self.plan.note(f"{self.model.name}, round {self.round}, {title}: {text}")

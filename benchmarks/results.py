@@ -43,6 +43,8 @@ class Window(_Frozen):
         pss_bytes: memory of the stack at the end, pages that processes share counted once.
         rss_bytes: sum of the processes' own peaks, shared pages counted in each.
         limit: measured beside it.
+        batches: how many ``session.run`` had at most so many images, and more than the next
+            smaller number; empty where a stack does not tell.
     """
 
     model: str
@@ -60,6 +62,7 @@ class Window(_Frozen):
     pss_bytes: int
     rss_bytes: int
     limit: LimitWindow
+    batches: dict[int, int] = {}
 
     @property
     def requests_per_second(self) -> float:

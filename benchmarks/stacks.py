@@ -48,6 +48,7 @@ class Stack:
         peer: whose requirements it has, in a virtual environment of its own; None: the
             project's.
         variables: of its environment.
+        tells_batches: in ``/metrics``.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Stack:
     command: Callable[["Stack", Model, int, Path], Started]
     peer: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    tells_batches: bool = False
 
     @property
     def python(self) -> Path:
@@ -105,8 +107,14 @@ def _given(model: Model, port: int) -> dict[str, str]:
 
 
 _STACKS = (
-    Stack(OURS, {"ours, raw body": forms.RAW, "ours, multipart": forms.MULTIPART}, _ours),
+    Stack(
+        OURS,
+        {"ours, raw body": forms.RAW, "ours, multipart": forms.MULTIPART},
+        _ours,
+        tells_batches=True,
+    ),
     Stack("mosec_one", {"mosec, one stage": forms.RAW_TO_INFERENCE}, _module, "mosec"),
+    Stack("mosec_batch", {"mosec, one stage in batches": forms.RAW_TO_INFERENCE}, _module, "mosec"),
     Stack("mosec_two", {"mosec, two stages": forms.RAW_TO_INFERENCE}, _module, "mosec"),
     Stack("fastapi", {"FastAPI + ONNX Runtime": forms.RAW}, _module, "fastapi"),
     Stack("litserve", {"LitServe": forms.RAW}, _module, "litserve"),

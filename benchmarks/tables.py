@@ -33,7 +33,7 @@ def summary(results: Results) -> str:
         [
             f"At {clients} clients; the limit: {limits}.",
             "",
-            *_table(head, rows),
+            *table(head, rows),
             "",
             *_conditions(results),
         ]
@@ -83,7 +83,7 @@ def _summary_row(models: Sequence[ModelFigures], stack: str, shown: Sequence[int
         _several(first.figure(stack, n, lambda w: w.p99_ms) for n in shown),
         f"{sum(each for each, _ in failed)} of {sum(each for _, each in failed)}",
         NONE if memory is None else f"{memory[0] / _MEGABYTE:.0f}",
-        _number(ready, 1),
+        number(ready, 1),
     ]
 
 
@@ -93,14 +93,14 @@ def _load_table(model: ModelFigures, stacks: Sequence[str], clients: int) -> lis
     rows = [
         [
             stack,
-            _spread(model.figure(stack, clients, lambda w: w.requests_per_second), 1),
-            _spread(model.figure(stack, clients, lambda w: 100 * w.speed), 0),
-            _spread(model.figure(stack, clients, lambda w: w.p50_ms), 1),
-            _spread(model.figure(stack, clients, lambda w: w.p99_ms), 1),
-            _spread(model.figure(stack, clients, lambda w: w.cpu_ms), 2),
-            _spread(model.figure(stack, clients, lambda w: w.cost), 2),
+            spread(model.figure(stack, clients, lambda w: w.requests_per_second), 1),
+            spread(model.figure(stack, clients, lambda w: 100 * w.speed), 0),
+            spread(model.figure(stack, clients, lambda w: w.p50_ms), 1),
+            spread(model.figure(stack, clients, lambda w: w.p99_ms), 1),
+            spread(model.figure(stack, clients, lambda w: w.cpu_ms), 2),
+            spread(model.figure(stack, clients, lambda w: w.cost), 2),
             " of ".join(map(str, model.failures(stack, [clients]))),
-            _number(
+            number(
                 model.figure(
                     stack, clients, lambda w: 1000 * w.generator_cpu_seconds / max(1, w.requests)
                 ),
@@ -110,7 +110,7 @@ def _load_table(model: ModelFigures, stacks: Sequence[str], clients: int) -> lis
         for stack in stacks
     ]
     noun = "client" if clients == 1 else "clients"
-    return [f"**{clients} {noun}**", "", *_table(head, rows)]
+    return [f"**{clients} {noun}**", "", *table(head, rows)]
 
 
 def _resources_table(model: ModelFigures, stacks: Sequence[str]) -> list[str]:
@@ -120,9 +120,9 @@ def _resources_table(model: ModelFigures, stacks: Sequence[str]) -> list[str]:
         memory = model.memory(stack)
         sizes = [NONE, NONE] if memory is None else [f"{each / _MEGABYTE:.0f}" for each in memory]
         rows.append(
-            [stack, _spread(model.ready(stack), 1), *sizes, _cell(model.reason(stack) or NONE)]
+            [stack, spread(model.ready(stack), 1), *sizes, _cell(model.reason(stack) or NONE)]
         )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _comparison_table(model: ModelFigures, stacks: Sequence[str]) -> list[str]:
@@ -147,7 +147,7 @@ def _comparison_table(model: ModelFigures, stacks: Sequence[str]) -> list[str]:
         ]
         for peer in peers
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _conditions(results: Results) -> list[str]:
@@ -158,7 +158,7 @@ def _conditions(results: Results) -> list[str]:
         f"{machine.processor}, {machine.cpus} CPUs, {machine.memory_gb:.0f} GB, {machine.system}, "
         f"Python {machine.python}; {results.photographs}; {rounds} rounds of {results.seconds:g} s "
         f"windows, medians, {results.date}. Other processes and the host used "
-        f"{_number(busy, 0, 100)} % of the machine meanwhile."
+        f"{number(busy, 0, 100)} % of the machine meanwhile."
     ]
 
 
@@ -167,32 +167,34 @@ def _versions(results: Results) -> list[str]:
         [stack, ", ".join(f"{name} {version}" for name, version in versions.items()) or NONE]
         for stack, versions in results.versions.items()
     ]
-    return _table(["stack", "versions"], rows)
+    return table(["stack", "versions"], rows)
 
 
 def _limit_short(model: ModelFigures) -> str:
-    speed = _number(model.limit(lambda w: w.limit.images_per_second), 0)
-    return f"{speed} images/s, {_number(model.limit(lambda w: w.limit.cpu_ms), 2)} ms CPU"
+    speed = number(model.limit(lambda w: w.limit.images_per_second), 0)
+    return f"{speed} images/s, {number(model.limit(lambda w: w.limit.cpu_ms), 2)} ms CPU"
 
 
 def _limit_long(model: ModelFigures) -> str:
     sizes = " or ".join(map(str, sorted({each.limit.batch_size for each in model.windows})))
     return (
         f"{LIMIT.capitalize()}, in batches of {sizes}: "
-        f"{_spread(model.limit(lambda w: w.limit.images_per_second), 1)} images/s, "
-        f"{_spread(model.limit(lambda w: w.limit.cpu_ms), 2)} ms CPU an image."
+        f"{spread(model.limit(lambda w: w.limit.images_per_second), 1)} images/s, "
+        f"{spread(model.limit(lambda w: w.limit.cpu_ms), 2)} ms CPU an image."
     )
 
 
-def _number(figure: Figure | None, decimals: int, factor: float = 1.0) -> str:
+def number(figure: Figure | None, decimals: int, factor: float = 1.0) -> str:
+    """The median."""
     return NONE if figure is None else f"{factor * figure.median:.{decimals}f}"
 
 
 def _several(figures: Iterable[Figure | None], decimals: int = 0) -> str:
-    return " · ".join(_number(each, decimals) for each in figures)
+    return " · ".join(number(each, decimals) for each in figures)
 
 
-def _spread(figure: Figure | None, decimals: int) -> str:
+def spread(figure: Figure | None, decimals: int) -> str:
+    """The median, and the least and the greatest."""
     if figure is None:
         return NONE
     low, high = f"{figure.least:.{decimals}f}", f"{figure.greatest:.{decimals}f}"
@@ -204,6 +206,7 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "/").split())
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a table; all columns but the first are numbers."""
     rule = ["---", *("---:" for _ in head[1:])]
     return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]

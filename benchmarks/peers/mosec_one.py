@@ -1,4 +1,7 @@
-"""mosec: decode and inference in one worker stage, as many processes as processors."""
+"""mosec: decode and inference in one worker stage, as many processes as processors.
+
+Without batching: no request waits for others, and on a CPU thread a batch saves little.
+"""
 
 import json
 import sys
@@ -21,19 +24,24 @@ class Classify(Worker):
         """The raw body is the image."""
         return data
 
-    def forward(self, data: list[bytes]) -> list[dict[str, Any]]:
-        """Answers of a batch."""
-        return self.core.classify(data)
+    def forward(self, data: Any) -> Any:
+        """The answer for an image."""
+        (answer,) = self.core.classify([data])
+        return answer
 
     def serialize(self, data: dict[str, Any]) -> bytes:
         """JSON."""
         return json.dumps(data).encode()
 
 
-if __name__ == "__main__":
+def serve(max_batch_size: int, worker: type[Classify]) -> None:
+    """Until stopped."""
     sys.argv += ["--address", "127.0.0.1", "--port", str(given.PORT), "--timeout", "60000"]
     server = Server()
-    server.append_worker(
-        Classify, num=given.WORKERS, max_batch_size=given.MAX_BATCH_SIZE, max_wait_time=1
-    )
+    # 1 ms is the shortest wait for company that mosec takes.
+    server.append_worker(worker, num=given.WORKERS, max_batch_size=max_batch_size, max_wait_time=1)
     server.run()
+
+
+if __name__ == "__main__":
+    serve(1, Classify)

@@ -11,7 +11,7 @@ PEER = {"requests": 100, "cpu_seconds": 0.5, "p50_ms": 20.0, "p99_ms": 80.0, "ps
 """50 requests/s, 0.4 of the limit; 5 ms CPU, 2.5 × the limit."""
 
 
-def window(stack: str, number: int, **values: float) -> Window:
+def window(stack: str, number: int, **values: object) -> Window:
     """Two seconds of a stack with 16 clients."""
     content = {
         "model": "toy",
