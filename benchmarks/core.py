@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.session import open_session
+from inference.top_k import best_classes
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
 from settings import Device, Settings
 
@@ -43,7 +44,7 @@ class Core:
 
     def answer(self, probabilities: npt.NDArray[np.float32]) -> dict[str, Any]:
         """float32 ``[classes]`` → what our service answers, but for its time and device."""
-        best = np.argsort(-probabilities, kind="stable")[:TOP_K]
+        best = best_classes(probabilities, TOP_K)
         predictions = [
             {
                 "class_id": class_id,

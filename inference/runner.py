@@ -124,7 +124,7 @@ class OnnxRunner(Generic[Input]):
         self._admit(len(inputs), deadline)
         try:
             futures = [self._submit(each, deadline) for each in inputs]
-            return await asyncio.gather(*futures, return_exceptions=True)
+            return await _outcomes(futures)
         finally:
             self._pending -= len(inputs)
             metrics.set_pending(self._pending)
@@ -235,6 +235,18 @@ class OnnxRunner(Generic[Input]):
         if probabilities.shape != expected:
             raise RuntimeError(f"the model gave {probabilities.shape}, not {expected}")
         return list(probabilities[: len(images)])
+
+
+async def _outcomes(
+    futures: list[asyncio.Future[Probabilities]],
+) -> list[Probabilities | BaseException]:
+    """Results or errors, without what gathering costs when there is only one."""
+    if len(futures) > 1:
+        return await asyncio.gather(*futures, return_exceptions=True)
+    try:
+        return [await each for each in futures]
+    except Exception as error:
+        return [error]
 
 
 def batch_sizes(device: Device, max_batch_size: int) -> list[int]:

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from errors import (
     ClassifierError,
     InternalError,
@@ -20,6 +18,7 @@ from errors import (
 from inference import OnnxRunner, OnnxSession, RunnerOptions
 from inference.gpu import GpuMonitor
 from inference.session import Probabilities
+from inference.top_k import best_classes
 from preprocessing import DecodeLimits, decode, decode_scaled, least_side, transform
 from serving.parsing import DEFAULT_TOP_K, TOP_K, Encoded
 from settings import Settings
@@ -154,8 +153,7 @@ class Classifier:
         return top_k
 
     def _prediction(self, probabilities: Probabilities, top_k: int) -> dict[str, Any]:
-        """The most probable classes, most probable first, equal ones by class id."""
-        best = np.argsort(-probabilities, kind="stable")[:top_k]
+        best = best_classes(probabilities, top_k)
         predictions = [
             {
                 "class_id": class_id,

@@ -9,10 +9,10 @@ import asyncio
 import logging
 import re
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
+from random import getrandbits
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import (
     BodyTimeout,
@@ -29,6 +29,7 @@ from serving.api_keys import ApiKeys
 from serving.body import ClientGone, HeldBodies, read_body, refuse
 from serving.endpoints import CLASSIFYING, Endpoint
 from serving.health import Monitor
+from serving.http_protocol import CONNECTION, BoundedProtocol
 from serving.messages import Request, Response, error_response
 from serving.request_metrics import OTHER, begin, end
 from serving.sending import REQUEST_ID, EnvelopeErrors, Recorder, send_response
@@ -50,6 +51,7 @@ DEADLINE_HEADER = b"x-deadline-ms"
 _DEADLINE_DIGITS = 12
 
 _REQUEST_ID = re.compile(rb"[\w.-]{1,128}", re.ASCII)
+_REQUEST_ID_BITS = 128
 
 Routes = Mapping[str, Mapping[str, Endpoint]]
 """Endpoint by path and method."""
@@ -76,6 +78,7 @@ class FrontDoor:
         self._routes = routes
         self._settings = settings
         self._monitor = monitor
+        self._started: Monitor | None = None
         self._keys = ApiKeys(settings.keys)
         self._bodies = HeldBodies(settings.max_held_body_bytes)
 
@@ -102,9 +105,14 @@ class FrontDoor:
             if self._settings.access_log:
                 _log_access(scope["method"], endpoint, recorder, seconds)
 
+    def _current_monitor(self) -> Monitor:
+        """The process's, once it has started; until then one that says so."""
+        if self._started is None:
+            self._started = self._monitor()
+        return self._started or Monitor()
+
     def _is_draining(self) -> bool:
-        monitor = self._monitor()
-        return monitor is not None and monitor.draining
+        return self._current_monitor().draining
 
     def _label(self, path: str) -> str:
         """The path in metrics and logs: of those that there are, so that strangers make none."""
@@ -144,14 +152,15 @@ class FrontDoor:
             await self._app(scope, receive, EnvelopeErrors(send))
             return None
         patience = self._patience(headers)
-        monitor = self._monitor() or Monitor()
+        monitor = self._current_monitor()
         if endpoint in CLASSIFYING:
             monitor.ready_classifier().check_room(time.monotonic() + patience)
         with self._bodies.one_more() as take:
             body = await self._read(headers, receive, take)
             query = scope["query_string"].decode("latin-1")
             request = Request(content_type, query, body, time.monotonic() + patience)
-            return await self._answer(endpoint, monitor, request, receive)
+            connection = scope.get("state", {}).get(CONNECTION)
+            return await self._answer(endpoint, monitor, request, connection)
 
     async def _read(
         self, headers: dict[bytes, bytes], receive: Receive, take: Callable[[int], None]
@@ -189,26 +198,28 @@ class FrontDoor:
         return min(int(asked[:_DEADLINE_DIGITS]) / 1000, self._settings.deadline)
 
     async def _answer(
-        self, endpoint: Endpoint, monitor: Monitor, request: Request, receive: Receive
+        self,
+        endpoint: Endpoint,
+        monitor: Monitor,
+        request: Request,
+        connection: BoundedProtocol | None,
     ) -> Response:
         """Run the endpoint; stop it when the client goes away."""
+        if connection is None:
+            return await endpoint(monitor, self._settings, request)
+        if connection.transport.is_closing():
+            raise ClientGone
         task = asyncio.current_task()
         assert task is not None
-        watcher = asyncio.ensure_future(receive())
-
-        def stop(_: "asyncio.Future[Message]") -> None:
-            task.cancel()
-
-        watcher.add_done_callback(stop)
+        connection.on_lost = task.cancel
         try:
             return await endpoint(monitor, self._settings, request)
         except asyncio.CancelledError:
-            if watcher.done():
+            if connection.transport.is_closing():
                 raise ClientGone from None
             raise
         finally:
-            watcher.remove_done_callback(stop)
-            watcher.cancel()
+            connection.on_lost = None
 
 
 def _is_bentoml_page(path: str) -> bool:
@@ -218,7 +229,7 @@ def _is_bentoml_page(path: str) -> bool:
 def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
     """The client's, if it is one that a log can bear, or a new one."""
     given = headers.get(REQUEST_ID, b"")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex.encode()
+    return given if _REQUEST_ID.fullmatch(given) else b"%032x" % getrandbits(_REQUEST_ID_BITS)
 
 
 def _not_allowed(path: str, method: str, allowed: Iterable[str]) -> MethodNotAllowed:

@@ -9,6 +9,7 @@ listen: most that close it are, and their work is to be dropped.
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import lru_cache
 
 from uvicorn.config import HTTP_PROTOCOLS
@@ -21,6 +22,12 @@ from settings import load_settings
 
 MAX_HEADER_BYTES = 65_536
 """Of the request line and all header lines: eight times what nginx takes by default."""
+
+CONNECTION = "image_classifier.connection"
+"""Key in the state of a scope, for its :class:`BoundedProtocol`."""
+
+# Most photographs are smaller: their requests wake the application once.
+_READ_AHEAD_BYTES = 262_144
 
 # After a refusal what the client still sends is thrown away for so long: closing at once
 # would reset the connection before the client has read the answer.
@@ -54,6 +61,10 @@ class BoundedProtocol(HttpToolsProtocol):
     _problem: ClassifierError | None = None
     """Why the parser was stopped, if it was not for broken HTTP."""
 
+    on_lost: Callable[[], object] | None = None
+    """Called once when the client goes away; an application finds the connection in the
+    state of its scope, and so need not have a task wait for that with every request."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect the first request."""
         super().connection_made(transport)
@@ -63,6 +74,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Expect nothing any more."""
         self._got_it()
         super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come, unless the connection is refused or becomes so."""
@@ -84,11 +97,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_header = False
         self._overhead = 0
         super().on_headers_complete()
+        self.scope["state"][CONNECTION] = self
 
     def on_body(self, body: bytes) -> None:
-        """Hand on a piece of the body."""
+        """Keep a piece of the body; the application is woken by a large part, or the end."""
         self._overhead = 0
-        super().on_body(body)
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > _READ_AHEAD_BYTES:
+            self.flow.pause_reading()
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """The next that comes is a header."""

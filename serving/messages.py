@@ -1,9 +1,10 @@
 """Request and Response: what the front door hands to an endpoint and gets back."""
 
-import json
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+
+import orjson
 
 from errors import ClassifierError
 
@@ -52,7 +53,7 @@ def json_response(
     content: Any, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
 ) -> Response:
     """A response in UTF-8 JSON, with a line end for those who read it in a terminal."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    body = orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
     return Response(body, status, headers=headers or {})
 
 

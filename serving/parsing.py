@@ -212,6 +212,8 @@ def _or_query(top_k: int | None, request: Request) -> int | None:
 
 
 def _query(query: str) -> Iterable[tuple[str, str]]:
+    if not query:
+        return ()
     try:
         return parse_qsl(query, keep_blank_values=True, max_num_fields=_OTHER_PARTS)
     except ValueError as error:

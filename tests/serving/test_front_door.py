@@ -3,15 +3,17 @@
 import asyncio
 import re
 import time
+from collections.abc import Callable
 
 import pytest
 from starlette.types import Message
 
 from serving.front_door import FrontDoor
 from serving.health import Monitor
+from serving.http_protocol import CONNECTION
 from serving.messages import Request, Response, json_response
 from settings import Settings
-from tests.serving.asgi import DISCONNECT, SETTINGS, bentoml_page, body, call, fail, scope
+from tests.serving.asgi import SETTINGS, bentoml_page, body, call, fail, scope
 
 
 def test_an_unexpected_error_is_500_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
@@ -21,10 +23,30 @@ def test_an_unexpected_error_is_500_without_its_text(caplog: pytest.LogCaptureFi
     assert "a secret of the service" in caplog.text
 
 
+class Connection:
+    """A client's, which the client may leave."""
+
+    on_lost: Callable[[], object] | None = None
+
+    def __init__(self, gone: bool = False) -> None:
+        self.gone = gone
+        self.transport = self
+
+    def is_closing(self) -> bool:
+        return self.gone
+
+    def leave(self) -> None:
+        self.gone = True
+        if self.on_lost:
+            self.on_lost()
+
+
 def test_the_work_of_a_client_that_leaves_is_cancelled() -> None:
+    connection = Connection()
     cancelled = []
 
     async def wait(monitor: Monitor, settings: Settings, request: Request) -> Response:
+        asyncio.get_running_loop().call_soon(connection.leave)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -32,8 +54,15 @@ def test_the_work_of_a_client_that_leaves_is_cancelled() -> None:
             raise
         raise AssertionError
 
-    assert call(scope("/run"), body(b""), DISCONNECT, endpoint=wait) == []
+    request = {**scope("/run"), "state": {CONNECTION: connection}}
+    assert call(request, body(b""), endpoint=wait) == []
     assert cancelled == [True]
+    assert connection.on_lost is None
+
+
+def test_nothing_is_done_for_a_client_that_left_with_its_last_byte() -> None:
+    request = {**scope("/run"), "state": {CONNECTION: Connection(gone=True)}}
+    assert call(request, body(b""), endpoint=fail) == []
 
 
 def test_an_error_of_bentomls_pages_is_in_the_envelope() -> None:

@@ -1,0 +1,23 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.top_k import best_classes
+
+# Few different values: many are equal.
+PROBABILITIES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 1.0]), min_size=1, max_size=40)
+
+
+def test_the_best_come_first_and_equal_ones_by_class_id() -> None:
+    probabilities = np.array([0.1, 0.3, 0.2, 0.3, 0.1], np.float32)
+    assert best_classes(probabilities, 4).tolist() == [1, 3, 2, 0]
+
+
+@given(PROBABILITIES, st.data())
+def test_they_are_those_that_a_stable_sort_puts_first(
+    values: list[float], data: st.DataObject
+) -> None:
+    probabilities = np.array(values, np.float32)
+    count = data.draw(st.integers(1, len(values)))
+    expected = np.argsort(-probabilities, kind="stable")[:count]
+    assert best_classes(probabilities, count).tolist() == expected.tolist()
