@@ -20,6 +20,7 @@ from errors import (
     InternalError,
     ModelUnavailable,
     Overloaded,
+    value_or_raise,
 )
 from inference import metrics
 from inference.batcher import Batcher
@@ -189,10 +190,7 @@ class OnnxRunner(Generic[Input]):
             metrics.count_dropped(1)
             raise DeadlineExceeded("the deadline passed before the image was decoded")
         with metrics.prepare_seconds.time():
-            outcome = self._prepare_or_error(value)
-        if isinstance(outcome, ClassifierError):
-            raise outcome
-        return outcome
+            return value_or_raise(self._prepare_or_error(value))
 
     def _prepare_and_infer(self, inputs: list[Input]) -> list[Probabilities | ClassifierError]:
         """A bad image fails here, before it joins the others, and keeps its own error."""

@@ -26,7 +26,7 @@ _MAX_BYTES = 4096
 _MAX_SECONDS = 20  # of one input
 _MAX_MEGABYTES = 768  # of the process, of which the libraries take a third
 _START_SECONDS = 60
-_DONE = re.compile(r"^Done (\d+) runs|cov: (\d+)", re.MULTILINE)
+_INPUTS, _EDGES = re.compile(r"^#(\d+)\t", re.MULTILINE), re.compile(r"cov: (\d+)")
 
 
 def seeds(target: str) -> list[bytes]:
@@ -95,11 +95,16 @@ def fuzz(target: str, seconds: float, folder: Path = FOLDER) -> list[Path]:
 
 
 def _report(target: str, done: "subprocess.CompletedProcess[str]", found: list[Path]) -> None:
-    figures = [first or second for first, second in _DONE.findall(done.stderr)]
-    print(f"{target}: {', '.join(figures[-2:][::-1])} inputs and edges, {len(found)} found")
+    inputs, edges = (_last(pattern, done.stderr) for pattern in (_INPUTS, _EDGES))
+    print(f"{target}: {inputs} inputs, {edges} edges, {len(found)} found")
     for path in found:
         print(done.stderr[-2000:] + done.stdout[-2000:])
         print(f"to repeat it: python -m {_MODULE} --repeat {path}")
+
+
+def _last(pattern: "re.Pattern[str]", log: str) -> str:
+    found: list[str] = pattern.findall(log)
+    return found[-1] if found else "0"
 
 
 def _repeat(path: Path) -> None:
