@@ -17,6 +17,9 @@ busy = "import time\\nwhile time.process_time() < 0.5: pass\\nif {stay}: time.sl
 for stay in (True, False):
     script = busy.format(stay=stay)
     subprocess.Popen(["sh", "-c", f"{sys.executable} -c '{script}' & exit"]).wait()
+end = time.monotonic() + 60
+while tree.cpu_seconds() < 1.0 and time.monotonic() < end:
+    time.sleep(0.05)
 tree.settle()
 print(round(tree.cpu_seconds(), 1))
 memory = tree.memory()
