@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import chart, tables
+from benchmarks.limit import BATCH_SIZES
 from benchmarks.measure import Plan
 from benchmarks.models import KNOWN, MODELS, RESULTS
 from benchmarks.run import images, note, run
@@ -20,6 +21,7 @@ SECONDS = 4
 ROUNDS = 3
 
 _QUICK_CLIENTS = (1, 4)
+_QUICK_BATCH_SIZES = (4,)
 
 
 def main() -> None:
@@ -42,6 +44,7 @@ def _plan(given: argparse.Namespace) -> Plan:
         rounds=given.rounds,
         photographs=images(given.photographs),
         note=note,
+        batch_sizes=_QUICK_BATCH_SIZES if given.quick else BATCH_SIZES,
     )
 
 

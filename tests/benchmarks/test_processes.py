@@ -18,7 +18,7 @@ for stay in (True, False):
     script = busy.format(stay=stay)
     subprocess.Popen(["sh", "-c", f"{sys.executable} -c '{script}' & exit"]).wait()
 end = time.monotonic() + 60
-while tree.cpu_seconds() < 1.0 and time.monotonic() < end:
+while tree.cpu_seconds() < 0.95 and time.monotonic() < end:
     time.sleep(0.05)
 tree.settle()
 print(round(tree.cpu_seconds(), 1))
