@@ -42,14 +42,16 @@ def main() -> None:
         start_seconds=arguments.start_seconds,
     )
     scenario = Scenario(manifests.rule(), manifests.sampling(), replica)
-    found = summaries(with_threshold(scenario, each) for each in THRESHOLDS)
-    print(table("threshold", zip(map("{:g}".format, THRESHOLDS), found, strict=True)))
-    chosen = recommended(zip(THRESHOLDS, found, strict=True))
-    print(f"\n{_OBJECTIVE}: threshold {chosen:g}\n")
-    named = variants(with_threshold(scenario, chosen))
-    print(table("variant", zip(named, summaries(named.values()), strict=True)))
+    thresholds = arguments.thresholds
+    found = summaries(with_threshold(scenario, each) for each in thresholds)
+    print(table("threshold", zip(map("{:g}".format, thresholds), found, strict=True)))
+    chosen = recommended(zip(thresholds, found, strict=True))
+    print(f"\n{_OBJECTIVE}: threshold {chosen:g}")
+    if arguments.variants:
+        named = variants(with_threshold(scenario, chosen))
+        print("\n" + table("variant", zip(named, summaries(named.values()), strict=True)))
     if arguments.chart:
-        shown = (chosen, THRESHOLDS[-1])
+        shown = (chosen, thresholds[-1])
         days = {f"threshold {each:g}": one_day(with_threshold(scenario, each), 0) for each in shown}
         arguments.chart.write_text(draw(days))
 
@@ -60,6 +62,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=of.workers, help="of a replica")
     parser.add_argument("--images-per-second", type=float, default=of.images_per_second)
     parser.add_argument("--start-seconds", type=float, default=of.start_seconds)
+    parser.add_argument("--thresholds", type=float, nargs="+", default=THRESHOLDS)
+    parser.add_argument("--variants", action="store_true", help="change other things, too")
     parser.add_argument("--chart", type=Path, help="an SVG of one day to write")
     return parser.parse_args()
 

@@ -1,5 +1,8 @@
 """The threshold is the one that the simulation recommends, and its page shows what it finds."""
 
+import subprocess
+import sys
+
 import pytest
 
 from deploy.simulation import manifests
@@ -12,33 +15,15 @@ from deploy.simulation.compare import (
     Scenario,
     Summary,
     recommended,
-    summaries,
     variants,
-    with_threshold,
 )
 from deploy.simulation.day import Replica, simulate
 from deploy.simulation.traffic import bursty_day
 from tests.deploy.kustomized import manifest
+from tests.deploy.simulation.page import PAGE, shown, summaries
 from tests.documents import PROJECT, table_rows
 
-PAGE = (PROJECT / "deploy/simulation/README.md").read_text(encoding="utf-8")
 AS_DEPLOYED = Scenario(manifests.rule(), manifests.sampling(), Replica())
-
-
-def shown(heading: str) -> dict[str, Summary]:
-    """A table of the page."""
-    return {row[0]: read(row[1:]) for row in table_rows(heading, document=PAGE)}
-
-
-def read(cells: list[str]) -> Summary:
-    within, p99, shed, hours, most, meets = cells
-    summary = Summary(percent(within), float(p99) / 1000, percent(shed), float(hours), int(most))
-    assert meets == ("yes" if summary.meets_objective else "no")
-    return summary
-
-
-def percent(cell: str) -> float:
-    return float(cell.removesuffix("%")) / 100
 
 
 def agree(found: Summary, page: Summary) -> bool:
@@ -75,11 +60,20 @@ def test_the_simulated_rule_is_the_one_that_is_deployed() -> None:
 def test_the_page_shows_what_the_simulation_finds() -> None:
     chosen = manifests.rule().threshold
     next_higher = THRESHOLDS[THRESHOLDS.index(chosen) + 1]
-    both = (chosen, next_higher)
-    found = summaries(with_threshold(AS_DEPLOYED, each) for each in both)
+    command = [sys.executable, "-m", "deploy.simulation", "--thresholds"]
+    printed = subprocess.run(
+        [*command, f"{chosen:g}", f"{next_higher:g}"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = summaries(table_rows("", document="\n" + printed))
     page = shown("# Which threshold")
-    assert all(agree(each, page[f"{of:g}"]) for of, each in zip(both, found, strict=True))
-    assert [each.meets_objective for each in found] == [True, False]
+    assert list(found) == [f"{chosen:g}", f"{next_higher:g}"]
+    assert all(agree(each, page[name]) for name, each in found.items())
+    assert [each.meets_objective for each in found.values()] == [True, False]
+    assert printed.endswith(f"within 250 ms: threshold {chosen:g}\n")
 
 
 def test_the_variants_are_those_of_the_page() -> None:
