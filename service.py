@@ -16,10 +16,12 @@ from serving.bento import (
     start_beating,
     start_classifier,
     start_recording,
+    worker_number,
 )
 from serving.drain import drain_first
 from serving.guard import start_guard
 from serving.health import Monitor
+from serving.http_protocol import spread_connections
 from serving.metrics_folder import choose_metrics_folder
 from serving.plan import workers
 from serving.schema import (
@@ -81,6 +83,7 @@ class ImageClassifier:
         await start_classifier(self.monitor, _service().model_tag(settings), settings)
         self._beats = start_beating(self.monitor)
         self._records = start_recording(self.monitor)
+        spread_connections(worker_number() - 1, self.monitor.heartbeats)
         drain_first(self.monitor, settings.drain)
         # What is there now stays: the collector need not look through it again and again,
         # nor after every other request at what that has left behind.

@@ -178,22 +178,22 @@ def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
     monitor.heartbeats = Heartbeats.inherited()
     if monitor.heartbeats is None:
         return None
-    monitor.heartbeats.beat(_worker())  # expected from now on
-    beats = beat_while(monitor.is_well, monitor.heartbeats, _worker())
+    monitor.heartbeats.beat(worker_number())  # expected from now on
+    beats = beat_while(monitor.is_well, monitor.heartbeats, worker_number())
     return asyncio.create_task(beats)
 
 
 def start_recording(monitor: Monitor) -> asyncio.Task[None]:
     """Keep the metrics of what this worker takes of the machine up to date."""
     gpu = monitor.classifier.gpu if monitor.classifier else None
-    return asyncio.create_task(record_for_ever(ResourceRecorder(_worker(), gpu)))
+    return asyncio.create_task(record_for_ever(ResourceRecorder(worker_number(), gpu)))
 
 
-def _worker() -> int:
+def worker_number() -> int:
     """This worker's number, counted from 1."""
     return bentoml.server_context.worker_index or 1
 
 
 def _device_id() -> int:
     """Worker i takes GPU i mod n."""
-    return (_worker() - 1) % max(1, count_gpus())
+    return (worker_number() - 1) % max(1, count_gpus())

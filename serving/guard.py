@@ -20,6 +20,7 @@ import psutil
 
 from serving.heartbeat import Heartbeats
 from serving.metrics_folder import forget_dead_workers, remove_metrics_folder
+from serving.spreading import Connections
 
 logger = logging.getLogger("image_classifier.guard")
 
@@ -50,6 +51,7 @@ def start_guard(workers: int, start_seconds: float) -> None:
     """
     os.environ.pop(_NO_REPLACEMENT, None)
     os.environ[_SUPERVISOR] = str(os.getpid())
+    Connections.create(workers)
     guard = Guard(Heartbeats.create(workers), workers, start_seconds)
     threading.Thread(target=guard.watch, name="guard", daemon=True).start()
     atexit.register(remove_metrics_folder)

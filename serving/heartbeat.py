@@ -6,17 +6,16 @@ who has fallen silent: the other workers, for their health, and the guard in the
 """
 
 import asyncio
-import atexit
 import mmap
 import os
 import struct
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 from typing_extensions import Self
+
+from serving import shared_file
 
 BEAT_SECONDS = 0.25
 """Between two beats."""
@@ -35,28 +34,22 @@ class Heartbeats:
     """The shared file.
 
     Args:
-        path: of the file, as long as all places together.
+        places: of all workers together.
     """
 
-    def __init__(self, path: Path) -> None:
-        with path.open("r+b") as file:
-            self._places = mmap.mmap(file.fileno(), 0)
+    def __init__(self, places: mmap.mmap) -> None:
+        self._places = places
 
     @classmethod
     def create(cls, workers: int) -> Self:
         """Make the file, for workers that are started from this process."""
-        descriptor, name = tempfile.mkstemp(prefix="heartbeats-")
-        os.write(descriptor, bytes(workers * _PLACE.size))
-        os.close(descriptor)
-        atexit.register(Path(name).unlink, missing_ok=True)
-        os.environ[_VARIABLE] = name
-        return cls(Path(name))
+        return cls(shared_file.create(_VARIABLE, workers * _PLACE.size))
 
     @classmethod
     def inherited(cls) -> Self | None:
         """The file of the process that started this one; None without one."""
-        name = os.environ.get(_VARIABLE)
-        return cls(Path(name)) if name else None
+        places = shared_file.inherited(_VARIABLE)
+        return cls(places) if places else None
 
     def beat(self, worker: int) -> None:
         """This process is worker number ``worker``, counted from 1, and well."""
@@ -65,6 +58,12 @@ class Heartbeats:
     def processes(self) -> list[int]:
         """Process ids of the living workers that have beaten at least once."""
         return [process for process, _ in self._filled() if lives(process)]
+
+    def well(self) -> list[int]:
+        """Numbers, counted from 0, of the workers that have beaten just now."""
+        now = time.monotonic()
+        places = enumerate(_PLACE.iter_unpack(self._places[:]))
+        return [i for i, (process, beaten) in places if process and now - beaten < SILENT_SECONDS]
 
     def silent(self, seconds: float = SILENT_SECONDS) -> list[int]:
         """Process ids of living workers that have not beaten for some seconds.

@@ -10,14 +10,17 @@ listen: most that close it are, and their work is to be dropped.
 
 import asyncio
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import ClassVar
 
 from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from errors import ClassifierError, HeaderTimeout, HeaderTooLarge, InvalidRequest
+from serving.heartbeat import Heartbeats
 from serving.messages import error_response
 from serving.request_metrics import OTHER, begin, end
+from serving.spreading import Connections, Spreader, can_spread, running_server
 from settings import load_settings
 
 MAX_HEADER_BYTES = 65_536
@@ -39,6 +42,24 @@ def install() -> None:
     HTTP_PROTOCOLS["auto"] = f"{BoundedProtocol.__module__}:{BoundedProtocol.__qualname__}"
 
 
+def spread_connections(worker: int, heartbeats: Heartbeats | None) -> None:
+    """Share the connections of all workers evenly, where that can be done.
+
+    Args:
+        worker: this one's number, counted from 0.
+        heartbeats: of all workers; None where there is only this process.
+    """
+    server, connections = running_server(), Connections.inherited()
+    if server and connections and heartbeats and can_spread(server):
+        protocol = partial(
+            _GivenProtocol,
+            config=server.config,
+            server_state=server.server_state,
+            app_state=server.lifespan.state,
+        )
+        BoundedProtocol.spreader = Spreader(worker, connections, heartbeats, protocol)
+
+
 @lru_cache(1)
 def _header_seconds() -> float:
     return load_settings().header_timeout
@@ -52,6 +73,12 @@ class BoundedProtocol(HttpToolsProtocol):
     Between requests uvicorn's keep-alive timer runs, and the front door times bodies.
     """
 
+    spreader: ClassVar[Spreader | None] = None
+    """Of this worker; None where it keeps every connection that it accepts."""
+
+    _own = True
+    """Whether it may be given away: what another worker gave stays."""
+    _given_away = False
     _timer: asyncio.TimerHandle | None = None
     _in_header = True
     """Between the end of one request's body and the end of the next one's header."""
@@ -66,12 +93,21 @@ class BoundedProtocol(HttpToolsProtocol):
     state of its scope, and so need not have a task wait for that with every request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect the first request."""
+        """Expect the first request, unless a worker with fewer connections is to have it."""
+        if self.spreader is not None:
+            self._given_away = self._own and self.spreader.give_away(transport)
+            if self._given_away:
+                return
+            self.spreader.opened()
         super().connection_made(transport)
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing any more."""
+        if self._given_away:
+            return
+        if self.spreader is not None:
+            self.spreader.closed()
         self._got_it()
         super().connection_lost(exc)
         if self.on_lost is not None:
@@ -178,6 +214,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._timer = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+
+class _GivenProtocol(BoundedProtocol):
+    """A connection that another worker has accepted."""
+
+    _own = False
 
 
 def _too_large() -> HeaderTooLarge:

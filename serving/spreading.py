@@ -1,0 +1,182 @@
+"""Connections spread evenly over the workers.
+
+All workers accept from one listening socket, and who wakes first takes whatever waits
+there: often all connections of a client's pool, for as long as it keeps them, while the
+other workers idle. So a worker that has accepted a connection although another has fewer
+gives it away, through a Unix socket and before a byte of it is read.
+
+Linux only, as are the names of its sockets; without TLS only, whose state cannot move.
+Elsewhere each worker keeps what it accepts.
+"""
+
+import asyncio
+import mmap
+import os
+import secrets
+import signal
+import socket
+import sys
+from array import array
+from collections.abc import Callable
+
+import numpy as np
+import uvicorn
+from typing_extensions import Self
+
+from serving import shared_file
+from serving.heartbeat import Heartbeats
+
+_VARIABLE = "IMAGE_CLASSIFIER_CONNECTIONS"
+_NAME = "IMAGE_CLASSIFIER_SOCKETS"
+
+# Columns of a worker's row; behind them, how many connections it gave to each worker.
+_OPEN, _TAKEN, _GIVEN = range(3)
+_CELL = np.dtype(np.int64)
+
+
+class Connections:
+    """How many connections each worker has, in one table that all of them see.
+
+    Each worker writes into its own row only, so that nothing needs a lock: what it has open,
+    what it has taken from others, what it has given to each of the others.
+
+    Args:
+        memory: of the table.
+    """
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        cells: np.ndarray[tuple[int], np.dtype[np.int64]] = np.frombuffer(memory, _CELL)
+        workers = int(np.sqrt(cells.size + 1)) - 1  # w · (w + 2) cells
+        self._table = cells.reshape(workers, workers + _GIVEN)
+
+    @classmethod
+    def create(cls, workers: int) -> Self:
+        """Make the table, for workers that are started from this process."""
+        os.environ[_NAME] = f"image-classifier-{secrets.token_hex(8)}-"
+        return cls(shared_file.create(_VARIABLE, workers * (workers + _GIVEN) * _CELL.itemsize))
+
+    @classmethod
+    def inherited(cls) -> Self | None:
+        """The table of the process that started this one; None without one."""
+        memory = shared_file.inherited(_VARIABLE)
+        return cls(memory) if memory else None
+
+    def begin(self, worker: int) -> None:
+        """This is worker number ``worker``, counted from 0, which has none.
+
+        What was given to it before it was started went down with its predecessor.
+        """
+        self._table[worker, _OPEN] = 0
+        self._table[worker, _TAKEN] = self._table[:, _GIVEN + worker].sum()
+
+    def count(self, worker: int, change: int) -> None:
+        """Connections were opened, or closed."""
+        self._table[worker, _OPEN] += change
+
+    def give(self, worker: int, to: int) -> None:
+        """A worker has given one to another."""
+        self._table[worker, _GIVEN + to] += 1
+
+    def take(self, worker: int) -> None:
+        """A worker has taken one that was given to it."""
+        self._table[worker, _TAKEN] += 1
+
+    def loads(self) -> list[int]:
+        """Of every worker: what it has open, and what is on its way to it."""
+        given = self._table[:, _GIVEN:].sum(axis=0)
+        loads: list[int] = (self._table[:, _OPEN] + given - self._table[:, _TAKEN]).tolist()
+        return loads
+
+
+class Spreader:
+    """One worker's part in it.
+
+    Args:
+        worker: its number, counted from 0.
+        connections: of all workers.
+        heartbeats: of all workers.
+        protocol: makes the protocol of a connection that was given to it.
+    """
+
+    def __init__(
+        self,
+        worker: int,
+        connections: Connections,
+        heartbeats: Heartbeats,
+        protocol: Callable[[], asyncio.Protocol],
+    ) -> None:
+        self._worker = worker
+        self._connections = connections
+        self._heartbeats = heartbeats
+        self._protocol = protocol
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind(_address(worker))
+        connections.begin(worker)
+        self._loop.add_reader(self._socket.fileno(), self._take)
+
+    def opened(self) -> None:
+        """This worker has a connection more."""
+        self._connections.count(self._worker, 1)
+
+    def closed(self) -> None:
+        """This worker has a connection less."""
+        self._connections.count(self._worker, -1)
+
+    def give_away(self, transport: asyncio.Transport) -> bool:
+        """Give a connection to the worker that has the fewest, if that has fewer than this one.
+
+        Returns:
+            Whether it is gone; its transport is closed then.
+        """
+        loads = self._connections.loads()
+        well = self._heartbeats.well()
+        least = min(well, key=loads.__getitem__, default=self._worker)
+        if loads[self._worker] <= loads[least]:
+            return False
+        descriptor = transport.get_extra_info("socket").fileno()
+        try:
+            self._socket.sendmsg([b"\0"], _rights(descriptor), 0, _address(least))
+        except OSError:  # its inbox is full, or it has just died
+            return False
+        self._connections.give(self._worker, least)
+        transport.abort()
+        return True
+
+    def _take(self) -> None:
+        while True:
+            try:
+                _, (descriptor,), _, _ = socket.recv_fds(self._socket, 1, 1)
+            except BlockingIOError:
+                return
+            self._connections.take(self._worker)
+            accepted = socket.socket(fileno=descriptor)
+            accepted.setblocking(False)
+            task = self._loop.create_task(
+                self._loop.connect_accepted_socket(self._protocol, accepted)
+            )
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+def running_server() -> uvicorn.Server | None:
+    """The server of this process; it is what its signals are handled by."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return server if isinstance(server, uvicorn.Server) else None
+
+
+def can_spread(server: uvicorn.Server) -> bool:
+    """Whether its connections can be given to other workers."""
+    return sys.platform == "linux" and not server.config.is_ssl
+
+
+def _rights(descriptor: int) -> list[tuple[int, int, bytes]]:
+    """Ancillary data that passes a descriptor; socket.send_fds() knows no addresses."""
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [descriptor]).tobytes())]
+
+
+def _address(worker: int) -> str:
+    """In the abstract namespace: no file that would be left behind."""
+    return f"\0{os.environ[_NAME]}{worker}"
