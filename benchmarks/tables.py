@@ -12,6 +12,10 @@ NONE = "–"
 _SHOWN_CLIENTS = (16, 64)
 _MEGABYTE = 10**6
 
+# Share of the machine that others may use.
+_QUIET = 0.1
+_TOO_BUSY = " **Too much for figures to count: measure again on a quiet machine.**"
+
 
 def summary(results: Results) -> str:
     """One table over all models, for the project's README."""
@@ -156,9 +160,10 @@ def _conditions(results: Results) -> list[str]:
     busy = figure(each.other_cpu_seconds / each.seconds / machine.cpus for each in results.windows)
     return [
         f"{machine.processor}, {machine.cpus} CPUs, {machine.memory_gb:.0f} GB, {machine.system}, "
-        f"Python {machine.python}; {results.photographs}; {rounds} rounds of {results.seconds:g} s "
-        f"windows, medians, {results.date}. Other processes and the host used "
+        f"Python {machine.python}; {results.photographs}; medians of {rounds} × "
+        f"{results.seconds:g} s windows, {results.date}. Other processes and the host used "
         f"{number(busy, 0, 100)} % of the machine meanwhile."
+        + (_TOO_BUSY if busy and busy.median > _QUIET else "")
     ]
 
 

@@ -1,4 +1,7 @@
-"""LitServe with batching: as many workers and as many HTTP servers as processors."""
+"""LitServe with batching: as many workers and as many HTTP servers as processors.
+
+Without a wait for company, its idle workers would keep the processors busy asking for work.
+"""
 
 from typing import Annotated, Any
 
@@ -38,7 +41,7 @@ class Classify(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    api = Classify(api_path="/classify", max_batch_size=given.MAX_BATCH_SIZE, batch_timeout=0.0)
+    api = Classify(api_path="/classify", max_batch_size=given.MAX_BATCH_SIZE, batch_timeout=0.001)
     server = litserve.LitServer(
         api, accelerator="cpu", workers_per_device=given.WORKERS, fast_queue=True, timeout=60
     )
