@@ -78,7 +78,7 @@ def _ours(stack: Stack, model: Model, port: int, folder: Path) -> Started:
 
 def _stock_bentoml(stack: Stack, model: Model, port: int, folder: Path) -> Started:
     command = _serve("benchmarks.peers.stock_bentoml:Classifier", port)
-    return command, environment(HOME, folder, _given(model, port))
+    return command, environment(HOME, folder, {**_given(model, port), **stack.variables})
 
 
 def _serve(target: str, port: int) -> list[str]:
@@ -121,6 +121,12 @@ _STACKS = (
     Stack("ray_serve", {"Ray Serve": forms.RAW}, _module, "ray", _RAY),
     Stack("triton", {"Triton (PyTriton)": forms.TRITON}, _module, "triton", _TRITON),
     Stack("stock_bentoml", {"stock BentoML": forms.RAW}, _stock_bentoml),
+    Stack(
+        "stock_bentoml_one",
+        {"stock BentoML, one model worker": forms.RAW},
+        _stock_bentoml,
+        variables={"BENCHMARK_MODEL_WORKERS": "1"},
+    ),
 )
 STACKS = {stack.name: stack for stack in _STACKS}
 """By name, in the order of the tables."""

@@ -17,7 +17,7 @@ Probabilities = npt.NDArray[np.float32]
 _QUIET = {"access": {"enabled": False}}
 
 
-@bentoml.service(workers=given.WORKERS, logging=_QUIET)
+@bentoml.service(workers=given.MODEL_WORKERS, logging=_QUIET)
 class Model:
     """Pixels → probabilities, in batches."""
 
