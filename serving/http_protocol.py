@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import ClassVar
 
+import uvicorn
 from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -57,6 +58,7 @@ def spread_connections(worker: int, heartbeats: Heartbeats | None) -> None:
             server_state=server.server_state,
             app_state=server.lifespan.state,
         )
+        _GivenProtocol.of_worker = server
         BoundedProtocol.spreader = Spreader(worker, connections, heartbeats, protocol)
 
 
@@ -219,7 +221,14 @@ class BoundedProtocol(HttpToolsProtocol):
 class _GivenProtocol(BoundedProtocol):
     """A connection that another worker has accepted."""
 
+    of_worker: ClassVar[uvicorn.Server]
     _own = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect the first request, unless the server has closed its connections already."""
+        super().connection_made(transport)
+        if self.of_worker.should_exit:
+            self.shutdown()
 
 
 def _too_large() -> HeaderTooLarge:
