@@ -66,7 +66,7 @@ def test_a_document_that_describes_nothing_is_no_excuse(good: Server, connect: C
 @pytest.mark.parametrize("name", LOAD_FLAWS)
 def test_a_flaw_that_shows_under_load(name: str, good: Server) -> None:
     flaw, expected, detail = LOAD_FLAWS[name]
-    options = Options(good.url, KEY, seconds=0.3, concurrency=2, rate=20)
+    options = Options(good.url, KEY, seconds=0.15, concurrency=2, rate=20)
     with flawed(good.url, flaw) as url, Deployment(replace(options, url=url)) as deployment:
         checks = LoadChecks(silent).checks()
         made = [run(LOAD_GROUP, each, check, deployment) for each, check in checks.items()]
