@@ -98,12 +98,13 @@ class OnnxRunner(Generic[Input]):
             self._submit = self._batcher.submit
 
     def warm_up(self) -> None:
-        """Run every batch size once, so that no request pays for a first time.
+        """Run what costs more the first time, so that no request pays for it.
 
-        On a GPU each new shape costs a cuDNN search or a TensorRT build. On the CPU it
-        makes the memory arena grow to its full size.
+        On a GPU each new shape costs a cuDNN search or a TensorRT build. On the CPU the
+        largest makes the memory arena grow to its full size.
         """
-        for size in self._batch_sizes:
+        on_cpu = self._session.device is Device.CPU
+        for size in self._batch_sizes[-1:] if on_cpu else self._batch_sizes:
             self._session.run(self._batch[:size])
 
     async def infer(

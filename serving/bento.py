@@ -20,7 +20,7 @@ from inference.gpu import count_gpus
 from model_spec import MODEL_NAME, ModelSpec
 from serving import endpoints, http_protocol
 from serving.address import check_address_of_command
-from serving.classifier import Classifier
+from serving.classifier import Classifier, cpu_batch_size
 from serving.front_door import FrontDoor, Routes
 from serving.guard import end_with_parent
 from serving.health import Monitor
@@ -148,15 +148,16 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
     end_with_parent()
     try:
         model = stored_model(tag)
+        folder = Path(model.path)
         session = open_session(
-            Path(model.path),
+            folder,
             settings.device,
             intra_op_threads=intra_op_threads(settings),
             device_id=_device_id(),
         )
-        options = runner_options(settings, session.device)
+        options = runner_options(settings, session.device, lambda: cpu_batch_size(session, folder))
         monitor.classifier = Classifier(str(model.tag), session, options, settings)
-        monitor.classifier.start(Path(model.path))
+        monitor.classifier.start(folder)
     except (ClassifierError, StartupError) as error:
         monitor.problem = str(error)
         logger.error("cannot classify: %s", error)

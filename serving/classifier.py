@@ -8,6 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from errors import (
     ClassifierError,
     InternalError,
@@ -16,9 +19,11 @@ from errors import (
     value_or_raise,
 )
 from inference import OnnxRunner, OnnxSession, RunnerOptions
+from inference.batch_size import seconds_of, worthwhile_batch_size
 from inference.gpu import GpuMonitor
 from inference.session import Probabilities
 from inference.top_k import best_classes
+from model_spec import ModelSpec
 from preprocessing import DecodeLimits, decode, decode_scaled, least_side, transform
 from serving.parsing import DEFAULT_TOP_K, TOP_K, Encoded
 from settings import Settings
@@ -30,6 +35,18 @@ _GOLDEN_LIMITS = DecodeLimits(max_pixels=100_000_000, max_aspect_ratio=100.0)
 
 # Enough for what JSON readers show, and finer than float32 is meaningful for here.
 _DECIMALS = 6
+
+
+def golden_pixels(spec: ModelSpec, folder: Path) -> npt.NDArray[np.uint8]:
+    """uint8 ``[H, W, 3]`` of a model's golden image."""
+    image = decode((folder / spec.golden.file).read_bytes(), _GOLDEN_LIMITS)
+    return transform(image, spec.preprocessing)
+
+
+def cpu_batch_size(session: OnnxSession, folder: Path) -> int:
+    """The largest batch that is worth its wait on the CPU, for images like the golden one."""
+    prepare_seconds = seconds_of(partial(golden_pixels, session.spec, folder))
+    return worthwhile_batch_size(session.run, session.spec.pixels_shape, prepare_seconds)
 
 
 class Classifier:
@@ -66,8 +83,7 @@ class Classifier:
         """
         self._runner.warm_up()
         golden = self.spec.golden
-        image = decode((folder / golden.file).read_bytes(), _GOLDEN_LIMITS)
-        probabilities = self.session.run(transform(image, self.spec.preprocessing)[None])[0]
+        probabilities = self.session.run(golden_pixels(self.spec, folder)[None])[0]
         confidence = float(probabilities[golden.class_id])
         closest = float(probabilities.max())
         if not (

@@ -1,5 +1,7 @@
 """What is derived from the machine where the settings leave it open."""
 
+from collections.abc import Callable
+
 from inference import RunnerOptions
 from inference.cpus import usable_cpus
 from inference.gpu import count_gpus
@@ -9,9 +11,6 @@ from settings import Device, Settings
 # in each; more than a few only cost GPU memory.
 _GPU_WORKERS = 4
 
-# On one CPU thread a batch of 4 costs 6 % less per image than single ones, larger
-# batches nothing less (EfficientNet-Lite0), and every image waits for the whole batch.
-_CPU_BATCH = 4
 _GPU_BATCH = 32
 
 
@@ -33,14 +32,22 @@ def intra_op_threads(settings: Settings) -> int:
     return settings.intra_op_threads or max(1, usable_cpus() // workers(settings))
 
 
-def runner_options(settings: Settings, device: Device) -> RunnerOptions:
-    """How a worker arranges its work on the device that it got."""
+def runner_options(
+    settings: Settings, device: Device, cpu_batch_size: Callable[[], int]
+) -> RunnerOptions:
+    """How a worker arranges its work on the device that it got.
+
+    Args:
+        settings: the service's.
+        device: that was got.
+        cpu_batch_size: measures what is worthwhile on the CPU, if nothing was set.
+    """
     on_cpu = device is Device.CPU
     decode_threads = settings.decode_threads
     if decode_threads is None:
         decode_threads = 0 if on_cpu else max(1, usable_cpus() // workers(settings))
     return RunnerOptions(
-        max_batch_size=settings.max_batch_size or (_CPU_BATCH if on_cpu else _GPU_BATCH),
+        max_batch_size=settings.max_batch_size or (cpu_batch_size() if on_cpu else _GPU_BATCH),
         max_batch_delay=settings.max_batch_delay,
         max_pending_images=settings.max_pending_images,
         decode_threads=decode_threads,

@@ -222,6 +222,6 @@ def test_the_gpus_threshold_is_half_a_batch_for_each_worker(
     cpus = int(container("gpu")["resources"]["limits"]["cpu"])
     monkeypatch.setattr(plan, "usable_cpus", lambda: cpus)
     monkeypatch.setattr(plan, "count_gpus", lambda: 1)
-    largest = plan.runner_options(Settings(), Device.CUDA).max_batch_size
+    largest = plan.runner_options(Settings(), Device.CUDA, lambda: 4).max_batch_size
     (trigger,) = manifest("gpu", "ScaledObject")["spec"]["triggers"]
     assert float(trigger["metadata"]["threshold"]) == plan.workers(Settings()) * largest / 2

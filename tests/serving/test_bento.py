@@ -77,7 +77,9 @@ def test_callers_in_the_same_process_get_the_same_answers(toy_folder: Path, tmp_
             await instance.classify(tmp_path / "red.png")
         settings = Settings()
         session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
-        classifier = Classifier("toy", session, runner_options(settings, Device.CPU), settings)
+        classifier = Classifier(
+            "toy", session, runner_options(settings, Device.CPU, lambda: 4), settings
+        )
         instance.monitor.classifier, instance.monitor.problem = classifier, None
         one = await instance.classify(tmp_path / "red.png", top_k=2)
         batch = await instance.classify_batch([tmp_path / "red.png"])

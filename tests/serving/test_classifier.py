@@ -27,7 +27,7 @@ def with_classifier(folder: Path, use: Use, **chosen: Any) -> Any:
     async def run() -> Any:
         settings = Settings(**chosen)
         session = open_session(folder, Device.CPU, intra_op_threads=1)
-        options = runner_options(settings, Device.CPU)
+        options = runner_options(settings, Device.CPU, lambda: 4)
         classifier = Classifier("image_classifier:toy", session, options, settings)
         try:
             classifier.start(folder)
@@ -126,7 +126,7 @@ def test_the_golden_image_is_not_held_to_the_limits_for_clients(toy_folder: Path
     session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
 
     async def run() -> None:
-        options = runner_options(settings, Device.CPU)
+        options = runner_options(settings, Device.CPU, lambda: 4)
         classifier = Classifier("toy", session, options, settings)
         classifier.start(toy_folder)
         await classifier.close()

@@ -19,8 +19,8 @@ def test_on_the_cpu_each_processor_has_a_worker_with_one_thread(
     settings = Settings()
     assert plan.workers(settings) == 8
     assert plan.intra_op_threads(settings) == 1
-    assert plan.runner_options(settings, Device.CPU) == RunnerOptions(
-        max_batch_size=4, max_batch_delay=0.0, max_pending_images=256, decode_threads=0
+    assert plan.runner_options(settings, Device.CPU, lambda: 8) == RunnerOptions(
+        max_batch_size=8, max_batch_delay=0.0, max_pending_images=256, decode_threads=0
     )
 
 
@@ -33,7 +33,7 @@ def test_a_gpu_is_shared_by_four_workers_that_decode_ahead(machine: pytest.Monke
     machine.setattr(plan, "count_gpus", lambda: 1)
     settings = Settings()
     assert plan.workers(settings) == 4
-    assert plan.runner_options(settings, Device.CUDA) == RunnerOptions(
+    assert plan.runner_options(settings, Device.CUDA, lambda: 8) == RunnerOptions(
         max_batch_size=32, max_batch_delay=0.0, max_pending_images=256, decode_threads=2
     )
 
@@ -52,8 +52,8 @@ def test_what_is_set_is_taken(machine: pytest.MonkeyPatch) -> None:
     expected = RunnerOptions(
         max_batch_size=5, max_batch_delay=0.0025, max_pending_images=7, decode_threads=0
     )
-    assert plan.runner_options(settings, Device.CUDA) == expected
-    assert plan.runner_options(settings, Device.CPU) == expected
+    assert plan.runner_options(settings, Device.CUDA, lambda: 8) == expected
+    assert plan.runner_options(settings, Device.CPU, lambda: 8) == expected
 
 
 @pytest.mark.parametrize(
