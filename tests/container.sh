@@ -86,6 +86,7 @@ expect "heavy packages" "$(inside python -c 'from importlib.util import find_spe
 print([name for name in ("torch", "onnx", "nvidia") if find_spec(name)])')" "[]"
 
 echo "== a worker is killed, then docker stop with requests in flight"
-.venv/bin/python -m tests.resilience.container "$URL" classifier "docker stop classifier"
+.venv/bin/python -m tests.resilience.container "$URL" classifier "docker stop classifier" ||
+    fail "see above"
 
 echo "container: passed"

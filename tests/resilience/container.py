@@ -20,7 +20,7 @@ from tests.resilience.answers import photographs
 from tests.resilience.process_faults import REPLACE_SECONDS, TAKEN_SECONDS
 from tests.resilience.processes import until
 
-_BATCHES = (8, 12, 16, 20)
+_BATCHES = (4, 6, 8, 10)
 """Images in the requests of each client: so many that some are in work whenever it is asked."""
 
 _TIMEOUT = 60.0
@@ -36,12 +36,14 @@ class Exchange:
         begun: on ``time.monotonic()``.
         ended: likewise.
         lost: what kept it from being answered.
+        refused: because too many images waited.
         wrong: what is wrong with the answer.
     """
 
     begun: float
     ended: float
     lost: str = ""
+    refused: bool = False
     wrong: str = ""
 
 
@@ -66,6 +68,8 @@ class Client(threading.Thread):
             response = client.post("/classify_batch", files=files)
         except httpx.TransportError as error:
             return Exchange(begun, time.monotonic(), lost=repr(error))
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            return Exchange(begun, time.monotonic(), refused=True)
         return Exchange(begun, time.monotonic(), wrong=self._judged(response))
 
     def _judged(self, response: httpx.Response) -> str:
@@ -127,7 +131,7 @@ def account(exchanges: Sequence[Exchange], stopped: float) -> str:
     wrong = [each.wrong for each in exchanges if each.wrong]
     if lost or wrong:
         raise SystemExit(f"FAILED: lost {lost}, wrong {wrong}")
-    answered = [each for each in exchanges if not each.lost]
+    answered = [each for each in exchanges if not each.lost and not each.refused]
     at_stop = sum(each.begun < stopped < each.ended for each in answered)
     refused = min(each.begun for each in exchanges if each.lost)
     after = sum(each.ended > refused for each in answered)

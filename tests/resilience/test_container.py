@@ -35,8 +35,12 @@ def test_a_wrong_answer_is_told() -> None:
 
 @pytest.mark.parametrize(
     "exchange",
-    [Exchange(STOPPED + 0.1, DRAINED + 0.5), Exchange(STOPPED - 0.5, STOPPED + 0.5)],
-    ids=["not at the stop", "not when the door closed"],
+    [
+        Exchange(STOPPED + 0.1, DRAINED + 0.5),
+        Exchange(STOPPED - 0.5, STOPPED + 0.5),
+        Exchange(STOPPED - 0.5, DRAINED + 0.5, refused=True),
+    ],
+    ids=["not at the stop", "not when the door closed", "refused"],
 )
 def test_a_stop_with_nothing_in_flight_proves_nothing(exchange: Exchange) -> None:
     with pytest.raises(SystemExit, match="in flight at the stop"):
