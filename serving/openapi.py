@@ -41,16 +41,17 @@ _ERRORS = {
     401: "An API key is needed",
     404: "No such route",
     405: "The route takes other methods",
-    408: "The body took too long to arrive",
+    408: "The header or the body took too long to arrive",
     413: "The body or an image is too large",
     415: "Content type or image format is not taken",
     422: "An image is corrupt or a parameter out of range",
+    431: "The header is too large",
     500: "A defect of the service",
     503: "Overloaded or not able to classify",
     504: "The deadline passed",
 }
-_OF_ANY = (415, 500)
-_OF_A_BODY = (408, 413, *_OF_ANY)
+_OF_ANY = (408, 415, 431, 500)
+_OF_A_BODY = (413, *_OF_ANY)
 _OF_IMAGES = (400, 401, *_OF_A_BODY, 422, 503, 504)
 
 _REQUEST_ID = "X-Request-ID"

@@ -54,7 +54,7 @@ def test_the_openapi_document_describes_every_form_error_and_status() -> None:
     assert attr.asdict(SERVICE.openapi_spec.info)["description"].startswith("Photographs in")
     for path in ("/classify", "/classify_batch"):
         responses = document["paths"][path]["post"]["responses"]
-        errors = {"400", "401", "408", "413", "415", "422", "500", "503", "504"}
+        errors = {"400", "401", "408", "413", "415", "422", "431", "500", "503", "504"}
         assert set(responses) == {"200"} | errors
         for status in errors:
             assert responses[status] == {"$ref": f"#/components/responses/{status}"}
