@@ -21,7 +21,15 @@ export ORT_DISABLE_TELEMETRY ?= 1
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)')
 
-.PHONY: serve model bento test lint format end-to-end faults soak hostile fuzz overload wrk bench bench-peers check help
+# Written by `make tune`. What the environment has is put back over it.
+TUNED ?= tuned.env
+LOAD_TUNED = if [ -f '$(TUNED)' ]; then \
+		echo "with the settings of $(TUNED); those of the environment win"; \
+		own=$$(export -p | grep ' CLASSIFIER_'); \
+		set -a; . '$(abspath $(TUNED))'; set +a; eval "$$own"; \
+	fi
+
+.PHONY: serve model bento tune test lint format end-to-end faults soak hostile fuzz overload wrk bench bench-peers check help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -38,6 +46,7 @@ serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIG
 	echo "    curl -F image=@test_images/coffee.jpg http://$(HOST):$(PORT)/classify"; \
 	echo "    curl http://$(HOST):$(PORT)/health"; \
 	echo; \
+	$(LOAD_TUNED); \
 	CLASSIFIER_MODEL=$$tag exec $(BIN)/bentoml serve --host $(HOST) --port $(PORT) \
 		--timeout-graceful-shutdown $(GRACE)
 
@@ -126,6 +135,13 @@ BENCH ?=
 
 bench: $(BIN)/.developing wrk ## Measure the service beside its limit and its peers (BENCH= PHOTOGRAPHS=)
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+# Options of python -m benchmarks.tune, such as '--p99-ms 100'.
+TUNE ?=
+
+tune: $(BIN)/.developing wrk ## Find the best settings for this machine (MODEL= TUNE= PHOTOGRAPHS=)
+	@case '$(MODEL)' in *:*) tag='$(MODEL)' ;; *) tag=$$($(CONVERT)) || exit 1 ;; esac; \
+	$(BIN)/python -m benchmarks.tune --model "$$tag" $(TUNE)
 
 BENCHMARKS := build/benchmarks
 PEERS := $(patsubst benchmarks/peers/requirements/%.txt,%,$(wildcard benchmarks/peers/requirements/*.txt))

@@ -17,8 +17,8 @@ from benchmarks.results import Absence, LimitWindow, Start, Window
 from benchmarks.stacks import Stack
 
 _CHECKED_IMAGES = 8
-_WARM_UP_SECONDS = 1
-_WARM_UP_CLIENTS = 16
+WARM_UP_SECONDS = 1
+WARM_UP_CLIENTS = 16
 
 # Of a window's seconds, just before it: the machine's speed drifts within minutes.
 _LIMIT_SHARE = 0.5
@@ -52,7 +52,7 @@ class Plan:
 def measure(plan: Plan, model: Model) -> Iterator[Record]:
     """Measure every stack in every round, each round in another order."""
     dice = random.Random(model.name)  # noqa: S311
-    answers = _right_answers(model, plan.photographs)
+    answers = right_answers(model, plan.photographs)
     with Limit(model.folder, plan.photographs, batch_sizes=plan.batch_sizes) as limit:
         for trial in limit.trials:
             plan.note(f"{model.name}: limit in batches of {trial.batch_size}: {_told(trial)}")
@@ -95,7 +95,7 @@ class _Turn:
         return Start(model=self.model.name, stack=title, round=self.round, seconds=seconds)
 
     def _windows(self, title: str, running: Running, url: str, requests: Path) -> Iterator[Window]:
-        load.send(url, requests, clients=_WARM_UP_CLIENTS, seconds=_WARM_UP_SECONDS)
+        load.send(url, requests, clients=WARM_UP_CLIENTS, seconds=WARM_UP_SECONDS)
         for clients in self.plan.clients:
             window = self._window(title, running, url, requests, clients)
             self._note(
@@ -144,7 +144,8 @@ class _Turn:
         self.plan.note(f"{self.model.name}, round {self.round}, {title}: {text}")
 
 
-def _right_answers(model: Model, photographs: Sequence[bytes]) -> dict[bytes, int]:
+def right_answers(model: Model, photographs: Sequence[bytes]) -> dict[bytes, int]:
+    """The classes that the bare core gives some of the photographs."""
     images = photographs[:_CHECKED_IMAGES]
     answers = Core(model.folder).classify(images)
     return {image: answer["class_id"] for image, answer in zip(images, answers, strict=True)}

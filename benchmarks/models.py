@@ -28,15 +28,22 @@ KNOWN = tuple(_COMMANDS)
 
 @dataclass(frozen=True)
 class Model:
-    """A model in the benchmark's model store."""
+    """A model in a model store.
+
+    Attributes:
+        name: for the tables.
+        tag: in the store.
+        home: BentoML's, of the store.
+    """
 
     name: str
     tag: str
+    home: Path = HOME
 
     @property
     def folder(self) -> Path:
         """With ``spec.json`` and ``model.onnx``."""
-        return HOME / "models" / self.tag.replace(":", "/")
+        return self.home / "models" / self.tag.replace(":", "/")
 
 
 def obtain(name: str) -> Model:

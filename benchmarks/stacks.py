@@ -73,7 +73,7 @@ class Stack:
 
 def _ours(stack: Stack, model: Model, port: int, folder: Path) -> Started:
     settings = {"CLASSIFIER_MODEL": model.tag, **stack.variables}
-    return _serve(".", port), environment(HOME, folder, settings)
+    return _serve(".", port), environment(model.home, folder, settings)
 
 
 def _stock_bentoml(stack: Stack, model: Model, port: int, folder: Path) -> Started:

@@ -1,0 +1,1 @@
+"""Which settings are best on this machine: see benchmarks/README.md."""

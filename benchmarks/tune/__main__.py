@@ -1,0 +1,108 @@
+"""Finds the best settings for this machine: ``python -m benchmarks.tune``.
+
+Prints a table, draws a chart and, where something beats the defaults, writes a settings file
+that ``make serve`` reads; see benchmarks/README.md.
+"""
+
+import argparse
+import datetime
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.launch import StackError
+from benchmarks.load import LoadError
+from benchmarks.models import FOLDER, Model
+from benchmarks.processes import adopt_orphans
+from benchmarks.run import images, note
+from benchmarks.tune import report, tuned
+from benchmarks.tune.candidates import Stage, stages
+from benchmarks.tune.search import Options, Search, search
+from errors import StartupError
+from inference.cpus import usable_cpus
+from model_spec import MODEL_NAME
+from serving.stored import stored_model
+from settings import Settings, load_settings
+
+CLIENTS = (1, 16, 64)
+SECONDS = 2
+CONFIRMATIONS = 3
+
+_QUICK_CLIENTS = (16,)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    given = _parser().parse_args(arguments)
+    adopt_orphans()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    try:
+        settings = load_settings()
+        model = _model(given.model or settings.model or f"{MODEL_NAME}:latest")
+        found = search(_options(given, settings), model, _stages(given, settings))
+    except (StartupError, StackError, LoadError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    _tell(found, model, given)
+    return 0
+
+
+def _tell(found: Search, model: Model, given: argparse.Namespace) -> None:
+    measured, choice = [found.default, *found.candidates], found.choice
+    print(report.table(measured, choice))
+    print(report.verdict(choice, found.default, given.p99_ms))
+    report.draw(measured, choice, given.p99_ms, given.chart)
+    if choice.worth_it:
+        tuned.write(given.output, choice.best.values, _measured(model))
+        print(f"written to {given.output}, which make serve reads; delete it for the defaults")
+    elif given.output.exists():
+        print(f"{given.output} is left as it is; delete it for the defaults")
+
+
+def _measured(model: Model) -> str:
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    return f"measured with {model.tag} on {usable_cpus()} processors, {today}"
+
+
+def _model(tag: str) -> Model:
+    """From the model store that ``make serve`` takes it from."""
+    stored = stored_model(tag)
+    return Model(stored.tag.name, str(stored.tag), Path(stored.path).parents[2])
+
+
+def _stages(given: argparse.Namespace, settings: Settings) -> list[Stage]:
+    found = stages(settings)
+    return [Stage(found[0].name, found[0].options[:1])] if given.quick else found
+
+
+def _options(given: argparse.Namespace, settings: Settings) -> Options:
+    return Options(
+        p99_ms=given.p99_ms,
+        clients=_QUICK_CLIENTS if given.quick else CLIENTS,
+        seconds=1 if given.quick else given.seconds,
+        confirmations=0 if given.quick else CONFIRMATIONS,
+        device=settings.device,
+        photographs=images(given.photographs),
+        note=note,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tune", description=__doc__)
+    parser.add_argument("--p99-ms", type=float, default=50.0, help="target, with 16 clients")
+    parser.add_argument("--model", help="tag; default: CLASSIFIER_MODEL, else the newest")
+    parser.add_argument(
+        "--photographs",
+        type=Path,
+        help="a folder of JPEG files; default: PHOTOGRAPHS, else some made of test_images/",
+    )
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="of one window")
+    parser.add_argument("--quick", action="store_true", help="one candidate, to see it work")
+    parser.add_argument("--output", type=Path, default=tuned.TUNED, help="the settings file")
+    parser.add_argument("--chart", type=Path, default=FOLDER / "tune.png", help="PNG")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

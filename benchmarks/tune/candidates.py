@@ -1,0 +1,102 @@
+"""What is tried: settings that differ from the defaults of this machine, stage after stage."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from inference import RunnerOptions
+from inference.batch_size import SMALLEST
+from inference.cpus import usable_cpus
+from serving import plan
+from settings import PREFIX, Device, Settings
+
+Values = Mapping[str, str]
+"""Fields of :class:`Settings` and their text; none: the defaults."""
+
+_CPU_BATCHES = (1, 2, 8, 16)
+_GPU_BATCHES = (8, 16, 32, 64, 128)
+_DELAYS_MS = (2, 5)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Values that are tried upon the best found before.
+
+    Attributes:
+        name: what is varied.
+        options: each upon the best of the stages before.
+    """
+
+    name: str
+    options: Sequence[Values]
+
+
+def stages(settings: Settings) -> list[Stage]:
+    """The search for this machine: what decides most comes first.
+
+    Args:
+        settings: that are given; their derived values are the defaults and are not tried.
+    """
+    gpu = plan.wants_gpu(settings)
+    found = [
+        *([_devices()] if gpu else []),
+        Stage("workers", _named("workers", _workers(settings))),
+        Stage("threads", _named("intra_op_threads", [] if gpu else _threads(settings))),
+        Stage("batch", _named("max_batch_size", _batches(settings, gpu))),
+        Stage("delay", _named("max_batch_delay_ms", _DELAYS_MS)),
+        Stage("decode", _named("decode_threads", _decode_threads(settings))),
+    ]
+    return [stage for stage in found if stage.options]
+
+
+def upon(base: Values, stage: Stage) -> Iterator[Values]:
+    """The candidates of a stage, given the best of those before."""
+    return ({**base, **option} for option in stage.options)
+
+
+def told(values: Values) -> str:
+    """Settings in a line."""
+    return ", ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
+
+
+def variables(values: Values) -> dict[str, str]:
+    """As environment variables."""
+    return {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
+
+
+def _devices() -> Stage:
+    return Stage("device", _named("device", [Device.TENSORRT.value]))
+
+
+def _workers(settings: Settings) -> list[int]:
+    """Half and twice as many, and one."""
+    default = plan.workers(settings)
+    return _others(default, [1, default // 2, 2 * default])
+
+
+def _threads(settings: Settings) -> list[int]:
+    """Twice as many, and as many as there are processors."""
+    default = plan.intra_op_threads(settings)
+    return _others(default, [2 * default, usable_cpus()])
+
+
+def _batches(settings: Settings, gpu: bool) -> list[int]:
+    return _others(_options(settings).max_batch_size, _GPU_BATCHES if gpu else _CPU_BATCHES)
+
+
+def _decode_threads(settings: Settings) -> list[int]:
+    """On the CPU one ahead of the session; on a GPU none, half and twice as many."""
+    default = _options(settings).decode_threads
+    return _others(default, [0, default // 2, 2 * default] if default else [1], least=0)
+
+
+def _options(settings: Settings) -> RunnerOptions:
+    device = Device.CUDA if plan.wants_gpu(settings) else Device.CPU
+    return plan.runner_options(settings, device, lambda: SMALLEST)
+
+
+def _others(default: int, values: Sequence[int], least: int = 1) -> list[int]:
+    return sorted({value for value in values if value >= least and value != default})
+
+
+def _named(name: str, values: Sequence[object]) -> list[Values]:
+    return [{name: str(value)} for value in values]

@@ -1,0 +1,92 @@
+"""What was found, as Markdown, a sentence and a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.tune.candidates import told
+from benchmarks.tune.front import JUDGED_CLIENTS, NOISE, Choice, Measured, front
+
+_HEAD = (
+    f"| settings | images/s | p99 with {JUDGED_CLIENTS} clients, ms | p50 alone, ms | failed | |\n"
+    "| --- | ---: | ---: | ---: | ---: | --- |"
+)
+_INCHES = (8.0, 5.0)
+_DPI = 110
+
+
+def table(measured: Sequence[Measured], choice: Choice) -> str:
+    """By ascending p99; what is dominated, and by which settings, is said."""
+    rows = sorted(measured, key=lambda each: each.p99_ms)
+    return "\n".join([_HEAD, *(_row(each, measured, choice) for each in rows)])
+
+
+def _row(each: Measured, measured: Sequence[Measured], choice: Choice) -> str:
+    cells = (
+        told(each.values),
+        f"{each.images_per_second:.1f}",
+        f"{each.p99_ms:.1f}",
+        f"{each.alone_ms:.1f}",
+        str(each.failures),
+        _remark(each, measured, choice),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _remark(each: Measured, measured: Sequence[Measured], choice: Choice) -> str:
+    best = [other for other in front(measured) if other.dominates(each)]
+    remark = f"dominated by {told(best[-1].values)}" if best else "Pareto"
+    return f"{remark}; best" if each == choice.best else remark
+
+
+def verdict(choice: Choice, default: Measured, p99_ms: float) -> str:
+    """What was chosen, and how far the defaults are from it."""
+    return "\n".join([*_target(choice, p99_ms), _distance(choice, default)])
+
+
+def _target(choice: Choice, p99_ms: float) -> list[str]:
+    if choice.meets:
+        return []
+    return [f"a p99 of {p99_ms:g} ms cannot be met here; the lowest is {choice.best.p99_ms:.1f} ms"]
+
+
+def _distance(choice: Choice, default: Measured) -> str:
+    speed = 100 * default.images_per_second / choice.best.images_per_second
+    latency = 100 * default.p99_ms / choice.best.p99_ms
+    if not choice.worth_it:
+        return f"the defaults are best (nothing is better by {NOISE:.0%} or more)"
+    return (
+        f"best: {told(choice.best.values)}; the defaults give {speed:.0f} % of its images/s "
+        f"with {latency:.0f} % of its p99"
+    )
+
+
+def draw(measured: Sequence[Measured], choice: Choice, p99_ms: float, file: Path) -> None:
+    """Write a PNG of throughput against p99; needs the extra ``bench``."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=_INCHES)
+    best = front(measured)
+    axes.plot(*_points(best), color="C0", label="Pareto front")
+    axes.scatter(*_points([each for each in measured if each not in best]), color="C7")
+    axes.scatter(*_points([choice.best]), marker="*", s=150, color="C1", label="best", zorder=3)
+    axes.axvline(p99_ms, linestyle="--", color="black", label="target")
+    for each in measured:
+        axes.annotate(
+            told(each.values), (each.p99_ms, each.images_per_second),
+            xytext=(4, 4), textcoords="offset points", fontsize="x-small",
+        )  # fmt: skip
+    axes.set_xlabel(f"p99 with {JUDGED_CLIENTS} clients, ms")
+    axes.set_ylabel("images/s")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.set_layout_engine("constrained")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=_DPI, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def _points(measured: Sequence[Measured]) -> tuple[list[float], list[float]]:
+    return [each.p99_ms for each in measured], [each.images_per_second for each in measured]

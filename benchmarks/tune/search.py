@@ -1,0 +1,160 @@
+"""The search: every candidate beside the defaults, window by window, on this machine."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from benchmarks import load
+from benchmarks.forms import RAW
+from benchmarks.launch import StackError, launched
+from benchmarks.measure import WARM_UP_CLIENTS, WARM_UP_SECONDS, right_answers
+from benchmarks.models import Model
+from benchmarks.stacks import OURS, STACKS
+from benchmarks.tune.candidates import Stage, Values, told, upon, variables
+from benchmarks.tune.front import Choice, Measured, Pair, choose, reference, relative
+from settings import PREFIX, Device
+
+
+@dataclass(frozen=True)
+class Options:
+    """How it is searched.
+
+    Attributes:
+        p99_ms: the target.
+        clients: numbers of clients, one window for each.
+        seconds: of one window.
+        confirmations: more rounds of the best one, without which luck would choose.
+        device: on which the defaults run.
+        photographs: encoded.
+        note: told what is done now.
+    """
+
+    p99_ms: float
+    clients: Sequence[int]
+    seconds: int
+    confirmations: int
+    device: Device
+    photographs: Sequence[bytes]
+    note: Callable[[str], None]
+
+
+@dataclass
+class Search:
+    """The defaults, which serve from the first window to the last, and what was found beside."""
+
+    options: Options
+    model: Model
+    folder: Path
+    answers: Mapping[bytes, int]
+    default_url: str = ""
+    pairs: list[tuple[Values, list[Pair]]] = field(default_factory=list)
+
+    def run(self, stages: Sequence[Stage]) -> None:
+        """Try the stages in turn, each upon the best of those before.
+
+        Raises:
+            StackError: the defaults cannot serve, or nothing else can.
+        """
+        load.prepare(self._requests, RAW.headers, self.options.photographs)
+        with self._serving({}) as self.default_url:
+            base: Values = {}
+            for stage in stages:
+                for values in upon(base, stage):
+                    self._try(values, rounds=1)
+                base = self._best()
+            if not self.pairs:
+                raise StackError("no candidate could be measured")
+            self._confirm()
+
+    @property
+    def default(self) -> Measured:
+        """The defaults."""
+        return reference([pair for _, pairs in self.pairs for pair in pairs])
+
+    @property
+    def candidates(self) -> list[Measured]:
+        """Each once, over all of its windows."""
+        default = self.default
+        return [relative(values, pairs, default) for values, pairs in self.pairs]
+
+    @property
+    def choice(self) -> Choice:
+        """What is best so far."""
+        return choose(self.default, self.candidates, self.options.p99_ms)
+
+    def _confirm(self) -> None:
+        """Measure again what seems best, until what is best was measured again."""
+        confirmed: list[Values] = []
+        while self.options.confirmations and (best := self._best()) and best not in confirmed:
+            self._try(best, rounds=self.options.confirmations)
+            confirmed.append(best)
+
+    def _best(self) -> Values:
+        if not self.pairs:
+            return {}
+        choice = self.choice
+        return choice.best.values if choice.worth_it else {}
+
+    def _try(self, values: Values, rounds: int) -> None:
+        """Measure; settings that cannot serve are left out, and it is said why."""
+        try:
+            with self._serving(values) as url:
+                windows = [
+                    self._pair(url, clients)
+                    for _ in range(rounds)
+                    for clients in self.options.clients
+                ]
+        except StackError as error:
+            self.options.note(f"{told(values)}: left out: {error}")
+            return
+        self._keep(values, windows)
+
+    def _keep(self, values: Values, windows: list[Pair]) -> None:
+        earlier = next((pairs for known, pairs in self.pairs if known == values), None)
+        if earlier is None:
+            self.pairs.append((values, windows))
+        else:
+            earlier.extend(windows)
+        found = next(each for each in self.candidates if each.values == values)
+        self.options.note(
+            f"{told(values)}: {found.images_per_second / self.default.images_per_second:.2f} × "
+            f"the defaults' images/s, {found.p99_ms / self.default.p99_ms:.2f} × their p99"
+        )
+
+    def _pair(self, url: str, clients: int) -> Pair:
+        return Pair(clients, self._send(self.default_url, clients), self._send(url, clients))
+
+    def _send(self, url: str, clients: int) -> load.Load:
+        return load.send(
+            url + RAW.path, self._requests, clients=clients, seconds=self.options.seconds
+        )
+
+    @property
+    def _requests(self) -> Path:
+        return self.folder / "requests"
+
+    @contextlib.contextmanager
+    def _serving(self, values: Values) -> Iterator[str]:
+        """Serve, warmed up, until the block ends."""
+        device = {f"{PREFIX}DEVICE": self.options.device.value}
+        stack = replace(STACKS[OURS], variables={**device, **variables(values)})
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        with launched(stack, self.model, folder, self.answers) as running:
+            load.send(
+                running.url + RAW.path,
+                self._requests,
+                clients=WARM_UP_CLIENTS,
+                seconds=WARM_UP_SECONDS,
+            )
+            yield running.url
+
+
+def search(options: Options, model: Model, stages: Sequence[Stage]) -> Search:
+    """Search until the end."""
+    with tempfile.TemporaryDirectory(prefix="tune-") as temporary:
+        answers = right_answers(model, options.photographs)
+        found = Search(options, model, Path(temporary), answers)
+        found.run(stages)
+    return found
