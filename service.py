@@ -18,7 +18,7 @@ from serving.bento import (
     start_recording,
     worker_number,
 )
-from serving.drain import drain_first
+from serving.drain import drain_first, end_if_told
 from serving.guard import start_guard
 from serving.health import Monitor
 from serving.http_protocol import spread_connections
@@ -81,6 +81,7 @@ class ImageClassifier:
     async def start(self) -> None:
         """Load the model before the worker takes requests."""
         await start_classifier(self.monitor, _service().model_tag(settings), settings)
+        end_if_told()  # before another worker could give it connections
         self._beats = start_beating(self.monitor)
         self._records = start_recording(self.monitor)
         spread_connections(worker_number() - 1, self.monitor.heartbeats)

@@ -1,9 +1,11 @@
 """The end in good order: first not ready, then no new connections, then what was taken."""
 
 import asyncio
+import os
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
 from serving.health import Monitor
 
@@ -18,7 +20,7 @@ def drain_first(monitor: Monitor, seconds: float) -> None:
         monitor: that is told.
         seconds: until the server's own handler closes the door.
     """
-    if threading.current_thread() is not threading.main_thread() or not seconds:
+    if threading.current_thread() is not threading.main_thread():
         return
     close = signal.getsignal(signal.SIGTERM)
     if not callable(close):
@@ -32,4 +34,20 @@ def drain_first(monitor: Monitor, seconds: float) -> None:
         monitor.draining = True
         loop.call_soon_threadsafe(loop.call_later, seconds, close, number, frame)
 
-    signal.signal(signal.SIGTERM, begin)
+    if seconds:
+        signal.signal(signal.SIGTERM, begin)
+    end_if_told(close)
+
+
+def end_if_told(handler: Any = None) -> None:
+    """End a worker that was told to while it started.
+
+    uvicorn would open the door all the same, and reset what comes in. Nothing has been taken
+    yet that there would be to answer.
+
+    Args:
+        handler: of SIGTERM until now; the present one by default.
+    """
+    server = getattr(handler or signal.getsignal(signal.SIGTERM), "__self__", None)
+    if getattr(server, "should_exit", False):
+        os._exit(0)

@@ -88,7 +88,8 @@ def replace_worker(container: str) -> str:
 
     def replaced() -> bool:
         now = _workers(container)
-        return victim not in now and len(now) == len(before) + 1
+        started = _docker("logs", container).count("Completed async startup hook: start")
+        return victim not in now and started == len(before) + 2
 
     seconds = until(replaced, REPLACE_SECONDS, f"worker {victim} replaced")
     if not before <= _workers(container):
@@ -150,7 +151,13 @@ def _workers(container: str) -> set[str]:
 
 
 def _docker(*arguments: str) -> str:
-    done = subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["docker", *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if arguments[0] == "logs" else subprocess.PIPE,
+        text=True,
+    )
     return done.stdout.strip()
 
 

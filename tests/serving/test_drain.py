@@ -1,6 +1,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -74,3 +76,28 @@ def test_outside_the_main_thread_signals_are_left_alone(closed: list[int]) -> No
     thread.start()
     thread.join()
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("seconds", [0, SECONDS])
+def test_told_before_it_takes_anything_it_ends(seconds: float) -> None:
+    script = f"""
+import asyncio, signal, uvicorn
+from serving.drain import drain_first
+from serving.health import Monitor
+
+async def start():
+    server = uvicorn.Server(uvicorn.Config(None))
+    signal.signal(signal.SIGTERM, server.handle_exit)
+    drain_first(Monitor(), {seconds})
+    print("not told", flush=True)
+    signal.signal(signal.SIGTERM, server.handle_exit)
+    signal.raise_signal(signal.SIGTERM)
+    drain_first(Monitor(), {seconds})
+    print("not ended")
+
+asyncio.run(start())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, stdout=subprocess.PIPE, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "not told\n")

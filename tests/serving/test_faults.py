@@ -3,14 +3,17 @@
 import contextlib
 import signal
 import socket
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.known_images import Outcome
+from tests.resilience.process_faults import REPLACE_SECONDS
 from tests.resilience.processes import client_ports, until, worker_ids, workers
-from tests.resilience.scene import TWO_WORKERS
+from tests.resilience.scene import TWO_WORKERS, under_load
 from tests.servers import Server, running, toy_home
 from tests.toys import RED, encoded
 
@@ -105,3 +108,20 @@ def test_when_the_supervisor_is_killed_its_workers_end_and_free_the_port(tmp_pat
         port = int(server.url.rpartition(":")[2])
         with socket.create_server(("127.0.0.1", port)):
             pass
+
+
+def test_told_to_end_while_a_worker_starts_it_loses_nothing(tmp_path: Path) -> None:
+    drain = 5.0  # longer than a worker takes to start
+    with under_load(tmp_path, {"CLASSIFIER_DRAIN_MS": f"{drain * 1000:g}"}) as scene:
+        workers(scene.server)[0].kill()
+        until(
+            lambda: scene.server.log.count("Running startup hook: start") == 3,
+            REPLACE_SECONDS,
+            "another worker loads the model",
+        )
+        begun = time.monotonic()
+        assert scene.server.stop() == 0
+        scene.load.stop()
+        lost = [e for e in scene.load.of(Outcome.LOST) if begun < e.begun < begun + drain]
+    assert lost == []
+    assert scene.row.problems == []
