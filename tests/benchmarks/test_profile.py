@@ -1,0 +1,31 @@
+import pytest
+
+from benchmarks.profile import OTHER, Thread, parts, table
+
+DECODE = "thread (7);process (inference/batcher.py:1);load (PIL/ImageFile.py:425)"
+BATCH = "thread (7);process (inference/batcher.py:1)"
+SEND = "thread (1);_serve (serving/front_door.py:9);send_response (serving/sending.py:9)"
+COUNT = "thread (1);_measured (serving/front_door.py:9);inc (prometheus_client/values.py:1)"
+
+
+def test_a_threads_time_is_divided_as_its_samples() -> None:
+    threads = [Thread(4.0, [DECODE] * 3 + [BATCH]), Thread(1.0, [SEND, COUNT, "thread (1)", SEND])]
+    assert parts(threads, images=1000) == {
+        "JPEG decoding (libjpeg)": 3.0,
+        "batching": 1.0,
+        "JSON and sending the response": 0.5,
+        "metrics": 0.25,
+        OTHER: 0.25,
+    }
+
+
+def test_the_table_has_shares_and_the_limit() -> None:
+    assert table({"a": 3.0, "b": 1.0}, limit_ms=3.2).splitlines()[2:] == [
+        "| a | 3.000 | 75.0% |",
+        "| b | 1.000 | 25.0% |",
+        "| **together** | **4.000** | 1.25 × the limit |",
+    ]
+
+
+def test_a_thread_without_samples_keeps_its_time() -> None:
+    assert parts([Thread(1.0, [""])], images=1000) == {OTHER: pytest.approx(1.0)}
