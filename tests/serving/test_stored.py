@@ -25,10 +25,12 @@ def test_what_is_no_tag_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_make_serve_refuses_an_unknown_tag_before_it_says_that_it_serves(tmp_path: Path) -> None:
     # As if everything was installed: this is no place to install it.
     command = ("make", "-o", ".venv/bin/.serving", "serve", "MODEL=image_classifier:unknown")
+    variables = environment(toy_home(tmp_path), tmp_path, {})
     done = subprocess.run(
         [*command, f"PORT={free_port()}"],
         cwd=PROJECT,
-        env=environment(toy_home(tmp_path), tmp_path, {}),
+        # Under `make test` this would be a part of that.
+        env={name: value for name, value in variables.items() if "MAKE" not in name},
         capture_output=True,
         text=True,
         timeout=60,
