@@ -70,14 +70,25 @@ class OpenLoop:
 
     async def _ask(self, begin: float, due: float, request: bytes) -> Answer:
         try:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            status = await connection.ask(request)
+            connection, status = await self._exchange(request)
         except OSError:
             status = 0
         else:
             if connection.open:
                 self._idle.append(connection)
         return Answer(due, time.monotonic() - begin - due, status)
+
+    async def _exchange(self, request: bytes) -> tuple["_Connection", int]:
+        """Ask on an idle connection, or, as the server may just have closed that, on a new one."""
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                return connection, await connection.ask(request)
+            except OSError:
+                if connection.has_answered:
+                    raise
+        connection = await self._connect()
+        return connection, await connection.ask(request)
 
     async def _connect(self) -> "_Connection":
         loop = asyncio.get_running_loop()
@@ -90,6 +101,11 @@ class _Connection(asyncio.Protocol):
         self.open = True
         self._received = bytearray()
         self._status: asyncio.Future[int] | None = None
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether anything has come of the last request."""
+        return bool(self._received)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
