@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.session import open_session
-from inference.top_k import best_classes
+from inference.top_k import prediction
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
 from settings import Device, Settings
 
 TOP_K = 5
-_DECIMALS = 6
 
 
 class Core:
@@ -44,18 +43,7 @@ class Core:
 
     def answer(self, probabilities: npt.NDArray[np.float32]) -> dict[str, Any]:
         """float32 ``[classes]`` → what our service answers, but for its time and device."""
-        best = best_classes(probabilities, TOP_K)
-        predictions = [
-            {
-                "class_id": class_id,
-                "label": self.spec.labels[class_id],
-                "confidence": round(confidence, _DECIMALS),
-            }
-            for class_id, confidence in zip(
-                best.tolist(), probabilities[best].tolist(), strict=True
-            )
-        ]
-        return {**predictions[0], "predictions": predictions}
+        return prediction(probabilities, self.spec.labels, TOP_K)
 
     def classify(self, encoded: Sequence[bytes]) -> list[dict[str, Any]]:
         """Answers for N encoded images in one batch."""

@@ -22,7 +22,7 @@ from inference import OnnxRunner, OnnxSession, RunnerOptions
 from inference.batch_size import seconds_of, worthwhile_batch_size
 from inference.gpu import GpuMonitor
 from inference.session import Probabilities
-from inference.top_k import best_classes
+from inference.top_k import DECIMALS, prediction
 from model_spec import ModelSpec
 from preprocessing import DecodeLimits, decode, decode_scaled, least_side, transform
 from serving.parsing import DEFAULT_TOP_K, TOP_K, Encoded
@@ -32,9 +32,6 @@ logger = logging.getLogger("image_classifier")
 
 # The file came with the model and has its hash: clients' limits are not meant for it.
 _GOLDEN_LIMITS = DecodeLimits(max_pixels=100_000_000, max_aspect_ratio=100.0)
-
-# Enough for what JSON readers show, and finer than float32 is meaningful for here.
-_DECIMALS = 6
 
 
 def golden_pixels(spec: ModelSpec, folder: Path) -> npt.NDArray[np.uint8]:
@@ -124,8 +121,8 @@ class Classifier:
         """
         started = time.perf_counter()
         count = self._top_k(top_k)
-        prediction = self._prediction(await self._infer(image, deadline), count)
-        return prediction | self._footer(started)
+        answer = self._prediction(await self._infer(image, deadline), count)
+        return answer | self._footer(started)
 
     async def classify_batch(
         self, images: Sequence[Encoded | ClassifierError], top_k: int | None, deadline: float
@@ -169,18 +166,7 @@ class Classifier:
         return top_k
 
     def _prediction(self, probabilities: Probabilities, top_k: int) -> dict[str, Any]:
-        best = best_classes(probabilities, top_k)
-        predictions = [
-            {
-                "class_id": class_id,
-                "label": self.spec.labels[class_id],
-                "confidence": round(confidence, _DECIMALS),
-            }
-            for class_id, confidence in zip(
-                best.tolist(), probabilities[best].tolist(), strict=True
-            )
-        ]
-        return {**predictions[0], "predictions": predictions}
+        return prediction(probabilities, self.spec.labels, top_k)
 
     def _prediction_or_error(
         self, outcome: Probabilities | BaseException, top_k: int
@@ -196,7 +182,7 @@ class Classifier:
 
     def _footer(self, started: float) -> dict[str, Any]:
         return {
-            "processing_time": round(time.perf_counter() - started, _DECIMALS),
+            "processing_time": round(time.perf_counter() - started, DECIMALS),
             "gpu_utilization": self.gpu_utilization(),
             "model": self.tag,
         }
