@@ -1,4 +1,4 @@
-"""Shows results again without measuring: ``python -m benchmarks.report [RESULTS]``.
+"""Shows results again without measuring: ``python -m benchmarks.report [RESULTS …]``.
 
 Prints the tables; ``--publish`` also keeps the results in ``benchmarks/results.json``, puts
 the tables into the documents that show them and draws the chart.
@@ -7,6 +7,7 @@ the tables into the documents that show them and draws the chart.
 import argparse
 import re
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 
 from benchmarks import tables
@@ -58,10 +59,12 @@ def publish(results: Results) -> None:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
-    parser.add_argument("results", nargs="?", type=Path, default=PUBLISHED)
+    parser.add_argument(
+        "results", nargs="*", type=Path, default=[PUBLISHED], help="runs of different models"
+    )
     parser.add_argument("--publish", action="store_true", help="in the documents, too")
     given = parser.parse_args()
-    results = Results.load(given.results)
+    results = reduce(Results.with_models_of, map(Results.load, given.results))
     print(tables.summary(results), tables.details(results), sep="\n\n")
     if given.publish:
         publish(results)

@@ -141,6 +141,25 @@ class Results(_Frozen):
     starts: tuple[Start, ...] = ()
     absences: tuple[Absence, ...] = ()
 
+    def with_models_of(self, other: Self) -> Self:
+        """Together with another run of the same machine, of other models.
+
+        Raises:
+            ValueError: of another machine, or of a model that this run has.
+        """
+        both = {each.model for each in self.windows} & {each.model for each in other.windows}
+        if self.machine != other.machine or both:
+            raise ValueError(f"not the same machine, or models of both runs: {sorted(both)}")
+        return self.model_copy(
+            update={
+                "seconds": min(self.seconds, other.seconds),
+                "versions": {**self.versions, **other.versions},
+                "windows": self.windows + other.windows,
+                "starts": self.starts + other.starts,
+                "absences": self.absences + other.absences,
+            }
+        )
+
     @classmethod
     def load(cls, file: Path) -> Self:
         """Read the JSON file."""

@@ -161,8 +161,8 @@ def _conditions(results: Results) -> list[str]:
     return [
         f"{machine.processor}, {machine.cpus} CPUs, {machine.memory_gb:.0f} GB, {machine.system}, "
         f"Python {machine.python}; {results.photographs}; medians of {rounds} × "
-        f"{results.seconds:g} s windows, {results.date}. Other processes and the host used "
-        f"{number(busy, 0, 100)} % of the machine meanwhile."
+        f"{results.seconds:g} s windows or longer, {results.date}. "
+        f"Other processes and the host used {number(busy, 0, 100)} % of the machine meanwhile."
         + (_TOO_BUSY if busy and busy.median > _QUIET else "")
     ]
 

@@ -38,3 +38,14 @@ def test_the_chart_is_a_picture_of_every_model(tmp_path: Path) -> None:
     with Image.open(tmp_path / "new" / "chart.png") as image:
         assert image.format == "PNG"
         assert image.size == (1210, 396)
+
+
+def test_runs_of_different_models_are_put_together_and_others_are_not() -> None:
+    one = results()
+    windows = tuple(each.model_copy(update={"model": "other"}) for each in one.windows)
+    two = one.model_copy(update={"windows": windows, "seconds": 1, "absences": ()})
+    both = one.with_models_of(two)
+    assert both.windows == one.windows + windows
+    assert (both.seconds, both.absences) == (1, one.absences)
+    with pytest.raises(ValueError, match=r"models of both runs: \['toy'\]"):
+        one.with_models_of(one)
