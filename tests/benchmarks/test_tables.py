@@ -4,7 +4,8 @@ from tests.benchmarks.samples import results
 
 CONDITIONS = (
     "P, 2 CPUs, 8 GB, S, Python 3.10.0; 40 photographs of 107 KB; medians of "
-    "3 × 2 s windows or longer, 2026-01-01T00:00+00:00. Other processes and the host used 25 % of the machine meanwhile. "
+    "3 × 2 s windows or longer, 2026-01-01T00:00+00:00. "
+    "Other processes and the host used 25 % of the machine meanwhile. "
     "**Too much for figures to count: measure again on a quiet machine.**"
 )
 
