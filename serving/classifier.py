@@ -43,7 +43,7 @@ def golden_pixels(spec: ModelSpec, folder: Path) -> npt.NDArray[np.uint8]:
 def cpu_batch_size(session: OnnxSession, folder: Path) -> int:
     """The largest batch that is worth its wait on the CPU, for images like the golden one."""
     prepare_seconds = seconds_of(partial(golden_pixels, session.spec, folder))
-    return worthwhile_batch_size(session.run, session.spec.pixels_shape, prepare_seconds)
+    return worthwhile_batch_size(session.run_and_forget, session.spec.pixels_shape, prepare_seconds)
 
 
 class Classifier:

@@ -182,3 +182,11 @@ def test_provider_options(tmp_path: Path) -> None:
     assert provider_options(Device.CPU, tmp_path, 3) == [cpu]
     assert provider_options(Device.CUDA, tmp_path, 3) == [cuda, cpu]
     assert provider_options(Device.TENSORRT, tmp_path, 3) == [tensorrt, cuda, cpu]
+
+
+def test_a_run_that_is_forgotten_changes_no_other(toy_folder: Path) -> None:
+    session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
+    batch = np.stack([pixels(RED)] * 8)
+    before = session.run(batch)
+    session.run_and_forget(batch)
+    assert session.run(batch).tolist() == before.tolist()
