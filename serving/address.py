@@ -9,6 +9,7 @@ import click
 from bentoml._internal.configuration.containers import BentoMLContainer
 
 from errors import StartupError
+from serving.checking import status_of
 
 _LARGEST_PORT = 65535
 
@@ -54,12 +55,7 @@ def check_address_of_command() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    try:
-        check_address(*arguments)
-    except StartupError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return status_of(check_address, arguments)
 
 
 if __name__ == "__main__":

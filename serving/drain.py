@@ -5,9 +5,11 @@ import os
 import signal
 import threading
 from types import FrameType
-from typing import Any
+
+import uvicorn
 
 from serving.health import Monitor
+from serving.spreading import running_server
 
 
 def drain_first(monitor: Monitor, seconds: float) -> None:
@@ -25,7 +27,7 @@ def drain_first(monitor: Monitor, seconds: float) -> None:
     close = signal.getsignal(signal.SIGTERM)
     if not callable(close):
         return
-    loop = asyncio.get_running_loop()
+    loop, server = asyncio.get_running_loop(), running_server()
 
     def begin(number: int, frame: FrameType | None) -> None:
         if monitor.draining:  # asked twice
@@ -36,18 +38,18 @@ def drain_first(monitor: Monitor, seconds: float) -> None:
 
     if seconds:
         signal.signal(signal.SIGTERM, begin)
-    end_if_told(close)
+    end_if_told(server)
 
 
-def end_if_told(handler: Any = None) -> None:
+def end_if_told(server: uvicorn.Server | None = None) -> None:
     """End a worker that was told to while it started.
 
     uvicorn would open the door all the same, and reset what comes in. Nothing has been taken
     yet that there would be to answer.
 
     Args:
-        handler: of SIGTERM until now; the present one by default.
+        server: of this process; the one that handles its signals by default.
     """
-    server = getattr(handler or signal.getsignal(signal.SIGTERM), "__self__", None)
-    if getattr(server, "should_exit", False):
+    server = server or running_server()
+    if server is not None and server.should_exit:
         os._exit(0)

@@ -7,6 +7,7 @@ import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 
 from errors import StartupError
+from serving.checking import status_of
 
 
 def stored_model(tag: str) -> bentoml.Model:
@@ -28,12 +29,7 @@ def stored_model(tag: str) -> bentoml.Model:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    try:
-        stored_model(*arguments)
-    except StartupError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return status_of(stored_model, arguments)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import json
 import ssl
-from types import TracebackType
 from typing import Any
 
 import httpx
@@ -62,12 +61,7 @@ class Deployment:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:

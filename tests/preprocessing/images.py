@@ -8,11 +8,25 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
+from model_spec import Interpolation, Preprocessing
 from preprocessing import DecodeLimits
 
 LIMITS = DecodeLimits(max_pixels=1_000_000, max_aspect_ratio=20.0)
 
 FORMATS = ("AVIF", "GIF", "JPEG", "MPO", "PNG", "WEBP")
+
+
+def preprocessing(
+    resize: int, crop: int, interpolation: Interpolation = Interpolation.BILINEAR
+) -> Preprocessing:
+    """Without normalisation."""
+    return Preprocessing(
+        resize_size=resize,
+        crop_size=crop,
+        interpolation=interpolation,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+    )
 
 
 def save(image: Image.Image, image_format: str, **options: Any) -> bytes:

@@ -10,7 +10,14 @@ from inference import open_session
 from model_spec import Interpolation, ModelSpec, Preprocessing
 from preprocessing import decode, transform
 from settings import Device
-from tests.preprocessing.images import LIMITS, STORED_AS, rotated_twin, save, textured
+from tests.preprocessing.images import (
+    LIMITS,
+    STORED_AS,
+    preprocessing,
+    rotated_twin,
+    save,
+    textured,
+)
 
 # Largest difference of one pixel from torchvision's Resize and CenterCrop. Pillow keeps a
 # resize's box in 32-bit floats and resamples in two passes, each rounded to 8 bits: where a
@@ -41,18 +48,6 @@ PRESETS = [
     "Swin_T_Weights",
     "Inception_V3_Weights",
 ]
-
-
-def preprocessing(
-    resize: int, crop: int, interpolation: Interpolation = Interpolation.BILINEAR
-) -> Preprocessing:
-    return Preprocessing(
-        resize_size=resize,
-        crop_size=crop,
-        interpolation=interpolation,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-    )
 
 
 def difference(

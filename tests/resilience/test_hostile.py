@@ -1,7 +1,7 @@
 """The tool behind `make hostile` notices what it is there to notice."""
 
-import os
-import time
+import subprocess
+import sys
 
 import psutil
 
@@ -13,15 +13,34 @@ from tests.resilience.hostile import Cost, Meter, Row, _excess, _problems
 MEGABYTES = 50
 
 
+# Takes memory and gives it back, then processor time, when told to.
+SPENDER = f"""
+import os, time
+print(flush=True)
+input()
+filling = bytearray(os.urandom({MEGABYTES} * 2**20))
+del filling
+end = time.process_time() + 0.1
+while time.process_time() < end:
+    pass
+print(flush=True)
+input()
+"""
+
+
 def test_processor_time_and_the_peak_of_memory_are_measured() -> None:
-    meter = Meter(psutil.Process(os.getpid()))
-    meter.start()
-    filling = bytearray(os.urandom(MEGABYTES * 2**20))
-    del filling
-    end = time.process_time() + 0.1
-    while time.process_time() < end:
-        pass
-    cost = meter.stop()
+    command = [sys.executable, "-c", SPENDER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdout.readline()
+        meter = Meter(psutil.Process(process.pid))
+        meter.start()
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        cost = meter.stop()
+        process.communicate(b"\n")
     assert cost.cpu_ms > 50
     assert cost.rss_mb > MEGABYTES - 5
 

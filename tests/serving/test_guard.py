@@ -43,12 +43,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 
 @pytest.fixture
-def heartbeats(monkeypatch: pytest.MonkeyPatch) -> Heartbeats:
-    monkeypatch.setenv(heartbeat._VARIABLE, "")
-    return Heartbeats.create(workers=2)
-
-
-@pytest.fixture
 def beat_as(heartbeats: Heartbeats, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
     """A beat of another process in a place."""
 

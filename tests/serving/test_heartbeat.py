@@ -12,12 +12,6 @@ from serving.heartbeat import Heartbeats, beat_while
 
 
 @pytest.fixture
-def heartbeats(monkeypatch: pytest.MonkeyPatch) -> Heartbeats:
-    monkeypatch.setenv(heartbeat._VARIABLE, "")
-    return Heartbeats.create(workers=2)
-
-
-@pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     """A process that can be killed."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
