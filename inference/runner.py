@@ -30,10 +30,14 @@ from settings import Device
 logger = logging.getLogger("image_classifier.runner")
 
 Input = TypeVar("Input")
+Output = TypeVar("Output")
 Pixels = npt.NDArray[np.uint8]
 
 Prepare = Callable[[Input], Pixels]
 """Makes the pixels of one image, uint8 ``[H, W, 3]``; raises a ClassifierError."""
+
+Answer = Callable[[Input, Probabilities], Output]
+"""Makes of an input's float32 ``[classes]`` probabilities what its client is told."""
 
 
 PATIENCE = 1 / 3
@@ -60,31 +64,38 @@ class RunnerOptions:
     decode_threads: int
 
 
-class OnnxRunner(Generic[Input]):
-    """Class probabilities for inputs that arrive one by one, computed in batches.
+class OnnxRunner(Generic[Input, Output]):
+    """Answers for inputs that arrive one by one, computed in batches.
 
     Must be created in the event loop that uses it.
 
     Args:
         session: the model.
         prepare: makes the pixels of an input; runs in a thread.
+        answer: makes an answer of an input's probabilities; runs where it keeps nobody waiting:
+            in the session's thread, or, where that feeds a GPU, in the event loop.
         options: how to arrange the work.
     """
 
     def __init__(
-        self, session: OnnxSession, prepare: Prepare[Input], options: RunnerOptions
+        self,
+        session: OnnxSession,
+        prepare: Prepare[Input],
+        answer: Answer[Input, Output],
+        options: RunnerOptions,
     ) -> None:
         self._session = session
         self._prepare = prepare
+        self._answer = answer
         self._max_pending = options.max_pending_images
         self._pending = 0
         self._closing = False
         self._batch_sizes = batch_sizes(session.device, options.max_batch_size)
         self._batch = np.zeros((self._batch_sizes[-1], *session.spec.pixels_shape), np.uint8)
         self._pool: ThreadPoolExecutor | None = None
-        self._submit: Callable[[Input, float], asyncio.Future[Probabilities]]
+        self._submit: Callable[[Input, float], asyncio.Future[Output]]
         batcher = partial(
-            Batcher[Any, Probabilities],
+            Batcher[Any, Any],
             max_batch_size=options.max_batch_size,
             max_delay=options.max_batch_delay,
             on_drop=metrics.count_dropped,
@@ -94,7 +105,7 @@ class OnnxRunner(Generic[Input]):
             self._batcher = batcher(self._infer)
             self._submit = partial(self._submit_decoded, self._pool)
         else:
-            self._batcher = batcher(self._prepare_and_infer)
+            self._batcher = batcher(self._classify)
             self._submit = self._batcher.submit
 
     def warm_up(self) -> None:
@@ -107,9 +118,7 @@ class OnnxRunner(Generic[Input]):
         for size in self._batch_sizes[-1:] if on_cpu else self._batch_sizes:
             self._session.run(self._batch[:size])
 
-    async def infer(
-        self, inputs: Sequence[Input], deadline: float
-    ) -> list[Probabilities | BaseException]:
+    async def infer(self, inputs: Sequence[Input], deadline: float) -> list[Output | BaseException]:
         """Classify the images of one request.
 
         Args:
@@ -117,7 +126,7 @@ class OnnxRunner(Generic[Input]):
             deadline: ``time.monotonic()`` seconds.
 
         Returns:
-            For each input its float32 ``[classes]`` probabilities or its own error.
+            For each input its answer or its own error.
 
         Raises:
             Overloaded: there is no room for all of them, or no time; none was taken.
@@ -176,15 +185,15 @@ class OnnxRunner(Generic[Input]):
 
     def _submit_decoded(
         self, pool: ThreadPoolExecutor, value: Input, deadline: float
-    ) -> asyncio.Future[Probabilities]:
+    ) -> asyncio.Future[Output]:
         return asyncio.ensure_future(self._decode_ahead(pool, value, deadline))
 
     async def _decode_ahead(
         self, pool: ThreadPoolExecutor, value: Input, deadline: float
-    ) -> Probabilities:
+    ) -> Output:
         loop = asyncio.get_running_loop()
         pixels = await loop.run_in_executor(pool, self._prepare_in_time, value, deadline)
-        return await self._batcher.submit(pixels, deadline)
+        return self._answer(value, await self._batcher.submit(pixels, deadline))
 
     def _prepare_in_time(self, value: Input, deadline: float) -> Pixels:
         if time.monotonic() >= deadline:
@@ -193,13 +202,23 @@ class OnnxRunner(Generic[Input]):
         with metrics.prepare_seconds.time():
             return value_or_raise(self._prepare_or_error(value))
 
-    def _prepare_and_infer(self, inputs: list[Input]) -> list[Probabilities | ClassifierError]:
+    def _classify(self, inputs: list[Input]) -> list[Output | ClassifierError]:
         """A bad image fails here, before it joins the others, and keeps its own error."""
         with metrics.prepare_seconds.time():
             prepared = [self._prepare_or_error(each) for each in inputs]
         good = [each for each in prepared if not isinstance(each, ClassifierError)]
-        answers = iter(self._infer_or_errors(good))
-        return [each if isinstance(each, ClassifierError) else next(answers) for each in prepared]
+        outcomes = iter(self._infer_or_errors(good))
+        return [
+            self._answer_or_error(
+                value, each if isinstance(each, ClassifierError) else next(outcomes)
+            )
+            for value, each in zip(inputs, prepared, strict=True)
+        ]
+
+    def _answer_or_error(
+        self, value: Input, outcome: Probabilities | ClassifierError
+    ) -> Output | ClassifierError:
+        return outcome if isinstance(outcome, ClassifierError) else self._answer(value, outcome)
 
     def _infer_or_errors(self, images: list[Pixels]) -> Sequence[Probabilities | ClassifierError]:
         try:
@@ -237,8 +256,8 @@ class OnnxRunner(Generic[Input]):
 
 
 async def _outcomes(
-    futures: list[asyncio.Future[Probabilities]],
-) -> list[Probabilities | BaseException]:
+    futures: list[asyncio.Future[Output]],
+) -> list[Output | BaseException]:
     """Results or errors, without what gathering costs when there is only one."""
     if len(futures) > 1:
         return await asyncio.gather(*futures, return_exceptions=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,11 @@ def cpu_batch_size(session: OnnxSession, folder: Path) -> int:
     return worthwhile_batch_size(session.run_and_forget, session.spec.pixels_shape, prepare_seconds)
 
 
+class _Wanted(NamedTuple):
+    image: Encoded
+    top_k: int
+
+
 class Classifier:
     """Encoded images in, the answers of the public contract out.
 
@@ -69,7 +74,7 @@ class Classifier:
         limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
         least = least_side(self.spec.preprocessing) if settings.scaled_decode else None
         pixels = partial(self._pixels, limits=limits, least=least)
-        self._runner = OnnxRunner(session, pixels, options)
+        self._runner = OnnxRunner(session, pixels, self._prediction, options)
         self.gpu = None if session.device_id is None else GpuMonitor(session.device_id)
 
     def start(self, folder: Path) -> None:
@@ -120,8 +125,8 @@ class Classifier:
             ClassifierError: the image cannot be classified, or not now.
         """
         started = time.perf_counter()
-        count = self._top_k(top_k)
-        answer = self._prediction(await self._infer(image, deadline), count)
+        wanted = _Wanted(image, self._top_k(top_k))
+        answer = value_or_raise((await self._runner.infer([wanted], deadline)).pop())
         return answer | self._footer(started)
 
     async def classify_batch(
@@ -142,19 +147,18 @@ class Classifier:
         """
         started = time.perf_counter()
         count = self._top_k(top_k)
-        readable = [image for image in images if not isinstance(image, ClassifierError)]
+        readable = [
+            _Wanted(image, count) for image in images if not isinstance(image, ClassifierError)
+        ]
         answers = iter(await self._runner.infer(readable, deadline))
         outcomes = [
             image if isinstance(image, ClassifierError) else next(answers) for image in images
         ]
-        results = [self._prediction_or_error(outcome, count) for outcome in outcomes]
+        results = [_prediction_or_error(outcome) for outcome in outcomes]
         return {"results": results} | self._footer(started)
 
-    async def _infer(self, image: Encoded, deadline: float) -> Probabilities:
-        return value_or_raise((await self._runner.infer([image], deadline)).pop())
-
-    def _pixels(self, image: Encoded, *, limits: DecodeLimits, least: int | None) -> Any:
-        decoded = decode_scaled(image, limits, least)
+    def _pixels(self, wanted: _Wanted, *, limits: DecodeLimits, least: int | None) -> Any:
+        decoded = decode_scaled(wanted.image, limits, least)
         return transform(decoded.image, self.spec.preprocessing, decoded.box)
 
     def _top_k(self, top_k: int | None) -> int:
@@ -165,20 +169,8 @@ class Classifier:
             raise InvalidParameter(f"{TOP_K} must be between 1 and {classes}")
         return top_k
 
-    def _prediction(self, probabilities: Probabilities, top_k: int) -> dict[str, Any]:
-        return prediction(probabilities, self.spec.labels, top_k)
-
-    def _prediction_or_error(
-        self, outcome: Probabilities | BaseException, top_k: int
-    ) -> dict[str, Any]:
-        if isinstance(outcome, ClassifierError):
-            return outcome.envelope()
-        if isinstance(outcome, asyncio.CancelledError):
-            raise outcome
-        if isinstance(outcome, BaseException):
-            logger.error("an image of a batch failed", exc_info=outcome)
-            return InternalError("the image could not be classified").envelope()
-        return self._prediction(outcome, top_k)
+    def _prediction(self, wanted: _Wanted, probabilities: Probabilities) -> dict[str, Any]:
+        return prediction(probabilities, self.spec.labels, wanted.top_k)
 
     def _footer(self, started: float) -> dict[str, Any]:
         return {
@@ -194,3 +186,14 @@ class Classifier:
     def gpu_utilization(self) -> float | None:
         """Of the GPU in use, 0…1; None without one."""
         return self.gpu.utilization() if self.gpu else None
+
+
+def _prediction_or_error(outcome: dict[str, Any] | BaseException) -> dict[str, Any]:
+    if isinstance(outcome, ClassifierError):
+        return outcome.envelope()
+    if isinstance(outcome, asyncio.CancelledError):
+        raise outcome
+    if isinstance(outcome, BaseException):
+        logger.error("an image of a batch failed", exc_info=outcome)
+        return InternalError("the image could not be classified").envelope()
+    return outcome

@@ -18,6 +18,7 @@ from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from errors import ClassifierError, HeaderTimeout, HeaderTooLarge, InvalidRequest
+from serving import exchange
 from serving.heartbeat import Heartbeats
 from serving.messages import error_response
 from serving.request_metrics import OTHER, begin, end
@@ -41,6 +42,7 @@ _LINGER_SECONDS = 1.0
 def install() -> None:
     """Have uvicorn, where no other protocol is asked of it, use :class:`BoundedProtocol`."""
     HTTP_PROTOCOLS["auto"] = f"{BoundedProtocol.__module__}:{BoundedProtocol.__qualname__}"
+    exchange.install()
 
 
 def spread_connections(worker: int, heartbeats: Heartbeats | None) -> None:
@@ -96,8 +98,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect the first request, unless a worker with fewer connections is to have it."""
-        if self.spreader is not None:
-            self._given_away = self._own and self.spreader.give_away(transport)
+        if self.spreader is not None and self._own:
+            self._given_away = self.spreader.give_away(transport)
             if self._given_away:
                 return
             self.spreader.opened()
@@ -143,8 +145,7 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             return
-        cycle.body += body
-        if len(cycle.body) > _READ_AHEAD_BYTES:
+        if cycle.keep(body) > _READ_AHEAD_BYTES:
             self.flow.pause_reading()
             cycle.message_event.set()
 

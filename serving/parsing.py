@@ -74,17 +74,18 @@ def parse_classify(request: Request) -> tuple[Encoded, int | None]:
     Raises:
         RequestError: neither of the three forms, or not exactly one image.
     """
-    if request.media_type == FORM:
+    media_type = request.media_type
+    if media_type == FORM:
         parsed = _from_form(request, IMAGE_FIELDS)
         if len(parsed.images) > 1:
             raise InvalidRequest("send one image; /classify_batch takes several")
-    elif request.media_type == JSON:
+    elif media_type == JSON:
         content = _json_object(request)
         images = [_from_text(content[name], name) for name in IMAGE_FIELDS if name in content]
         if len(images) != 1:
             raise InvalidRequest(f"the JSON object must have one key {IMAGE_FIELDS[0]!r}")
         parsed = ImagesAndTopK(images, _top_k_of_json(content))
-    elif request.media_type in _RAW or request.media_type.startswith("image/"):
+    elif media_type in _RAW or media_type.startswith("image/"):
         parsed = ImagesAndTopK([_not_empty(request.body)], None)
     else:
         raise _unsupported(request)

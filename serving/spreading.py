@@ -151,14 +151,22 @@ class Spreader:
                 _, (descriptor,), _, _ = socket.recv_fds(self._socket, 1, 1)
             except BlockingIOError:
                 return
+            # Counted as open at once: while it was neither that nor on its way, others would
+            # give this worker too many.
             self._connections.take(self._worker)
+            self.opened()
             accepted = socket.socket(fileno=descriptor)
             accepted.setblocking(False)
             task = self._loop.create_task(
                 self._loop.connect_accepted_socket(self._protocol, accepted)
             )
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._taken)
+
+    def _taken(self, task: "asyncio.Task[object]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            self.closed()
 
 
 def running_server() -> uvicorn.Server | None:

@@ -45,14 +45,14 @@ async def running(  # noqa: PLR0913
     max_batch_size: int = 4,
     max_batch_delay: float = 0.0,
     max_pending_images: int = 100,
-) -> AsyncIterator[OnnxRunner[Any]]:
+) -> AsyncIterator[OnnxRunner[Any, Any]]:
     options = RunnerOptions(
         max_batch_size=max_batch_size,
         max_batch_delay=max_batch_delay,
         max_pending_images=max_pending_images,
         decode_threads=decode_threads,
     )
-    runner = OnnxRunner(session, prepare, options)
+    runner = OnnxRunner(session, prepare, lambda _, probabilities: probabilities, options)
     try:
         yield runner
     finally:

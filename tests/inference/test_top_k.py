@@ -10,7 +10,7 @@ PROBABILITIES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 1.0]), min_size=1, max
 
 def test_the_best_come_first_and_equal_ones_by_class_id() -> None:
     probabilities = np.array([0.1, 0.3, 0.2, 0.3, 0.1], np.float32)
-    assert best_classes(probabilities, 4).tolist() == [1, 3, 2, 0]
+    assert best_classes(probabilities, 4) == [1, 3, 2, 0]
 
 
 @given(PROBABILITIES, st.data())
@@ -20,7 +20,7 @@ def test_they_are_those_that_a_stable_sort_puts_first(
     probabilities = np.array(values, np.float32)
     count = data.draw(st.integers(1, len(values)))
     expected = np.argsort(-probabilities, kind="stable")[:count]
-    assert best_classes(probabilities, count).tolist() == expected.tolist()
+    assert best_classes(probabilities, count) == expected.tolist()
 
 
 def test_a_prediction_is_the_best_class_and_those_behind_it() -> None:
