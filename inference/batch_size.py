@@ -1,29 +1,49 @@
-"""The largest batch that is worth its wait, measured on the model and the processor at hand."""
+"""How many images are worth taking together, measured on the model and the processor at hand."""
 
+import math
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-SMALLEST = 4
-"""Never less: what a batch saves beside inference, the hand-overs between threads, is worth it
-(6 % of the CPU time of an image of EfficientNet-Lite0, and nothing more for larger ones)."""
+GROUP = 4
+"""Images that the session's thread takes at a time and answers together, at most: one hand-over
+between threads in place of four saves 12 % of the CPU time of an image without a network;
+larger groups save nothing more."""
+
+GROUP_SECONDS = 0.025
+"""For so long images are taken together: where they are dear, a hand-over costs nothing beside
+them, and all would wait for all."""
 
 LARGEST = 64
 
 GAIN = 0.1
-"""A batch of twice the size must make an image so much cheaper, since all wait for all."""
+"""A batch larger than a group must make an image so much cheaper than one of half its size."""
 
-_TIMES = 2
+_NOISE = 0.01
+"""What is no difference: a smaller batch of the same cost fits caches better under load."""
+
+_TIMES = 3
 
 Run = Callable[[npt.NDArray[np.uint8]], object]
 
 
-def worthwhile_batch_size(
-    run: Run, pixels_shape: tuple[int, int, int], prepare_seconds: float
-) -> int:
-    """Double the batch while that makes images cheaper.
+class Sizes(NamedTuple):
+    """Images taken together.
+
+    Attributes:
+        batch: in one ``session.run``, at most.
+        group: by the session's thread, in one batch or more, at most.
+    """
+
+    batch: int
+    group: int
+
+
+def worthwhile_sizes(run: Run, pixels_shape: tuple[int, int, int], prepare_seconds: float) -> Sizes:
+    """The cheapest batch that fits into a group, doubled while that makes images cheaper.
 
     Args:
         run: inference of a batch, uint8 ``[N, H, W, 3]``.
@@ -31,18 +51,21 @@ def worthwhile_batch_size(
         prepare_seconds: that decoding and resizing an image take, whatever the batch.
 
     Returns:
-        ``SMALLEST`` for most networks, whose cost is that of their images; up to ``LARGEST``
-        where a run has a cost of its own.
+        A batch of 1 to ``GROUP`` for most networks, whose cost is that of their images; up to
+        ``LARGEST`` where a run has a cost of its own.
     """
 
-    def cost(size: int) -> float:
+    def seconds(size: int) -> float:
         batch = np.zeros((size, *pixels_shape), np.uint8)
         return prepare_seconds + seconds_of(lambda: run(batch)) / size
 
-    size, seconds = SMALLEST, cost(SMALLEST)
-    while size < LARGEST and (larger := cost(2 * size)) < (1 - GAIN) * seconds:
-        size, seconds = 2 * size, larger
-    return size
+    costs = {size: seconds(size) for size in (1, 2, GROUP)}
+    least = min(costs.values())
+    batch = min(size for size, cost in costs.items() if cost <= (1 + _NOISE) * least)
+    cost = costs[batch]
+    while GROUP <= batch < LARGEST and (larger := seconds(2 * batch)) < (1 - GAIN) * cost:
+        batch, cost = 2 * batch, larger
+    return Sizes(batch, max(batch, min(GROUP, math.ceil(GROUP_SECONDS / cost))))
 
 
 def seconds_of(action: Callable[[], object]) -> float:

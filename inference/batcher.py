@@ -70,6 +70,7 @@ class Batcher(Generic[Item, Result]):
         self._busy_since: float | None = None
         self._loop = asyncio.get_running_loop()
         self._jobs: deque[_Job[Item, Result]] = deque()
+        self._batch: list[_Job[Item, Result]] = []
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
@@ -104,6 +105,18 @@ class Batcher(Generic[Item, Result]):
         started = self._busy_since
         return 0.0 if started is None else time.monotonic() - started
 
+    def join(self) -> list[Item]:
+        """Let into the batch in hand who has come since it was taken; ``process`` may call this.
+
+        Returns:
+            Their items; ``process`` is to give their outcomes behind those of the others.
+        """
+        with self._changed:
+            live, dead = self._take(self._max_batch_size - len(self._batch))
+        self._drop(dead)
+        self._batch += live
+        return [job.item for job in live]
+
     async def close(self) -> None:
         """Finish every job that was taken, then stop the thread."""
         with self._changed:
@@ -114,10 +127,13 @@ class Batcher(Generic[Item, Result]):
     def _work(self) -> None:
         while batch := self._next_batch():
             self._busy_since = started = time.monotonic()
+            self._batch = batch
             outcomes = self._outcomes(batch)
             self._busy_since = None
             self._measure((time.monotonic() - started) / len(batch))
             self._loop.call_soon_threadsafe(_settle, batch, outcomes)
+            # Nothing that was answered is kept until there is something to do again.
+            self._batch = batch = []
 
     def _next_batch(self) -> list[_Job[Item, Result]]:
         """Wait for live jobs; an empty list means: closed and nothing left to do."""
@@ -127,11 +143,14 @@ class Batcher(Generic[Item, Result]):
                 if not self._jobs:
                     return []
                 self._wait_for_company()
-                live, dead = self._take()
-            if dead:
-                self._on_drop(dead)
+                live, dead = self._take(self._max_batch_size)
+            self._drop(dead)
             if live:
                 return live
+
+    def _drop(self, dead: int) -> None:
+        if dead:
+            self._on_drop(dead)
 
     def _wait_for_company(self) -> None:
         if self._max_delay:
@@ -140,12 +159,12 @@ class Batcher(Generic[Item, Result]):
                 lambda: len(self._jobs) >= self._max_batch_size or self._closing, remaining
             )
 
-    def _take(self) -> tuple[list[_Job[Item, Result]], int]:
-        """A batch of jobs that somebody still waits for, and how many others were dropped."""
+    def _take(self, most: int) -> tuple[list[_Job[Item, Result]], int]:
+        """Jobs that somebody still waits for, and how many others were dropped."""
         now = time.monotonic()
         live: list[_Job[Item, Result]] = []
         dead = 0
-        while self._jobs and len(live) < self._max_batch_size:
+        while self._jobs and len(live) < most:
             job = self._jobs.popleft()
             if job.deadline > now and not job.future.done():
                 live.append(job)

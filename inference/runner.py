@@ -23,6 +23,7 @@ from errors import (
     value_or_raise,
 )
 from inference import metrics
+from inference.batch_size import GROUP
 from inference.batcher import Batcher
 from inference.session import OnnxSession, Probabilities
 from settings import Device
@@ -51,6 +52,8 @@ class RunnerOptions:
 
     Attributes:
         max_batch_size: images in one ``session.run`` at most.
+        max_group_size: images that the session's thread takes at a time and answers together,
+            in one batch or more.
         max_batch_delay: seconds a batch may wait for company.
         max_pending_images: images taken and not yet answered, at most.
         decode_threads: threads that prepare images ahead of the session, so that a GPU
@@ -59,6 +62,7 @@ class RunnerOptions:
     """
 
     max_batch_size: int
+    max_group_size: int
     max_batch_delay: float
     max_pending_images: int
     decode_threads: int
@@ -92,20 +96,20 @@ class OnnxRunner(Generic[Input, Output]):
         self._closing = False
         self._batch_sizes = batch_sizes(session.device, options.max_batch_size)
         self._batch = np.zeros((self._batch_sizes[-1], *session.spec.pixels_shape), np.uint8)
+        self._joins = options.max_batch_size > GROUP
         self._pool: ThreadPoolExecutor | None = None
         self._submit: Callable[[Input, float], asyncio.Future[Output]]
         batcher = partial(
             Batcher[Any, Any],
-            max_batch_size=options.max_batch_size,
             max_delay=options.max_batch_delay,
             on_drop=metrics.count_dropped,
         )
         if options.decode_threads:
             self._pool = ThreadPoolExecutor(options.decode_threads, "decode")
-            self._batcher = batcher(self._infer)
+            self._batcher = batcher(self._infer, max_batch_size=options.max_batch_size)
             self._submit = partial(self._submit_decoded, self._pool)
         else:
-            self._batcher = batcher(self._classify)
+            self._batcher = batcher(self._classify, max_batch_size=options.max_group_size)
             self._submit = self._batcher.submit
 
     def warm_up(self) -> None:
@@ -204,16 +208,28 @@ class OnnxRunner(Generic[Input, Output]):
 
     def _classify(self, inputs: list[Input]) -> list[Output | ClassifierError]:
         """A bad image fails here, before it joins the others, and keeps its own error."""
-        with metrics.prepare_seconds.time():
-            prepared = [self._prepare_or_error(each) for each in inputs]
+        inputs, prepared = self._prepared(inputs)
         good = [each for each in prepared if not isinstance(each, ClassifierError)]
-        outcomes = iter(self._infer_or_errors(good))
+        size = self._batch_sizes[-1]
+        batches = [good[start : start + size] for start in range(0, len(good), size)]
+        outcomes = iter([each for batch in batches for each in self._infer_or_errors(batch)])
         return [
             self._answer_or_error(
                 value, each if isinstance(each, ClassifierError) else next(outcomes)
             )
             for value, each in zip(inputs, prepared, strict=True)
         ]
+
+    def _prepared(self, inputs: list[Input]) -> tuple[list[Input], list[Pixels | ClassifierError]]:
+        """The group and its pixels; with it, where a batch can hold more than a group, who
+        comes meanwhile: decoding takes as long now as later, and a run is saved."""
+        group, prepared = [*inputs], []
+        with metrics.prepare_seconds.time():
+            while inputs:
+                prepared += [self._prepare_or_error(each) for each in inputs]
+                inputs = self._batcher.join() if self._joins else []
+                group += inputs
+        return group, prepared
 
     def _answer_or_error(
         self, value: Input, outcome: Probabilities | ClassifierError
@@ -241,8 +257,6 @@ class OnnxRunner(Generic[Input, Output]):
 
     def _infer(self, images: list[Pixels]) -> Sequence[Probabilities]:
         """uint8 ``[H, W, 3]`` images → their float32 ``[classes]`` probabilities."""
-        if not images:
-            return []
         for index, pixels in enumerate(images):
             self._batch[index] = pixels
         padded = next(size for size in self._batch_sizes if size >= len(images))

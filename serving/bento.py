@@ -20,7 +20,7 @@ from inference.gpu import count_gpus
 from model_spec import MODEL_NAME, ModelSpec
 from serving import endpoints, http_protocol
 from serving.address import check_address_of_command
-from serving.classifier import Classifier, cpu_batch_size
+from serving.classifier import Classifier, cpu_sizes
 from serving.front_door import FrontDoor, Routes
 from serving.guard import end_with_parent
 from serving.health import Monitor
@@ -155,7 +155,7 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
             intra_op_threads=intra_op_threads(settings),
             device_id=_device_id(),
         )
-        options = runner_options(settings, session.device, lambda: cpu_batch_size(session, folder))
+        options = runner_options(settings, session.device, lambda: cpu_sizes(session, folder))
         monitor.classifier = Classifier(str(model.tag), session, options, settings)
         monitor.classifier.start(folder)
     except (ClassifierError, StartupError) as error:

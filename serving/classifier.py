@@ -19,7 +19,7 @@ from errors import (
     value_or_raise,
 )
 from inference import OnnxRunner, OnnxSession, RunnerOptions
-from inference.batch_size import seconds_of, worthwhile_batch_size
+from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
 from inference.gpu import GpuMonitor
 from inference.session import Probabilities
 from inference.top_k import DECIMALS, prediction
@@ -40,10 +40,10 @@ def golden_pixels(spec: ModelSpec, folder: Path) -> npt.NDArray[np.uint8]:
     return transform(image, spec.preprocessing)
 
 
-def cpu_batch_size(session: OnnxSession, folder: Path) -> int:
-    """The largest batch that is worth its wait on the CPU, for images like the golden one."""
+def cpu_sizes(session: OnnxSession, folder: Path) -> Sizes:
+    """How many images are worth taking together on the CPU, if they are like the golden one."""
     prepare_seconds = seconds_of(partial(golden_pixels, session.spec, folder))
-    return worthwhile_batch_size(session.run_and_forget, session.spec.pixels_shape, prepare_seconds)
+    return worthwhile_sizes(session.run_and_forget, session.spec.pixels_shape, prepare_seconds)
 
 
 class _Wanted(NamedTuple):

@@ -19,7 +19,7 @@ class Exchange(RequestResponseCycle):
         super().__init__(*given, **named)
         self._pieces: list[bytes] = []
         self._held = 0
-        self._start: Message = {}
+        self._start: Any = None
 
     def keep(self, piece: bytes) -> int:
         """Hold a piece of the body until it is received; returns the bytes that are held."""
@@ -41,7 +41,7 @@ class Exchange(RequestResponseCycle):
         if message["type"] == "http.response.start" and not self.response_started:
             self._start = message
             return
-        start, self._start = self._start, {}
+        start, self._start = self._start, None
         if start and (response := self._whole(start, message)):
             self._write(response)
             return

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from errors import ClassifierError, HeaderTimeout, HeaderTooLarge, InvalidRequest
 from serving import exchange
+from serving.exchange import Exchange
 from serving.heartbeat import Heartbeats
 from serving.messages import error_response
 from serving.request_metrics import OTHER, begin, end
@@ -143,7 +144,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Keep a piece of the body; the application is woken by a large part, or the end."""
         self._overhead = 0
         cycle = self.cycle
-        if cycle is None or cycle.response_complete:
+        if not isinstance(cycle, Exchange) or cycle.response_complete:
             return
         if cycle.keep(body) > _READ_AHEAD_BYTES:
             self.flow.pause_reading()

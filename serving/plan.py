@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from inference import RunnerOptions
+from inference.batch_size import Sizes
 from inference.cpus import usable_cpus
 from inference.gpu import count_gpus
 from settings import Device, Settings
@@ -33,21 +34,27 @@ def intra_op_threads(settings: Settings) -> int:
 
 
 def runner_options(
-    settings: Settings, device: Device, cpu_batch_size: Callable[[], int]
+    settings: Settings, device: Device, cpu_sizes: Callable[[], Sizes]
 ) -> RunnerOptions:
     """How a worker arranges its work on the device that it got.
 
     Args:
         settings: the service's.
         device: that was got.
-        cpu_batch_size: measures what is worthwhile on the CPU, if nothing was set.
+        cpu_sizes: measures what is worthwhile on the CPU, if nothing was set.
     """
     on_cpu = device is Device.CPU
     decode_threads = settings.decode_threads
     if decode_threads is None:
         decode_threads = 0 if on_cpu else max(1, usable_cpus() // workers(settings))
+    if settings.max_batch_size:
+        # Who asks for batches of one wants nobody to wait for others.
+        sizes = Sizes(settings.max_batch_size, settings.max_batch_size)
+    else:
+        sizes = cpu_sizes() if on_cpu else Sizes(_GPU_BATCH, _GPU_BATCH)
     return RunnerOptions(
-        max_batch_size=settings.max_batch_size or (cpu_batch_size() if on_cpu else _GPU_BATCH),
+        max_batch_size=sizes.batch,
+        max_group_size=sizes.group,
         max_batch_delay=settings.max_batch_delay,
         max_pending_images=settings.max_pending_images,
         decode_threads=decode_threads,

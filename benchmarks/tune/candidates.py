@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from inference import RunnerOptions
-from inference.batch_size import SMALLEST
+from inference.batch_size import GROUP, Sizes
 from inference.cpus import usable_cpus
 from serving import plan
 from settings import PREFIX, Device, Settings
@@ -91,7 +91,7 @@ def _decode_threads(settings: Settings) -> list[int]:
 
 def _options(settings: Settings) -> RunnerOptions:
     device = Device.CUDA if plan.wants_gpu(settings) else Device.CPU
-    return plan.runner_options(settings, device, lambda: SMALLEST)
+    return plan.runner_options(settings, device, lambda: Sizes(GROUP, GROUP))
 
 
 def _others(default: int, values: Sequence[int], least: int = 1) -> list[int]:

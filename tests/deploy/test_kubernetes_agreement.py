@@ -13,6 +13,7 @@ from bentoml._internal.container.generate import BENTO_UID_GID
 from bentoml_cli.serve import build_serve_command
 from prometheus_client.parser import text_string_to_metric_families
 
+from inference.batch_size import Sizes
 from serving import plan
 from serving.guard import KILL_SECONDS
 from settings import PREFIX, Device, Settings, load_settings
@@ -222,6 +223,6 @@ def test_the_gpus_threshold_is_half_a_batch_for_each_worker(
     cpus = int(container("gpu")["resources"]["limits"]["cpu"])
     monkeypatch.setattr(plan, "usable_cpus", lambda: cpus)
     monkeypatch.setattr(plan, "count_gpus", lambda: 1)
-    largest = plan.runner_options(Settings(), Device.CUDA, lambda: 4).max_batch_size
+    largest = plan.runner_options(Settings(), Device.CUDA, lambda: Sizes(4, 4)).max_batch_size
     (trigger,) = manifest("gpu", "ScaledObject")["spec"]["triggers"]
     assert float(trigger["metadata"]["threshold"]) == plan.workers(Settings()) * largest / 2

@@ -104,11 +104,15 @@ class GatedSession:
         self._session = session
         self.gate = Gate()
         self.batches: list[npt.NDArray[np.uint8]] = []
+        self.fail_next = False
 
     def run(self, outputs: list[str], inputs: dict[str, npt.NDArray[np.uint8]]) -> Any:
         (pixels,) = inputs.values()
         self.batches.append(pixels.copy())
         self.gate.pass_through()
+        if self.fail_next:
+            self.fail_next = False
+            raise RuntimeError("the session was told to fail")
         return self._session.run(outputs, inputs)
 
     @property

@@ -43,11 +43,13 @@ async def running(  # noqa: PLR0913
     *,
     decode_threads: int = 0,
     max_batch_size: int = 4,
+    max_group_size: int | None = None,
     max_batch_delay: float = 0.0,
     max_pending_images: int = 100,
 ) -> AsyncIterator[OnnxRunner[Any, Any]]:
     options = RunnerOptions(
         max_batch_size=max_batch_size,
+        max_group_size=max_group_size or max_batch_size,
         max_batch_delay=max_batch_delay,
         max_pending_images=max_pending_images,
         decode_threads=decode_threads,

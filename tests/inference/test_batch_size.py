@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from inference.batch_size import Run, seconds_of, worthwhile_batch_size
+from inference.batch_size import Run, Sizes, seconds_of, worthwhile_sizes
 
 SHAPE = (2, 2, 3)
 
@@ -29,11 +29,14 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], Run]:
 @pytest.mark.parametrize(
     ("fixed", "per_image", "prepare", "expected"),
     [
-        (0.0, 1.0, 0.0, 4),  # a run costs what its images cost
-        (2.0, 1.0, 0.0, 8),  # 1.5 → 1.25 → 1.125: exactly 10 % less is not more
+        (0.0, 1.0, 0.0, 1),  # a run costs what its images cost
+        (0.02, 1.0, 0.5, 1),  # 1.520 → 1.505: 1 % is no difference
+        (0.02, 1.0, 0.0, 2),  # 1.020 → 1.010 → 1.005
+        (1.0, 1.0, 0.0, 4),  # 1.25 → 1.125: exactly 10 % less is not more
+        (2.0, 1.0, 0.0, 8),  # 1.5 → 1.25 → 1.125
         (100.0, 1.0, 0.0, 64),  # 26 → 13.5 → 7.25 → 4.125 → 2.5625
         (5.0, 1.0, 0.0, 32),  # 2.25 → 1.625 → 1.3125 → 1.15625 → 1.078125: 7 % less
-        (1.0, 0.0, 100.0, 4),  # what a run costs is nothing beside decoding
+        (1.0, 0.0, 100.0, 1),  # what a run costs is nothing beside decoding
     ],
 )
 def test_a_batch_grows_while_that_pays(
@@ -43,9 +46,23 @@ def test_a_batch_grows_while_that_pays(
     prepare: float,
     expected: int,
 ) -> None:
-    assert worthwhile_batch_size(machine(fixed, per_image), SHAPE, prepare) == expected
+    assert worthwhile_sizes(machine(fixed, per_image), SHAPE, prepare).batch == expected
+
+
+@pytest.mark.parametrize(
+    ("per_image", "expected"),
+    [(0.001, 4), (0.008, 4), (0.0084, 3), (0.0126, 2), (0.024, 2), (0.026, 1), (1.0, 1)],
+)
+def test_images_are_taken_together_while_they_are_cheap(
+    machine: Callable[[float, float], Run], per_image: float, expected: int
+) -> None:
+    assert worthwhile_sizes(machine(0.0, per_image), SHAPE, 0.0) == Sizes(1, expected)
+
+
+def test_a_group_is_never_smaller_than_a_batch(machine: Callable[[float, float], Run]) -> None:
+    assert worthwhile_sizes(machine(100.0, 1.0), SHAPE, 0.0) == Sizes(64, 64)
 
 
 def test_the_fastest_time_counts(machine: Callable[[float, float], Run]) -> None:
-    runs = iter([machine(9.0, 0.0), machine(2.0, 0.0)])
+    runs = iter([machine(9.0, 0.0), machine(2.0, 0.0), machine(3.0, 0.0)])
     assert seconds_of(lambda: next(runs)(np.zeros((1, *SHAPE), np.uint8))) == 2.0

@@ -13,7 +13,8 @@ from errors import (
     InferenceFailed,
     ModelUnavailable,
 )
-from tests.inference.gates import PATIENCE, Worker, in_loop
+from inference.batcher import Batcher
+from tests.inference.gates import PATIENCE, Worker, in_loop, tenfold
 
 
 def later(seconds: float = PATIENCE) -> float:
@@ -288,3 +289,47 @@ async def test_the_seconds_of_an_item_are_a_running_mean() -> None:
         await asyncio.gather(*[batcher.submit(item, later()) for item in (3, 4)])
         # The newest batch counts a tenth, and it took next to nothing.
         assert 0.9 * first <= batcher.seconds_per_item < first
+
+
+class Joining(Worker):
+    """Lets into each batch, once, who has come when it has passed the gate."""
+
+    def __call__(self, items: list[int]) -> Sequence[int | ClassifierError]:
+        answers = [*super().__call__(items)]
+        joined = self.batcher_in_hand.join()
+        self.batches[-1] = [*items, *joined]
+        return [*answers, *tenfold(joined)]
+
+    batcher_in_hand: Batcher[int, int]
+
+
+@in_loop
+async def test_who_comes_while_a_batch_is_prepared_may_join_it_up_to_the_maximum() -> None:
+    worker = Joining()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=4) as batcher:
+        worker.batcher_in_hand = batcher
+        futures = [batcher.submit(0, later())]
+        await worker.gate.arrival()
+        futures += [batcher.submit(item, later()) for item in range(1, 6)]
+        worker.gate.open()
+
+        assert await asyncio.gather(*futures) == [0, 10, 20, 30, 40, 50]
+    assert worker.batches == [[0, 1, 2, 3], [4, 5]]
+
+
+@in_loop
+async def test_nobody_joins_for_whom_nobody_waits() -> None:
+    worker = Joining()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=4) as batcher:
+        worker.batcher_in_hand = batcher
+        first = batcher.submit(0, later())
+        await worker.gate.arrival()
+        gone, second = batcher.submit(1, later()), batcher.submit(2, later())
+        gone.cancel()
+        worker.gate.open()
+
+        assert [await first, await second] == [0, 20]
+    assert worker.batches == [[0, 2]]
+    assert worker.dropped == [1]

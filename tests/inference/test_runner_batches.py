@@ -3,12 +3,14 @@ import asyncio
 import numpy as np
 import pytest
 
-from errors import UnsupportedImage
+from errors import InferenceFailed, UnsupportedImage
 from inference import OnnxSession
+from inference.batch_size import GROUP
 from inference.runner import batch_sizes
 from settings import Device
-from tests.inference.gates import PATIENCE, in_loop
+from tests.inference.gates import PATIENCE, Gate, in_loop
 from tests.inference.runners import (
+    Pixels,
     exactly,
     from_bytes,
     gated,
@@ -41,6 +43,74 @@ async def test_only_the_good_images_of_a_batch_reach_the_session(session: OnnxSe
     assert numbers([outcomes[index] for index in (0, 1, 3)]) == exactly(
         (LOW, HIGH, LOW), (HIGH, LOW, LOW), (LOW, LOW, HIGH)
     )
+
+
+@in_loop
+async def test_a_group_is_taken_together_and_run_in_batches(session: OnnxSession) -> None:
+    session, inner = gated(session)
+    inner.gate.shut()
+    async with running(session, from_bytes, max_batch_size=2, max_group_size=4) as runner:
+        first = asyncio.create_task(runner.infer([encoded(GREEN)], later()))
+        await inner.gate.arrival()
+        images = [encoded(RED), encoded(GREEN), b"not an image", encoded(BLUE), encoded(RED)]
+        second = asyncio.create_task(runner.infer(images, later()))
+        await asyncio.sleep(0)
+        inner.gate.open()
+        await first
+        outcomes = await second
+
+    # The group of four has three good images.
+    assert inner.sizes == [1, 2, 1, 1]
+    assert isinstance(outcomes.pop(2), UnsupportedImage)
+    assert numbers(outcomes) == exactly(
+        (HIGH, LOW, LOW), (LOW, HIGH, LOW), (LOW, LOW, HIGH), (HIGH, LOW, LOW)
+    )
+
+
+@in_loop
+async def test_a_batch_that_fails_fails_no_other_of_its_group(session: OnnxSession) -> None:
+    session, inner = gated(session)
+    inner.gate.shut()
+    async with running(session, max_batch_size=1, max_group_size=2) as runner:
+        taken = asyncio.create_task(runner.infer([RED, GREEN], later()))
+        await inner.gate.arrival()
+        inner.fail_next = True
+        inner.gate.open()
+        failed, answered = await taken
+
+    assert isinstance(failed, InferenceFailed)
+    assert numbers([answered]) == exactly((LOW, HIGH, LOW))
+
+
+@pytest.mark.parametrize(
+    ("max_batch_size", "expected"),
+    [
+        (GROUP, [1, 2]),  # nobody is kept waiting for a run that costs nothing of its own
+        (2 * GROUP, [3]),
+    ],
+)
+@in_loop
+async def test_who_comes_while_images_are_decoded_saves_a_run_of_large_batches(
+    max_batch_size: int, expected: list[int], session: OnnxSession
+) -> None:
+    session, inner = gated(session)
+    decoding = Gate()
+    decoding.shut()
+
+    def prepare(image: bytes) -> Pixels:
+        decoding.pass_through()
+        return from_bytes(image)
+
+    async with running(session, prepare, max_batch_size=max_batch_size) as runner:
+        first = asyncio.create_task(runner.infer([encoded(GREEN)], later()))
+        await decoding.arrival()
+        second = asyncio.create_task(runner.infer([encoded(RED), encoded(BLUE)], later()))
+        await asyncio.sleep(0)
+        decoding.open()
+        outcomes = [*await first, *await second]
+
+    assert inner.sizes == expected
+    assert numbers(outcomes) == exactly((LOW, HIGH, LOW), (HIGH, LOW, LOW), (LOW, LOW, HIGH))
 
 
 @in_loop

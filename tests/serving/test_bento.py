@@ -10,6 +10,7 @@ from bentoml import Tag
 import service
 from errors import ModelUnavailable
 from inference import open_session
+from inference.batch_size import Sizes
 from serving.bento import ROUTES, ClassifierService
 from serving.classifier import Classifier
 from serving.plan import runner_options
@@ -78,7 +79,7 @@ def test_callers_in_the_same_process_get_the_same_answers(toy_folder: Path, tmp_
         settings = Settings()
         session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
         classifier = Classifier(
-            "toy", session, runner_options(settings, Device.CPU, lambda: 4), settings
+            "toy", session, runner_options(settings, Device.CPU, lambda: Sizes(4, 4)), settings
         )
         instance.monitor.classifier, instance.monitor.problem = classifier, None
         one = await instance.classify(tmp_path / "red.png", top_k=2)

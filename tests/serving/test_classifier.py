@@ -8,6 +8,7 @@ import pytest
 
 from errors import ClassifierError, CorruptImage, InvalidParameter, ModelUnavailable
 from inference import open_session
+from inference.batch_size import Sizes
 from model_spec import ModelSpec
 from preprocessing import decode_scaled, least_side, transform
 from serving.classifier import Classifier
@@ -27,7 +28,7 @@ def with_classifier(folder: Path, use: Use, **chosen: Any) -> Any:
     async def run() -> Any:
         settings = Settings(**chosen)
         session = open_session(folder, Device.CPU, intra_op_threads=1)
-        options = runner_options(settings, Device.CPU, lambda: 4)
+        options = runner_options(settings, Device.CPU, lambda: Sizes(4, 4))
         classifier = Classifier("image_classifier:toy", session, options, settings)
         try:
             classifier.start(folder)
@@ -126,7 +127,7 @@ def test_the_golden_image_is_not_held_to_the_limits_for_clients(toy_folder: Path
     session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
 
     async def run() -> None:
-        options = runner_options(settings, Device.CPU, lambda: 4)
+        options = runner_options(settings, Device.CPU, lambda: Sizes(4, 4))
         classifier = Classifier("toy", session, options, settings)
         classifier.start(toy_folder)
         await classifier.close()

@@ -1,6 +1,7 @@
 import pytest
 
 from inference import RunnerOptions
+from inference.batch_size import Sizes
 from serving import plan
 from settings import Device, Settings
 
@@ -19,8 +20,12 @@ def test_on_the_cpu_each_processor_has_a_worker_with_one_thread(
     settings = Settings()
     assert plan.workers(settings) == 8
     assert plan.intra_op_threads(settings) == 1
-    assert plan.runner_options(settings, Device.CPU, lambda: 8) == RunnerOptions(
-        max_batch_size=8, max_batch_delay=0.0, max_pending_images=256, decode_threads=0
+    assert plan.runner_options(settings, Device.CPU, lambda: Sizes(1, 4)) == RunnerOptions(
+        max_batch_size=1,
+        max_group_size=4,
+        max_batch_delay=0.0,
+        max_pending_images=256,
+        decode_threads=0,
     )
 
 
@@ -33,8 +38,12 @@ def test_a_gpu_is_shared_by_four_workers_that_decode_ahead(machine: pytest.Monke
     machine.setattr(plan, "count_gpus", lambda: 1)
     settings = Settings()
     assert plan.workers(settings) == 4
-    assert plan.runner_options(settings, Device.CUDA, lambda: 8) == RunnerOptions(
-        max_batch_size=32, max_batch_delay=0.0, max_pending_images=256, decode_threads=2
+    assert plan.runner_options(settings, Device.CUDA, lambda: Sizes(8, 8)) == RunnerOptions(
+        max_batch_size=32,
+        max_group_size=32,
+        max_batch_delay=0.0,
+        max_pending_images=256,
+        decode_threads=2,
     )
 
 
@@ -50,10 +59,14 @@ def test_what_is_set_is_taken(machine: pytest.MonkeyPatch) -> None:
     assert plan.workers(settings) == 2
     assert plan.intra_op_threads(settings) == 3
     expected = RunnerOptions(
-        max_batch_size=5, max_batch_delay=0.0025, max_pending_images=7, decode_threads=0
+        max_batch_size=5,
+        max_group_size=5,
+        max_batch_delay=0.0025,
+        max_pending_images=7,
+        decode_threads=0,
     )
-    assert plan.runner_options(settings, Device.CUDA, lambda: 8) == expected
-    assert plan.runner_options(settings, Device.CPU, lambda: 8) == expected
+    assert plan.runner_options(settings, Device.CUDA, lambda: Sizes(8, 8)) == expected
+    assert plan.runner_options(settings, Device.CPU, lambda: Sizes(8, 8)) == expected
 
 
 @pytest.mark.parametrize(

@@ -114,10 +114,39 @@ def test_a_connection_goes_to_the_worker_with_the_fewest_and_loses_nothing(
         connections.count(0, 2)
         connections.count(1, 2)
         assert await _accept(first, ask) == [True]
-        assert connections.loads() == [2, 2, 0]  # Echo does not say that it has one
+        assert connections.loads() == [2, 2, 1]  # Echo does not say that it has closed it
         _close(first, last)
 
     asyncio.run(run())
+
+
+def test_a_connection_is_counted_all_the_way(connections: Connections) -> None:
+    seen: list[list[int]] = []
+
+    class Looking(asyncio.Protocol):
+        """Looks at the loads before its worker could say that it has a connection."""
+
+        def __init__(self) -> None:
+            seen.append(connections.loads())
+
+    async def ask(port: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        while not seen:
+            await asyncio.sleep(0.01)
+        writer.close()
+
+    async def run() -> None:
+        beats = Heartbeats.create(workers=3)
+        for worker in (1, 2):
+            beats.beat(worker)
+        first = Spreader(0, connections, beats, lambda: Echo(0))
+        second = Spreader(1, connections, beats, Looking)
+        connections.count(0, 3)
+        await _accept(first, ask)
+        _close(first, second)
+
+    asyncio.run(run())
+    assert seen == [[3, 1, 0]]
 
 
 @pytest.mark.parametrize("others", ["have as many", "are not there", "do not beat"])

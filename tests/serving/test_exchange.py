@@ -1,0 +1,158 @@
+"""A request's body and its response, between uvicorn and an application, in memory."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.flow_control import FlowControl
+
+from serving import exchange
+from serving.exchange import Exchange
+
+DATE = (b"date", b"today")
+CLOSE = (b"connection", b"close")
+
+
+class Wire(asyncio.Transport):
+    """What was written to a client, in pieces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        self.pieces.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def exchange_over(wire: Wire, method: str = "POST", *, keep_alive: bool = True) -> Exchange:
+    return Exchange(
+        scope={"method": method},
+        transport=wire,
+        flow=FlowControl(wire),
+        logger=logging.getLogger("unused"),
+        access_logger=logging.getLogger("unused"),
+        access_log=False,
+        default_headers=[DATE],
+        message_event=asyncio.Event(),
+        expect_100_continue=False,
+        keep_alive=keep_alive,
+        on_response=lambda: None,
+    )
+
+
+def start(*headers: tuple[bytes, bytes], status: int = 200) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def body(content: bytes, *, more: bool = False) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": content, "more_body": more}
+
+
+def sent(
+    *messages: dict[str, Any], method: str = "POST", keep_alive: bool = True
+) -> tuple[list[bytes], bool]:
+    """The pieces in which messages leave, and whether the connection is closed behind them."""
+
+    async def run() -> tuple[list[bytes], bool]:
+        wire = Wire()
+        cycle = exchange_over(wire, method, keep_alive=keep_alive)
+        for message in messages:
+            await cycle.send(message)
+        return wire.pieces, wire.closed
+
+    return asyncio.run(run())
+
+
+def test_a_whole_response_leaves_in_one_piece() -> None:
+    assert sent(start((b"content-length", b"2"), (b"x", b"y")), body(b"hi")) == (
+        [b"HTTP/1.1 200 OK\r\ndate: today\r\ncontent-length: 2\r\nx: y\r\n\r\nhi"],
+        False,
+    )
+
+
+@pytest.mark.parametrize(("asked", "keep_alive"), [([CLOSE], True), ([], False), ([CLOSE], False)])
+def test_the_connection_is_closed_where_either_side_wants_it(
+    asked: list[tuple[bytes, bytes]], keep_alive: bool
+) -> None:
+    messages = start((b"content-length", b"2"), *asked), body(b"hi")
+    (piece,), closed = sent(*messages, keep_alive=keep_alive)
+    assert piece.endswith(b"content-length: 2\r\nconnection: close\r\n\r\nhi")
+    assert piece.count(b"connection: close") == 1
+    assert closed
+
+
+def test_what_comes_in_parts_leaves_in_parts() -> None:
+    length = start((b"content-length", b"4"))
+    pieces, closed = sent(length, body(b"hi", more=True), body(b"ho"))
+    assert b"".join(pieces).endswith(b"content-length: 4\r\n\r\nhiho")
+    assert pieces[-1] == b"ho"
+    assert not closed
+
+
+def test_without_a_length_it_leaves_in_chunks() -> None:
+    pieces, _ = sent(start(), body(b"hi"))
+    assert b"".join(pieces).endswith(b"transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n")
+
+
+def test_a_head_has_no_body() -> None:
+    pieces, _ = sent(start((b"content-length", b"2")), body(b"hi"), method="HEAD")
+    assert b"".join(pieces).endswith(b"content-length: 2\r\n\r\n")
+
+
+@pytest.mark.parametrize("value", [b"a\r\nset-cookie: b", b"a\nb"])
+def test_a_header_cannot_hold_another(value: bytes) -> None:
+    with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
+        sent(start((b"content-length", b"2"), (b"x", value)), body(b"hi"))
+
+
+def test_a_body_of_another_length_than_told_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="longer than Content-Length"):
+        sent(start((b"content-length", b"1")), body(b"hi"))
+
+
+def run_with(use: Callable[[Exchange], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        return await use(exchange_over(Wire()))
+
+    return asyncio.run(run())
+
+
+def test_pieces_of_a_body_are_received_joined_and_once() -> None:
+    async def use(cycle: Exchange) -> list[Any]:
+        assert [cycle.keep(b"ab"), cycle.keep(b"c")] == [2, 3]
+        cycle.message_event.set()
+        first = await cycle.receive()
+        assert cycle.keep(b"d") == 1
+        cycle.more_body = False
+        cycle.message_event.set()
+        return [first, await cycle.receive()]
+
+    assert run_with(use) == [
+        {"type": "http.request", "body": b"abc", "more_body": True},
+        {"type": "http.request", "body": b"d", "more_body": False},
+    ]
+
+
+def test_of_a_client_that_has_gone_nothing_is_received() -> None:
+    async def use(cycle: Exchange) -> Any:
+        cycle.keep(b"ab")
+        cycle.disconnected = True
+        return await cycle.receive()
+
+    assert run_with(use) == {"type": "http.disconnect"}
+
+
+def test_uvicorn_makes_one_for_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httptools_impl, "RequestResponseCycle", None)
+    exchange.install()
+    assert httptools_impl.RequestResponseCycle is Exchange
