@@ -41,7 +41,7 @@ def test_every_size_has_a_row_for_each_scale(toy_folder: Path, tmp_path: Path) -
     head, line, *rows = table(session, [photograph(tmp_path)] * 2, megapixels=(0.12, 0.24))
 
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    assert {text.count("|") for text in (head, line, *rows)} == {11}
+    assert {text.count("|") for text in (head, line, *rows)} == {13}
     assert [row[0] for row in cells] == ["0.12"] * 3 + ["0.24"] * 3
     assert [row[3] for row in cells] == ["4", "**2.5**", "1"] * 2
-    assert [row[7] for row in cells] == ["100.0%"] * 6
+    assert [row[9] for row in cells] == ["100.0%"] * 6
