@@ -33,6 +33,9 @@ class _Job(Generic[Item, Result]):
     expiry: asyncio.TimerHandle
 
 
+# Of the time to the first job's deadline: later nobody joins its batch.
+_JOINING = 1 / 3
+
 # Weight of the newest batch in the running mean of the seconds one item takes.
 _NEWEST = 0.1
 
@@ -101,9 +104,14 @@ class Batcher(Generic[Item, Result]):
         return future
 
     def busy_seconds(self) -> float:
-        """For how long the batch in hand has been processed; 0 without one."""
+        """For how long a step of the batch in hand has taken; 0 without one."""
         started = self._busy_since
         return 0.0 if started is None else time.monotonic() - started
+
+    def progressed(self) -> None:
+        """A step of the batch in hand is done; ``process`` calls this between its steps."""
+        if self._busy_since is not None:
+            self._busy_since = time.monotonic()
 
     def join(self) -> list[Item]:
         """Let into the batch in hand who has come since it was taken; ``process`` may call this.
@@ -111,10 +119,13 @@ class Batcher(Generic[Item, Result]):
         Returns:
             Their items; ``process`` is to give their outcomes behind those of the others.
         """
+        first = self._batch[0]
+        if time.monotonic() - first.arrival > _JOINING * (first.deadline - first.arrival):
+            return []
         with self._changed:
             live, dead = self._take(self._max_batch_size - len(self._batch))
-        self._drop(dead)
         self._batch += live
+        self._drop(dead)
         return [job.item for job in live]
 
     async def close(self) -> None:
@@ -134,6 +145,7 @@ class Batcher(Generic[Item, Result]):
             self._loop.call_soon_threadsafe(_settle, batch, outcomes)
             # Nothing that was answered is kept until there is something to do again.
             self._batch = batch = []
+            del outcomes
 
     def _next_batch(self) -> list[_Job[Item, Result]]:
         """Wait for live jobs; an empty list means: closed and nothing left to do."""

@@ -145,7 +145,7 @@ class OnnxRunner(Generic[Input, Output]):
             metrics.set_pending(self._pending)
 
     def busy_seconds(self) -> float:
-        """For how long the batch in hand has been processed; 0 without one."""
+        """For how long one image has been decoded or one batch been run; 0 without one."""
         return self._batcher.busy_seconds()
 
     async def close(self) -> None:
@@ -223,10 +223,10 @@ class OnnxRunner(Generic[Input, Output]):
     def _prepared(self, inputs: list[Input]) -> tuple[list[Input], list[Pixels | ClassifierError]]:
         """The group and its pixels; with it, where a batch can hold more than a group, who
         comes meanwhile: decoding takes as long now as later, and a run is saved."""
-        group, prepared = [*inputs], []
+        group, prepared = [*inputs], list[Pixels | ClassifierError]()
         with metrics.prepare_seconds.time():
             while inputs:
-                prepared += [self._prepare_or_error(each) for each in inputs]
+                prepared += map(self._prepare_or_error, inputs)
                 inputs = self._batcher.join() if self._joins else []
                 group += inputs
         return group, prepared
@@ -234,9 +234,16 @@ class OnnxRunner(Generic[Input, Output]):
     def _answer_or_error(
         self, value: Input, outcome: Probabilities | ClassifierError
     ) -> Output | ClassifierError:
-        return outcome if isinstance(outcome, ClassifierError) else self._answer(value, outcome)
+        if isinstance(outcome, ClassifierError):
+            return outcome
+        try:
+            return self._answer(value, outcome)
+        except Exception:
+            logger.exception("answering for an image failed")
+            return InternalError("answering for the image failed")
 
     def _infer_or_errors(self, images: list[Pixels]) -> Sequence[Probabilities | ClassifierError]:
+        self._batcher.progressed()
         try:
             return self._infer(images)
         except Exception:
@@ -244,6 +251,7 @@ class OnnxRunner(Generic[Input, Output]):
             return [InferenceFailed("inference failed") for _ in images]
 
     def _prepare_or_error(self, value: Input) -> Pixels | ClassifierError:
+        self._batcher.progressed()
         try:
             return self._prepare(value)
         except ClassifierError as error:
@@ -278,7 +286,8 @@ async def _outcomes(
     try:
         return [await each for each in futures]
     except Exception as error:
-        return [error]
+        # Its traceback leads to this frame and its futures, which know the error: a circle.
+        return [error.with_traceback(None)]
 
 
 def batch_sizes(device: Device, max_batch_size: int) -> list[int]:

@@ -11,29 +11,34 @@ from starlette.types import Message
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+# What an object of Python takes beside its content: tiny pieces are mostly that.
+_PIECE_BYTES = 64
+
 
 class Exchange(RequestResponseCycle):
     """What uvicorn makes for every request, once :func:`install` was called."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        # The front door logs requests. BentoML's handlers would have uvicorn make up a line
+        # for each, which nobody sees.
+        self.access_log = False
         self._pieces: list[bytes] = []
         self._held = 0
         self._start: Any = None
 
     def keep(self, piece: bytes) -> int:
-        """Hold a piece of the body until it is received; returns the bytes that are held."""
+        """Hold a piece of the body until it is received; returns the bytes that all take."""
         self._pieces.append(piece)
-        self._held += len(piece)
+        self._held += _PIECE_BYTES + len(piece)
         return self._held
 
     async def receive(self) -> Any:
         """What has come of the body, as ASGI's message."""
         message: Any = await super().receive()
         if message["type"] == "http.request":
-            message["body"] = b"".join(self._pieces)
-            self._pieces.clear()
-            self._held = 0
+            message["body"] += b"".join(self._pieces)
+        self._forget()
         return message
 
     async def send(self, message: Any) -> None:
@@ -48,6 +53,8 @@ class Exchange(RequestResponseCycle):
         if start:
             await super().send(start)
         await super().send(message)
+        if self.response_complete:
+            self._forget()
 
     def _whole(self, start: Message, message: Message) -> bytes | None:
         """The response, if this is all of it and nothing about it is unusual."""
@@ -68,12 +75,16 @@ class Exchange(RequestResponseCycle):
         return not (
             message.get("more_body", False)
             or self.scope["method"] == "HEAD"
-            or self.access_log
             or self.disconnected
             or self.flow.write_paused
         )
 
+    def _forget(self) -> None:
+        self._pieces.clear()
+        self._held = 0
+
     def _write(self, response: bytes) -> None:
+        self._forget()
         self.transport.write(response)
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False

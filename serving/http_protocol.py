@@ -11,11 +11,15 @@ listen: most that close it are, and their work is to be dropped.
 import asyncio
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import uvicorn
 from uvicorn.config import HTTP_PROTOCOLS
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from errors import ClassifierError, HeaderTimeout, HeaderTooLarge, InvalidRequest
 from serving import exchange
@@ -92,6 +96,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _refused = False
     _problem: ClassifierError | None = None
     """Why the parser was stopped, if it was not for broken HTTP."""
+    _running: RequestResponseCycle | None = None
+    """The request that is being answered: of pipelined ones not the last that came."""
 
     on_lost: Callable[[], object] | None = None
     """Called once when the client goes away; an application finds the connection in the
@@ -114,6 +120,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.spreader is not None:
             self.spreader.closed()
         self._got_it()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
         super().connection_lost(exc)
         if self.on_lost is not None:
             self.on_lost()
@@ -156,6 +164,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_header = True
         self._overhead = 0
         super().on_message_complete()
+        if not self._is_answering() and not self.transport.is_closing():
+            # Answered before it was read: the keep-alive timer has been stopped by the rest.
+            self._expect()
 
     def on_response_complete(self) -> None:
         """Expect the rest of a body that nobody waits for, or leave it to the keep-alive timer."""
@@ -166,6 +177,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """The parser has given up."""
         self._refuse(self._problem or InvalidRequest("this is not HTTP as the service speaks it"))
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over: it ends with another protocol, which counts nothing."""
+        self._got_it()
+        if self.spreader is not None:
+            self.spreader.closed()
+        super().handle_websocket_upgrade()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _header_bytes(self) -> int:
         lines = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
@@ -196,6 +218,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: ClassifierError) -> None:
         """Answer and close, but not into the answer to an earlier request."""
+        if self.pipeline and self._running is not None:
+            # The broken request waits for that of an earlier one, and is forgotten.
+            self.pipeline.clear()
+            self.cycle, self._in_header = self._running, True
         self._refused = True
         self._got_it()
         begin(OTHER)

@@ -113,8 +113,8 @@ class Spreader:
         self._tasks: set[asyncio.Task[object]] = set()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._socket.bind(_address(worker))
         connections.begin(worker)
+        self._socket.bind(_address(worker))
         self._loop.add_reader(self._socket.fileno(), self._take)
 
     def opened(self) -> None:
@@ -148,14 +148,17 @@ class Spreader:
     def _take(self) -> None:
         while True:
             try:
-                _, (descriptor,), _, _ = socket.recv_fds(self._socket, 1, 1)
+                _, descriptors, _, _ = socket.recv_fds(self._socket, 1, 1)
             except BlockingIOError:
                 return
+            if not descriptors:  # this process may have no more: the kernel closed it
+                self._connections.take(self._worker)
+                continue
             # Counted as open at once: while it was neither that nor on its way, others would
             # give this worker too many.
             self._connections.take(self._worker)
             self.opened()
-            accepted = socket.socket(fileno=descriptor)
+            accepted = socket.socket(fileno=descriptors[0])
             accepted.setblocking(False)
             task = self._loop.create_task(
                 self._loop.connect_accepted_socket(self._protocol, accepted)
