@@ -333,3 +333,36 @@ async def test_nobody_joins_for_whom_nobody_waits() -> None:
         assert [await first, await second] == [0, 20]
     assert worker.batches == [[0, 2]]
     assert worker.dropped == [1]
+
+
+@in_loop
+async def test_nobody_joins_a_batch_whose_first_job_has_waited_for_long() -> None:
+    worker = Joining()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=4) as batcher:
+        worker.batcher_in_hand = batcher
+        first = batcher.submit(0, later(1.0))
+        await worker.gate.arrival()
+        await asyncio.sleep(0.4)
+        second = batcher.submit(1, later())
+        worker.gate.open()
+
+        assert [await first, await second] == [0, 10]
+    assert worker.batches == [[0], [1]]
+
+
+@in_loop
+async def test_a_step_of_a_batch_that_is_done_begins_the_time_anew() -> None:
+    worker = Worker()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=1) as batcher:
+        batcher.progressed()
+        assert batcher.busy_seconds() == 0.0
+        answer = batcher.submit(0, later())
+        await worker.gate.arrival()
+        await asyncio.sleep(0.2)
+        assert batcher.busy_seconds() >= 0.2
+        batcher.progressed()
+        assert batcher.busy_seconds() < 0.2
+        worker.gate.open()
+        await answer

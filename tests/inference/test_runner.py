@@ -1,10 +1,21 @@
+import asyncio
+import contextlib
 import dataclasses
+import gc
 import logging
+import weakref
 
 import pytest
 
-from errors import CorruptImage, InferenceFailed, InternalError, UnsupportedImage
-from inference import OnnxSession
+from errors import (
+    CorruptImage,
+    InferenceFailed,
+    InternalError,
+    UnsupportedImage,
+    value_or_raise,
+)
+from inference import OnnxRunner, OnnxSession, RunnerOptions
+from inference.session import Probabilities
 from tests.inference.gates import in_loop
 from tests.inference.runners import (
     Colour,
@@ -144,3 +155,56 @@ async def test_an_error_does_not_keep_what_was_decoded(
     assert type(error) is CorruptImage
     assert error.__cause__ is None
     assert error.__context__ is None
+
+
+class Upload:
+    """An input that can be watched."""
+
+
+@in_both_threads
+@in_loop
+async def test_nothing_holds_an_input_whose_error_was_answered(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    def prepare(upload: Upload) -> Pixels:
+        raise CorruptImage("broken")
+
+    async def answer(upload: Upload) -> None:
+        # No variable for the error: with its traceback, it would hold this frame itself.
+        with contextlib.suppress(CorruptImage):
+            value_or_raise((await runner.infer([upload], later())).pop())
+
+    gc.disable()
+    try:
+        async with running(session, prepare, decode_threads=decode_threads) as runner:
+            upload = Upload()
+            watched = weakref.ref(upload)
+            await answer(upload)
+            del upload
+            while watched() is not None:
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
+
+
+@in_loop
+async def test_an_answer_that_fails_fails_no_other(session: OnnxSession) -> None:
+    def answer(colour: Colour, probabilities: Probabilities) -> list[float]:
+        if colour == GREEN:
+            raise ValueError("secret")
+        return probabilities.tolist()  # type: ignore[no-any-return]
+
+    options = RunnerOptions(
+        max_batch_size=4,
+        max_group_size=4,
+        max_batch_delay=0.0,
+        max_pending_images=9,
+        decode_threads=0,
+    )
+    runner = OnnxRunner(session, pixels, answer, options)
+    red, green, blue = await runner.infer([RED, GREEN, BLUE], later())
+    await runner.close()
+
+    assert [red, blue] == exactly((HIGH, LOW, LOW), (LOW, LOW, HIGH))
+    assert isinstance(green, InternalError)
+    assert "secret" not in str(green)

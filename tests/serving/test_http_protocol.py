@@ -6,12 +6,14 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.http_protocol import MAX_HEADER_BYTES
+from serving.http_protocol import MAX_HEADER_BYTES, BoundedProtocol
 from tests.servers import Server, running, toy_home
 from tests.toys import RED, encoded
 
@@ -242,3 +244,35 @@ def test_connections_that_say_nothing_keep_nobody_out(server: Server) -> None:
             stack.enter_context(connected(server)).sendall(FORM)
         assert httpx.post(server.url + "/classify", content=encoded(RED)).status_code == 200
     assert "Traceback" not in server.log
+
+
+def test_a_broken_request_behind_another_does_not_take_its_answer(
+    connection: socket.socket,
+) -> None:
+    image = encoded(RED)
+    good = FORM + b"content-length: %d\r\n\r\n" % len(image) + image
+    connection.sendall(good + FORM + b"transfer-encoding: chunked\r\n\r\nnonsense\r\n")
+    response = rest(connection)
+    assert response.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in response
+    assert response.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_connection_is_timed_again_behind_a_body_that_nobody_waited_for(
+    connection: socket.socket,
+) -> None:
+    connection.sendall(b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n")
+    assert one_response(connection).startswith(b"HTTP/1.1 404 ")
+    connection.sendall(b"hello")
+    assert rest(connection) == b""
+
+
+def test_a_connection_that_became_a_websocket_is_no_longer_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[bool] = []
+    spreader = SimpleNamespace(closed=lambda: closed.append(True))
+    monkeypatch.setattr(BoundedProtocol, "spreader", spreader)
+    monkeypatch.setattr(HttpToolsProtocol, "handle_websocket_upgrade", lambda self: None)
+    BoundedProtocol.__new__(BoundedProtocol).handle_websocket_upgrade()
+    assert closed == [True]

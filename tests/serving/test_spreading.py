@@ -149,6 +149,22 @@ def test_a_connection_is_counted_all_the_way(connections: Connections) -> None:
     assert seen == [[3, 1, 0]]
 
 
+def test_a_connection_that_was_lost_on_its_way_is_not_expected_for_ever(
+    connections: Connections,
+) -> None:
+    async def run() -> None:
+        beats = Heartbeats.create(workers=3)
+        second = Spreader(1, connections, beats, lambda: Echo(1))
+        connections.give(0, 1)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"\0", spreading._address(1))
+        while connections.loads() != [0, 0, 0]:
+            await asyncio.sleep(0.01)
+        _close(second)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
 @pytest.mark.parametrize("others", ["have as many", "are not there", "do not beat"])
 def test_it_is_kept_where_no_other_worker_is_better(connections: Connections, others: str) -> None:
     async def ask(port: int) -> None:
