@@ -151,12 +151,11 @@ class Spreader:
                 _, descriptors, _, _ = socket.recv_fds(self._socket, 1, 1)
             except BlockingIOError:
                 return
+            self._connections.take(self._worker)
             if not descriptors:  # this process may have no more: the kernel closed it
-                self._connections.take(self._worker)
                 continue
             # Counted as open at once: while it was neither that nor on its way, others would
             # give this worker too many.
-            self._connections.take(self._worker)
             self.opened()
             accepted = socket.socket(fileno=descriptors[0])
             accepted.setblocking(False)

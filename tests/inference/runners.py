@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from inference import OnnxRunner, OnnxSession, RunnerOptions
+from inference.session import Probabilities
 from preprocessing import DecodeLimits, decode, transform
 from tests.inference.gates import PATIENCE, GatedSession
 from tests.toys import pixels, toy_preprocessing
@@ -41,6 +42,7 @@ async def running(  # noqa: PLR0913
     session: OnnxSession,
     prepare: Callable[[Any], Pixels] = pixels,
     *,
+    answer: Callable[[Any, Probabilities], Any] = lambda _, probabilities: probabilities,
     decode_threads: int = 0,
     max_batch_size: int = 4,
     max_group_size: int | None = None,
@@ -54,7 +56,7 @@ async def running(  # noqa: PLR0913
         max_pending_images=max_pending_images,
         decode_threads=decode_threads,
     )
-    runner = OnnxRunner(session, prepare, lambda _, probabilities: probabilities, options)
+    runner = OnnxRunner(session, prepare, answer, options)
     try:
         yield runner
     finally:

@@ -14,7 +14,7 @@ from errors import (
     UnsupportedImage,
     value_or_raise,
 )
-from inference import OnnxRunner, OnnxSession, RunnerOptions
+from inference import OnnxSession
 from inference.session import Probabilities
 from tests.inference.gates import in_loop
 from tests.inference.runners import (
@@ -194,16 +194,8 @@ async def test_an_answer_that_fails_fails_no_other(session: OnnxSession) -> None
             raise ValueError("secret")
         return probabilities.tolist()  # type: ignore[no-any-return]
 
-    options = RunnerOptions(
-        max_batch_size=4,
-        max_group_size=4,
-        max_batch_delay=0.0,
-        max_pending_images=9,
-        decode_threads=0,
-    )
-    runner = OnnxRunner(session, pixels, answer, options)
-    red, green, blue = await runner.infer([RED, GREEN, BLUE], later())
-    await runner.close()
+    async with running(session, answer=answer) as runner:
+        red, green, blue = await runner.infer([RED, GREEN, BLUE], later())
 
     assert [red, blue] == exactly((HIGH, LOW, LOW), (LOW, LOW, HIGH))
     assert isinstance(green, InternalError)
