@@ -22,8 +22,8 @@ LARGEST = 64
 GAIN = 0.1
 """A batch larger than a group must make an image so much cheaper than one of half its size."""
 
+# What is no difference: a smaller batch of the same cost fits caches better under load.
 _NOISE = 0.01
-"""What is no difference: a smaller batch of the same cost fits caches better under load."""
 
 _TIMES = 3
 
@@ -43,7 +43,10 @@ class Sizes(NamedTuple):
 
 
 def worthwhile_sizes(run: Run, pixels_shape: tuple[int, int, int], prepare_seconds: float) -> Sizes:
-    """The cheapest batch that fits into a group, doubled while that makes images cheaper.
+    """A batch of one image, doubled while that makes images cheaper.
+
+    Each size tried is time until the worker is ready, so nothing beyond the first that gains
+    nothing is looked at.
 
     Args:
         run: inference of a batch, uint8 ``[N, H, W, 3]``.
@@ -59,13 +62,15 @@ def worthwhile_sizes(run: Run, pixels_shape: tuple[int, int, int], prepare_secon
         batch = np.zeros((size, *pixels_shape), np.uint8)
         return prepare_seconds + seconds_of(lambda: run(batch)) / size
 
-    costs = {size: seconds(size) for size in (1, 2, GROUP)}
-    least = min(costs.values())
-    batch = min(size for size, cost in costs.items() if cost <= (1 + _NOISE) * least)
-    cost = costs[batch]
-    while GROUP <= batch < LARGEST and (larger := seconds(2 * batch)) < (1 - GAIN) * cost:
+    batch, cost = 1, seconds(1)
+    while batch < LARGEST and (larger := seconds(2 * batch)) < (1 - _gain(batch)) * cost:
         batch, cost = 2 * batch, larger
     return Sizes(batch, max(batch, min(GROUP, math.ceil(GROUP_SECONDS / cost))))
+
+
+def _gain(batch: int) -> float:
+    """What a batch of twice the size must gain: one within a group keeps nobody waiting."""
+    return _NOISE if batch < GROUP else GAIN
 
 
 def seconds_of(action: Callable[[], object]) -> float:

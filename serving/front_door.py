@@ -21,6 +21,7 @@ from errors import (
     InternalError,
     InvalidParameter,
     MethodNotAllowed,
+    Overloaded,
     RouteNotFound,
     Unauthorized,
     UnsupportedMediaType,
@@ -46,6 +47,10 @@ _READ_METHODS = frozenset({"GET", "HEAD"})
 
 DEADLINE_HEADER = b"x-deadline-ms"
 """With it a client may ask for an earlier 504 than the service's own."""
+
+REFUSAL_SECONDS = 0.25
+"""Between a request that there is no room for and its 503: refusing clients that ask again at
+once, whatever ``Retry-After`` says, would take the processors from those that are answered."""
 
 # More than any deadline has.
 _DEADLINE_DIGITS = 12
@@ -130,6 +135,8 @@ class FrontDoor:
         except (BodyTooLarge, BodyTimeout, Unauthorized) as error:
             await refuse(error_response(error), receive, send)
             return
+        except Overloaded as error:
+            response = await self._made_to_wait(error.with_traceback(None), headers)
         except ClassifierError as error:
             response = error_response(error)
         except Exception:
@@ -140,6 +147,10 @@ class FrontDoor:
             response = error_response(InternalError(f"internal error, request id {request_id}"))
         if response is not None:
             await send_response(response, send)
+
+    async def _made_to_wait(self, error: Overloaded, headers: Mapping[bytes, bytes]) -> Response:
+        await asyncio.sleep(min(REFUSAL_SECONDS, self._patience(headers)))
+        return error_response(error)
 
     async def _response(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Recorder

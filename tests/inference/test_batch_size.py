@@ -31,7 +31,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], Run]:
     [
         (0.0, 1.0, 0.0, 1),  # a run costs what its images cost
         (0.02, 1.0, 0.5, 1),  # 1.520 → 1.505: 1 % is no difference
-        (0.02, 1.0, 0.0, 2),  # 1.020 → 1.010 → 1.005
+        (0.03, 1.0, 0.0, 2),  # 1.03 → 1.015 → 1.0075: less than 1 %
         (1.0, 1.0, 0.0, 4),  # 1.25 → 1.125: exactly 10 % less is not more
         (2.0, 1.0, 0.0, 8),  # 1.5 → 1.25 → 1.125
         (100.0, 1.0, 0.0, 64),  # 26 → 13.5 → 7.25 → 4.125 → 2.5625

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from starlette.types import Message
 
+from errors import Overloaded
+from serving import front_door
 from serving.front_door import FrontDoor
 from serving.health import Monitor
 from serving.http_protocol import CONNECTION
@@ -137,6 +139,28 @@ def test_a_client_may_shorten_its_deadline_but_not_stretch_it(
     headers = {} if asked is None else {"x_deadline_ms": asked}
     call(scope("/run", **headers), body(b""), endpoint=look)
     assert least <= left[0] <= most
+
+
+async def overloaded(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    raise Overloaded("4 images are waiting, for about 7.0 s", retry_after=7)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"), [({}, front_door.REFUSAL_SECONDS), ({"x_deadline_ms": "40"}, 0.04)]
+)
+def test_who_is_refused_for_want_of_room_waits_but_not_beyond_its_deadline(
+    headers: dict[str, str], seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    sent = call(scope("/run", **headers), body(b""), endpoint=overloaded)
+    assert slept == [seconds]
+    assert sent[0]["status"] == 503
+    assert (b"retry-after", b"7") in sent[0]["headers"]
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "1.5", "soon", "²"])
