@@ -88,9 +88,12 @@ class BoundedProtocol(HttpToolsProtocol):
     _own = True
     """Whether it may be given away: what another worker gave stays."""
     _given_away = False
+    _moved = False
     _timer: asyncio.TimerHandle | None = None
     _in_header = True
     """Between the end of one request's body and the end of the next one's header."""
+    _in_request = False
+    """Between the first byte of a request's header and the last one of its body."""
     _overhead = 0
     """Bytes received since the last header or piece of a body was complete."""
     _refused = False
@@ -117,7 +120,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Expect nothing any more."""
         if self._given_away:
             return
-        if self.spreader is not None:
+        if self.spreader is not None and not self._moved:
             self.spreader.closed()
         self._got_it()
         if self._running is not None and not self._running.response_complete:
@@ -136,6 +139,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._overhead > MAX_HEADER_BYTES and not self._refused:
             self._refuse(_too_large())
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request has come."""
+        self._in_request = True
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Hand the request to the application, unless its header is too large."""
@@ -162,6 +170,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The next that comes is a header."""
         self._got_it()
         self._in_header = True
+        self._in_request = False
         self._overhead = 0
         super().on_message_complete()
         if not self._is_answering() and not self.transport.is_closing():
@@ -173,6 +182,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if not self._in_header and not self.transport.is_closing():
             self._expect()
+        if self.spreader is not None and self._is_idle() and self.spreader.is_uneven():
+            # Not before the response is written.
+            self.loop.call_soon(self._move, self.spreader)
 
     def send_400_response(self, msg: str) -> None:
         """The parser has given up."""
@@ -212,6 +224,15 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(HeaderTimeout(message))
         else:
             self.transport.close()
+
+    def _move(self, spreader: Spreader) -> None:
+        if self._is_idle() and not self.transport.get_write_buffer_size():
+            self._moved = spreader.move(self.transport)
+
+    def _is_idle(self) -> bool:
+        """Whether the connection is between two requests, and nothing of the next has come."""
+        is_busy = self._in_request or self._is_answering()
+        return not is_busy and not self.transport.is_closing()
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

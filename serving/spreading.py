@@ -3,7 +3,9 @@
 All workers accept from one listening socket, and who wakes first takes whatever waits
 there: often all connections of a client's pool, for as long as it keeps them, while the
 other workers idle. So a worker that has accepted a connection although another has fewer
-gives it away, through a Unix socket and before a byte of it is read.
+gives it away, through a Unix socket and before a byte of it is read. Clients that keep their
+connections would still leave a worker without any that was started, or restarted, after them,
+and another with too many when their neighbours go: such connections move between two requests.
 
 Linux only, as are the names of its sockets; without TLS only, whose state cannot move.
 Elsewhere each worker keeps what it accepts.
@@ -16,6 +18,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from array import array
 from collections.abc import Callable
 
@@ -32,6 +35,9 @@ _NAME = "IMAGE_CLASSIFIER_SOCKETS"
 # Columns of a worker's row; behind them, how many connections it gave to each worker.
 _OPEN, _TAKEN, _GIVEN = range(3)
 _CELL = np.dtype(np.int64)
+
+# Between two looks at whether the workers have become uneven.
+_LOOK_SECONDS = 0.05
 
 
 class Connections:
@@ -109,6 +115,7 @@ class Spreader:
         self._connections = connections
         self._heartbeats = heartbeats
         self._protocol = protocol
+        self._next_look = 0.0
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[object]] = set()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -126,22 +133,52 @@ class Spreader:
         self._connections.count(self._worker, -1)
 
     def give_away(self, transport: asyncio.Transport) -> bool:
-        """Give a connection to the worker that has the fewest, if that has fewer than this one.
+        """Give a new connection to the worker with the fewest, if that has fewer than this one.
 
         Returns:
             Whether it is gone; its transport is closed then.
         """
-        loads = self._connections.loads()
-        well = self._heartbeats.well()
-        least = min(well, key=loads.__getitem__, default=self._worker)
-        if loads[self._worker] <= loads[least]:
+        least = self._least(fewer=1)
+        return least is not None and self._give(transport, least)
+
+    def is_uneven(self) -> bool:
+        """Whether another worker should have one of this one's open connections."""
+        now = time.monotonic()
+        if now < self._next_look:
             return False
+        if self._least(fewer=2) is not None:
+            return True
+        self._next_look = now + _LOOK_SECONDS
+        return False
+
+    def move(self, transport: asyncio.Transport) -> bool:
+        """Give an open connection away, if that still makes the workers more even.
+
+        Args:
+            transport: with nothing to be written, nor read in part.
+
+        Returns:
+            Whether it is gone, and no longer counted here; its transport is closed then.
+        """
+        least = self._least(fewer=2)
+        if least is None or not self._give(transport, least):
+            return False
+        self.closed()
+        return True
+
+    def _least(self, fewer: int) -> int | None:
+        """The worker with the fewest connections, if it has so many fewer than this one."""
+        loads = self._connections.loads()
+        least = min(self._heartbeats.well(), key=loads.__getitem__, default=self._worker)
+        return least if loads[self._worker] - loads[least] >= fewer else None
+
+    def _give(self, transport: asyncio.Transport, to: int) -> bool:
         descriptor = transport.get_extra_info("socket").fileno()
         try:
-            self._socket.sendmsg([b"\0"], _rights(descriptor), 0, _address(least))
+            self._socket.sendmsg([b"\0"], _rights(descriptor), 0, _address(to))
         except OSError:  # its inbox is full, or it has just died
             return False
-        self._connections.give(self._worker, least)
+        self._connections.give(self._worker, to)
         transport.abort()
         return True
 

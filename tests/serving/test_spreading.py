@@ -2,7 +2,8 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,7 @@ from serving.heartbeat import Heartbeats
 from serving.spreading import Connections, Spreader, can_spread, running_server
 from tests.resilience.processes import client_ports, until, workers
 from tests.resilience.scene import TWO_WORKERS
-from tests.servers import running, toy_home
+from tests.servers import Server, running, toy_home
 
 
 @pytest.fixture
@@ -120,6 +121,61 @@ def test_a_connection_goes_to_the_worker_with_the_fewest_and_loses_nothing(
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("open_here", "moved", "loads"),
+    [(1, False, [1, 9, 0]), (2, True, [1, 9, 1]), (5, True, [4, 9, 1])],
+)
+def test_an_open_connection_moves_where_that_makes_the_workers_more_even(
+    connections: Connections, open_here: int, moved: bool, loads: list[int]
+) -> None:
+    async def run() -> None:
+        beats = Heartbeats.create(workers=3)
+        for worker in (1, 2, 3):
+            beats.beat(worker)
+        first = Spreader(0, connections, beats, lambda: Echo(0))
+        last = Spreader(2, connections, beats, lambda: Echo(2))
+        connections.count(0, open_here)
+        connections.count(1, 9)
+        client, server = socket.socketpair()
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: Echo(0), sock=server
+        )
+        assert first.is_uneven() == moved
+        assert first.move(transport) == moved
+        reader, writer = await asyncio.open_connection(sock=client)
+        writer.write(b"hello")
+        assert await reader.read(100) == (b"2 hello" if moved else b"0 hello")
+        assert connections.loads() == loads
+        writer.close()
+        _close(first, last)
+
+    asyncio.run(run())
+
+
+def test_even_workers_are_not_looked_at_with_every_request(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+
+    async def run() -> list[bool]:
+        beats = Heartbeats.create(workers=3)
+        for worker in (1, 2):
+            beats.beat(worker)
+        first = Spreader(0, connections, beats, lambda: Echo(0))
+        monkeypatch.setattr(beats, "well", lambda: [0, 1])
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+        seen = [first.is_uneven()]
+        connections.count(0, 2)
+        seen.append(first.is_uneven())
+        now[0] += spreading._LOOK_SECONDS
+        seen += [first.is_uneven(), first.is_uneven()]
+        monkeypatch.undo()
+        _close(first)
+        return seen
+
+    assert asyncio.run(run()) == [False, False, True, True]
+
+
 def test_a_connection_is_counted_all_the_way(connections: Connections) -> None:
     seen: list[list[int]] = []
 
@@ -199,21 +255,51 @@ def test_a_server_is_known_by_its_signals_and_keeps_what_is_encrypted() -> None:
     assert not can_spread(server)
 
 
+def _connected(server: Server, clients: contextlib.ExitStack) -> socket.socket:
+    url = httpx.URL(server.url)
+    client = socket.create_connection((url.host, url.port or 80), timeout=10)
+    return clients.enter_context(client)
+
+
+REQUEST = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def _ask(client: socket.socket, request: bytes = REQUEST) -> None:
+    client.sendall(request)
+    answer = b""
+    while not answer.endswith(b"}\n"):
+        received = client.recv(65536)
+        assert received
+        answer += received
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+def _held(server: Server, clients: Iterable[socket.socket]) -> list[int]:
+    ports = {client.getsockname()[1] for client in clients}
+    return [len(client_ports(worker) & ports) for worker in workers(server)]
+
+
 @pytest.mark.slow
-def test_connections_of_one_client_are_spread_evenly(tmp_path: Path) -> None:
+def test_connections_of_one_client_are_spread_evenly_and_stay_so(tmp_path: Path) -> None:
     with (
         running(toy_home(tmp_path), tmp_path, TWO_WORKERS) as server,
         contextlib.ExitStack() as clients,
     ):
         until(lambda: server.log.count("Completed async startup hook: start") == 2, 20, "started")
-        url = httpx.URL(server.url)
-        ports = set()
-        for _ in range(10):
-            client = clients.enter_context(
-                socket.create_connection((url.host, url.port or 80), timeout=10)
-            )
-            client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert client.recv(12) == b"HTTP/1.1 200"
-            ports.add(client.getsockname()[1])
-        held = [len(client_ports(worker) & ports) for worker in workers(server)]
-        assert held == [5, 5]
+        connected = [_connected(server, clients) for _ in range(12)]
+        for client in connected:
+            _ask(client)
+        assert _held(server, connected) == [6, 6]
+
+        kept = client_ports(workers(server)[0])
+        left = [client for client in connected if client.getsockname()[1] in kept]
+        for client in set(connected) - set(left):
+            client.close()
+
+        def ask_again() -> bool:
+            for client in left:
+                _ask(client, REQUEST + REQUEST[:9])  # the next is begun: it has to stay
+                _ask(client, REQUEST[9:])
+            return _held(server, left) == [3, 3]
+
+        until(ask_again, 20, "moved")
