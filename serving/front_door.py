@@ -32,6 +32,7 @@ from serving.endpoints import CLASSIFYING, Endpoint
 from serving.health import Monitor
 from serving.http_protocol import CONNECTION, BoundedProtocol
 from serving.messages import Request, Response, error_response
+from serving.pacing import Pacer
 from serving.request_metrics import OTHER, begin, end
 from serving.sending import REQUEST_ID, EnvelopeErrors, Recorder, send_response
 from settings import Settings
@@ -47,10 +48,6 @@ _READ_METHODS = frozenset({"GET", "HEAD"})
 
 DEADLINE_HEADER = b"x-deadline-ms"
 """With it a client may ask for an earlier 504 than the service's own."""
-
-REFUSAL_SECONDS = 0.25
-"""Between a request that there is no room for and its 503: refusing clients that ask again at
-once, whatever ``Retry-After`` says, would take the processors from those that are answered."""
 
 # More than any deadline has.
 _DEADLINE_DIGITS = 12
@@ -86,6 +83,7 @@ class FrontDoor:
         self._started: Monitor | None = None
         self._keys = ApiKeys(settings.keys)
         self._bodies = HeldBodies(settings.max_held_body_bytes)
+        self._refusals = Pacer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it to BentoML."""
@@ -136,7 +134,8 @@ class FrontDoor:
             await refuse(error_response(error), receive, send)
             return
         except Overloaded as error:
-            response = await self._made_to_wait(error.with_traceback(None), headers)
+            response = error_response(error.with_traceback(None))
+            await self._refusals.turn(self._patience(headers))
         except ClassifierError as error:
             response = error_response(error)
         except Exception:
@@ -147,10 +146,6 @@ class FrontDoor:
             response = error_response(InternalError(f"internal error, request id {request_id}"))
         if response is not None:
             await send_response(response, send)
-
-    async def _made_to_wait(self, error: Overloaded, headers: Mapping[bytes, bytes]) -> Response:
-        await asyncio.sleep(min(REFUSAL_SECONDS, self._patience(headers)))
-        return error_response(error)
 
     async def _response(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Recorder

@@ -9,11 +9,11 @@ import pytest
 from starlette.types import Message
 
 from errors import Overloaded
-from serving import front_door
 from serving.front_door import FrontDoor
 from serving.health import Monitor
 from serving.http_protocol import CONNECTION
 from serving.messages import Request, Response, json_response
+from serving.pacing import Pacer
 from settings import Settings
 from tests.serving.asgi import SETTINGS, bentoml_page, body, call, fail, scope
 
@@ -145,20 +145,17 @@ async def overloaded(monitor: Monitor, settings: Settings, request: Request) -> 
     raise Overloaded("4 images are waiting, for about 7.0 s", retry_after=7)
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"), [({}, front_door.REFUSAL_SECONDS), ({"x_deadline_ms": "40"}, 0.04)]
-)
-def test_who_is_refused_for_want_of_room_waits_but_not_beyond_its_deadline(
-    headers: dict[str, str], seconds: float, monkeypatch: pytest.MonkeyPatch
+def test_who_is_refused_for_want_of_room_waits_for_its_turn_within_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    slept: list[float] = []
+    patience: list[float] = []
 
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
+    async def turn(pacer: Pacer, seconds: float) -> None:
+        patience.append(seconds)
 
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    sent = call(scope("/run", **headers), body(b""), endpoint=overloaded)
-    assert slept == [seconds]
+    monkeypatch.setattr(Pacer, "turn", turn)
+    sent = call(scope("/run", x_deadline_ms="40"), body(b""), endpoint=overloaded)
+    assert patience == [0.04]
     assert sent[0]["status"] == 503
     assert (b"retry-after", b"7") in sent[0]["headers"]
 
