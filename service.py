@@ -21,7 +21,7 @@ from serving.bento import (
 from serving.drain import drain_first, end_if_told
 from serving.guard import start_guard
 from serving.health import Monitor
-from serving.http_protocol import spread_connections
+from serving.http_protocol import spread_connections, take_no_more
 from serving.metrics_folder import choose_metrics_folder
 from serving.plan import workers
 from serving.schema import (
@@ -85,7 +85,9 @@ class ImageClassifier:
         self._beats = start_beating(self.monitor)
         self._records = start_recording(self.monitor)
         spread_connections(worker_number() - 1, self.monitor.heartbeats)
-        drain_first(self.monitor, settings.drain)
+        if self.monitor.problem:
+            take_no_more()
+        drain_first(self.monitor, settings.drain, take_no_more)
         # What is there now stays: the collector need not look through it again and again,
         # nor after every other request at what that has left behind.
         gc.collect()

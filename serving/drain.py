@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -12,7 +13,7 @@ from serving.health import Monitor
 from serving.spreading import running_server
 
 
-def drain_first(monitor: Monitor, seconds: float) -> None:
+def drain_first(monitor: Monitor, seconds: float, begun: Callable[[], None]) -> None:
     """At SIGTERM serve on for some seconds, but say that the service is not ready.
 
     Who spreads the requests over several services has so long to see it; meanwhile every
@@ -21,6 +22,7 @@ def drain_first(monitor: Monitor, seconds: float) -> None:
     Args:
         monitor: that is told.
         seconds: until the server's own handler closes the door.
+        begun: called in the event loop, as soon as it is asked for.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -34,10 +36,13 @@ def drain_first(monitor: Monitor, seconds: float) -> None:
             close(number, frame)
             return
         monitor.draining = True
-        loop.call_soon_threadsafe(loop.call_later, seconds, close, number, frame)
+        loop.call_soon_threadsafe(begun)
+        if seconds:
+            loop.call_soon_threadsafe(loop.call_later, seconds, close, number, frame)
+        else:
+            close(number, frame)
 
-    if seconds:
-        signal.signal(signal.SIGTERM, begin)
+    signal.signal(signal.SIGTERM, begin)
     end_if_told(server)
 
 

@@ -135,6 +135,7 @@ class FrontDoor:
             return
         except Overloaded as error:
             response = error_response(error.with_traceback(None))
+            _stop_reading(scope)
             await self._refusals.turn(self._patience(headers))
         except ClassifierError as error:
             response = error_response(error)
@@ -165,8 +166,7 @@ class FrontDoor:
             body = await self._read(headers, receive, take)
             query = scope["query_string"].decode("latin-1")
             request = Request(content_type, query, body, time.monotonic() + patience)
-            connection = scope.get("state", {}).get(CONNECTION)
-            return await self._answer(endpoint, monitor, request, connection)
+            return await self._answer(endpoint, monitor, request, _connection(scope))
 
     async def _read(
         self, headers: dict[bytes, bytes], receive: Receive, take: Callable[[int], None]
@@ -226,6 +226,19 @@ class FrontDoor:
             raise
         finally:
             connection.on_lost = None
+
+
+def _connection(scope: Scope) -> BoundedProtocol | None:
+    """The request's; None where it came over none of ours."""
+    connection: BoundedProtocol | None = scope.get("state", {}).get(CONNECTION)
+    return connection
+
+
+def _stop_reading(scope: Scope) -> None:
+    """Until the response is sent: a body that nobody waits for is not to be kept meanwhile."""
+    connection = _connection(scope)
+    if connection is not None:
+        connection.flow.pause_reading()
 
 
 def _is_bentoml_page(path: str) -> bool:

@@ -69,6 +69,12 @@ def spread_connections(worker: int, heartbeats: Heartbeats | None) -> None:
         BoundedProtocol.spreader = Spreader(worker, connections, heartbeats, protocol)
 
 
+def take_no_more() -> None:
+    """Leave new connections, and open ones between two requests, to the other workers."""
+    if BoundedProtocol.spreader is not None:
+        BoundedProtocol.spreader.leave()
+
+
 @lru_cache(1)
 def _header_seconds() -> float:
     return load_settings().header_timeout
@@ -114,7 +120,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
             self.spreader.opened()
         super().connection_made(transport)
-        self._expect()
+        self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing any more."""
@@ -193,6 +199,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over: it ends with another protocol, which counts nothing."""
         self._got_it()
+        self._in_request = True
         if self.spreader is not None:
             self.spreader.closed()
         super().handle_websocket_upgrade()
@@ -204,6 +211,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _header_bytes(self) -> int:
         lines = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
         return len(self.url) + lines
+
+    def _await_request(self) -> None:
+        self._expect()
 
     def _expect(self) -> None:
         if self._timer is None:
@@ -231,7 +241,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _is_idle(self) -> bool:
         """Whether the connection is between two requests, and nothing of the next has come."""
-        is_busy = self._in_request or self._is_answering()
+        is_busy = self._in_request or self._refused or self._is_answering()
         return not is_busy and not self.transport.is_closing()
 
     def _is_answering(self) -> bool:
@@ -273,11 +283,24 @@ class _GivenProtocol(BoundedProtocol):
     of_worker: ClassVar[uvicorn.Server]
     _own = False
 
+    def __init__(self, idle: bool, **config: Any) -> None:
+        super().__init__(**config)
+        self._idle = idle
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect the first request, unless the server has closed its connections already."""
         super().connection_made(transport)
         if self.of_worker.should_exit:
             self.shutdown()
+
+    def _await_request(self) -> None:
+        if self._idle:
+            # As uvicorn does behind a response.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            super()._await_request()
 
 
 def _too_large() -> HeaderTooLarge:

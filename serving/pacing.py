@@ -1,22 +1,22 @@
-"""Refusals at a bounded rate."""
+"""Refusals, each in its turn."""
 
 import asyncio
 import time
 
 REFUSALS_PER_SECOND = 150
-"""That a worker answers at most. Each costs up to 0.7 ms of a processor beside busy threads, and
-there are clients that ask again at once, whatever ``Retry-After`` says: unbounded, refusing them
-took more than half of the throughput from those that were accepted."""
+"""That a worker answers at once. Each costs up to 0.7 ms of a processor beside busy threads, and
+there are clients that ask again at once, whatever ``Retry-After`` says: refusing them took more
+than half of the throughput from those that were accepted."""
 
 LONGEST_SECONDS = 1.0
 """That a refusal waits at most: what ``Retry-After`` says at least."""
 
 
 class Pacer:
-    """Who comes faster than that waits for its turn.
+    """Who comes too soon behind the one before waits for its turn.
 
     Args:
-        per_second: that may pass.
+        per_second: turns.
         longest: seconds that one waits at most.
     """
 
@@ -31,13 +31,12 @@ class Pacer:
         """Wait for the next turn.
 
         Args:
-            patience: seconds to wait at most.
+            patience: seconds; who has less than that would take is let through at once.
         """
-        delay = min(self._delay(time.monotonic()), patience)
-        if delay > 0:
-            await asyncio.sleep(delay)
-
-    def _delay(self, now: float) -> float:
-        turn = max(now, self._last_turn + self._interval)
-        self._last_turn = min(turn, now + self._longest)
-        return self._last_turn - now
+        now = time.monotonic()
+        turn = min(max(now, self._last_turn + self._interval), now + self._longest)
+        if turn - now > patience:
+            return
+        self._last_turn = turn
+        if turn > now:
+            await asyncio.sleep(turn - now)

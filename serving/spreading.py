@@ -21,6 +21,7 @@ import sys
 import time
 from array import array
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import uvicorn
@@ -35,6 +36,16 @@ _NAME = "IMAGE_CLASSIFIER_SOCKETS"
 # Columns of a worker's row; behind them, how many connections it gave to each worker.
 _OPEN, _TAKEN, _GIVEN = range(3)
 _CELL = np.dtype(np.int64)
+
+# More than any worker has open: the load of one that is not to be given any.
+_NONE_FOR_ME = 1 << 32
+
+# What is passed with a descriptor.
+_NEW, _IDLE = b"\0", b"\1"
+
+# A worker without descriptors left counts for so long as open what it lost, or the next would
+# follow at once.
+_OUT_OF_DESCRIPTORS_SECONDS = 1.0
 
 # Between two looks at whether the workers have become uneven.
 _LOOK_SECONDS = 0.05
@@ -101,7 +112,8 @@ class Spreader:
         worker: its number, counted from 0.
         connections: of all workers.
         heartbeats: of all workers.
-        protocol: makes the protocol of a connection that was given to it.
+        protocol: makes the protocol of a connection that was given to it, told whether that is
+            idle: between two requests.
     """
 
     def __init__(
@@ -109,7 +121,7 @@ class Spreader:
         worker: int,
         connections: Connections,
         heartbeats: Heartbeats,
-        protocol: Callable[[], asyncio.Protocol],
+        protocol: Callable[[bool], asyncio.Protocol],
     ) -> None:
         self._worker = worker
         self._connections = connections
@@ -132,6 +144,10 @@ class Spreader:
         """This worker has a connection less."""
         self._connections.count(self._worker, -1)
 
+    def leave(self) -> None:
+        """Give every connection away that can be, and be given none, until this process ends."""
+        self._connections.count(self._worker, _NONE_FOR_ME)
+
     def give_away(self, transport: asyncio.Transport) -> bool:
         """Give a new connection to the worker with the fewest, if that has fewer than this one.
 
@@ -139,7 +155,7 @@ class Spreader:
             Whether it is gone; its transport is closed then.
         """
         least = self._least(fewer=1)
-        return least is not None and self._give(transport, least)
+        return least is not None and self._give(transport, least, _NEW)
 
     def is_uneven(self) -> bool:
         """Whether another worker should have one of this one's open connections."""
@@ -161,7 +177,7 @@ class Spreader:
             Whether it is gone, and no longer counted here; its transport is closed then.
         """
         least = self._least(fewer=2)
-        if least is None or not self._give(transport, least):
+        if least is None or not self._give(transport, least, _IDLE):
             return False
         self.closed()
         return True
@@ -172,10 +188,10 @@ class Spreader:
         least = min(self._heartbeats.well(), key=loads.__getitem__, default=self._worker)
         return least if loads[self._worker] - loads[least] >= fewer else None
 
-    def _give(self, transport: asyncio.Transport, to: int) -> bool:
+    def _give(self, transport: asyncio.Transport, to: int, kind: bytes) -> bool:
         descriptor = transport.get_extra_info("socket").fileno()
         try:
-            self._socket.sendmsg([b"\0"], _rights(descriptor), 0, _address(to))
+            self._socket.sendmsg([kind], _rights(descriptor), 0, _address(to))
         except OSError:  # its inbox is full, or it has just died
             return False
         self._connections.give(self._worker, to)
@@ -185,19 +201,20 @@ class Spreader:
     def _take(self) -> None:
         while True:
             try:
-                _, descriptors, _, _ = socket.recv_fds(self._socket, 1, 1)
+                kind, descriptors, _, _ = socket.recv_fds(self._socket, 1, 1)
             except BlockingIOError:
                 return
             self._connections.take(self._worker)
-            if not descriptors:  # this process may have no more: the kernel closed it
-                continue
             # Counted as open at once: while it was neither that nor on its way, others would
             # give this worker too many.
             self.opened()
+            if not descriptors:  # this process may have no more: the kernel closed it
+                self._loop.call_later(_OUT_OF_DESCRIPTORS_SECONDS, self.closed)
+                continue
             accepted = socket.socket(fileno=descriptors[0])
             accepted.setblocking(False)
             task = self._loop.create_task(
-                self._loop.connect_accepted_socket(self._protocol, accepted)
+                self._loop.connect_accepted_socket(partial(self._protocol, kind == _IDLE), accepted)
             )
             self._tasks.add(task)
             task.add_done_callback(self._taken)

@@ -28,6 +28,10 @@ def closed() -> Iterator[list[int]]:
     signal.signal(signal.SIGTERM, before)
 
 
+def nothing() -> None:
+    pass
+
+
 async def terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.sleep(0.01)
@@ -37,9 +41,12 @@ def test_first_not_ready_then_closed(closed: list[int]) -> None:
     async def run() -> None:
         monitor = Monitor()
         monitor.problem = None
-        drain_first(monitor, SECONDS)
+        begun: list[bool] = []
+        drain_first(monitor, SECONDS, lambda: begun.append(True))
+        assert begun == []
         await terminate()
         assert (monitor.unready(), closed) == ("the service is shutting down", [])
+        assert begun == [True]
         await asyncio.sleep(2 * SECONDS)
         assert closed == [signal.SIGTERM]
 
@@ -48,7 +55,7 @@ def test_first_not_ready_then_closed(closed: list[int]) -> None:
 
 def test_asked_twice_it_closes_at_once(closed: list[int]) -> None:
     async def run() -> None:
-        drain_first(Monitor(), 3600)
+        drain_first(Monitor(), 3600, nothing)
         await terminate()
         assert closed == []
         await terminate()
@@ -59,17 +66,17 @@ def test_asked_twice_it_closes_at_once(closed: list[int]) -> None:
 
 def test_without_time_to_drain_it_closes_at_once(closed: list[int]) -> None:
     async def run() -> None:
-        monitor = Monitor()
-        drain_first(monitor, 0)
+        begun: list[bool] = []
+        drain_first(Monitor(), 0, lambda: begun.append(True))
         await terminate()
-        assert (monitor.draining, closed) == (False, [signal.SIGTERM])
+        assert (begun, closed) == ([True], [signal.SIGTERM])
 
     asyncio.run(run())
 
 
 def test_outside_the_main_thread_signals_are_left_alone(closed: list[int]) -> None:
     async def run() -> None:
-        drain_first(Monitor(), SECONDS)
+        drain_first(Monitor(), SECONDS, nothing)
 
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=lambda: asyncio.run(run()))
@@ -88,11 +95,11 @@ from serving.health import Monitor
 async def start():
     server = uvicorn.Server(uvicorn.Config(None))
     signal.signal(signal.SIGTERM, server.handle_exit)
-    drain_first(Monitor(), {seconds})
+    drain_first(Monitor(), {seconds}, print)
     print("not told", flush=True)
     signal.signal(signal.SIGTERM, server.handle_exit)
     signal.raise_signal(signal.SIGTERM)
-    drain_first(Monitor(), {seconds})
+    drain_first(Monitor(), {seconds}, print)
     print("not ended")
 
 asyncio.run(start())

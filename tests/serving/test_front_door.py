@@ -32,7 +32,11 @@ class Connection:
 
     def __init__(self, gone: bool = False) -> None:
         self.gone = gone
-        self.transport = self
+        self.reads = True
+        self.transport = self.flow = self
+
+    def pause_reading(self) -> None:
+        self.reads = False
 
     def is_closing(self) -> bool:
         return self.gone
@@ -154,8 +158,11 @@ def test_who_is_refused_for_want_of_room_waits_for_its_turn_within_its_deadline(
         patience.append(seconds)
 
     monkeypatch.setattr(Pacer, "turn", turn)
-    sent = call(scope("/run", x_deadline_ms="40"), body(b""), endpoint=overloaded)
+    connection = Connection()
+    request = {**scope("/run", x_deadline_ms="40"), "state": {CONNECTION: connection}}
+    sent = call(request, body(b""), endpoint=overloaded)
     assert patience == [0.04]
+    assert not connection.reads  # what is left of the body is not kept meanwhile
     assert sent[0]["status"] == 503
     assert (b"retry-after", b"7") in sent[0]["headers"]
 

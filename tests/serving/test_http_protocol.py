@@ -274,5 +274,7 @@ def test_a_connection_that_became_a_websocket_is_no_longer_counted(
     spreader = SimpleNamespace(closed=lambda: closed.append(True))
     monkeypatch.setattr(BoundedProtocol, "spreader", spreader)
     monkeypatch.setattr(HttpToolsProtocol, "handle_websocket_upgrade", lambda self: None)
-    BoundedProtocol.__new__(BoundedProtocol).handle_websocket_upgrade()
+    protocol = BoundedProtocol.__new__(BoundedProtocol)
+    protocol.handle_websocket_upgrade()
     assert closed == [True]
+    assert not protocol._is_idle()  # nor can it be moved

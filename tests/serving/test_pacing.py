@@ -40,9 +40,9 @@ def test_nobody_waits_longer_than_the_longest(slept: list[float]) -> None:
     assert slept == [0.125, 0.25, 0.25, 0.25]
 
 
-def test_nobody_waits_beyond_its_patience(slept: list[float]) -> None:
-    _ask(Pacer(per_second=8, longest=0.5), 10.0, 0.1, 10.0)
-    assert slept == [0.1, 0.25]
+def test_who_has_no_time_for_its_turn_takes_none(slept: list[float]) -> None:
+    _ask(Pacer(per_second=8, longest=0.5), 10.0, 0.1, 0.125, 0.125)
+    assert slept == [0.125]
 
 
 def test_who_comes_in_time_does_not_wait(

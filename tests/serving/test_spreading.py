@@ -110,8 +110,8 @@ def test_a_connection_goes_to_the_worker_with_the_fewest_and_loses_nothing(
         beats = Heartbeats.create(workers=3)
         for worker in (1, 2, 3):
             beats.beat(worker)
-        first = Spreader(0, connections, beats, lambda: Echo(0))
-        last = Spreader(2, connections, beats, lambda: Echo(2))
+        first = Spreader(0, connections, beats, lambda idle: Echo(0))
+        last = Spreader(2, connections, beats, lambda idle: Echo(2))
         connections.count(0, 2)
         connections.count(1, 2)
         assert await _accept(first, ask) == [True]
@@ -132,8 +132,8 @@ def test_an_open_connection_moves_where_that_makes_the_workers_more_even(
         beats = Heartbeats.create(workers=3)
         for worker in (1, 2, 3):
             beats.beat(worker)
-        first = Spreader(0, connections, beats, lambda: Echo(0))
-        last = Spreader(2, connections, beats, lambda: Echo(2))
+        first = Spreader(0, connections, beats, lambda idle: Echo(0))
+        last = Spreader(2, connections, beats, lambda idle: Echo(2))
         connections.count(0, open_here)
         connections.count(1, 9)
         client, server = socket.socketpair()
@@ -152,6 +152,66 @@ def test_an_open_connection_moves_where_that_makes_the_workers_more_even(
     asyncio.run(run())
 
 
+def test_a_worker_that_leaves_keeps_nothing_and_is_given_nothing(connections: Connections) -> None:
+    async def ask(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"hello")
+        assert await reader.read(100) == b"2 hello"
+        writer.close()
+
+    async def run() -> None:
+        beats = Heartbeats.create(workers=3)
+        for worker in (1, 3):
+            beats.beat(worker)
+        first = Spreader(0, connections, beats, lambda idle: Echo(0))
+        last = Spreader(2, connections, beats, lambda idle: Echo(2))
+        connections.count(2, 9)
+        first.leave()
+        assert await _accept(first, ask) == [True]
+        assert (first.is_uneven(), last.is_uneven()) == (True, False)
+        _close(first, last)
+        successor = Spreader(0, connections, beats, lambda idle: Echo(0))
+        assert connections.loads()[0] == 0
+        _close(successor)
+
+    asyncio.run(run())
+
+
+def test_who_takes_a_connection_knows_whether_it_is_idle(connections: Connections) -> None:
+    known: list[bool] = []
+
+    class Knowing(asyncio.Protocol):
+        def __init__(self, idle: bool) -> None:
+            known.append(idle)
+
+    async def ask(port: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        while not known:
+            await asyncio.sleep(0.01)
+        writer.close()
+
+    async def run() -> None:
+        beats = Heartbeats.create(workers=3)
+        for worker in (1, 2):
+            beats.beat(worker)
+        first = Spreader(0, connections, beats, lambda idle: Echo(0))
+        second = Spreader(1, connections, beats, Knowing)
+        connections.count(0, 9)
+        await _accept(first, ask)
+        client, server = socket.socketpair()
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: Echo(0), sock=server
+        )
+        assert first.move(transport)
+        while len(known) < 2:
+            await asyncio.sleep(0.01)
+        client.close()
+        _close(first, second)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert known == [False, True]
+
+
 def test_even_workers_are_not_looked_at_with_every_request(
     connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +221,7 @@ def test_even_workers_are_not_looked_at_with_every_request(
         beats = Heartbeats.create(workers=3)
         for worker in (1, 2):
             beats.beat(worker)
-        first = Spreader(0, connections, beats, lambda: Echo(0))
+        first = Spreader(0, connections, beats, lambda idle: Echo(0))
         monkeypatch.setattr(beats, "well", lambda: [0, 1])
         monkeypatch.setattr(time, "monotonic", lambda: now[0])
         seen = [first.is_uneven()]
@@ -182,7 +242,7 @@ def test_a_connection_is_counted_all_the_way(connections: Connections) -> None:
     class Looking(asyncio.Protocol):
         """Looks at the loads before its worker could say that it has a connection."""
 
-        def __init__(self) -> None:
+        def __init__(self, idle: bool) -> None:
             seen.append(connections.loads())
 
     async def ask(port: int) -> None:
@@ -195,7 +255,7 @@ def test_a_connection_is_counted_all_the_way(connections: Connections) -> None:
         beats = Heartbeats.create(workers=3)
         for worker in (1, 2):
             beats.beat(worker)
-        first = Spreader(0, connections, beats, lambda: Echo(0))
+        first = Spreader(0, connections, beats, lambda idle: Echo(0))
         second = Spreader(1, connections, beats, Looking)
         connections.count(0, 3)
         await _accept(first, ask)
@@ -210,7 +270,7 @@ def test_a_connection_that_was_lost_on_its_way_is_not_expected_for_ever(
 ) -> None:
     async def run() -> None:
         beats = Heartbeats.create(workers=3)
-        second = Spreader(1, connections, beats, lambda: Echo(1))
+        second = Spreader(1, connections, beats, lambda idle: Echo(1))
         connections.give(0, 1)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.sendto(b"\0", spreading._address(1))
@@ -233,7 +293,7 @@ def test_it_is_kept_where_no_other_worker_is_better(connections: Connections, ot
         beats.beat(1)
         if others != "do not beat":
             beats.beat(2)
-        first = Spreader(0, connections, beats, lambda: Echo(0))
+        first = Spreader(0, connections, beats, lambda idle: Echo(0))
         if others != "have as many":
             connections.count(0, 5)
         assert await _accept(first, ask) == [False]
