@@ -4,6 +4,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -80,6 +81,22 @@ def test_without_a_supervisor_there_is_no_table(monkeypatch: pytest.MonkeyPatch)
     assert Connections.inherited() is None
 
 
+def _beating(*workers: int) -> Heartbeats:
+    """Of three workers those of these numbers, counted from 1, are well."""
+    beats = Heartbeats.create(workers=3)
+    for worker in workers:
+        beats.beat(worker)
+    return beats
+
+
+async def _ask_echo(port: int, worker: int) -> None:
+    """Say hello, and be answered by this worker."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"hello")
+    assert await reader.read(100) == b"%d hello" % worker
+    writer.close()
+
+
 async def _accept(spreader: Spreader, ask: Callable[[int], Awaitable[None]]) -> list[bool]:
     """Which connections worker 0 gave away, of those that are opened meanwhile."""
     given: list[bool] = []
@@ -100,21 +117,13 @@ def _close(*spreaders: Spreader) -> None:
 def test_a_connection_goes_to_the_worker_with_the_fewest_and_loses_nothing(
     connections: Connections,
 ) -> None:
-    async def ask(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"hello")
-        assert await reader.read(100) == b"2 hello"
-        writer.close()
-
     async def run() -> None:
-        beats = Heartbeats.create(workers=3)
-        for worker in (1, 2, 3):
-            beats.beat(worker)
+        beats = _beating(1, 2, 3)
         first = Spreader(0, connections, beats, lambda idle: Echo(0))
         last = Spreader(2, connections, beats, lambda idle: Echo(2))
         connections.count(0, 2)
         connections.count(1, 2)
-        assert await _accept(first, ask) == [True]
+        assert await _accept(first, partial(_ask_echo, worker=2)) == [True]
         assert connections.loads() == [2, 2, 1]  # Echo does not say that it has closed it
         _close(first, last)
 
@@ -129,9 +138,7 @@ def test_an_open_connection_moves_where_that_makes_the_workers_more_even(
     connections: Connections, open_here: int, moved: bool, loads: list[int]
 ) -> None:
     async def run() -> None:
-        beats = Heartbeats.create(workers=3)
-        for worker in (1, 2, 3):
-            beats.beat(worker)
+        beats = _beating(1, 2, 3)
         first = Spreader(0, connections, beats, lambda idle: Echo(0))
         last = Spreader(2, connections, beats, lambda idle: Echo(2))
         connections.count(0, open_here)
@@ -153,21 +160,13 @@ def test_an_open_connection_moves_where_that_makes_the_workers_more_even(
 
 
 def test_a_worker_that_leaves_keeps_nothing_and_is_given_nothing(connections: Connections) -> None:
-    async def ask(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"hello")
-        assert await reader.read(100) == b"2 hello"
-        writer.close()
-
     async def run() -> None:
-        beats = Heartbeats.create(workers=3)
-        for worker in (1, 3):
-            beats.beat(worker)
+        beats = _beating(1, 3)
         first = Spreader(0, connections, beats, lambda idle: Echo(0))
         last = Spreader(2, connections, beats, lambda idle: Echo(2))
         connections.count(2, 9)
         first.leave()
-        assert await _accept(first, ask) == [True]
+        assert await _accept(first, partial(_ask_echo, worker=2)) == [True]
         assert (first.is_uneven(), last.is_uneven()) == (True, False)
         _close(first, last)
         successor = Spreader(0, connections, beats, lambda idle: Echo(0))
@@ -191,9 +190,7 @@ def test_who_takes_a_connection_knows_whether_it_is_idle(connections: Connection
         writer.close()
 
     async def run() -> None:
-        beats = Heartbeats.create(workers=3)
-        for worker in (1, 2):
-            beats.beat(worker)
+        beats = _beating(1, 2)
         first = Spreader(0, connections, beats, lambda idle: Echo(0))
         second = Spreader(1, connections, beats, Knowing)
         connections.count(0, 9)
@@ -218,9 +215,7 @@ def test_even_workers_are_not_looked_at_with_every_request(
     now = [100.0]
 
     async def run() -> list[bool]:
-        beats = Heartbeats.create(workers=3)
-        for worker in (1, 2):
-            beats.beat(worker)
+        beats = _beating(1, 2)
         first = Spreader(0, connections, beats, lambda idle: Echo(0))
         monkeypatch.setattr(beats, "well", lambda: [0, 1])
         monkeypatch.setattr(time, "monotonic", lambda: now[0])
@@ -252,9 +247,7 @@ def test_a_connection_is_counted_all_the_way(connections: Connections) -> None:
         writer.close()
 
     async def run() -> None:
-        beats = Heartbeats.create(workers=3)
-        for worker in (1, 2):
-            beats.beat(worker)
+        beats = _beating(1, 2)
         first = Spreader(0, connections, beats, lambda idle: Echo(0))
         second = Spreader(1, connections, beats, Looking)
         connections.count(0, 3)
