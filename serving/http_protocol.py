@@ -92,7 +92,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """Of this worker; None where it keeps every connection that it accepts."""
 
     _own = True
-    """Whether it may be given away: what another worker gave stays."""
+    """Whether it was accepted here: what another worker has just given is not given on."""
     _given_away = False
     _moved = False
     _timer: asyncio.TimerHandle | None = None

@@ -15,12 +15,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.http_protocol import MAX_HEADER_BYTES, BoundedProtocol
 from tests.servers import Server, running, toy_home
+from tests.serving.raw import REQUEST, connected, one_response
 from tests.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 
 HEADER_SECONDS = 0.5
-REQUEST = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
 FORM = b"POST /classify HTTP/1.1\r\nhost: x\r\n"
 
 
@@ -41,23 +41,9 @@ def connection(server: Server) -> Iterator[socket.socket]:
         yield connection
 
 
-def connected(server: Server) -> socket.socket:
-    host, port = server.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=20)
-
-
 def rest(connection: socket.socket) -> bytes:
     """Everything until the server closes."""
     return b"".join(iter(lambda: connection.recv(65_536), b""))
-
-
-def one_response(connection: socket.socket) -> bytes:
-    """A response with a content length; leaves the connection open."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += connection.recv(1)
-    length = int(received.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-    return received + connection.recv(length, socket.MSG_WAITALL)
 
 
 def refusal(response: bytes) -> tuple[str, dict[str, Any]]:

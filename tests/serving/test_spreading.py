@@ -6,9 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-import httpx
 import pytest
 import uvicorn
 
@@ -18,6 +17,7 @@ from serving.spreading import Connections, Spreader, can_spread, running_server
 from tests.resilience.processes import client_ports, until, workers
 from tests.resilience.scene import TWO_WORKERS
 from tests.servers import Server, running, toy_home
+from tests.serving.raw import REQUEST, connected, one_response
 
 
 @pytest.fixture
@@ -97,6 +97,21 @@ async def _ask_echo(port: int, worker: int) -> None:
     writer.close()
 
 
+async def _wait_for(port: int, seen: list[Any]) -> None:
+    """Stay connected until something was seen."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    while not seen:
+        await asyncio.sleep(0.01)
+    writer.close()
+
+
+async def _open_at_first() -> tuple[socket.socket, asyncio.Transport]:
+    """A connection that worker 0 has: its client's end and its own."""
+    client, server = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_connection(lambda: Echo(0), sock=server)
+    return client, transport
+
+
 async def _accept(spreader: Spreader, ask: Callable[[int], Awaitable[None]]) -> list[bool]:
     """Which connections worker 0 gave away, of those that are opened meanwhile."""
     given: list[bool] = []
@@ -143,10 +158,7 @@ def test_an_open_connection_moves_where_that_makes_the_workers_more_even(
         last = Spreader(2, connections, beats, lambda idle: Echo(2))
         connections.count(0, open_here)
         connections.count(1, 9)
-        client, server = socket.socketpair()
-        transport, _ = await asyncio.get_running_loop().create_connection(
-            lambda: Echo(0), sock=server
-        )
+        client, transport = await _open_at_first()
         assert first.is_uneven() == moved
         assert first.move(transport) == moved
         reader, writer = await asyncio.open_connection(sock=client)
@@ -183,22 +195,13 @@ def test_who_takes_a_connection_knows_whether_it_is_idle(connections: Connection
         def __init__(self, idle: bool) -> None:
             known.append(idle)
 
-    async def ask(port: int) -> None:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        while not known:
-            await asyncio.sleep(0.01)
-        writer.close()
-
     async def run() -> None:
         beats = _beating(1, 2)
         first = Spreader(0, connections, beats, lambda idle: Echo(0))
         second = Spreader(1, connections, beats, Knowing)
         connections.count(0, 9)
-        await _accept(first, ask)
-        client, server = socket.socketpair()
-        transport, _ = await asyncio.get_running_loop().create_connection(
-            lambda: Echo(0), sock=server
-        )
+        await _accept(first, partial(_wait_for, seen=known))
+        client, transport = await _open_at_first()
         assert first.move(transport)
         while len(known) < 2:
             await asyncio.sleep(0.01)
@@ -240,18 +243,12 @@ def test_a_connection_is_counted_all_the_way(connections: Connections) -> None:
         def __init__(self, idle: bool) -> None:
             seen.append(connections.loads())
 
-    async def ask(port: int) -> None:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        while not seen:
-            await asyncio.sleep(0.01)
-        writer.close()
-
     async def run() -> None:
         beats = _beating(1, 2)
         first = Spreader(0, connections, beats, lambda idle: Echo(0))
         second = Spreader(1, connections, beats, Looking)
         connections.count(0, 3)
-        await _accept(first, ask)
+        await _accept(first, partial(_wait_for, seen=seen))
         _close(first, second)
 
     asyncio.run(run())
@@ -308,23 +305,9 @@ def test_a_server_is_known_by_its_signals_and_keeps_what_is_encrypted() -> None:
     assert not can_spread(server)
 
 
-def _connected(server: Server, clients: contextlib.ExitStack) -> socket.socket:
-    url = httpx.URL(server.url)
-    client = socket.create_connection((url.host, url.port or 80), timeout=10)
-    return clients.enter_context(client)
-
-
-REQUEST = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
 def _ask(client: socket.socket, request: bytes = REQUEST) -> None:
     client.sendall(request)
-    answer = b""
-    while not answer.endswith(b"}\n"):
-        received = client.recv(65536)
-        assert received
-        answer += received
-    assert answer.startswith(b"HTTP/1.1 200")
+    assert one_response(client).startswith(b"HTTP/1.1 200")
 
 
 def _held(server: Server, clients: Iterable[socket.socket]) -> list[int]:
@@ -339,14 +322,14 @@ def test_connections_of_one_client_are_spread_evenly_and_stay_so(tmp_path: Path)
         contextlib.ExitStack() as clients,
     ):
         until(lambda: server.log.count("Completed async startup hook: start") == 2, 20, "started")
-        connected = [_connected(server, clients) for _ in range(12)]
-        for client in connected:
+        opened = [clients.enter_context(connected(server)) for _ in range(12)]
+        for client in opened:
             _ask(client)
-        assert _held(server, connected) == [6, 6]
+        assert _held(server, opened) == [6, 6]
 
         kept = client_ports(workers(server)[0])
-        left = [client for client in connected if client.getsockname()[1] in kept]
-        for client in set(connected) - set(left):
+        left = [client for client in opened if client.getsockname()[1] in kept]
+        for client in set(opened) - set(left):
             client.close()
 
         def ask_again() -> bool:
