@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import bentoml
 
 from errors import StartupError
+from serving import request_metrics
 from serving.bento import (
     IMAGE,
     ClassifierService,
@@ -99,6 +100,7 @@ class ImageClassifier:
         """Answer what was taken."""
         if self.monitor.classifier:
             await self.monitor.classifier.close()
+        request_metrics.write()
         for task in filter(None, (self._beats, self._records)):
             task.cancel()
 

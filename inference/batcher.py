@@ -6,11 +6,12 @@ item and costs no delay; as load grows batches grow by themselves, up to the max
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from errors import ClassifierError, DeadlineExceeded, InferenceFailed, ModelUnavailable
@@ -24,13 +25,22 @@ Process = Callable[[list[Item]], Sequence[Result | ClassifierError]]
 """Turns a batch into one result or error per item, in order; runs in the worker thread."""
 
 
-@dataclass(eq=False)
 class _Job(Generic[Item, Result]):
-    item: Item
-    deadline: float
-    arrival: float
-    future: asyncio.Future[Result]
-    expiry: asyncio.TimerHandle
+    __slots__ = ("arrival", "deadline", "expiry", "future", "item")
+
+    def __init__(
+        self,
+        item: Item,
+        deadline: float,
+        arrival: float,
+        future: asyncio.Future[Result],
+        expiry: asyncio.TimerHandle,
+    ) -> None:
+        self.item = item
+        self.deadline = deadline
+        self.arrival = arrival
+        self.future = future
+        self.expiry = expiry
 
 
 # Of the time to the first job's deadline: later nobody joins its batch.
@@ -72,10 +82,13 @@ class Batcher(Generic[Item, Result]):
         self.seconds_per_item = 0.0
         self._busy_since: float | None = None
         self._loop = asyncio.get_running_loop()
-        self._jobs: deque[_Job[Item, Result]] = deque()
-        self._batch: list[_Job[Item, Result]] = []
-        self._changed = threading.Condition()
+        # From the event loop to the thread; None is the end.
+        self._jobs: SimpleQueue[_Job[Item, Result] | None] = SimpleQueue()
         self._closing = False
+        # The thread's own.
+        self._waiting: deque[_Job[Item, Result]] = deque()
+        self._batch: list[_Job[Item, Result]] = []
+        self._ended = False
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
@@ -93,14 +106,12 @@ class Batcher(Generic[Item, Result]):
         Raises:
             ModelUnavailable: the batcher is closed.
         """
+        if self._closing:
+            raise ModelUnavailable("the service is shutting down")
         now = time.monotonic()
         future: asyncio.Future[Result] = self._loop.create_future()
-        with self._changed:
-            if self._closing:
-                raise ModelUnavailable("the service is shutting down")
-            expiry = self._loop.call_later(max(0.0, deadline - now), _expire, future)
-            self._jobs.append(_Job(item, deadline, now, future, expiry))
-            self._changed.notify()
+        expiry = self._loop.call_later(max(0.0, deadline - now), _expire, future)
+        self._jobs.put(_Job(item, deadline, now, future, expiry))
         return future
 
     def busy_seconds(self) -> float:
@@ -122,17 +133,15 @@ class Batcher(Generic[Item, Result]):
         first = self._batch[0]
         if time.monotonic() - first.arrival > _JOINING * (first.deadline - first.arrival):
             return []
-        with self._changed:
-            live, dead = self._take(self._max_batch_size - len(self._batch))
-        self._batch += live
-        self._drop(dead)
-        return [job.item for job in live]
+        joining = self._take(self._max_batch_size - len(self._batch))
+        self._batch += joining
+        return [job.item for job in joining]
 
     async def close(self) -> None:
         """Finish every job that was taken, then stop the thread."""
-        with self._changed:
+        if not self._closing:
             self._closing = True
-            self._changed.notify()
+            self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
@@ -149,40 +158,47 @@ class Batcher(Generic[Item, Result]):
 
     def _next_batch(self) -> list[_Job[Item, Result]]:
         """Wait for live jobs; an empty list means: closed and nothing left to do."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._jobs or self._closing)
-                if not self._jobs:
-                    return []
-                self._wait_for_company()
-                live, dead = self._take(self._max_batch_size)
-            self._drop(dead)
-            if live:
-                return live
+        while self._waiting or self._receive(math.inf):
+            self._wait_for_company()
+            if batch := self._take(self._max_batch_size):
+                return batch
+        return []
 
-    def _drop(self, dead: int) -> None:
-        if dead:
-            self._on_drop(dead)
+    def _receive(self, until: float) -> bool:
+        """Have one more job wait here, if it comes until ``time.monotonic()`` seconds."""
+        if self._ended:
+            return False
+        seconds = max(0.0, until - time.monotonic())
+        try:
+            job = self._jobs.get(seconds > 0, None if math.isinf(seconds) else seconds)
+        except Empty:
+            return False
+        if job is None:
+            self._ended = True
+            return False
+        self._waiting.append(job)
+        return True
 
     def _wait_for_company(self) -> None:
         if self._max_delay:
-            remaining = self._jobs[0].arrival + self._max_delay - time.monotonic()
-            self._changed.wait_for(
-                lambda: len(self._jobs) >= self._max_batch_size or self._closing, remaining
-            )
+            until = self._waiting[0].arrival + self._max_delay
+            while len(self._waiting) < self._max_batch_size and self._receive(until):
+                pass
 
-    def _take(self, most: int) -> tuple[list[_Job[Item, Result]], int]:
-        """Jobs that somebody still waits for, and how many others were dropped."""
+    def _take(self, most: int) -> list[_Job[Item, Result]]:
+        """Jobs that somebody still waits for; others are dropped."""
         now = time.monotonic()
         live: list[_Job[Item, Result]] = []
         dead = 0
-        while self._jobs and len(live) < most:
-            job = self._jobs.popleft()
+        while len(live) < most and (self._waiting or self._receive(now)):
+            job = self._waiting.popleft()
             if job.deadline > now and not job.future.done():
                 live.append(job)
             else:
                 dead += 1
-        return live, dead
+        if dead:
+            self._on_drop(dead)
+        return live
 
     def _outcomes(self, batch: list[_Job[Item, Result]]) -> Sequence[Result | ClassifierError]:
         try:

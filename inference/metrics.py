@@ -1,29 +1,33 @@
-"""What a runner counts, for ``/metrics``."""
+"""What a runner counts, for ``/metrics``; written when :func:`write` is called."""
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from inference.deferred import Level, Observations
 
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
-batch_size = Histogram(
+_batch_size = Histogram(
     name="image_classifier_batch_size",
     documentation="Images in one session.run",
     buckets=_BATCH_SIZES,
 )
-prepare_seconds = Histogram(
+_prepare_seconds = Histogram(
     name="image_classifier_prepare_seconds",
     documentation="Decoding and resizing: one batch, or one image where decoding runs ahead",
     buckets=_SECONDS,
 )
-inference_seconds = Histogram(
+_inference_seconds = Histogram(
     name="image_classifier_inference_seconds",
     documentation="One session.run",
     buckets=_SECONDS,
 )
-_pending = Gauge(
-    name="image_classifier_pending_images",
-    documentation="Images taken and not yet answered",
-    multiprocess_mode="livesum",
+_pending = Level(
+    Gauge(
+        name="image_classifier_pending_images",
+        documentation="Images taken and not yet answered",
+        multiprocess_mode="livesum",
+    )
 )
 _dropped = Counter(
     name="image_classifier_dropped_images",
@@ -35,9 +39,29 @@ _refused = Counter(
 )
 
 
+_observations = Observations()
+
+
+def write() -> None:
+    """Bring the metrics up to date."""
+    _observations.write()
+    _pending.write()
+
+
+def observe_prepared(seconds: float) -> None:
+    """Record how long decoding and resizing took."""
+    _observations.add(_prepare_seconds.observe, seconds)
+
+
+def observe_run(images: int, seconds: float) -> None:
+    """Record a ``session.run``."""
+    _observations.add(_batch_size.observe, images)
+    _observations.add(_inference_seconds.observe, seconds)
+
+
 def set_pending(images: int) -> None:
     """Record how many images are in the process."""
-    _pending.set(images)
+    _pending.now = images
 
 
 def count_dropped(images: int) -> None:

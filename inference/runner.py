@@ -122,27 +122,44 @@ class OnnxRunner(Generic[Input, Output]):
         for size in self._batch_sizes[-1:] if on_cpu else self._batch_sizes:
             self._session.run(self._batch[:size])
 
-    async def infer(self, inputs: Sequence[Input], deadline: float) -> list[Output | BaseException]:
+    async def infer_one(self, value: Input, deadline: float) -> Output:
+        """Classify an image.
+
+        Args:
+            value: what ``prepare`` takes.
+            deadline: ``time.monotonic()`` seconds.
+
+        Raises:
+            Overloaded: there is no room for it, or no time.
+            ModelUnavailable: the runner is closed.
+            ClassifierError: what went wrong with it.
+        """
+        self._admit(1, deadline)
+        try:
+            return await self._submit(value, deadline)
+        finally:
+            self._release(1)
+
+    async def infer(self, values: Sequence[Input], deadline: float) -> list[Output | BaseException]:
         """Classify the images of one request.
 
         Args:
-            inputs: what ``prepare`` takes.
+            values: what ``prepare`` takes.
             deadline: ``time.monotonic()`` seconds.
 
         Returns:
-            For each input its answer or its own error.
+            For each its answer or its own error.
 
         Raises:
             Overloaded: there is no room for all of them, or no time; none was taken.
             ModelUnavailable: the runner is closed.
         """
-        self._admit(len(inputs), deadline)
+        self._admit(len(values), deadline)
         try:
-            futures = [self._submit(each, deadline) for each in inputs]
-            return await _outcomes(futures)
+            futures = [self._submit(each, deadline) for each in values]
+            return await asyncio.gather(*futures, return_exceptions=True)
         finally:
-            self._pending -= len(inputs)
-            metrics.set_pending(self._pending)
+            self._release(len(values))
 
     def busy_seconds(self) -> float:
         """For how long one image has been decoded or one batch been run; 0 without one."""
@@ -187,6 +204,10 @@ class OnnxRunner(Generic[Input, Output]):
         self._pending += count
         metrics.set_pending(self._pending)
 
+    def _release(self, count: int) -> None:
+        self._pending -= count
+        metrics.set_pending(self._pending)
+
     def _submit_decoded(
         self, pool: ThreadPoolExecutor, value: Input, deadline: float
     ) -> asyncio.Future[Output]:
@@ -203,8 +224,11 @@ class OnnxRunner(Generic[Input, Output]):
         if time.monotonic() >= deadline:
             metrics.count_dropped(1)
             raise DeadlineExceeded("the deadline passed before the image was decoded")
-        with metrics.prepare_seconds.time():
+        started = time.perf_counter()
+        try:
             return value_or_raise(self._prepare_or_error(value))
+        finally:
+            metrics.observe_prepared(time.perf_counter() - started)
 
     def _classify(self, inputs: list[Input]) -> list[Output | ClassifierError]:
         """A bad image fails here, before it joins the others, and keeps its own error."""
@@ -224,11 +248,12 @@ class OnnxRunner(Generic[Input, Output]):
         """The group and its pixels; with it, where a batch can hold more than a group, who
         comes meanwhile: decoding takes as long now as later, and a run is saved."""
         group, prepared = [*inputs], list[Pixels | ClassifierError]()
-        with metrics.prepare_seconds.time():
-            while inputs:
-                prepared += map(self._prepare_or_error, inputs)
-                inputs = self._batcher.join() if self._joins else []
-                group += inputs
+        started = time.perf_counter()
+        while inputs:
+            prepared += map(self._prepare_or_error, inputs)
+            inputs = self._batcher.join() if self._joins else []
+            group += inputs
+        metrics.observe_prepared(time.perf_counter() - started)
         return group, prepared
 
     def _answer_or_error(
@@ -268,26 +293,13 @@ class OnnxRunner(Generic[Input, Output]):
         for index, pixels in enumerate(images):
             self._batch[index] = pixels
         padded = next(size for size in self._batch_sizes if size >= len(images))
-        with metrics.inference_seconds.time():
-            probabilities = self._session.run(self._batch[:padded])
-        metrics.batch_size.observe(len(images))
+        started = time.perf_counter()
+        probabilities = self._session.run(self._batch[:padded])
+        metrics.observe_run(len(images), time.perf_counter() - started)
         expected = (padded, len(self._session.spec.labels))
         if probabilities.shape != expected:
             raise RuntimeError(f"the model gave {probabilities.shape}, not {expected}")
         return list(probabilities[: len(images)])
-
-
-async def _outcomes(
-    futures: list[asyncio.Future[Output]],
-) -> list[Output | BaseException]:
-    """Results or errors, without what gathering costs when there is only one."""
-    if len(futures) > 1:
-        return await asyncio.gather(*futures, return_exceptions=True)
-    try:
-        return [await each for each in futures]
-    except Exception as error:
-        # Its traceback leads to this frame and its futures, which know the error: a circle.
-        return [error.with_traceback(None)]
 
 
 def batch_sizes(device: Device, max_batch_size: int) -> list[int]:

@@ -18,7 +18,7 @@ from errors import ClassifierError, StartupError
 from inference import check_device, open_session
 from inference.gpu import count_gpus
 from model_spec import MODEL_NAME, ModelSpec
-from serving import endpoints, http_protocol
+from serving import endpoints, http_protocol, request_metrics
 from serving.address import check_address_of_command
 from serving.classifier import Classifier, cpu_sizes
 from serving.front_door import FrontDoor, Routes
@@ -185,9 +185,10 @@ def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
 
 
 def start_recording(monitor: Monitor) -> asyncio.Task[None]:
-    """Keep the metrics of what this worker takes of the machine up to date."""
+    """Keep this worker's metrics up to date for the others to show."""
     gpu = monitor.classifier.gpu if monitor.classifier else None
-    return asyncio.create_task(record_for_ever(ResourceRecorder(worker_number(), gpu)))
+    resources = ResourceRecorder(worker_number(), gpu)
+    return asyncio.create_task(record_for_ever(resources.record, request_metrics.write))
 
 
 def worker_number() -> int:

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from types import TracebackType
 
 from starlette.types import Receive, Send
+from typing_extensions import Self
 
 from errors import BodyTimeout, BodyTooLarge, Overloaded
+from serving.exchange import Exchange
 from serving.messages import Response
 from serving.sending import send_response
 
@@ -28,43 +31,72 @@ class ClientGone(Exception):
 class HeldBodies:
     """The bodies that a worker holds at a time, from their first bytes until the answer.
 
+    Attributes:
+        held: bytes.
+
     Args:
         limit: bytes of all together.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held = 0
+        self.limit = limit
+        self.held = 0
 
-    @contextlib.contextmanager
-    def one_more(self) -> Iterator[Callable[[int], None]]:
-        """Hold a body in the block; gives what to call with the number of its next bytes.
+
+class HeldBody:
+    """One of them, in the block of a ``with`` statement.
+
+    Args:
+        bodies: of which it is.
+        limit: bytes that it may have.
+    """
+
+    def __init__(self, bodies: HeldBodies, limit: int) -> None:
+        self._bodies = bodies
+        self._limit = limit
+        self._size = 0
+
+    def expect(self, size: int) -> None:
+        """Learn how many bytes it has.
 
         Raises:
-            Overloaded: from that call, if they are too many with those of the others.
+            BodyTooLarge: more than it may.
         """
-        size = 0
+        if size > self._limit:
+            message = f"the body is larger than the limit of {self._limit} bytes"
+            raise BodyTooLarge(message, headers=_CLOSE)
 
-        def take(count: int) -> None:
-            nonlocal size
-            size += count
-            self._held += count
-            if self._held > self._limit:
-                message = "the service holds as many bytes of requests as it may"
-                raise Overloaded(message, retry_after=_RETRY_SECONDS)
+    def take(self, count: int) -> None:
+        """Hold its next bytes; held they are even if they are too many.
 
-        try:
-            yield take
-        finally:
-            self._held -= size
+        Raises:
+            BodyTooLarge: with those before them.
+            Overloaded: with those of the others.
+        """
+        self._size += count
+        self._bodies.held += count
+        self.expect(self._size)
+        if self._bodies.held > self._bodies.limit:
+            message = "the service holds as many bytes of requests as it may"
+            raise Overloaded(message, retry_after=_RETRY_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bodies.held -= self._size
 
 
 async def read_body(
     headers: Mapping[bytes, bytes],
     receive: Receive,
-    take: Callable[[int], None],
-    *,
-    limit: int,
+    exchange: Exchange | None,
+    held: HeldBody,
     seconds: float,
 ) -> bytes:
     """The whole body, whether or not its length was announced.
@@ -72,23 +104,27 @@ async def read_body(
     Args:
         headers: of the request.
         receive: ASGI's.
-        take: told of the bytes as they arrive; may raise.
-        limit: bytes it may have.
+        exchange: whose that is, if it is one's.
+        held: told of the bytes as they arrive.
         seconds: it may take to arrive.
 
     Raises:
-        BodyTooLarge: more bytes than that, announced or arrived.
+        BodyTooLarge: more bytes than it may have, announced or arrived.
+        Overloaded: more than there is room for.
         BodyTimeout: not all there in time.
         ClientGone: the client left.
     """
-    if int(headers.get(b"content-length", b"0")) > limit:
-        raise _too_large(limit)
+    held.expect(int(headers.get(b"content-length", b"0")))
+    whole = exchange.whole_body() if exchange else None
+    if whole is not None:
+        held.take(len(whole))
+        return whole
     task = asyncio.current_task()
     assert task is not None
     # Not wait_for(), which makes a task of its own for every request.
     timer = asyncio.get_running_loop().call_later(seconds, task.cancel)
     try:
-        return await _read(receive, take, limit)
+        return await _read(receive, held)
     except asyncio.CancelledError:
         if timer.when() > asyncio.get_running_loop().time():
             raise
@@ -106,18 +142,14 @@ async def refuse(response: Response, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _read(receive: Receive, take: Callable[[int], None], limit: int) -> bytes:
+async def _read(receive: Receive, held: HeldBody) -> bytes:
     chunks: list[bytes] = []
-    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        take(len(chunk))
+        held.take(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -130,7 +162,3 @@ async def _discard(receive: Receive) -> None:
         size += len(message.get("body", b""))
         if not message.get("more_body", False):
             return
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body is larger than the limit of {limit} bytes", headers=_CLOSE)

@@ -16,7 +16,6 @@ from errors import (
     InternalError,
     InvalidParameter,
     ModelUnavailable,
-    value_or_raise,
 )
 from inference import OnnxRunner, OnnxSession, RunnerOptions
 from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
@@ -126,7 +125,7 @@ class Classifier:
         """
         started = time.perf_counter()
         wanted = _Wanted(image, self._top_k(top_k))
-        answer = value_or_raise((await self._runner.infer([wanted], deadline)).pop())
+        answer = await self._runner.infer_one(wanted, deadline)
         return answer | self._footer(started)
 
     async def classify_batch(

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from bentoml._internal.configuration.containers import BentoMLContainer
 
+from serving import request_metrics
 from serving.health import Monitor
 from serving.messages import Request, Response, json_response
 from serving.parsing import parse_classify, parse_classify_batch
@@ -37,6 +38,7 @@ async def health(monitor: Monitor, settings: Settings, request: Request) -> Resp
 
 async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Response:
     """``GET /metrics``: of all workers together, in Prometheus' text format"""
+    request_metrics.write()
     client = BentoMLContainer.metrics_client.get()
     # Reads and merges a file per worker: not in the event loop.
     body = await asyncio.to_thread(client.generate_latest)

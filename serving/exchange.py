@@ -1,22 +1,34 @@
 """One request's body in and its response out, with as little work as they need.
 
-uvicorn copies every piece of a body twice and searches each header of a response for what may
-not stand there. Here the pieces are joined once, and a whole response leaves in one piece;
-what is less simple is left to uvicorn.
+uvicorn copies every piece of a body twice, has an application wait for what has long come, and
+searches each header of a response for what may not stand there. Here the pieces are joined
+once, a body that is whole is had at once, and a whole response leaves in one piece.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from starlette.types import Message
+from starlette.types import Receive, Send
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 # What an object of Python takes beside its content: tiny pieces are mostly that.
 _PIECE_BYTES = 64
 
+_CLOSE_LINE = b"connection: close\r\n"
+
+Header = tuple[bytes, bytes]
+
 
 class Exchange(RequestResponseCycle):
-    """What uvicorn makes for every request, once :func:`install` was called."""
+    """What uvicorn makes for every request, once :func:`install` was called.
+
+    Attributes:
+        on_lost: called once when the client goes away before it is answered; so no task need
+            wait for that with every request.
+    """
+
+    on_lost: Callable[[], object] | None = None
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -25,7 +37,6 @@ class Exchange(RequestResponseCycle):
         self.access_log = False
         self._pieces: list[bytes] = []
         self._held = 0
-        self._start: Any = None
 
     def keep(self, piece: bytes) -> int:
         """Hold a piece of the body until it is received; returns the bytes that all take."""
@@ -33,65 +44,76 @@ class Exchange(RequestResponseCycle):
         self._held += _PIECE_BYTES + len(piece)
         return self._held
 
+    def whole_body(self) -> bytes | None:
+        """The body if all of it has come, and nobody is to be told to send it; only once."""
+        if self.more_body or self.waiting_for_100_continue or self.disconnected:
+            return None
+        return self._taken()
+
     async def receive(self) -> Any:
         """What has come of the body, as ASGI's message."""
         message: Any = await super().receive()
+        pieces = self._taken()
         if message["type"] == "http.request":
-            message["body"] += b"".join(self._pieces)
-        self._forget()
+            message["body"] += pieces
         return message
 
     async def send(self, message: Any) -> None:
-        """ASGI's message; the start of a response waits for its body."""
-        if message["type"] == "http.response.start" and not self.response_started:
-            self._start = message
-            return
-        start, self._start = self._start, None
-        if start and (response := self._whole(start, message)):
-            self._write(response)
-            return
-        if start:
-            await super().send(start)
+        """ASGI's message."""
         await super().send(message)
         if self.response_complete:
-            self._forget()
+            self._taken()
 
-    def _whole(self, start: Message, message: Message) -> bytes | None:
-        """The response, if this is all of it and nothing about it is unusual."""
-        headers = [*self.default_headers, *start.get("headers", ())]
-        fields = dict(headers)
-        body = message.get("body", b"")
-        if not self._is_simple(message) or fields.get(b"content-length") != b"%d" % len(body):
-            return None
-        if fields.get(b"connection") == b"close":
-            self.keep_alive = False
-        elif not self.keep_alive:
-            headers.append((b"connection", b"close"))
-        head = STATUS_LINE[start["status"]] + b"".join(b"%b: %b\r\n" % each for each in headers)
-        # A line break in a value would begin a header of its own, or worse.
-        return head + b"\r\n" + body if head.count(b"\n") == 1 + len(headers) else None
+    def respond(self, status: int, lines: bytes, body: bytes) -> bool:
+        """Write a whole response in one piece.
 
-    def _is_simple(self, message: Message) -> bool:
-        return not (
-            message.get("more_body", False)
-            or self.scope["method"] == "HEAD"
+        Args:
+            status: of the response.
+            lines: its header as :func:`header_lines` gives it, with the body's length.
+            body: all of it.
+
+        Returns:
+            Whether it is written; what is unusual about it has to be sent as ASGI's messages.
+        """
+        if (
+            self.response_started
             or self.disconnected
             or self.flow.write_paused
-        )
-
-    def _forget(self) -> None:
-        self._pieces.clear()
-        self._held = 0
-
-    def _write(self, response: bytes) -> None:
-        self._forget()
-        self.transport.write(response)
+            or self.scope["method"] == "HEAD"
+        ):
+            return False
+        self._taken()
+        if _CLOSE_LINE in lines:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            lines += _CLOSE_LINE
+        head = STATUS_LINE[status] + header_lines(self.default_headers) + lines
+        self.transport.write(head + b"\r\n" + body)
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+        return True
+
+    def _taken(self) -> bytes:
+        """What was kept of the body, and is no more."""
+        pieces = b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        return pieces
+
+
+def header_lines(headers: Iterable[Header]) -> bytes:
+    """Headers as they stand in a response; nobody looks for line breaks in their values."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def exchange_behind(asgi: Receive | Send) -> Exchange | None:
+    """Whose ``receive`` or ``send`` it is; None if it is somebody else's who wrapped it."""
+    owner = getattr(asgi, "__self__", None)
+    return owner if isinstance(owner, Exchange) else None
 
 
 def install() -> None:

@@ -27,14 +27,14 @@ from errors import (
     UnsupportedMediaType,
 )
 from serving.api_keys import ApiKeys
-from serving.body import ClientGone, HeldBodies, read_body, refuse
+from serving.body import ClientGone, HeldBodies, HeldBody, read_body, refuse
 from serving.endpoints import CLASSIFYING, Endpoint
+from serving.exchange import Exchange, exchange_behind
 from serving.health import Monitor
-from serving.http_protocol import CONNECTION, BoundedProtocol
 from serving.messages import Request, Response, error_response
 from serving.pacing import Pacer
 from serving.request_metrics import OTHER, begin, end
-from serving.sending import REQUEST_ID, EnvelopeErrors, Recorder, send_response
+from serving.sending import REQUEST_ID, EnvelopeErrors, Recorder
 from settings import Settings
 
 logger = logging.getLogger("image_classifier.http")
@@ -135,7 +135,7 @@ class FrontDoor:
             return
         except Overloaded as error:
             response = error_response(error.with_traceback(None))
-            _stop_reading(scope)
+            _stop_reading(receive)
             await self._refusals.turn(self._patience(headers))
         except ClassifierError as error:
             response = error_response(error)
@@ -146,7 +146,7 @@ class FrontDoor:
                 raise
             response = error_response(InternalError(f"internal error, request id {request_id}"))
         if response is not None:
-            await send_response(response, send)
+            await send.respond(response)
 
     async def _response(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Recorder
@@ -162,17 +162,12 @@ class FrontDoor:
         monitor = self._current_monitor()
         if endpoint in CLASSIFYING:
             monitor.ready_classifier().check_room(time.monotonic() + patience)
-        with self._bodies.one_more() as take:
-            body = await self._read(headers, receive, take)
+        exchange = exchange_behind(receive)
+        with HeldBody(self._bodies, self._settings.max_body_bytes) as held:
+            body = await read_body(headers, receive, exchange, held, self._settings.body_timeout)
             query = scope["query_string"].decode("latin-1")
             request = Request(content_type, query, body, time.monotonic() + patience)
-            return await self._answer(endpoint, monitor, request, _connection(scope))
-
-    async def _read(
-        self, headers: dict[bytes, bytes], receive: Receive, take: Callable[[int], None]
-    ) -> bytes:
-        limit, seconds = self._settings.max_body_bytes, self._settings.body_timeout
-        return await read_body(headers, receive, take, limit=limit, seconds=seconds)
+            return await self._answer(endpoint, monitor, request, exchange)
 
     def _endpoint(self, path: str, method: str, content_type: str) -> Endpoint | None:
         """The endpoint of a route, or None for BentoML's own pages."""
@@ -208,37 +203,31 @@ class FrontDoor:
         endpoint: Endpoint,
         monitor: Monitor,
         request: Request,
-        connection: BoundedProtocol | None,
+        exchange: Exchange | None,
     ) -> Response:
         """Run the endpoint; stop it when the client goes away."""
-        if connection is None:
+        if exchange is None:
             return await endpoint(monitor, self._settings, request)
-        if connection.transport.is_closing():
+        if exchange.transport.is_closing():
             raise ClientGone
         task = asyncio.current_task()
         assert task is not None
-        connection.on_lost = task.cancel
+        exchange.on_lost = task.cancel
         try:
             return await endpoint(monitor, self._settings, request)
         except asyncio.CancelledError:
-            if connection.transport.is_closing():
+            if exchange.transport.is_closing():
                 raise ClientGone from None
             raise
         finally:
-            connection.on_lost = None
+            exchange.on_lost = None
 
 
-def _connection(scope: Scope) -> BoundedProtocol | None:
-    """The request's; None where it came over none of ours."""
-    connection: BoundedProtocol | None = scope.get("state", {}).get(CONNECTION)
-    return connection
-
-
-def _stop_reading(scope: Scope) -> None:
+def _stop_reading(receive: Receive) -> None:
     """Until the response is sent: a body that nobody waits for is not to be kept meanwhile."""
-    connection = _connection(scope)
-    if connection is not None:
-        connection.flow.pause_reading()
+    exchange = exchange_behind(receive)
+    if exchange is not None:
+        exchange.flow.pause_reading()
 
 
 def _is_bentoml_page(path: str) -> bool:

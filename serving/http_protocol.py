@@ -9,12 +9,13 @@ listen: most that close it are, and their work is to be dropped.
 """
 
 import asyncio
-from collections.abc import Callable
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, ClassVar
 
 import uvicorn
 from uvicorn.config import HTTP_PROTOCOLS
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -32,9 +33,6 @@ from settings import load_settings
 
 MAX_HEADER_BYTES = 65_536
 """Of the request line and all header lines: eight times what nginx takes by default."""
-
-CONNECTION = "image_classifier.connection"
-"""Key in the state of a scope, for its :class:`BoundedProtocol`."""
 
 # Most photographs are smaller: their requests wake the application once.
 _READ_AHEAD_BYTES = 262_144
@@ -108,9 +106,11 @@ class BoundedProtocol(HttpToolsProtocol):
     _running: RequestResponseCycle | None = None
     """The request that is being answered: of pipelined ones not the last that came."""
 
-    on_lost: Callable[[], object] | None = None
-    """Called once when the client goes away; an application finds the connection in the
-    state of its scope, and so need not have a task wait for that with every request."""
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        if isinstance(self.app, ProxyHeadersMiddleware):
+            # For whom a proxy asks is of no interest here.
+            self.app = self.app.app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect the first request, unless a worker with fewer connections is to have it."""
@@ -132,19 +132,19 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
         super().connection_lost(exc)
-        if self.on_lost is not None:
-            self.on_lost()
+        if isinstance(self._running, Exchange) and self._running.on_lost is not None:
+            self._running.on_lost()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come, unless the connection is refused or becomes so."""
         if self._refused:
             return
         self._overhead += len(data)
-        if self._in_header:
-            self._expect()
         super().data_received(data)
         if self._overhead > MAX_HEADER_BYTES and not self._refused:
             self._refuse(_too_large())
+        elif self._in_header and (self._in_request or self._overhead) and not self._refused:
+            self._expect()
 
     def on_message_begin(self) -> None:
         """The first byte of a request has come."""
@@ -160,7 +160,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_header = False
         self._overhead = 0
         super().on_headers_complete()
-        self.scope["state"][CONNECTION] = self
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body; the application is woken by a large part, or the end."""
@@ -209,8 +208,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _header_bytes(self) -> int:
-        lines = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
-        return len(self.url) + lines
+        text = sum(map(len, chain.from_iterable(self.headers)))
+        return len(self.url) + text + len(b": \r\n") * len(self.headers)
 
     def _await_request(self) -> None:
         self._expect()

@@ -1,16 +1,16 @@
 """Request and Response: what the front door hands to an endpoint and gets back."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import orjson
 
 from errors import ClassifierError
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A whole request.
 
     Attributes:
@@ -31,30 +31,31 @@ class Request:
         return self.content_type.partition(";")[0].strip().lower()
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """A response with its whole body."""
 
     body: bytes
     status: HTTPStatus = HTTPStatus.OK
     media_type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
         """Headers as ASGI sends them."""
         return [
             (b"content-type", self.media_type.encode()),
-            (b"content-length", str(len(self.body)).encode()),
-            *((name.encode(), value.encode()) for name, value in self.headers.items()),
+            (b"content-length", b"%d" % len(self.body)),
+            *[(name.encode(), value.encode()) for name, value in self.headers.items()],
         ]
 
 
 def json_response(
-    content: Any, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+    content: Any,
+    status: HTTPStatus = HTTPStatus.OK,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     """A response in UTF-8 JSON, with a line end for those who read it in a terminal."""
     body = orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
-    return Response(body, status, headers=headers or {})
+    return Response(body, status, headers=headers)
 
 
 def error_response(error: ClassifierError) -> Response:

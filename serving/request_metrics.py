@@ -4,11 +4,15 @@ BentoML's own counting sits behind the front door and would never see a classifi
 it is switched off, and the same metrics are kept here.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import bentoml
 from prometheus_client import Counter, Gauge, Histogram
+
+from inference import metrics
+from inference.deferred import Level, Observations
 
 OTHER = "other"
 """Endpoint label of unknown paths, so that strangers cannot make labels."""
@@ -37,29 +41,42 @@ _in_progress = Gauge(
 # Looking labels up costs more than counting: the children of each metric are kept.
 _CHILDREN = 256
 
+_levels: dict[str, Level] = {}
+_observations = Observations()
+
 
 def begin(endpoint: str) -> None:
     """A request has arrived."""
-    _gauge(endpoint).inc()
+    level = _levels.get(endpoint)
+    if level is None:
+        level = _levels[endpoint] = Level(_in_progress.labels(**_labels(endpoint)))
+    level.now += 1
 
 
 def end(endpoint: str, status: int, seconds: float) -> None:
     """It is answered, some seconds later."""
-    _gauge(endpoint).dec()
-    total, duration = _answered(endpoint, status)
-    total.inc()
-    duration.observe(seconds)
+    _levels[endpoint].now -= 1
+    _observations.add(_observe(endpoint, status), seconds)
+
+
+def write() -> None:
+    """Bring the metrics of this process up to date, those of its runner included."""
+    metrics.write()
+    _observations.write()
+    for level in _levels.values():
+        level.write()
 
 
 @lru_cache(_CHILDREN)
-def _gauge(endpoint: str) -> Gauge:
-    return _in_progress.labels(**_labels(endpoint))
-
-
-@lru_cache(_CHILDREN)
-def _answered(endpoint: str, status: int) -> tuple[Counter, Histogram]:
+def _observe(endpoint: str, status: int) -> Callable[[float], None]:
     labels = _labels(endpoint) | {"http_response_code": status}
-    return _total.labels(**labels), _duration.labels(**labels)
+    total, duration = _total.labels(**labels), _duration.labels(**labels)
+
+    def observe(seconds: float) -> None:
+        total.inc()
+        duration.observe(seconds)
+
+    return observe
 
 
 def _labels(endpoint: str) -> dict[str, Any]:

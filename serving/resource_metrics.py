@@ -7,6 +7,7 @@ one's place goes on where that one ended.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import psutil
 from prometheus_client import Counter, Gauge
@@ -81,10 +82,11 @@ class ResourceRecorder:
             _gpu_memory_total.labels(label).set(memory.total)
 
 
-async def record_for_ever(recorder: ResourceRecorder) -> None:
+async def record_for_ever(*records: Callable[[], None]) -> None:
     """Record again and again until cancelled; what cannot be read now is read the next time."""
     while True:
-        # Without a free descriptor nothing can be read below /proc.
-        with contextlib.suppress(OSError, psutil.Error):
-            recorder.record()
+        for record in records:
+            # Without a free descriptor nothing can be read below /proc.
+            with contextlib.suppress(OSError, psutil.Error):
+                record()
         await asyncio.sleep(RECORD_SECONDS)

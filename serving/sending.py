@@ -1,11 +1,12 @@
 """What leaves by the front door: statuses remembered, headers added, errors in the envelope."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from starlette.types import Message, Send
 
 from errors import error_envelope
+from serving.exchange import Header, exchange_behind, header_lines
 from serving.messages import Response, json_response
 
 CLIENT_GONE = 499
@@ -28,6 +29,9 @@ _SECURITY_HEADERS = [
 ]
 
 
+_SECURITY_LINES = header_lines(_SECURITY_HEADERS)
+
+
 class Recorder:
     """A ``send`` that gives every response its request id and remembers its status.
 
@@ -43,6 +47,7 @@ class Recorder:
 
     def __init__(self, send: Send, request_id: bytes, closing: Callable[[], bool]) -> None:
         self._send = send
+        self._exchange = exchange_behind(send)
         self._closing = closing
         self.request_id = request_id
         self.status = CLIENT_GONE
@@ -53,11 +58,23 @@ class Recorder:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.started = True
-            headers = [*message.get("headers", ()), (REQUEST_ID, self.request_id)]
-            if self._closing() and _CLOSE not in headers:
-                headers.append(_CLOSE)
+            headers = self._headers(message.get("headers", ()))
             message = {**message, "headers": headers + _SECURITY_HEADERS}
         await self._send(message)
+
+    async def respond(self, response: Response) -> None:
+        """Send a whole response, in one piece where that can be done."""
+        lines = header_lines(self._headers(response.raw_headers())) + _SECURITY_LINES
+        if self._exchange and self._exchange.respond(response.status, lines, response.body):
+            self.status, self.started = response.status, True
+        else:
+            await send_response(response, self)
+
+    def _headers(self, given: Iterable[Header]) -> list[Header]:
+        headers = [*given, (REQUEST_ID, self.request_id)]
+        if self._closing() and _CLOSE not in headers:
+            headers.append(_CLOSE)
+        return headers
 
 
 class EnvelopeErrors:

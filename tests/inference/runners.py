@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from prometheus_client import REGISTRY
 
-from inference import OnnxRunner, OnnxSession, RunnerOptions
+from inference import OnnxRunner, OnnxSession, RunnerOptions, metrics
 from inference.session import Probabilities
 from preprocessing import DecodeLimits, decode, transform
 from tests.inference.gates import PATIENCE, GatedSession
@@ -68,6 +68,7 @@ def later(seconds: float = PATIENCE) -> float:
 
 
 def sample(name: str) -> float:
+    metrics.write()
     return REGISTRY.get_sample_value(f"image_classifier_{name}") or 0.0
 
 

@@ -4,17 +4,20 @@ import dataclasses
 import gc
 import logging
 import weakref
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from errors import (
     CorruptImage,
+    DeadlineExceeded,
     InferenceFailed,
     InternalError,
     UnsupportedImage,
     value_or_raise,
 )
-from inference import OnnxSession
+from inference import OnnxRunner, OnnxSession
 from inference.session import Probabilities
 from tests.inference.gates import in_loop
 from tests.inference.runners import (
@@ -26,6 +29,7 @@ from tests.inference.runners import (
     later,
     numbers,
     running,
+    sample,
 )
 from tests.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
 
@@ -161,10 +165,21 @@ class Upload:
     """An input that can be watched."""
 
 
+async def one(runner: OnnxRunner[Upload, Any], upload: Upload) -> None:
+    await runner.infer_one(upload, later())
+
+
+async def one_of_several(runner: OnnxRunner[Upload, Any], upload: Upload) -> None:
+    value_or_raise((await runner.infer([upload, Upload()], later()))[0])
+
+
 @in_both_threads
+@pytest.mark.parametrize("ask", [one, one_of_several])
 @in_loop
 async def test_nothing_holds_an_input_whose_error_was_answered(
-    decode_threads: int, session: OnnxSession
+    ask: Callable[[OnnxRunner[Upload, Any], Upload], Awaitable[None]],
+    decode_threads: int,
+    session: OnnxSession,
 ) -> None:
     def prepare(upload: Upload) -> Pixels:
         raise CorruptImage("broken")
@@ -172,7 +187,7 @@ async def test_nothing_holds_an_input_whose_error_was_answered(
     async def answer(upload: Upload) -> None:
         # No variable for the error: with its traceback, it would hold this frame itself.
         with contextlib.suppress(CorruptImage):
-            value_or_raise((await runner.infer([upload], later())).pop())
+            await ask(runner, upload)
 
     gc.disable()
     try:
@@ -200,3 +215,19 @@ async def test_an_answer_that_fails_fails_no_other(session: OnnxSession) -> None
     assert [red, blue] == exactly((HIGH, LOW, LOW), (LOW, LOW, HIGH))
     assert isinstance(green, InternalError)
     assert "secret" not in str(green)
+
+
+@in_both_threads
+@in_loop
+async def test_one_image_gets_its_own_answer_or_error(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    async with running(session, from_bytes, decode_threads=decode_threads) as runner:
+        assert numbers([await runner.infer_one(encoded(GREEN), later())]) == exactly(
+            (LOW, HIGH, LOW)
+        )
+        with pytest.raises(UnsupportedImage):
+            await runner.infer_one(b"no image", later())
+        with pytest.raises(DeadlineExceeded):
+            await runner.infer_one(encoded(GREEN), later(-1))
+        assert sample("pending_images") == 0

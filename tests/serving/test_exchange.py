@@ -1,54 +1,17 @@
 """A request's body and its response, between uvicorn and an application, in memory."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from uvicorn.protocols.http import httptools_impl
-from uvicorn.protocols.http.flow_control import FlowControl
 
 from serving import exchange
-from serving.exchange import Exchange
+from serving.exchange import Exchange, exchange_behind, header_lines
+from tests.serving.wire import Wire, exchange_over
 
-DATE = (b"date", b"today")
 CLOSE = (b"connection", b"close")
-
-
-class Wire(asyncio.Transport):
-    """What was written to a client, in pieces."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pieces: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        self.pieces.append(bytes(data))
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def exchange_over(wire: Wire, method: str = "POST", *, keep_alive: bool = True) -> Exchange:
-    """As uvicorn makes it where BentoML has configured logging: with an access log."""
-    return Exchange(
-        scope={"method": method},
-        transport=wire,
-        flow=FlowControl(wire),
-        logger=logging.getLogger("unused"),
-        access_logger=logging.getLogger("unused"),
-        access_log=True,
-        default_headers=[DATE],
-        message_event=asyncio.Event(),
-        expect_100_continue=False,
-        keep_alive=keep_alive,
-        on_response=lambda: None,
-    )
 
 
 def start(*headers: tuple[bytes, bytes], status: int = 200) -> dict[str, Any]:
@@ -74,8 +37,19 @@ def sent(
     return asyncio.run(run())
 
 
+def responded(lines: bytes, *, keep_alive: bool = True) -> tuple[list[bytes], bool]:
+    """The same of a whole response."""
+
+    async def run() -> tuple[list[bytes], bool]:
+        wire = Wire()
+        assert exchange_over(wire, keep_alive=keep_alive).respond(200, lines, b"hi")
+        return wire.pieces, wire.closed
+
+    return asyncio.run(run())
+
+
 def test_a_whole_response_leaves_in_one_piece() -> None:
-    assert sent(start((b"content-length", b"2"), (b"x", b"y")), body(b"hi")) == (
+    assert responded(header_lines([(b"content-length", b"2"), (b"x", b"y")])) == (
         [b"HTTP/1.1 200 OK\r\ndate: today\r\ncontent-length: 2\r\nx: y\r\n\r\nhi"],
         False,
     )
@@ -85,8 +59,8 @@ def test_a_whole_response_leaves_in_one_piece() -> None:
 def test_the_connection_is_closed_where_either_side_wants_it(
     asked: list[tuple[bytes, bytes]], keep_alive: bool
 ) -> None:
-    messages = start((b"content-length", b"2"), *asked), body(b"hi")
-    (piece,), closed = sent(*messages, keep_alive=keep_alive)
+    lines = header_lines([(b"content-length", b"2"), *asked])
+    (piece,), closed = responded(lines, keep_alive=keep_alive)
     assert piece.endswith(b"content-length: 2\r\nconnection: close\r\n\r\nhi")
     assert piece.count(b"connection: close") == 1
     assert closed
@@ -142,6 +116,72 @@ def test_pieces_of_a_body_are_received_joined_and_once() -> None:
         {"type": "http.request", "body": b"abc", "more_body": True},
         {"type": "http.request", "body": b"d", "more_body": False},
     ]
+
+
+def test_a_whole_body_is_had_at_once_and_once() -> None:
+    async def use(cycle: Exchange) -> list[Any]:
+        cycle.keep(b"ab")
+        early = cycle.whole_body()
+        cycle.keep(b"c")
+        cycle.more_body = False
+        return [early, cycle.whole_body(), cycle.keep(b"")]
+
+    assert run_with(use) == [None, b"abc", 64]
+
+
+def wait_to_send(cycle: Exchange) -> None:
+    cycle.waiting_for_100_continue = True
+
+
+def leave(cycle: Exchange) -> None:
+    cycle.disconnected = True
+
+
+@pytest.mark.parametrize("do", [wait_to_send, leave])
+def test_a_body_is_not_had_from_who_has_left_or_waits_to_be_told_to_send_it(
+    do: Callable[[Exchange], None],
+) -> None:
+    async def use(cycle: Exchange) -> Any:
+        cycle.more_body = False
+        do(cycle)
+        return cycle.whole_body()
+
+    assert run_with(use) is None
+
+
+def start_already(cycle: Exchange) -> None:
+    cycle.response_started = True
+
+
+def fall_behind(cycle: Exchange) -> None:
+    cycle.flow.pause_writing()
+
+
+def ask_for_the_head(cycle: Exchange) -> None:
+    cycle.scope["method"] = "HEAD"
+
+
+@pytest.mark.parametrize("do", [leave, start_already, fall_behind, ask_for_the_head])
+def test_what_is_unusual_does_not_leave_in_one_piece(do: Callable[[Exchange], None]) -> None:
+    async def run() -> list[bytes]:
+        wire = Wire()
+        cycle = exchange_over(wire)
+        do(cycle)
+        assert not cycle.respond(200, b"", b"hi")
+        return wire.pieces
+
+    assert asyncio.run(run()) == []
+
+
+def test_an_exchange_is_found_behind_its_own_methods_only() -> None:
+    async def use(cycle: Exchange) -> list[bool]:
+        async def wrapped(message: Any) -> None:
+            await cycle.send(message)
+
+        found = exchange_behind(cycle.receive), exchange_behind(cycle.send)
+        return [*(each is cycle for each in found), exchange_behind(wrapped) is cycle]
+
+    assert run_with(use) == [True, True, False]
 
 
 def test_of_a_client_that_has_gone_nothing_is_received() -> None:

@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from errors import Overloaded
+from serving.exchange import Exchange
 from serving.front_door import FrontDoor
 from serving.health import Monitor
-from serving.http_protocol import CONNECTION
 from serving.messages import Request, Response, json_response
 from serving.pacing import Pacer
 from settings import Settings
-from tests.serving.asgi import SETTINGS, bentoml_page, body, call, fail, scope
+from tests.serving.asgi import SETTINGS, Endpoint, bentoml_page, body, call, echo, fail, scope
+from tests.serving.wire import Wire, exchange_over
 
 
 def test_an_unexpected_error_is_500_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
@@ -25,34 +26,46 @@ def test_an_unexpected_error_is_500_without_its_text(caplog: pytest.LogCaptureFi
     assert "a secret of the service" in caplog.text
 
 
-class Connection:
-    """A client's, which the client may leave."""
+def pieces_over(
+    wire: Wire,
+    request: Scope,
+    endpoint: Endpoint,
+    while_waiting: Callable[[Exchange], None] = lambda exchange: None,
+) -> list[bytes]:
+    """What is written for a request that has come whole, when it was answered or given up."""
 
-    on_lost: Callable[[], object] | None = None
+    async def run() -> None:
+        exchange = exchange_over(wire)
+        exchange.keep(b"body")
+        exchange.more_body = False
+        asyncio.get_running_loop().call_later(0.01, while_waiting, exchange)
+        door = FrontDoor(bentoml_page, {"/run": {"POST": endpoint}}, SETTINGS, Monitor)
+        await door(request, exchange.receive, exchange.send)
+        assert exchange.on_lost is None
 
-    def __init__(self, gone: bool = False) -> None:
-        self.gone = gone
-        self.reads = True
-        self.transport = self.flow = self
+    asyncio.run(run())
+    return wire.pieces
 
-    def pause_reading(self) -> None:
-        self.reads = False
 
-    def is_closing(self) -> bool:
-        return self.gone
-
-    def leave(self) -> None:
-        self.gone = True
-        if self.on_lost:
-            self.on_lost()
+def test_a_response_over_an_exchange_leaves_in_one_piece() -> None:
+    (piece,) = pieces_over(Wire(), scope("/run", x_request_id="1"), echo)
+    head, _, content = piece.partition(b"\r\n\r\n")
+    assert head.split(b"\r\n")[:5] == [
+        b"HTTP/1.1 200 OK",
+        b"date: today",
+        b"content-type: application/json",
+        b"content-length: 7",
+        b"x-request-id: 1",
+    ]
+    assert b"\r\nx-content-type-options: nosniff\r\n" in head
+    assert content == b'"body"\n'
 
 
 def test_the_work_of_a_client_that_leaves_is_cancelled() -> None:
-    connection = Connection()
+    wire = Wire()
     cancelled = []
 
     async def wait(monitor: Monitor, settings: Settings, request: Request) -> Response:
-        asyncio.get_running_loop().call_soon(connection.leave)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -60,15 +73,19 @@ def test_the_work_of_a_client_that_leaves_is_cancelled() -> None:
             raise
         raise AssertionError
 
-    request = {**scope("/run"), "state": {CONNECTION: connection}}
-    assert call(request, body(b""), endpoint=wait) == []
+    def leave(exchange: Exchange) -> None:
+        wire.close()
+        assert exchange.on_lost
+        exchange.on_lost()
+
+    assert pieces_over(wire, scope("/run"), wait, leave) == []
     assert cancelled == [True]
-    assert connection.on_lost is None
 
 
 def test_nothing_is_done_for_a_client_that_left_with_its_last_byte() -> None:
-    request = {**scope("/run"), "state": {CONNECTION: Connection(gone=True)}}
-    assert call(request, body(b""), endpoint=fail) == []
+    wire = Wire()
+    wire.close()
+    assert pieces_over(wire, scope("/run"), fail) == []
 
 
 def test_an_error_of_bentomls_pages_is_in_the_envelope() -> None:
@@ -158,13 +175,12 @@ def test_who_is_refused_for_want_of_room_waits_for_its_turn_within_its_deadline(
         patience.append(seconds)
 
     monkeypatch.setattr(Pacer, "turn", turn)
-    connection = Connection()
-    request = {**scope("/run", x_deadline_ms="40"), "state": {CONNECTION: connection}}
-    sent = call(request, body(b""), endpoint=overloaded)
+    wire = Wire()
+    (piece,) = pieces_over(wire, scope("/run", x_deadline_ms="40"), overloaded)
     assert patience == [0.04]
-    assert not connection.reads  # what is left of the body is not kept meanwhile
-    assert sent[0]["status"] == 503
-    assert (b"retry-after", b"7") in sent[0]["headers"]
+    assert not wire.reads  # what is left of the body is not kept meanwhile
+    assert piece.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 7\r\n" in piece
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "1.5", "soon", "²"])

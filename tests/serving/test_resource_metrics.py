@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_read_the_next_time(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(resource_metrics, "RECORD_SECONDS", 0)
     recorder = OutOfDescriptors()
     with pytest.raises(KeyboardInterrupt):
-        asyncio.run(record_for_ever(recorder))
+        asyncio.run(record_for_ever(recorder.record))
     assert recorder.records == 2
     assert recorded(MEMORY, worker="42") is not None
 
