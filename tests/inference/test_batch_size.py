@@ -63,6 +63,16 @@ def test_a_group_is_never_smaller_than_a_batch(machine: Callable[[float, float],
     assert worthwhile_sizes(machine(100.0, 1.0), SHAPE, 0.0) == Sizes(64, 64)
 
 
-def test_the_fastest_time_counts(machine: Callable[[float, float], Run]) -> None:
-    runs = iter([machine(9.0, 0.0), machine(2.0, 0.0), machine(3.0, 0.0)])
-    assert seconds_of(lambda: next(runs)(np.zeros((1, *SHAPE), np.uint8))) == 2.0
+@pytest.mark.parametrize(
+    ("seconds", "counts"),
+    [
+        ([0.009, 0.002, 0.003, 0.001], 0.002),  # of three
+        ([0.04, 0.03, 0.02], 0.03),  # after 0.05 s it is enough
+        ([9.0, 2.0], 9.0),
+    ],
+)
+def test_the_fastest_of_a_few_times_counts(
+    machine: Callable[[float, float], Run], seconds: list[float], counts: float
+) -> None:
+    runs = iter([machine(each, 0.0) for each in seconds])
+    assert seconds_of(lambda: next(runs)(np.zeros((1, *SHAPE), np.uint8))) == pytest.approx(counts)
