@@ -41,6 +41,7 @@ from http import HTTPStatus
 from typing import ClassVar, TypeVar
 
 Value = TypeVar("Value")
+Error = TypeVar("Error", bound=BaseException)
 
 
 class StartupError(Exception):
@@ -81,6 +82,16 @@ def value_or_raise(outcome: Value | BaseException) -> Value:
         raise outcome
     finally:
         del outcome
+
+
+def without_traces(error: Error) -> Error:
+    """The error, with nothing of where it was raised.
+
+    Its traceback and those of its causes lead to frames that hold requests' bodies and decoded
+    images, often in a circle that only a full garbage collection would free.
+    """
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
 
 
 def error_envelope(code: str, message: str) -> dict[str, dict[str, str]]:

@@ -9,21 +9,30 @@ from collections.abc import Callable
 
 from prometheus_client import Gauge
 
+MOST = 250
+"""Observations that wait: to write so many takes some milliseconds, in which a thread does
+nothing else."""
+
 
 class Observations:
-    """What is yet to be told to histograms; any thread may add to it."""
+    """What is yet to be told to histograms, by any thread."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Callable[[float], None], float]] = deque()
 
     def add(self, observe: Callable[[float], None], value: float) -> None:
-        """Have ``observe`` called with a value soon."""
+        """Have ``observe`` called with a value: soon, or now if too many wait."""
         self._waiting.append((observe, value))
+        if len(self._waiting) >= MOST:
+            self.write()
 
     def write(self) -> None:
         """Call what has been added."""
-        while self._waiting:
-            observe, value = self._waiting.popleft()
+        for _ in range(len(self._waiting)):
+            try:
+                observe, value = self._waiting.popleft()
+            except IndexError:  # another thread has been faster
+                return
             observe(value)
 
 

@@ -21,6 +21,7 @@ from errors import (
     ModelUnavailable,
     Overloaded,
     value_or_raise,
+    without_traces,
 )
 from inference import metrics
 from inference.batch_size import GROUP
@@ -280,10 +281,7 @@ class OnnxRunner(Generic[Input, Output]):
         try:
             return self._prepare(value)
         except ClassifierError as error:
-            # Its traceback leads to frames that hold the decoded image, in a circle that
-            # only a full garbage collection would free.
-            error.__traceback__ = error.__cause__ = error.__context__ = None
-            return error
+            return without_traces(error)
         except Exception:
             logger.exception("preparing an image failed")
             return InternalError("preparing the image failed")

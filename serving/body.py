@@ -9,7 +9,7 @@ from starlette.types import Receive, Send
 from typing_extensions import Self
 
 from errors import BodyTimeout, BodyTooLarge, Overloaded
-from serving.exchange import Exchange
+from serving.exchange import Exchange, exchange_behind
 from serving.messages import Response
 from serving.sending import send_response
 
@@ -156,6 +156,9 @@ async def _read(receive: Receive, held: HeldBody) -> bytes:
 
 
 async def _discard(receive: Receive) -> None:
+    exchange = exchange_behind(receive)
+    if exchange and not exchange.more_body:  # all of it has come
+        return
     size = 0
     while size < _LINGER_BYTES:
         message = await receive()

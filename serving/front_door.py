@@ -25,6 +25,7 @@ from errors import (
     RouteNotFound,
     Unauthorized,
     UnsupportedMediaType,
+    without_traces,
 )
 from serving.api_keys import ApiKeys
 from serving.body import ClientGone, HeldBodies, HeldBody, read_body, refuse
@@ -131,10 +132,10 @@ class FrontDoor:
         except ClientGone:
             return
         except (BodyTooLarge, BodyTimeout, Unauthorized) as error:
-            await refuse(error_response(error), receive, send)
+            await refuse(error_response(without_traces(error)), receive, send)
             return
         except Overloaded as error:
-            response = error_response(error.with_traceback(None))
+            response = error_response(without_traces(error))
             _stop_reading(receive)
             await self._refusals.turn(self._patience(headers))
         except ClassifierError as error:
@@ -212,6 +213,8 @@ class FrontDoor:
             raise ClientGone
         task = asyncio.current_task()
         assert task is not None
+        # A large body, or what came behind it, may have it paused: who leaves is not seen then.
+        exchange.flow.resume_reading()
         exchange.on_lost = task.cancel
         try:
             return await endpoint(monitor, self._settings, request)

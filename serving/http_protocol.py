@@ -131,6 +131,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._got_it()
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
+            self._running.message_event.set()
+        for waiting, _ in self.pipeline:
+            # It is never answered, and knows this: a circle, with the bodies in it.
+            waiting.on_response = lambda: None
         super().connection_lost(exc)
         if isinstance(self._running, Exchange) and self._running.on_lost is not None:
             self._running.on_lost()
@@ -143,7 +147,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._overhead > MAX_HEADER_BYTES and not self._refused:
             self._refuse(_too_large())
-        elif self._in_header and (self._in_request or self._overhead) and not self._refused:
+        elif self._has_begun() and not self._refused:
             self._expect()
 
     def on_message_begin(self) -> None:
@@ -198,7 +202,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over: it ends with another protocol, which counts nothing."""
         self._got_it()
-        self._in_request = True
+        self._in_request, self._in_header = True, False
         if self.spreader is not None:
             self.spreader.closed()
         super().handle_websocket_upgrade()
@@ -228,7 +232,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_answering():
             # The client sends its next request early; it is timed anew behind this answer.
             self._expect()
-        elif self._in_header and self._overhead:
+        elif self._has_begun():
             message = f"the header did not arrive within {_header_seconds():g} s"
             self._refuse(HeaderTimeout(message))
         else:
@@ -242,6 +246,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """Whether the connection is between two requests, and nothing of the next has come."""
         is_busy = self._in_request or self._refused or self._is_answering()
         return not is_busy and not self.transport.is_closing()
+
+    def _has_begun(self) -> bool:
+        """Whether something of a header has come, but not all."""
+        return self._in_header and (self._in_request or self._overhead > 0)
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

@@ -69,7 +69,8 @@ def write() -> None:
 
 @lru_cache(_CHILDREN)
 def _observe(endpoint: str, status: int) -> Callable[[float], None]:
-    labels = _labels(endpoint) | {"http_response_code": status}
+    # A number: the text of an enumeration's member depends on Python's version.
+    labels = _labels(endpoint) | {"http_response_code": int(status)}
     total, duration = _total.labels(**labels), _duration.labels(**labels)
 
     def observe(seconds: float) -> None:

@@ -117,6 +117,15 @@ def test_a_later_header_that_trickles_in_is_ended_too(connection: socket.socket)
     assert status == "408 Request Timeout"
 
 
+def test_a_header_that_begins_with_the_request_before_it_is_ended_too(
+    connection: socket.socket,
+) -> None:
+    connection.sendall(REQUEST + FORM)
+    assert one_response(connection).startswith(b"HTTP/1.1 200 ")
+    status, _ = refusal(rest(connection))
+    assert status == "408 Request Timeout"
+
+
 def test_a_connection_without_a_request_is_closed_without_a_word(
     connection: socket.socket,
 ) -> None:

@@ -23,6 +23,18 @@ class Wire(asyncio.Transport):
     def pause_reading(self) -> None:
         self.reads = False
 
+    def resume_reading(self) -> None:
+        self.reads = True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self.protocol
+
     def write(self, data: Any) -> None:
         self.pieces.append(bytes(data))
 
