@@ -19,7 +19,11 @@ import time
 import psutil
 
 from serving.heartbeat import Heartbeats
-from serving.metrics_folder import forget_dead_workers, remove_metrics_folder
+from serving.metrics_folder import (
+    forget_dead_workers,
+    hold_metrics_folder,
+    remove_metrics_folder,
+)
 from serving.spreading import Connections
 
 logger = logging.getLogger("image_classifier.guard")
@@ -54,6 +58,7 @@ def start_guard(workers: int, start_seconds: float) -> None:
     Connections.create(workers)
     guard = Guard(Heartbeats.create(workers), workers, start_seconds)
     threading.Thread(target=guard.watch, name="guard", daemon=True).start()
+    hold_metrics_folder()
     atexit.register(remove_metrics_folder)
 
 

@@ -51,7 +51,7 @@ def test_a_batch_grows_while_that_pays(
 
 @pytest.mark.parametrize(
     ("per_image", "expected"),
-    [(0.001, 4), (0.008, 4), (0.0084, 3), (0.0126, 2), (0.024, 2), (0.026, 1), (1.0, 1)],
+    [(0.001, 8), (0.0049, 8), (0.0051, 7), (0.012, 3), (0.018, 2), (0.034, 2), (0.036, 1)],
 )
 def test_images_are_taken_together_while_they_are_cheap(
     machine: Callable[[float, float], Run], per_image: float, expected: int

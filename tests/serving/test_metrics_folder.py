@@ -10,8 +10,11 @@ from serving import metrics_folder
 from serving.metrics_folder import (
     choose_metrics_folder,
     forget_dead_workers,
+    hold_metrics_folder,
     remove_metrics_folder,
 )
+
+PREFIX = "image-classifier-"
 
 
 @pytest.fixture
@@ -42,6 +45,38 @@ def test_only_what_the_dead_had_in_progress_is_forgotten(chosen: Path) -> None:
         (chosen / name).write_bytes(b"")
     forget_dead_workers()
     assert {file.name for file in chosen.iterdir()} == kept
+
+
+def test_folders_that_nobody_holds_any_more_are_removed(chosen: Path) -> None:
+    chosen.mkdir()
+    killed, young, other = (chosen.parent / name for name in (f"{PREFIX}1", f"{PREFIX}2", "other"))
+    for folder in (killed, young, other):
+        folder.mkdir()
+        (folder / "counter_1.db").write_bytes(b"")
+    for folder in (chosen, killed, other):
+        os.utime(folder, (0, 0))
+    hold_metrics_folder()
+    assert set(chosen.parent.iterdir()) == {chosen, young, other}
+
+
+def test_a_folder_is_held_until_its_supervisor_dies(chosen: Path) -> None:
+    chosen.mkdir()
+    held = chosen.parent / f"{PREFIX}held"
+    held.mkdir()
+    os.utime(held, (0, 0))
+    hold = f"import fcntl, os; fcntl.flock(os.open({str(held)!r}, os.O_RDONLY), fcntl.LOCK_EX)"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{hold}; print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        hold_metrics_folder()
+        assert held.exists()
+        holder.kill()
+    hold_metrics_folder()
+    assert not held.exists()
 
 
 def test_it_is_removed_at_the_end(chosen: Path) -> None:
