@@ -12,7 +12,7 @@ from settings import PREFIX, Device, Settings
 Values = Mapping[str, str]
 """Fields of :class:`Settings` and their text; none: the defaults."""
 
-_CPU_BATCHES = (1, 2, 8, 16)
+_CPU_BATCHES = (1, 2, 4, 16)
 _GPU_BATCHES = (8, 16, 32, 64, 128)
 _DELAYS_MS = (2, 5)
 
