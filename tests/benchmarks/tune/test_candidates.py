@@ -16,7 +16,7 @@ def tried(monkeypatch: pytest.MonkeyPatch, cpus: int, gpus: int = 0) -> dict[str
     return {each.name: [*(v for option in each.options for v in option.values())] for each in found}
 
 
-BATCH_AND_DELAY = {"batch": ["1", "2", "8", "16"], "delay": ["2", "5"]}
+BATCH_AND_DELAY = {"batch": ["1", "2", "4", "16"], "delay": ["2", "5"]}
 
 
 @pytest.mark.parametrize(
