@@ -50,7 +50,7 @@ PARTS = (
 )
 """What a sample belongs to: the first part one of whose texts is in any of its frames."""
 
-_IDLE = ("wait (threading.py", "Runner.run (asyncio")
+_IDLE = ("_receive (inference/batcher.py", "wait (threading.py", "Runner.run (asyncio")
 
 
 @dataclass(frozen=True)
