@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -25,22 +26,13 @@ Process = Callable[[list[Item]], Sequence[Result | ClassifierError]]
 """Turns a batch into one result or error per item, in order; runs in the worker thread."""
 
 
+@dataclass(eq=False)
 class _Job(Generic[Item, Result]):
-    __slots__ = ("arrival", "deadline", "expiry", "future", "item")
-
-    def __init__(
-        self,
-        item: Item,
-        deadline: float,
-        arrival: float,
-        future: asyncio.Future[Result],
-        expiry: asyncio.TimerHandle,
-    ) -> None:
-        self.item = item
-        self.deadline = deadline
-        self.arrival = arrival
-        self.future = future
-        self.expiry = expiry
+    item: Item
+    deadline: float
+    arrival: float
+    future: asyncio.Future[Result]
+    expiry: asyncio.TimerHandle
 
 
 # Of the time to the first job's deadline: later nobody joins its batch.

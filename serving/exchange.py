@@ -15,9 +15,18 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 # What an object of Python takes beside its content: tiny pieces are mostly that.
 _PIECE_BYTES = 64
 
-_CLOSE_LINE = b"connection: close\r\n"
-
 Header = tuple[bytes, bytes]
+
+CLOSE: Header = (b"connection", b"close")
+"""In a response: the connection ends behind it."""
+
+
+def header_lines(headers: Iterable[Header]) -> bytes:
+    """Headers as they stand in a response; nobody looks for line breaks in their values."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+_CLOSE_LINE = header_lines([CLOSE])
 
 
 class Exchange(RequestResponseCycle):
@@ -103,11 +112,6 @@ class Exchange(RequestResponseCycle):
         self._pieces.clear()
         self._held = 0
         return pieces
-
-
-def header_lines(headers: Iterable[Header]) -> bytes:
-    """Headers as they stand in a response; nobody looks for line breaks in their values."""
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def exchange_behind(asgi: Receive | Send) -> Exchange | None:

@@ -24,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from errors import ClassifierError, HeaderTimeout, HeaderTooLarge, InvalidRequest
 from serving import exchange
-from serving.exchange import Exchange
+from serving.exchange import CLOSE, Exchange, header_lines
 from serving.heartbeat import Heartbeats
 from serving.messages import error_response
 from serving.request_metrics import OTHER, begin, end
@@ -276,8 +276,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         response = error_response(error)
-        headers = [*response.raw_headers(), (b"connection", b"close")]
-        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        lines = header_lines([*response.raw_headers(), CLOSE])
         self.transport.write(STATUS_LINE[error.status] + lines + b"\r\n" + response.body)
         if self.transport.can_write_eof():
             self.transport.write_eof()

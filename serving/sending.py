@@ -6,15 +6,13 @@ from http import HTTPStatus
 from starlette.types import Message, Send
 
 from errors import error_envelope
-from serving.exchange import Header, exchange_behind, header_lines
+from serving.exchange import CLOSE, Header, exchange_behind, header_lines
 from serving.messages import Response, json_response
 
 CLIENT_GONE = 499
 """Status in metrics and logs, as nginx counts it: nobody was there to be answered."""
 
 REQUEST_ID = b"x-request-id"
-
-_CLOSE = (b"connection", b"close")
 
 _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -72,8 +70,8 @@ class Recorder:
 
     def _headers(self, given: Iterable[Header]) -> list[Header]:
         headers = [*given, (REQUEST_ID, self.request_id)]
-        if self._closing() and _CLOSE not in headers:
-            headers.append(_CLOSE)
+        if self._closing() and CLOSE not in headers:
+            headers.append(CLOSE)
         return headers
 
 

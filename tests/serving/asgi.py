@@ -40,6 +40,15 @@ def scope(path: str, method: str = "POST", **headers: str) -> Scope:
     }
 
 
+def door_to(
+    endpoint: Endpoint,
+    settings: Settings = SETTINGS,
+    monitor: Callable[[], Monitor | None] = Monitor,
+) -> FrontDoor:
+    """A front door with one route, ``POST /run``."""
+    return FrontDoor(bentoml_page, {"/run": {"POST": endpoint}}, settings, monitor)
+
+
 def call(
     request: Scope,
     *messages: Message,
@@ -61,8 +70,8 @@ def call(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    door = FrontDoor(bentoml_page, {"/run": {"POST": endpoint}}, settings, monitor)
-    asyncio.run(_run(with_cors(door, list(origins)), request, receive, send))
+    door = with_cors(door_to(endpoint, settings, monitor), list(origins))
+    asyncio.run(_run(door, request, receive, send))
     return sent
 
 

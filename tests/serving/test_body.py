@@ -7,7 +7,7 @@ from serving.front_door import FrontDoor
 from serving.health import Monitor
 from serving.messages import Request, Response, json_response
 from settings import Settings
-from tests.serving.asgi import DISCONNECT, bentoml_page, body, call, scope
+from tests.serving.asgi import DISCONNECT, body, call, door_to, scope
 
 
 def test_a_body_in_pieces_is_put_together() -> None:
@@ -53,7 +53,7 @@ def test_a_body_is_not_read_when_the_model_cannot_classify_it() -> None:
 
 def test_bodies_of_all_requests_together_are_bounded_until_they_are_answered() -> None:
     settings = Settings(max_body_bytes=10, max_held_body_bytes=15)
-    door = FrontDoor(bentoml_page, {"/run": {"POST": wait_for_others}}, settings, Monitor)
+    door = door_to(wait_for_others, settings)
     others.clear()
 
     async def run() -> list[int]:

@@ -15,7 +15,17 @@ from serving.health import Monitor
 from serving.messages import Request, Response, json_response
 from serving.pacing import Pacer
 from settings import Settings
-from tests.serving.asgi import SETTINGS, Endpoint, bentoml_page, body, call, echo, fail, scope
+from tests.serving.asgi import (
+    SETTINGS,
+    Endpoint,
+    bentoml_page,
+    body,
+    call,
+    door_to,
+    echo,
+    fail,
+    scope,
+)
 from tests.serving.wire import Wire, exchange_over
 
 
@@ -39,8 +49,7 @@ def pieces_over(
         exchange.keep(b"body")
         exchange.more_body = False
         asyncio.get_running_loop().call_later(0.01, while_waiting, exchange)
-        door = FrontDoor(bentoml_page, {"/run": {"POST": endpoint}}, SETTINGS, Monitor)
-        await door(request, exchange.receive, exchange.send)
+        await door_to(endpoint)(request, exchange.receive, exchange.send)
         assert exchange.on_lost is None
 
     asyncio.run(run())

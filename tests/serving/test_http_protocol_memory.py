@@ -17,7 +17,7 @@ from serving.http_protocol import BoundedProtocol
 from serving.messages import Request, Response, json_response
 from settings import Settings
 from tests.inference.gates import in_loop
-from tests.serving.asgi import Endpoint, bentoml_page, scope
+from tests.serving.asgi import Endpoint, door_to, scope
 from tests.serving.wire import Wire
 
 HEAD = b"POST /run HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
@@ -25,7 +25,7 @@ LARGE = 400_000
 
 
 def door(endpoint: Endpoint, **settings: Any) -> FrontDoor:
-    return FrontDoor(bentoml_page, {"/run": {"POST": endpoint}}, Settings(**settings), Monitor)
+    return door_to(endpoint, Settings(**settings))
 
 
 def connected(app: ASGIApp) -> tuple[BoundedProtocol, Wire]:
