@@ -9,6 +9,9 @@ HOST ?= 127.0.0.1
 PORT ?= 3000
 PYTHON ?= python3
 
+# As it stands in a URL: IPv6 addresses in brackets.
+URL_HOST := $(if $(findstring :,$(HOST)),[$(HOST)],$(HOST))
+
 # Seconds that requests in flight are given after Ctrl-C or SIGTERM.
 GRACE := 30
 
@@ -43,8 +46,8 @@ serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIG
 	esac; \
 	echo; \
 	echo "serving $$tag; in another terminal:"; \
-	echo "    curl -F image=@test_images/coffee.jpg http://$(HOST):$(PORT)/classify"; \
-	echo "    curl http://$(HOST):$(PORT)/health"; \
+	echo "    curl -F image=@test_images/coffee.jpg http://$(URL_HOST):$(PORT)/classify"; \
+	echo "    curl http://$(URL_HOST):$(PORT)/health"; \
 	echo; \
 	$(LOAD_TUNED); \
 	CLASSIFIER_MODEL=$$tag exec $(BIN)/bentoml serve --host $(HOST) --port $(PORT) \

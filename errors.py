@@ -16,8 +16,8 @@ The way of a request, and the errors each step may raise::
     │   ├── BodyTimeout           408
     │   ├── HeaderTimeout         408
     │   ├── BodyTooLarge          413
-    │   ├── UnsupportedMediaType  415  content type the service does not take
-    │   ├── InvalidParameter      422  top_k out of range, too many images
+    │   ├── UnsupportedMediaType  415  content type or coding the service does not take
+    │   ├── InvalidParameter      422  top_k below 1, too many images
     │   └── HeaderTooLarge        431
     ├── ImageError                the bytes are not an image the service takes
     │   ├── ImageTooLarge         413
@@ -160,14 +160,14 @@ class BodyTooLarge(RequestError):
 
 
 class UnsupportedMediaType(RequestError):
-    """A content type the service does not take."""
+    """A content type or coding the service does not take."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
 
 
 class InvalidParameter(RequestError):
-    """``top_k`` out of range, or too many images."""
+    """``top_k`` below 1 or not a whole number, or too many images."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid_parameter"

@@ -14,6 +14,7 @@ from serving.bento import (
     IMAGE,
     ClassifierService,
     preflight,
+    serve_only,
     start_beating,
     start_classifier,
     start_recording,
@@ -73,7 +74,7 @@ class ImageClassifier:
     def check() -> None:
         """In the supervisor: refuse, in one line, what could not be served, then keep guard."""
         try:
-            preflight(_service().model_tag(settings), settings)
+            serve_only(preflight(_service().model_tag(settings), settings))
         except StartupError as error:
             raise SystemExit(f"error: {error}") from error
         start_guard(workers(settings), settings.start_timeout)

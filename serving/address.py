@@ -1,6 +1,7 @@
 """``python -m serving.address HOST PORT``: can a server listen there? If not, why not."""
 
 import ipaddress
+import logging
 import socket
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,14 @@ from errors import StartupError
 from serving.checking import status_of
 
 _LARGEST_PORT = 65535
+
+# Of BentoML, which says where it listens.
+_bentoml_logger = logging.getLogger("bentoml.serve")
+
+
+def in_url(host: str) -> str:
+    """A host as it stands in a URL: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def problem_with(host: str, port: str) -> str | None:
@@ -37,7 +46,7 @@ def check_address(host: str, port: str) -> None:
     """
     problem = problem_with(host, port)
     if problem:
-        raise StartupError(f"cannot listen on {host}:{port}: {problem}")
+        raise StartupError(f"cannot listen on {in_url(host)}:{port}: {problem}")
 
 
 def check_address_of_command() -> None:
@@ -51,6 +60,13 @@ def check_address_of_command() -> None:
         host = context.params["host"] or BentoMLContainer.http.host.get()
         port = context.params["port"] or BentoMLContainer.http.port.get()
         check_address(host, str(port))
+        _bentoml_logger.addFilter(lambda record: _with_brackets(record, host))
+
+
+def _with_brackets(record: logging.LogRecord, host: str) -> bool:
+    if isinstance(record.args, tuple):
+        record.args = tuple(in_url(host) if each == host else each for each in record.args)
+    return True
 
 
 def main(arguments: Sequence[str]) -> int:

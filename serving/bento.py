@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import multiprocessing
+import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -30,7 +31,7 @@ from serving.plan import intra_op_threads, runner_options
 from serving.resource_metrics import ResourceRecorder, record_for_ever
 from serving.sending import EnvelopeErrors
 from serving.stored import stored_model
-from settings import Device, Settings, load_settings, unknown_variables
+from settings import PREFIX, Device, Settings, load_settings, unknown_variables
 
 logger = logging.getLogger("image_classifier")
 
@@ -114,22 +115,34 @@ def _current_monitor() -> Monitor | None:
     return monitor
 
 
-def preflight(tag: str, settings: Settings) -> None:
+def preflight(tag: str, settings: Settings) -> str:
     """Refuse before any worker starts what no worker could serve.
+
+    Returns:
+        The tag of the one model that ``tag`` means now.
 
     Raises:
         StartupError: the address is taken, the model is missing or damaged, or an explicit GPU
             device cannot be had.
     """
     check_address_of_command()
-    folder = Path(stored_model(tag).path)
+    model = stored_model(tag)
+    folder = Path(model.path)
     spec = ModelSpec.load(folder)
     for name in unknown_variables():
         logger.warning("there is no setting %s", name)
     if not spec.weights.pretrained:
-        logger.warning("%s has random weights (pretrained: false): its answers mean nothing", tag)
+        logger.warning(
+            "%s has random weights (pretrained: false): its answers mean nothing", model.tag
+        )
     if settings.device in (Device.CUDA, Device.TENSORRT):
         _check_elsewhere(folder, settings.device)
+    return str(model.tag)
+
+
+def serve_only(tag: str) -> None:
+    """Have every worker serve this model, whatever ``latest`` will mean when it starts."""
+    os.environ[f"{PREFIX}MODEL"] = tag
 
 
 def _check_elsewhere(folder: Path, device: Device) -> None:

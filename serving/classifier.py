@@ -11,12 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from errors import (
-    ClassifierError,
-    InternalError,
-    InvalidParameter,
-    ModelUnavailable,
-)
+from errors import ClassifierError, InternalError, ModelUnavailable
 from inference import OnnxRunner, OnnxSession, RunnerOptions
 from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
 from inference.gpu import GpuMonitor
@@ -24,7 +19,8 @@ from inference.session import Probabilities
 from inference.top_k import DECIMALS, prediction
 from model_spec import ModelSpec
 from preprocessing import DecodeLimits, decode, decode_scaled, least_side, transform
-from serving.parsing import DEFAULT_TOP_K, TOP_K, Encoded
+from serving.parameters import DEFAULT_TOP_K, checked_top_k
+from serving.parsing import Encoded
 from settings import Settings
 
 logger = logging.getLogger("image_classifier")
@@ -162,11 +158,7 @@ class Classifier:
 
     def _top_k(self, top_k: int | None) -> int:
         classes = len(self.spec.labels)
-        if top_k is None:
-            return min(DEFAULT_TOP_K, classes)
-        if not 1 <= top_k <= classes:
-            raise InvalidParameter(f"{TOP_K} must be between 1 and {classes}")
-        return top_k
+        return min(DEFAULT_TOP_K if top_k is None else checked_top_k(top_k), classes)
 
     def _prediction(self, wanted: _Wanted, probabilities: Probabilities) -> dict[str, Any]:
         return prediction(probabilities, self.spec.labels, wanted.top_k)

@@ -9,6 +9,7 @@ from serving import request_metrics
 from serving.health import Monitor
 from serving.messages import Request, Response, json_response
 from serving.parsing import parse_classify, parse_classify_batch
+from serving.request_head import check_batch_head, check_classify_head
 from settings import Settings
 
 Endpoint = Callable[[Monitor, Settings, Request], Awaitable[Response]]
@@ -45,5 +46,8 @@ async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Res
     return Response(body, media_type=client.CONTENT_TYPE_LATEST)
 
 
-CLASSIFYING: frozenset[Endpoint] = frozenset({classify, classify_batch})
-"""Whose bodies are not worth reading when there is no room for images."""
+HEAD_CHECKS: dict[Endpoint, Callable[[str, str], None]] = {
+    classify: check_classify_head,
+    classify_batch: check_batch_head,
+}
+"""By endpoint that takes images: the check of content type and query that a body waits for."""

@@ -29,11 +29,12 @@ from errors import (
 )
 from serving.api_keys import ApiKeys
 from serving.body import ClientGone, HeldBodies, HeldBody, read_body, refuse
-from serving.endpoints import CLASSIFYING, Endpoint
+from serving.endpoints import HEAD_CHECKS, Endpoint
 from serving.exchange import Exchange, exchange_behind
 from serving.health import Monitor
 from serving.messages import Request, Response, error_response
 from serving.pacing import Pacer
+from serving.request_head import check_codings
 from serving.request_metrics import OTHER, begin, end
 from serving.sending import REQUEST_ID, EnvelopeErrors, Recorder
 from settings import Settings
@@ -160,13 +161,17 @@ class FrontDoor:
             await self._app(scope, receive, EnvelopeErrors(send))
             return None
         patience = self._patience(headers)
+        query = scope["query_string"].decode("latin-1")
         monitor = self._current_monitor()
-        if endpoint in CLASSIFYING:
+        check_head = HEAD_CHECKS.get(endpoint)
+        if check_head is not None:
+            check_codings(scope["headers"])
+            check_head(content_type, query)
+            # A body is not worth reading when there is no room for its images.
             monitor.ready_classifier().check_room(time.monotonic() + patience)
         exchange = exchange_behind(receive)
         with HeldBody(self._bodies, self._settings.max_body_bytes) as held:
             body = await read_body(headers, receive, exchange, held, self._settings.body_timeout)
-            query = scope["query_string"].decode("latin-1")
             request = Request(content_type, query, body, time.monotonic() + patience)
             return await self._answer(endpoint, monitor, request, exchange)
 

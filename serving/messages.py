@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from errors import ClassifierError
+from serving.request_head import media_type_of
 
 
 class Request(NamedTuple):
@@ -28,7 +29,7 @@ class Request(NamedTuple):
     @property
     def media_type(self) -> str:
         """The content type in lower case, without parameters."""
-        return self.content_type.partition(";")[0].strip().lower()
+        return media_type_of(self.content_type)
 
 
 class Response(NamedTuple):

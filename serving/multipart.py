@@ -1,6 +1,8 @@
 """``multipart/form-data`` bodies, read in memory and without copying the files."""
 
+import codecs
 import logging
+import re
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
@@ -14,6 +16,17 @@ logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 _FILE_TYPES = (b"image/", b"application/octet-stream")
 
+# python-multipart's own limit; RFC 2046 has 70.
+_MAX_BOUNDARY_BYTES = 256
+
+# RFC 5987's and RFC 2231's ways to write a file name; the parser leaves them out.
+_EXTENDED_FILE_NAME = re.compile(rb";\s*filename\*[0-9*]*\s*=", re.IGNORECASE)
+
+# Every image format shows within so many bytes that it is no text.
+_TEXT_SAMPLE_BYTES = 1024
+
+_utf8_decoder = codecs.getincrementaldecoder("utf-8")
+
 
 @dataclass
 class Part:
@@ -21,7 +34,7 @@ class Part:
 
     Attributes:
         name: of the field.
-        is_file: whether it was sent with a file name, or as bytes or an image.
+        is_file: whether it has a file name, the type of bytes or an image, or is no text.
         content: the part's bytes.
     """
 
@@ -74,12 +87,36 @@ class _Collector:
         if name is None:
             raise InvalidRequest("a part of the form has no name")
         start, end = self._content or (0, 0)
+        content = self.body[start:end]
         # RFC 7578, 4.2: the file name is optional.
-        is_file = b"filename" in options or self._content_type.startswith(_FILE_TYPES)
-        self.parts.append(Part(name.decode("utf-8", "replace"), is_file, self.body[start:end]))
+        is_file = (
+            b"filename" in options
+            or self._content_type.startswith(_FILE_TYPES)
+            or _EXTENDED_FILE_NAME.search(self._disposition) is not None
+            or _is_binary(content[:_TEXT_SAMPLE_BYTES])
+        )
+        self.parts.append(Part(name.decode("utf-8", "replace"), is_file, content))
 
     def on_end(self) -> None:
         self.finished = True
+
+
+def boundary_of(content_type: str) -> bytes:
+    """What stands between the parts of a form.
+
+    Args:
+        content_type: the request's.
+
+    Raises:
+        InvalidRequest: it has no boundary, or one that is too long.
+    """
+    _, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise InvalidRequest("the multipart content type has no boundary")
+    if len(boundary) > _MAX_BOUNDARY_BYTES:
+        raise InvalidRequest(f"the form's boundary is longer than {_MAX_BOUNDARY_BYTES} bytes")
+    return boundary
 
 
 def parse_multipart(content_type: str, body: bytes, *, max_parts: int) -> list[Part]:
@@ -93,10 +130,7 @@ def parse_multipart(content_type: str, body: bytes, *, max_parts: int) -> list[P
     Raises:
         InvalidRequest: no boundary, malformed or cut off, or too many parts.
     """
-    _, options = parse_options_header(content_type)
-    boundary = options.get(b"boundary")
-    if not boundary:
-        raise InvalidRequest("the multipart content type has no boundary")
+    boundary = boundary_of(content_type)
     # The parser looks at every boundary in Python: too many are refused before.
     if body.count(b"\r\n--" + boundary) > max_parts + 1:
         raise _too_many(max_parts)
@@ -121,6 +155,16 @@ def parse_multipart(content_type: str, body: bytes, *, max_parts: int) -> list[P
     if not collector.finished:
         raise InvalidRequest("the multipart form is cut off")
     return collector.parts
+
+
+def _is_binary(sample: memoryview) -> bool:
+    """Whether the beginning of a part is no text in UTF-8."""
+    start = bytes(sample)
+    try:
+        _utf8_decoder().decode(start)  # a character may be cut off at the end
+    except UnicodeDecodeError:
+        return True
+    return b"\0" in start
 
 
 def _too_many(max_parts: int) -> InvalidRequest:

@@ -11,7 +11,9 @@ from bentoml._internal.service.openapi.specification import (
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from serving.parsing import BATCH_FIELD, FORM, IMAGE_FIELDS, JSON, TOP_K
+from serving.parameters import TOP_K
+from serving.parsing import BATCH_FIELD, IMAGE_FIELDS
+from serving.request_head import FORM, JSON
 from serving.schema import (
     TOP_K_DESCRIPTION,
     ClassifyBatchOutput,
@@ -43,8 +45,8 @@ _ERRORS = {
     405: "The route takes other methods",
     408: "The header or the body took too long to arrive",
     413: "The body or an image is too large",
-    415: "Content type or image format is not taken",
-    422: "An image is corrupt or a parameter out of range",
+    415: "Content type, content coding or image format is not taken",
+    422: "An image is corrupt or a parameter invalid",
     431: "The header is too large",
     500: "A defect of the service",
     503: "Overloaded or not able to classify",
@@ -59,6 +61,7 @@ _ANY_TEXT = {"type": "string"}
 _HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"required": True, "schema": _ANY_TEXT}},
     405: {"Allow": {"required": True, "schema": _ANY_TEXT}},
+    415: {"Accept-Encoding": {"description": "If the body is coded", "schema": _ANY_TEXT}},
     503: {
         "Retry-After": {
             "description": "Seconds after which to come back, if it is overloaded",
@@ -234,7 +237,7 @@ def _content(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _form(field: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"schema": _object({field: schema}, _TOP_K)}
+    return {"schema": _object({field: schema}, _TOP_K_OR_NULL)}
 
 
 def _json(field: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:

@@ -11,46 +11,36 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import parse_qsl
 
-from errors import (
-    ClassifierError,
-    InvalidParameter,
-    InvalidRequest,
-    UnsupportedMediaType,
-    value_or_raise,
-)
+from errors import ClassifierError, InvalidParameter, InvalidRequest, value_or_raise
 from serving.messages import Request
 from serving.multipart import Part, parse_multipart
-
-DEFAULT_TOP_K = 5
+from serving.parameters import TOP_K, top_k_of_form, top_k_of_json, top_k_of_query
+from serving.request_head import FORM, JSON, TEXT_FORM, unsupported
 
 IMAGE_FIELDS = ("image", "file")
 BATCH_FIELD = "images"
-TOP_K = "top_k"
-
-FORM = "multipart/form-data"
-JSON = "application/json"
-# What clients call a raw body: nothing at all, bytes, an image, or, as curl's
-# --data-binary does unless told otherwise, a form.
-_RAW = ("", "application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded")
 
 # Fields that a form may have beside its images.
 _OTHER_PARTS = 16
 
-_WHOLE_NUMBER = re.compile(r"\s*-?[0-9]+\s*")
+# No image begins like this.
+_TEXT_FIELD = re.compile(rb"[\w.%+\[\]-]+=[!-~]*")
+_TEXT_FIELD_BYTES = 1024
 
 _WHITE_SPACE = b" \t\r\n"
+# RFC 4648, 5: the alphabet of URLs and file names.
+_URL_ALPHABET = bytes.maketrans(b"-_", b"+/")
+_PAD = b"="
+_BASE64_GROUP = 4
+
+_DATA_URI = re.compile(r"data:[^,]*,", re.IGNORECASE)
 
 _JSON_STRUCTURE = (b",", b"[", b"{", b":")
 # Some hundred images with a data URI's comma and colon each, and room for more keys.
 _MAX_JSON_PARTS = 4096
-
-# Characters of a client's value that an error message repeats.
-_SHOWN = 20
 
 Encoded = bytes | memoryview
 
@@ -69,10 +59,10 @@ class ImagesAndTopK:
 
 
 def parse_classify(request: Request) -> tuple[Encoded, int | None]:
-    """The one image of a request and its ``top_k``.
+    """The one image of a request, whose head was checked, and its ``top_k``.
 
     Raises:
-        RequestError: neither of the three forms, or not exactly one image.
+        RequestError: not exactly one image, or it cannot be read.
     """
     media_type = request.media_type
     if media_type == FORM:
@@ -84,20 +74,21 @@ def parse_classify(request: Request) -> tuple[Encoded, int | None]:
         images = [_from_text(content[name], name) for name in IMAGE_FIELDS if name in content]
         if len(images) != 1:
             raise InvalidRequest(f"the JSON object must have one key {IMAGE_FIELDS[0]!r}")
-        parsed = ImagesAndTopK(images, _top_k_of_json(content))
-    elif media_type in _RAW or media_type.startswith("image/"):
-        parsed = ImagesAndTopK([_not_empty(request.body)], None)
+        parsed = ImagesAndTopK(images, top_k_of_json(content.get(TOP_K)))
     else:
-        raise _unsupported(request)
+        _check_no_text_form(request)
+        parsed = ImagesAndTopK([_not_empty(request.body)], None)
     image = cast("Encoded", value_or_raise(parsed.images.pop()))
     return image, _or_query(parsed.top_k, request)
 
 
 def parse_classify_batch(request: Request, max_images: int) -> ImagesAndTopK:
-    """The images of a request and its ``top_k``; one that cannot be read is an error in its place.
+    """The images of a request, whose head was checked, and its ``top_k``.
+
+    An image that cannot be read is an error in its place.
 
     Raises:
-        RequestError: neither a form nor JSON, or no image at all.
+        RequestError: no image at all.
         InvalidParameter: more than ``max_images``.
     """
     if request.media_type == FORM:
@@ -110,10 +101,11 @@ def parse_classify_batch(request: Request, max_images: int) -> ImagesAndTopK:
             raise InvalidRequest(f"the JSON object must have a list {BATCH_FIELD!r}, not empty")
         _check_count(len(texts), max_images)
         parsed = ImagesAndTopK(
-            [_from_text(text, BATCH_FIELD) for text in texts], _top_k_of_json(content)
+            [_from_text(text, BATCH_FIELD) for text in texts], top_k_of_json(content.get(TOP_K))
         )
     else:
-        raise _unsupported(request)
+        _check_no_text_form(request)
+        raise unsupported(request.content_type)
     return ImagesAndTopK(parsed.images, _or_query(parsed.top_k, request))
 
 
@@ -123,10 +115,8 @@ def _from_form(request: Request, fields: tuple[str, ...], max_images: int = 1) -
     if not images:
         found = ", ".join(sorted({repr(part.name) for part in parts})) or "none"
         raise InvalidRequest(f"the form has no file field {fields[0]!r} (fields found: {found})")
-    # Browsers send a field that was left empty.
     texts = [str(part.content, "utf-8", "replace") for part in parts if part.name == TOP_K]
-    top_k = [text for text in texts if text]
-    return ImagesAndTopK(images, _top_k_of_text(top_k[-1]) if top_k else None)
+    return ImagesAndTopK(images, top_k_of_form(texts))
 
 
 def _from_part(part: Part) -> Encoded | ClassifierError:
@@ -137,17 +127,30 @@ def _from_part(part: Part) -> Encoded | ClassifierError:
     return _not_empty(part.content)
 
 
+def _check_no_text_form(request: Request) -> None:
+    """What calls itself a form may be an image all the same, but not if it looks like one."""
+    if request.media_type == TEXT_FORM and _TEXT_FIELD.fullmatch(
+        request.body, 0, _TEXT_FIELD_BYTES
+    ):
+        raise InvalidRequest(
+            f"a form of type {TEXT_FORM} has only text, send images as {FORM}; "
+            "URLs and paths are not fetched"
+        )
+
+
 def _from_text(text: object, name: str) -> Encoded | ClassifierError:
-    """Base64, with or without a data URI's head, with or without line breaks."""
+    """Base64 of either alphabet, padded or not, with or without a data URI's head."""
     if not isinstance(text, str):
         return InvalidRequest(f"{name!r} must be base64 text or a data URI")
-    if text.startswith("data:"):
-        head, _, text = text.partition(",")
-        if not head.endswith(";base64"):
+    text = text.lstrip()
+    if head := _DATA_URI.match(text):
+        if not head[0].lower().endswith(";base64,"):
             return InvalidRequest(f"{name!r} is a data URI without base64")
+        text = text[head.end() :]
     try:
-        unbroken = text.encode("ascii").translate(None, _WHITE_SPACE)
-        return _not_empty(base64.b64decode(unbroken, validate=True))
+        unbroken = text.encode("ascii").translate(_URL_ALPHABET, _WHITE_SPACE)
+        padded = unbroken + _PAD * (-len(unbroken) % _BASE64_GROUP)
+        return _not_empty(base64.b64decode(padded, validate=True))
     except (binascii.Error, ValueError):
         return InvalidRequest(
             f"{name!r} is neither base64 nor a data URI; URLs and paths are not fetched"
@@ -171,63 +174,12 @@ def _json_object(request: Request) -> dict[str, Any]:
     return content
 
 
-def _top_k_of_json(content: dict[str, Any]) -> int | None:
-    top_k = content.get(TOP_K)
-    if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int)):
-        raise _invalid_top_k(top_k)
-    return top_k
-
-
-def _top_k_of_text(text: str) -> int:
-    try:
-        # int() alone takes underscores and the digits of every script.
-        if _WHOLE_NUMBER.fullmatch(text):
-            return int(text)
-    except ValueError:  # more digits than Python converts
-        pass
-    raise _invalid_top_k(text)
-
-
-def _invalid_top_k(found: object) -> InvalidParameter:
-    return InvalidParameter(f"{TOP_K} must be a whole number, not {_shortened(found)}")
-
-
-def _shortened(found: object) -> str:
-    if isinstance(found, (dict, list)):
-        return "a JSON object" if isinstance(found, dict) else "a list"
-    text = str(found)
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
-
-
 def _or_query(top_k: int | None, request: Request) -> int | None:
-    """The body's ``top_k``, or else the query's, which is never nonsense that nobody notices."""
-    values = [value for name, value in _query(request.query) if name == TOP_K]
-    if not values:
-        return top_k
-    in_query = _top_k_of_text(values[-1])
-    if top_k is None:
-        return in_query
-    if in_query < 1:
-        raise InvalidParameter(f"{TOP_K} of the query must be at least 1, not {in_query}")
-    return top_k
-
-
-def _query(query: str) -> Iterable[tuple[str, str]]:
-    if not query:
-        return ()
-    try:
-        return parse_qsl(query, keep_blank_values=True, max_num_fields=_OTHER_PARTS)
-    except ValueError as error:
-        raise InvalidRequest("the query string has too many fields") from error
+    """From the body, else the query; an invalid query value is always rejected."""
+    in_query = top_k_of_query(request.query)
+    return in_query if top_k is None else top_k
 
 
 def _check_count(count: int, max_images: int) -> None:
     if count > max_images:
         raise InvalidParameter(f"{count} images sent, one request takes {max_images}")
-
-
-def _unsupported(request: Request) -> UnsupportedMediaType:
-    return UnsupportedMediaType(
-        f"content type {_shortened(request.media_type)} is not taken; send {FORM}, "
-        f"{JSON} or, to /classify, the image itself as image/*"
-    )

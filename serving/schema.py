@@ -6,9 +6,11 @@ from bentoml import IODescriptor
 from pydantic import BaseModel, Field
 
 from serving.health import Health
-from serving.parsing import DEFAULT_TOP_K
+from serving.parameters import DEFAULT_TOP_K
 
-TOP_K_DESCRIPTION = f"Classes to return for each image; {DEFAULT_TOP_K}, or all if there are fewer"
+TOP_K_DESCRIPTION = (
+    f"Classes to return for each image, {DEFAULT_TOP_K} by default; all if the model has fewer"
+)
 
 
 class ClassifyInput(IODescriptor):

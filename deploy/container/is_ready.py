@@ -22,15 +22,16 @@ def address() -> tuple[str, int]:
 def problem() -> str | None:
     """What keeps the service from being ready; None if it is."""
     host, port = address()
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
     try:
         connection.request("GET", "/readyz")
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        return f"{host}:{port}: {error}"
+        return f"{where}: {error}"
     finally:
         connection.close()
-    return None if status == HTTPStatus.OK else f"{host}:{port}/readyz: {status}"
+    return None if status == HTTPStatus.OK else f"{where}/readyz: {status}"
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ FLAWS: dict[str, tuple[Flaw, set[str]]] = {
             "truncated JPEG",
             "20,000 pixels in a row",
             "top_k of 0",
-            "top_k of a million",
+            "top_k below 0",
             "top_k of text",
             "deadline of 0",
             "1,000 images at once",

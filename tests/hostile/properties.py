@@ -8,6 +8,7 @@ from errors import ClassifierError, ImageError
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
 from serving.messages import Request
 from serving.parsing import Encoded, parse_classify, parse_classify_batch
+from serving.request_head import check_batch_head, check_classify_head
 from tests.toys import SIZE, toy_preprocessing
 
 # Pillow warns of what is odd in a file; the service does not listen.
@@ -50,6 +51,7 @@ def parsed(content: bytes) -> None:
     request = Request(content_type, query.decode("latin-1"), body, 0.0)
     _parsed_alone(request)
     try:
+        check_batch_head(request.content_type, request.query)
         asked = parse_classify_batch(request, MAX_IMAGES)
     except ClassifierError as error:
         _is_refused(error)
@@ -62,6 +64,7 @@ def parsed(content: bytes) -> None:
 
 def _parsed_alone(request: Request) -> None:
     try:
+        check_classify_head(request.content_type, request.query)
         image, top_k = parse_classify(request)
     except ClassifierError as error:
         _is_refused(error)

@@ -7,6 +7,7 @@ from typing import Any
 import bentoml
 import httpx
 import pytest
+from bentoml.exceptions import BentoMLException
 
 from tests.servers import Server
 from tests.serving.answers import MODEL, as_base64, assert_red
@@ -14,11 +15,24 @@ from tests.toys import BLUE, GREEN, RED, encoded
 
 pytestmark = pytest.mark.slow
 
+FORM_TYPE = {"content-type": "multipart/form-data; boundary=B"}
+FORM_OF = '--B\r\ncontent-disposition: form-data; name="image"{}\r\n\r\n'
+FORM_END = encoded(RED) + b"\r\n--B--\r\n"
+
 CLASSIFY_FORMS: dict[str, dict[str, Any]] = {
     "form": {"files": {"image": ("red.png", encoded(RED))}},
     "form, alias": {"files": {"file": ("red.png", encoded(RED))}},
     "form, wrong part type": {"files": {"image": ("a.txt", encoded(RED), "text/plain")}},
     "form, hostile file name": {"files": {"image": ("../" * 50 + "x" * 400, encoded(RED))}},
+    "form, file name of old clients": {
+        "content": FORM_OF.format("; filename*=UTF-8''r%C3%B6t.png").encode() + FORM_END,
+        "headers": FORM_TYPE,
+    },
+    "form, neither file name nor type": {
+        "content": FORM_OF.format("").encode() + FORM_END,
+        "headers": FORM_TYPE,
+    },
+    "form, top_k of None": {"files": {"image": encoded(RED)}, "data": {"top_k": "null"}},
     "raw, image": {"content": encoded(RED), "headers": {"content-type": "image/png"}},
     "raw, wrong image type": {"content": encoded(RED), "headers": {"content-type": "image/jpg"}},
     "raw, bytes": {
@@ -33,6 +47,8 @@ CLASSIFY_FORMS: dict[str, dict[str, Any]] = {
     "raw, chunked": {"content": iter([encoded(RED)[:20], encoded(RED)[20:]])},
     "json": {"json": {"image": as_base64(encoded(RED))}},
     "json, data URI": {"json": {"image": "data:image/png;base64," + as_base64(encoded(RED))}},
+    "json, top_k of None": {"json": {"image": as_base64(encoded(RED)), "top_k": None}},
+    "json, more classes than there are": {"json": {"image": as_base64(encoded(RED)), "top_k": 99}},
     "json, wrapped lines": {"json": {"image": base64.encodebytes(encoded(RED)).decode()}},
 }
 
@@ -124,6 +140,26 @@ def test_bentoml_client(toy_server: Server, tmp_path: Path) -> None:
         batch = client.classify_batch(images=[blue, red], top_k=1)
         assert [result["label"] for result in batch["results"]] == ["blue", "red"]
         assert client.health()["status"] == "ok"
+
+
+def test_bentoml_client_with_none_and_with_a_url(toy_server: Server, tmp_path: Path) -> None:
+    red = tmp_path / "red.png"
+    red.write_bytes(encoded(RED))
+    url = "http://127.0.0.1:1/red.png"
+    with bentoml.SyncHTTPClient(toy_server.url) as client:
+        assert_red(client.classify(image=red, top_k=None))
+        assert len(client.classify_batch(images=[red], top_k=None)["results"]) == 1
+        calls: list[tuple[str, dict[str, Any]]] = [
+            ("classify", {"image": url}),
+            ("classify", {"top_k": 3, "image": url}),
+            ("classify_batch", {"images": [url, url]}),
+        ]
+        for name, arguments in calls:
+            with pytest.raises(BentoMLException, match="not fetched") as raised:
+                client.call(name, **arguments)
+            assert raised.value.error_code == 400
+        mixed = client.classify_batch(images=[red, url])["results"]
+    assert [result.get("label") for result in mixed] == [None, "red"]
 
 
 def test_probes_pages_and_documents(client: httpx.Client) -> None:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from errors import InvalidRequest
 from serving.multipart import parse_multipart
+from tests.toys import encoded
 
 TYPE = "multipart/form-data; boundary=frontier"
 
@@ -43,6 +44,47 @@ def test_a_part_of_an_images_type_is_a_file_without_a_name(
 ) -> None:
     head = f'name="image"\r\nContent-Type: {content_type}'
     assert parse(form((head, b"x"))) == [("image", is_file, b"x")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "; filename*=UTF-8''%C3%A4.png",
+        ";filename*=utf-8''a",
+        "; FileName*0=a; filename*1=b",
+        "; filename*0*=UTF-8''a",
+    ],
+)
+def test_a_part_with_an_extended_file_name_is_a_file(name: str) -> None:
+    assert parse(form((f'name="image"{name}', b"x"))) == [("image", True, b"x")]
+
+
+IMAGES = {
+    image_format: encoded(image_format=image_format)
+    for image_format in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
+}
+
+
+@pytest.mark.parametrize("image_format", IMAGES)
+@pytest.mark.parametrize("head", ["", "\r\nContent-Type: text/plain"], ids=["no type", "text"])
+def test_an_image_without_file_name_is_a_file(image_format: str, head: str) -> None:
+    content = IMAGES[image_format]
+    assert parse(form((f'name="image"{head}', content))) == [("image", True, content)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1/a.png",
+        "/etc/passwd",
+        "C:\\Bilder\\Hündin.png",
+        "猫" * 1000,
+        "x" + "猫" * 1000,
+        "",
+    ],
+)
+def test_text_without_file_name_is_text(text: str) -> None:
+    assert parse(form(('name="image"', text.encode()))) == [("image", False, text.encode())]
 
 
 def test_files_are_not_copied() -> None:

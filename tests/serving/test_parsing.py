@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import json
 import sys
 import time
 
@@ -10,6 +11,7 @@ import pytest
 from errors import ClassifierError, InvalidParameter, InvalidRequest
 from serving.messages import Request
 from serving.parsing import parse_classify, parse_classify_batch
+from tests.toys import encoded
 
 CPU_SECONDS = 0.3
 
@@ -51,6 +53,76 @@ def test_a_top_k_of_another_kind_is_named(top_k: str, shown: str) -> None:
         parse_classify(request(body))
 
 
+@pytest.mark.parametrize("top_k", ["0", "-3", "-" + "9" * 4000])
+def test_a_top_k_below_1_is_refused_wherever_it_stands(top_k: str) -> None:
+    body = f'{{"image": "AAAA", "top_k": {top_k}}}'.encode()
+    for wanted in (
+        request(body),
+        request(b'{"image": "AAAA", "top_k": 1}', query=f"top_k={top_k}"),
+    ):
+        with pytest.raises(InvalidParameter, match="top_k must be at least 1, not '"):
+            parse_classify(wanted)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+/8AAQ==",
+        "+/8AAQ",
+        "+/8AAQ=",
+        "-_8AAQ==",
+        "-_8AAQ",
+        "  +/8A\r\nAQ==\n",
+        "data:image/png;base64,+/8AAQ==",
+        "DATA:image/png;BASE64,+/8AAQ==",
+        "\n data:;base64,-_8AAQ",
+        "data:image/png;name=a.png;base64, +/8AAQ== ",
+    ],
+)
+def test_base64_of_every_kind_is_read(text: str) -> None:
+    image = b"\xfb\xff\x00\x01"
+    assert parse_classify(request(json.dumps({"image": text}).encode()))[0] == image
+    batch = parse_classify_batch(request(json.dumps({"images": [text]}).encode()), 1)
+    assert batch.images == [image]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "AAAAA",
+        "AA=A",
+        "=",
+        "http://127.0.0.1/a.png",
+        "DATA:image/png,AAAA",
+        "data:image/png;base64",
+        "blob:AAAA",
+        "ÄÄÄÄ",
+    ],
+)
+def test_what_is_no_base64_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="base64"):
+        parse_classify(request(json.dumps({"image": text}).encode()))
+
+
+TEXT_FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"image=http%3A%2F%2Fx%2Fa.png", b"top_k=3&image=%2Ftmp%2Fa.png", b"images=" + b"a" * 9999],
+)
+def test_a_form_without_files_is_told_what_to_send(body: bytes) -> None:
+    for parse in (parse_classify, lambda each: parse_classify_batch(each, 1)):
+        with pytest.raises(InvalidRequest, match="send images as multipart/form-data"):
+            parse(request(body, TEXT_FORM))
+
+
+@pytest.mark.parametrize("body", [encoded(image_format=each) for each in ("PNG", "JPEG", "BMP")])
+def test_an_image_that_calls_itself_a_form_without_files_is_an_image(body: bytes) -> None:
+    assert parse_classify(request(body, TEXT_FORM))[0] == body
+
+
 @pytest.mark.parametrize("count", [2, 3, 10])
 def test_several_images_are_sent_elsewhere(count: int) -> None:
     part = b'--B\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nx\r\n'
@@ -81,7 +153,19 @@ def test_a_refused_body_is_let_go_without_a_garbage_collection(body: bytes) -> N
         gc.enable()
 
 
-def test_a_form_field_that_was_left_empty_means_the_default() -> None:
-    image = b'--B\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nx\r\n'
-    top_k = b'--B\r\nContent-Disposition: form-data; name="top_k"\r\n\r\n\r\n--B--\r\n'
-    assert parse_classify(request(image + top_k, "multipart/form-data; boundary=B"))[1] is None
+def form_with_top_k(*values: str) -> Request:
+    image = '--B\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nx\r\n'
+    field = '--B\r\nContent-Disposition: form-data; name="top_k"\r\n\r\n{}\r\n'
+    body = image + "".join(map(field.format, values)) + "--B--\r\n"
+    return request(body.encode(), "multipart/form-data; boundary=B")
+
+
+@pytest.mark.parametrize("value", ["", "null"])
+def test_a_form_field_that_was_left_empty_means_the_default(value: str) -> None:
+    assert parse_classify(form_with_top_k(value))[1] is None
+
+
+def test_a_form_has_one_top_k() -> None:
+    assert parse_classify(form_with_top_k("3"))[1] == 3
+    with pytest.raises(InvalidParameter, match="the form has 2 fields 'top_k', send one"):
+        parse_classify(form_with_top_k("3", "3"))
