@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import chart, tables
-from benchmarks.limit import BATCH_SIZES
-from benchmarks.measure import Plan
-from benchmarks.models import KNOWN, MODELS, RESULTS
-from benchmarks.run import images, note, run
-from benchmarks.stacks import STACKS
+from benchmarks import photographs
+from benchmarks.measurement.limit import BATCH_SIZES
+from benchmarks.measurement.measure import Plan, run
+from benchmarks.measurement.models import FOLDER, KNOWN, MODELS
+from benchmarks.report import chart, tables
+from benchmarks.stacks.stacks import DEFAULT, STACKS
 
 CLIENTS = (1, 4, 16, 64, 256)
 SECONDS = 4
@@ -29,23 +29,19 @@ def main() -> None:
     given = _parser().parse_args()
     if given.quick:
         given.concurrency, given.seconds, given.rounds = _QUICK_CLIENTS, 1, 1
-    results = run(_plan(given), given.models)
-    results.save(given.output)
-    chart.draw(results, given.output.with_suffix(".png"))
-    print(tables.summary(results), tables.details(results), sep="\n\n")
-    sys.exit(0 if results.windows else "error: nothing could be measured")
-
-
-def _plan(given: argparse.Namespace) -> Plan:
-    return Plan(
+    plan = Plan(
         stacks=[STACKS[name] for name in given.stacks],
         clients=given.concurrency,
         seconds=given.seconds,
         rounds=given.rounds,
-        photographs=images(given.photographs),
-        note=note,
+        photographs=photographs.given_or_made(given.photographs),
         batch_sizes=_QUICK_BATCH_SIZES if given.quick else BATCH_SIZES,
     )
+    results = run(plan, given.models)
+    results.save(given.output)
+    chart.draw(results, given.output.with_suffix(".png"))
+    print(tables.summary(results), tables.details(results), sep="\n\n")
+    sys.exit(0 if results.windows else "error: nothing could be measured")
 
 
 def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
@@ -70,17 +66,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--models", type=_names(KNOWN), default=MODELS, help=", ".join(KNOWN))
     parser.add_argument(
-        "--stacks", type=_names(list(STACKS)), default=tuple(STACKS), help=", ".join(STACKS)
+        "--stacks",
+        type=_names(list(STACKS)),
+        default=[stack.name for stack in DEFAULT],
+        help=", ".join(STACKS),
     )
     parser.add_argument("--concurrency", type=_numbers, default=CLIENTS, help="1,4,16,64,256")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of one window")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="over all stacks")
+    parser.add_argument("--photographs", type=Path, help=photographs.HELP)
     parser.add_argument(
-        "--photographs",
+        "--output",
         type=Path,
-        help="a folder of JPEG files; default: PHOTOGRAPHS, else some made of test_images/",
+        default=FOLDER / "results.json",
+        help="JSON; the chart beside it",
     )
-    parser.add_argument("--output", type=Path, default=RESULTS, help="JSON; the chart beside it")
     parser.add_argument("--quick", action="store_true", help="one short round, to see it work")
     return parser
 

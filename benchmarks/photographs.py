@@ -1,5 +1,6 @@
 """The photographs that are sent: a folder's, or some made of the project's own."""
 
+import os
 import random
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +19,15 @@ _NOISE = 6.0
 
 _COUNT = 40
 _SUFFIXES = frozenset({".jpeg", ".jpg"})
+_VARIABLE = "PHOTOGRAPHS"
+HELP = f"a folder of JPEG files; default: {_VARIABLE}, else some made of test_images/"
 _QUALITIES = range(30, 100)
+
+
+def given_or_made(folder: Path | None) -> list[bytes]:
+    """A folder's photographs, else those of the folder that the environment names, else made."""
+    given = folder or os.environ.get(_VARIABLE)
+    return read(Path(given)) if given else make()
 
 
 def read(folder: Path) -> list[bytes]:

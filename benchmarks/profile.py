@@ -1,9 +1,8 @@
 """What each millisecond of a request is: ``python -m benchmarks.profile``.
 
 Serves the near-zero-cost model, loads it with 16 clients, and samples one worker with py-spy.
-The samples of a thread are shares; what they are shares of is the processor time that the
-kernel counted for it, so a thread that waits for a processor does not seem to cost more.
-Prints a Markdown table.
+The samples of a thread are shares of the processor time that the kernel counted for it, so a
+thread that waits for a processor does not seem to cost more. Prints a Markdown table.
 """
 
 import argparse
@@ -18,19 +17,21 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import forms, load, photographs
-from benchmarks.core import Core
-from benchmarks.launch import launched
-from benchmarks.models import KNOWN, obtain
-from benchmarks.processes import adopt_orphans
-from benchmarks.stacks import OURS, STACKS
-from benchmarks.toys import NEAR_ZERO
+from benchmarks import photographs
+from benchmarks.measurement import load
+from benchmarks.measurement.limit import Limit
+from benchmarks.measurement.measure import end_with_orphans, right_answers, warm_up
+from benchmarks.measurement.models import KNOWN, NEAR_ZERO, obtain
+from benchmarks.stacks import forms
+from benchmarks.stacks.launch import launched
+from benchmarks.stacks.stacks import OURS, STACKS
 from serving.guard import worker_processes
-from tests.resilience.resources import supervisor
 
 SECONDS = 10
 _CLIENTS = 16
 _SAMPLES_A_SECOND = 500
+_LIMIT_SECONDS = 2
+_LIMIT_BATCH_SIZE = 4
 
 OTHER = "the rest of the thread: waking, handing over, Python's own"
 
@@ -75,8 +76,7 @@ def parts(threads: Iterable[Thread], images: int) -> dict[str, float]:
     """
     milliseconds: defaultdict[str, float] = defaultdict(float)
     for thread in threads:
-        counts = Counter(map(_part, thread.samples))
-        for part, count in counts.items():
+        for part, count in Counter(map(_part, thread.samples)).items():
             share = count / len(thread.samples)
             milliseconds[part] += 1000 * thread.cpu_seconds * share / images
     return dict(sorted(milliseconds.items(), key=lambda item: -item[1]))
@@ -118,63 +118,45 @@ def _cpu_seconds(worker: psutil.Process) -> dict[int, float]:
 
 
 def _sample(worker: psutil.Process, seconds: int, file: Path) -> list[str]:
-    command = ["py-spy", "record", "--threads", "--format", "raw", "--output", str(file)]
+    command = [str(Path(sys.executable).with_name("py-spy")), "record", "--threads"]
+    command += ["--format", "raw", "--output", str(file), "--pid", str(worker.pid)]
     command += ["--duration", str(seconds), "--rate", str(_SAMPLES_A_SECOND)]
-    command += ["--pid", str(worker.pid)]
-    program = str(Path(sys.executable).with_name(command[0]))
-    subprocess.run([program, *command[1:]], check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True)
     return file.read_text().splitlines()
 
 
-def _answers(core: Core, images: Sequence[bytes]) -> dict[bytes, int]:
-    return {image: core.classify([image])[0]["class_id"] for image in images}
-
-
-def _workers(url: str) -> list[psutil.Process]:
-    root = supervisor(int(url.rpartition(":")[2]))
-    assert root is not None
-    return worker_processes(root.pid)
-
-
-def _limit_ms(core: Core, images: Sequence[bytes]) -> float:
-    """Of one process alone, in batches of four."""
-    process = psutil.Process()
-    core.classify(images[:4])
-    before = sum(process.cpu_times()[:2])
-    for first in range(0, len(images), 4):
-        core.classify(images[first : first + 4])
-    return 1000 * (sum(process.cpu_times()[:2]) - before) / len(images)
+def _profile(model_name: str, images: Sequence[bytes], seconds: int) -> dict[str, float]:
+    model, form = obtain(model_name), forms.RAW
+    answers = right_answers(model, images)
+    with (
+        tempfile.TemporaryDirectory(prefix="profile-") as name,
+        launched(STACKS[OURS], model, Path(name), answers) as running,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        requests = Path(name) / "requests"
+        load.prepare(requests, form.headers, images)
+        url = running.url + form.path
+        warm_up(url, requests)
+        workers = worker_processes(running.process_id)
+        before = _cpu_seconds(workers[0])
+        seen = pool.submit(load.send, url, requests, clients=_CLIENTS, seconds=seconds)
+        stacks = _sample(workers[0], seconds, Path(name) / "stacks")
+        classified = seen.result().requests // len(workers)
+        return parts(_threads(workers[0], stacks, before), classified)
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description=__doc__)
     parser.add_argument("--model", choices=KNOWN, default=NEAR_ZERO)
-    parser.add_argument("--photographs", type=Path, help="a folder of JPEG files")
+    parser.add_argument("--photographs", type=Path, help=photographs.HELP)
     parser.add_argument("--seconds", type=int, default=SECONDS)
     given = parser.parse_args()
-    adopt_orphans()
-    images = photographs.read(given.photographs) if given.photographs else photographs.make()
-    model = obtain(given.model)
-    core = Core(model.folder)
-    with (
-        tempfile.TemporaryDirectory(prefix="profile-") as name,
-        launched(STACKS[OURS], model, Path(name), _answers(core, images[:1])) as running,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        folder = Path(name)
-        load.prepare(folder / "requests", forms.RAW.headers, [*map(forms.RAW.body, images)])
-        url = running.url + forms.RAW.path
-        load.send(url, folder / "requests", clients=_CLIENTS, seconds=2)
-        workers = _workers(running.url)
-        before = [_cpu_seconds(worker) for worker in workers]
-        seen = pool.submit(
-            load.send, url, folder / "requests", clients=_CLIENTS, seconds=given.seconds
-        )
-        stacks = _sample(workers[0], given.seconds, folder / "stacks")
-        requests = seen.result().requests
-        threads = _threads(workers[0], stacks, before[0])
-    print(table(parts(threads, requests // len(workers)), _limit_ms(core, images)))
+    end_with_orphans()
+    images = photographs.given_or_made(given.photographs)
+    found = _profile(given.model, images, given.seconds)
+    with Limit(obtain(given.model).folder, images, [_LIMIT_BATCH_SIZE]) as limit:
+        print(table(found, limit.measure(_LIMIT_SECONDS).cpu_ms))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ _FILTERS = {
 }
 
 # With 2, many 24-megapixel photographs are decoded at 1/8, and 1.5 % got another class; with 4,
-# decoding 12 megapixels cost half as much again (benchmarks/decoders.md).
+# decoding 12 megapixels cost half as much again (benchmarks/decoding.md).
 _OVERSAMPLING = 2.5
 
 

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from benchmarks.core import Core
+from benchmarks.measurement.core import Core
 from benchmarks.peers import given
 
 

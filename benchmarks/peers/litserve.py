@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import litserve
 from fastapi import Body
 
-from benchmarks.core import Core
+from benchmarks.measurement.core import Core
 from benchmarks.peers import given
 
 

@@ -6,7 +6,7 @@ import ray
 from ray import serve
 from starlette.requests import Request
 
-from benchmarks.core import Core
+from benchmarks.measurement.core import Core
 from benchmarks.peers import given
 
 

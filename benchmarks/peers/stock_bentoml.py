@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from bentoml.validators import ContentType
 
-from benchmarks.core import Core
+from benchmarks.measurement.core import Core
 from benchmarks.peers import given
 
 Pixels = npt.NDArray[np.uint8]

@@ -10,7 +10,7 @@ from pytriton.decorators import batch
 from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
 from pytriton.triton import Triton, TritonConfig
 
-from benchmarks.core import TOP_K, Core
+from benchmarks.measurement.core import TOP_K, Core
 from benchmarks.peers import given
 
 

@@ -6,24 +6,25 @@ that ``make serve`` reads; see benchmarks/README.md.
 
 import argparse
 import datetime
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.launch import StackError
-from benchmarks.load import LoadError
-from benchmarks.models import FOLDER, Model
-from benchmarks.processes import adopt_orphans
-from benchmarks.run import images, note
-from benchmarks.tune import report, tuned
-from benchmarks.tune.candidates import Stage, stages
+from benchmarks import photographs
+from benchmarks.measurement.load import LoadError
+from benchmarks.measurement.measure import end_with_orphans
+from benchmarks.measurement.models import FOLDER, PROJECT, Model
+from benchmarks.stacks.launch import StackError
+from benchmarks.tune import report
+from benchmarks.tune.candidates import Stage, stages, write
 from benchmarks.tune.search import Options, Search, search
 from errors import StartupError
 from inference.cpus import usable_cpus
 from model_spec import MODEL_NAME
 from serving.stored import stored_model
 from settings import Settings, load_settings
+
+TUNED = PROJECT / "tuned.env"
 
 CLIENTS = (1, 16, 64)
 SECONDS = 2
@@ -35,8 +36,7 @@ _QUICK_CLIENTS = (16,)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     given = _parser().parse_args(arguments)
-    adopt_orphans()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    end_with_orphans()
     try:
         settings = load_settings()
         model = _model(given.model or settings.model or f"{MODEL_NAME}:latest")
@@ -54,15 +54,12 @@ def _tell(found: Search, model: Model, given: argparse.Namespace) -> None:
     print(report.verdict(choice, found.default, given.p99_ms))
     report.draw(measured, choice, given.p99_ms, given.chart)
     if choice.worth_it:
-        tuned.write(given.output, choice.best.values, _measured(model))
+        today = datetime.datetime.now(datetime.timezone.utc).date()
+        where = f"measured with {model.tag} on {usable_cpus()} processors, {today}"
+        write(given.output, choice.best.values, where)
         print(f"written to {given.output}, which make serve reads; delete it for the defaults")
     elif given.output.exists():
         print(f"{given.output} is left as it is; delete it for the defaults")
-
-
-def _measured(model: Model) -> str:
-    today = datetime.datetime.now(datetime.timezone.utc).date()
-    return f"measured with {model.tag} on {usable_cpus()} processors, {today}"
 
 
 def _model(tag: str) -> Model:
@@ -73,7 +70,7 @@ def _model(tag: str) -> Model:
 
 def _stages(given: argparse.Namespace, settings: Settings) -> list[Stage]:
     found = stages(settings)
-    return [Stage(found[0].name, found[0].options[:1])] if given.quick else found
+    return [found[0][:1]] if given.quick else found
 
 
 def _options(given: argparse.Namespace, settings: Settings) -> Options:
@@ -83,8 +80,7 @@ def _options(given: argparse.Namespace, settings: Settings) -> Options:
         seconds=1 if given.quick else given.seconds,
         confirmations=0 if given.quick else CONFIRMATIONS,
         device=settings.device,
-        photographs=images(given.photographs),
-        note=note,
+        photographs=photographs.given_or_made(given.photographs),
     )
 
 
@@ -92,14 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tune", description=__doc__)
     parser.add_argument("--p99-ms", type=float, default=50.0, help="target, with 16 clients")
     parser.add_argument("--model", help="tag; default: CLASSIFIER_MODEL, else the newest")
-    parser.add_argument(
-        "--photographs",
-        type=Path,
-        help="a folder of JPEG files; default: PHOTOGRAPHS, else some made of test_images/",
-    )
+    parser.add_argument("--photographs", type=Path, help=photographs.HELP)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of one window")
     parser.add_argument("--quick", action="store_true", help="one candidate, to see it work")
-    parser.add_argument("--output", type=Path, default=tuned.TUNED, help="the settings file")
+    parser.add_argument("--output", type=Path, default=TUNED, help="the settings file")
     parser.add_argument("--chart", type=Path, default=FOLDER / "tune.png", help="PNG")
     return parser
 

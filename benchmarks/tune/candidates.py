@@ -1,7 +1,7 @@
 """What is tried: settings that differ from the defaults of this machine, stage after stage."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 from inference import RunnerOptions
 from inference.batch_size import GROUP, Sizes
@@ -17,17 +17,8 @@ _GPU_BATCHES = (8, 16, 32, 64, 128)
 _DELAYS_MS = (2, 5)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Values that are tried upon the best found before.
-
-    Attributes:
-        name: what is varied.
-        options: each upon the best of the stages before.
-    """
-
-    name: str
-    options: Sequence[Values]
+Stage = Sequence[Values]
+"""One setting, varied: each of its values is tried upon the best of the stages before."""
 
 
 def stages(settings: Settings) -> list[Stage]:
@@ -38,19 +29,19 @@ def stages(settings: Settings) -> list[Stage]:
     """
     gpu = plan.wants_gpu(settings)
     found = [
-        *([_devices()] if gpu else []),
-        Stage("workers", _named("workers", _workers(settings))),
-        Stage("threads", _named("intra_op_threads", [] if gpu else _threads(settings))),
-        Stage("batch", _named("max_batch_size", _batches(settings, gpu))),
-        Stage("delay", _named("max_batch_delay_ms", _DELAYS_MS)),
-        Stage("decode", _named("decode_threads", _decode_threads(settings))),
+        _stage("device", [Device.TENSORRT.value] if gpu else []),
+        _stage("workers", _workers(settings)),
+        _stage("intra_op_threads", [] if gpu else _threads(settings)),
+        _stage("max_batch_size", _batches(settings, gpu)),
+        _stage("max_batch_delay_ms", _DELAYS_MS),
+        _stage("decode_threads", _decode_threads(settings)),
     ]
-    return [stage for stage in found if stage.options]
+    return [stage for stage in found if stage]
 
 
 def upon(base: Values, stage: Stage) -> Iterator[Values]:
     """The candidates of a stage, given the best of those before."""
-    return ({**base, **option} for option in stage.options)
+    return ({**base, **option} for option in stage)
 
 
 def told(values: Values) -> str:
@@ -63,8 +54,10 @@ def variables(values: Values) -> dict[str, str]:
     return {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
 
 
-def _devices() -> Stage:
-    return Stage("device", _named("device", [Device.TENSORRT.value]))
+def write(file: Path, values: Values, measured: str) -> None:
+    """Write what ``make serve`` reads: a comment, and ``CLASSIFIER_X=…`` for each setting."""
+    lines = [f"# {measured}", *(f"{name}={value}" for name, value in variables(values).items())]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _workers(settings: Settings) -> list[int]:
@@ -98,5 +91,5 @@ def _others(default: int, values: Sequence[int], least: int = 1) -> list[int]:
     return sorted({value for value in values if value >= least and value != default})
 
 
-def _named(name: str, values: Sequence[object]) -> list[Values]:
+def _stage(name: str, values: Sequence[object]) -> Stage:
     return [{name: str(value)} for value in values]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median
 
-from benchmarks.load import Load
+from benchmarks.measurement.load import Load
 from benchmarks.tune.candidates import Values
 
 JUDGED_CLIENTS = 16

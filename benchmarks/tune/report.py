@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.report.chart import new_figure, save
 from benchmarks.tune.candidates import told
 from benchmarks.tune.front import JUDGED_CLIENTS, NOISE, Choice, Measured, front
 
@@ -11,7 +12,6 @@ _HEAD = (
     "| --- | ---: | ---: | ---: | ---: | --- |"
 )
 _INCHES = (8.0, 5.0)
-_DPI = 110
 
 
 def table(measured: Sequence[Measured], choice: Choice) -> str:
@@ -40,13 +40,11 @@ def _remark(each: Measured, measured: Sequence[Measured], choice: Choice) -> str
 
 def verdict(choice: Choice, default: Measured, p99_ms: float) -> str:
     """What was chosen, and how far the defaults are from it."""
-    return "\n".join([*_target(choice, p99_ms), _distance(choice, default)])
-
-
-def _target(choice: Choice, p99_ms: float) -> list[str]:
+    distance = _distance(choice, default)
     if choice.meets:
-        return []
-    return [f"a p99 of {p99_ms:g} ms cannot be met here; the lowest is {choice.best.p99_ms:.1f} ms"]
+        return distance
+    lowest = f"the lowest is {choice.best.p99_ms:.1f} ms"
+    return f"a p99 of {p99_ms:g} ms cannot be met here; {lowest}\n{distance}"
 
 
 def _distance(choice: Choice, default: Measured) -> str:
@@ -62,12 +60,8 @@ def _distance(choice: Choice, default: Measured) -> str:
 
 def draw(measured: Sequence[Measured], choice: Choice, p99_ms: float, file: Path) -> None:
     """Write a PNG of throughput against p99; needs the extra ``bench``."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=_INCHES)
+    figure = new_figure(1, 1, _INCHES)
+    (axes,) = figure.axes
     best = front(measured)
     axes.plot(*_points(best), color="C0", label="Pareto front")
     axes.scatter(*_points([each for each in measured if each not in best]), color="C7")
@@ -82,10 +76,7 @@ def draw(measured: Sequence[Measured], choice: Choice, p99_ms: float, file: Path
     axes.set_ylabel("images/s")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize="small")
-    figure.set_layout_engine("constrained")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=_DPI, metadata={"Software": None})
-    pyplot.close(figure)
+    save(figure, file)
 
 
 def _points(measured: Sequence[Measured]) -> tuple[list[float], list[float]]:

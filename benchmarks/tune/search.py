@@ -2,16 +2,16 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks import load
-from benchmarks.forms import RAW
-from benchmarks.launch import StackError, launched
-from benchmarks.measure import WARM_UP_CLIENTS, WARM_UP_SECONDS, right_answers
-from benchmarks.models import Model
-from benchmarks.stacks import OURS, STACKS
+from benchmarks.measurement import load
+from benchmarks.measurement.measure import note, right_answers, warm_up
+from benchmarks.measurement.models import Model
+from benchmarks.stacks.forms import RAW
+from benchmarks.stacks.launch import StackError, launched
+from benchmarks.stacks.stacks import OURS, STACKS
 from benchmarks.tune.candidates import Stage, Values, told, upon, variables
 from benchmarks.tune.front import Choice, Measured, Pair, choose, reference, relative
 from settings import PREFIX, Device
@@ -28,7 +28,6 @@ class Options:
         confirmations: more rounds of the best one, without which luck would choose.
         device: on which the defaults run.
         photographs: encoded.
-        note: told what is done now.
     """
 
     p99_ms: float
@@ -37,7 +36,6 @@ class Options:
     confirmations: int
     device: Device
     photographs: Sequence[bytes]
-    note: Callable[[str], None]
 
 
 @dataclass
@@ -101,35 +99,27 @@ class Search:
         """Measure; settings that cannot serve are left out, and it is said why."""
         try:
             with self._serving(values) as url:
-                windows = [
-                    self._pair(url, clients)
+                pairs = [
+                    Pair(clients, self._send(self.default_url, clients), self._send(url, clients))
                     for _ in range(rounds)
                     for clients in self.options.clients
                 ]
         except StackError as error:
-            self.options.note(f"{told(values)}: left out: {error}")
+            note(f"{told(values)}: left out: {error}")
             return
-        self._keep(values, windows)
-
-    def _keep(self, values: Values, windows: list[Pair]) -> None:
-        earlier = next((pairs for known, pairs in self.pairs if known == values), None)
+        earlier = next((found for known, found in self.pairs if known == values), None)
         if earlier is None:
-            self.pairs.append((values, windows))
+            self.pairs.append((values, pairs))
         else:
-            earlier.extend(windows)
+            earlier += pairs
         found = next(each for each in self.candidates if each.values == values)
-        self.options.note(
+        note(
             f"{told(values)}: {found.images_per_second / self.default.images_per_second:.2f} × "
             f"the defaults' images/s, {found.p99_ms / self.default.p99_ms:.2f} × their p99"
         )
 
-    def _pair(self, url: str, clients: int) -> Pair:
-        return Pair(clients, self._send(self.default_url, clients), self._send(url, clients))
-
     def _send(self, url: str, clients: int) -> load.Load:
-        return load.send(
-            url + RAW.path, self._requests, clients=clients, seconds=self.options.seconds
-        )
+        return load.send(url, self._requests, clients=clients, seconds=self.options.seconds)
 
     @property
     def _requests(self) -> Path:
@@ -142,13 +132,9 @@ class Search:
         stack = replace(STACKS[OURS], variables={**device, **variables(values)})
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         with launched(stack, self.model, folder, self.answers) as running:
-            load.send(
-                running.url + RAW.path,
-                self._requests,
-                clients=WARM_UP_CLIENTS,
-                seconds=WARM_UP_SECONDS,
-            )
-            yield running.url
+            url = running.url + RAW.path
+            warm_up(url, self._requests)
+            yield url
 
 
 def search(options: Options, model: Model, stages: Sequence[Stage]) -> Search:

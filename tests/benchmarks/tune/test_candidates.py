@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.tune import candidates, tuned
-from benchmarks.tune.candidates import Stage, stages, told, upon
+from benchmarks.tune import candidates
+from benchmarks.tune.candidates import stages, told, upon, write
 from serving import plan
 from settings import Device, Settings, load_settings
 
@@ -13,10 +13,10 @@ def tried(monkeypatch: pytest.MonkeyPatch, cpus: int, gpus: int = 0) -> dict[str
         monkeypatch.setattr(module, "usable_cpus", lambda: cpus)
     monkeypatch.setattr(plan, "count_gpus", lambda: gpus)
     found = stages(Settings(device=Device.AUTO))
-    return {each.name: [*(v for option in each.options for v in option.values())] for each in found}
+    return {name: [o[name] for o in stage] for stage in found for name in stage[0]}
 
 
-BATCH_AND_DELAY = {"batch": ["1", "2", "4", "16"], "delay": ["2", "5"]}
+BATCH_AND_DELAY = {"max_batch_size": ["1", "2", "4", "16"], "max_batch_delay_ms": ["2", "5"]}
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ def test_on_the_cpu(
 ) -> None:
     assert tried(monkeypatch, cpus) == {
         "workers": workers,
-        "threads": threads,
+        "intra_op_threads": threads,
         **BATCH_AND_DELAY,
-        "decode": ["1"],
+        "decode_threads": ["1"],
     }
 
 
@@ -38,14 +38,14 @@ def test_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tried(monkeypatch, cpus=8, gpus=1) == {
         "device": ["tensorrt"],
         "workers": ["1", "2", "8"],
-        "batch": ["8", "16", "64", "128"],
-        "delay": ["2", "5"],
-        "decode": ["0", "1", "4"],
+        "max_batch_size": ["8", "16", "64", "128"],
+        "max_batch_delay_ms": ["2", "5"],
+        "decode_threads": ["0", "1", "4"],
     }
 
 
 def test_a_stage_builds_upon_the_best_before() -> None:
-    stage = Stage("batch", [{"max_batch_size": "8"}])
+    stage = [{"max_batch_size": "8"}]
     assert [*upon({"workers": "4"}, stage)] == [{"workers": "4", "max_batch_size": "8"}]
     assert told({"workers": "4", "max_batch_size": "8"}) == "workers=4, max_batch_size=8"
     assert told({}) == "defaults"
@@ -53,7 +53,7 @@ def test_a_stage_builds_upon_the_best_before() -> None:
 
 def test_the_file_is_read_back_as_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "tuned.env"
-    tuned.write(file, {"workers": "3", "max_batch_delay_ms": "2"}, "measured")
+    write(file, {"workers": "3", "max_batch_delay_ms": "2"}, "measured")
     assert file.read_text() == (
         "# measured\nCLASSIFIER_WORKERS=3\nCLASSIFIER_MAX_BATCH_DELAY_MS=2\n"
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.load import Load
+from benchmarks.measurement.load import Load
 from benchmarks.tune.front import Choice, Measured, Pair, choose, front, reference, relative
 from benchmarks.tune.report import table, verdict
 

@@ -1,0 +1,175 @@
+"""Rounds over all stacks, each beside the limit, for one model after the other."""
+
+import datetime
+import random
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from benchmarks.measurement import load
+from benchmarks.measurement.core import Core
+from benchmarks.measurement.limit import Limit
+from benchmarks.measurement.machine import machine, machine_cpu_seconds
+from benchmarks.measurement.models import Model, obtain
+from benchmarks.measurement.processes import adopt_orphans
+from benchmarks.report.results import Absence, LimitWindow, Results, Window
+from benchmarks.stacks.forms import Form
+from benchmarks.stacks.launch import Running, StackError, launched
+from benchmarks.stacks.stacks import Stack
+
+_CHECKED_IMAGES = 8
+_WARM_UP_SECONDS = 1
+_WARM_UP_CLIENTS = 16
+
+# Of a window's seconds, just before it: the machine's speed drifts within minutes.
+_LIMIT_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured.
+
+    Attributes:
+        stacks: in the order of the tables.
+        clients: how many at once, one window for each.
+        seconds: of one window.
+        rounds: over all stacks.
+        photographs: encoded.
+        batch_sizes: of which the limit takes the fastest.
+    """
+
+    stacks: Sequence[Stack]
+    clients: Sequence[int]
+    seconds: int
+    rounds: int
+    photographs: Sequence[bytes]
+    batch_sizes: Sequence[int]
+
+
+def run(plan: Plan, models: Sequence[str]) -> Results:
+    """Measure; whatever ends it, nothing that was started stays."""
+    end_with_orphans()
+    records = [each for name in models for each in measure(plan, obtain(name))]
+    kilobytes = mean(map(len, plan.photographs)) / 1000
+    return Results(
+        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes"),
+        machine=machine(),
+        photographs=f"{len(plan.photographs)} photographs of {kilobytes:.0f} KB",
+        seconds=plan.seconds,
+        versions={title: stack.versions() for stack in plan.stacks for title in stack.forms},
+        windows=tuple(each for each in records if isinstance(each, Window)),
+        absences=tuple(each for each in records if isinstance(each, Absence)),
+    )
+
+
+def measure(plan: Plan, model: Model) -> Iterator[Window | Absence]:
+    """Measure every stack in every round, each round in another order."""
+    dice = random.Random(model.name)  # noqa: S311
+    answers = right_answers(model, plan.photographs)
+    with Limit(model.folder, plan.photographs, plan.batch_sizes) as limit:
+        for trial in limit.trials:
+            note(f"{model.name}: limit in batches of {trial.batch_size}: {_told(trial)}")
+        for number in range(1, plan.rounds + 1):
+            for stack in dice.sample(plan.stacks, len(plan.stacks)):
+                yield from _Turn(plan, model, stack, number, limit).run(answers)
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A stack in a round."""
+
+    plan: Plan
+    model: Model
+    stack: Stack
+    round: int
+    limit: Limit
+
+    def run(self, answers: Mapping[bytes, int]) -> Iterator[Window | Absence]:
+        """Start, measure each request form with each number of clients, stop."""
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="benchmark-") as temporary,
+                launched(self.stack, self.model, Path(temporary), answers) as running,
+            ):
+                self._note(f"{self.stack.name}: ready after {running.ready_seconds:.1f} s")
+                for title, form in self.stack.forms.items():
+                    requests = Path(temporary) / "requests" / title
+                    load.prepare(requests, form.headers, [*map(form.body, self.plan.photographs)])
+                    warm_up(running.url + form.path, requests)
+                    for clients in self.plan.clients:
+                        yield self._window(title, running, form, requests, clients)
+        except (StackError, load.LoadError) as error:
+            self._note(f"{self.stack.name}: absent: {error}")
+            for title in self.stack.forms:
+                yield Absence(model=self.model.name, stack=title, reason=str(error))
+
+    def _window(
+        self, title: str, running: Running, form: Form, requests: Path, clients: int
+    ) -> Window:
+        running.tree.settle()
+        limit = self.limit.measure(self.plan.seconds * _LIMIT_SHARE)
+        machine, own = machine_cpu_seconds(), running.tree.cpu_seconds()
+        url = running.url + form.path
+        seen = load.send(url, requests, clients=clients, seconds=self.plan.seconds)
+        cpu_seconds = running.tree.cpu_seconds() - own
+        others = machine_cpu_seconds() - machine - cpu_seconds - seen.cpu_seconds
+        memory = running.tree.memory()
+        window = Window(
+            model=self.model.name,
+            stack=title,
+            round=self.round,
+            clients=clients,
+            ready_seconds=running.ready_seconds,
+            seconds=seen.seconds,
+            requests=seen.requests,
+            failures=seen.failures,
+            p50_ms=seen.p50_ms,
+            p99_ms=seen.p99_ms,
+            cpu_seconds=cpu_seconds,
+            generator_cpu_seconds=seen.cpu_seconds,
+            other_cpu_seconds=max(0.0, others),
+            pss_bytes=memory.pss,
+            rss_bytes=memory.rss,
+            limit=limit,
+        )
+        self._note(
+            f"{title}, {clients} clients: {window.images_per_second:.1f}/s ({window.speed:.2f}), "
+            f"p50 {window.p50_ms:.1f} ms, p99 {window.p99_ms:.1f} ms, "
+            f"{window.cpu_ms:.2f} ms CPU ({window.cost:.2f}), {window.failures} failed; "
+            f"limit {_told(limit)}"
+        )
+        return window
+
+    def _note(self, text: str) -> None:
+        note(f"{self.model.name}, round {self.round}, {text}")
+
+
+def note(text: str) -> None:
+    """Tell what is done now."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def end_with_orphans() -> None:
+    """Adopt what this process' children leave behind; SIGTERM ends all of them, too."""
+    adopt_orphans()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+
+
+def right_answers(model: Model, photographs: Sequence[bytes]) -> dict[bytes, int]:
+    """The classes that the bare core gives some of the photographs."""
+    images = photographs[:_CHECKED_IMAGES]
+    answers = Core(model.folder).classify(images)
+    return {image: answer["class_id"] for image, answer in zip(images, answers, strict=True)}
+
+
+def warm_up(url: str, requests: Path) -> None:
+    """Send prepared requests for a second."""
+    load.send(url, requests, clients=_WARM_UP_CLIENTS, seconds=_WARM_UP_SECONDS)
+
+
+def _told(limit: LimitWindow) -> str:
+    return f"{limit.images_per_second:.1f}/s, {limit.cpu_ms:.2f} ms CPU"

@@ -1,0 +1,172 @@
+"""What a benchmark measured, as its JSON file has it; everything shown is computed from it."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import Self
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LimitWindow(_Frozen):
+    """The bare limit, measured for some seconds.
+
+    Attributes:
+        batch_size: images in one ``session.run``.
+        images_per_second: of all processes together.
+        cpu_ms: processor time of one image.
+    """
+
+    batch_size: int
+    images_per_second: float
+    cpu_ms: float
+
+
+class Window(_Frozen):
+    """A stack under load for some seconds.
+
+    Attributes:
+        model: its name.
+        stack: its title, request form included.
+        round: from 1.
+        clients: connections that each send one request after the other.
+        ready_seconds: from the start of the stack to its first right answer.
+        seconds: length of the window.
+        requests: answered with a status below 400.
+        failures: error statuses, broken connections and timeouts.
+        p50_ms: median latency.
+        p99_ms: 99th percentile of the latency.
+        cpu_seconds: processor time of all the stack's processes.
+        generator_cpu_seconds: of the load generator.
+        other_cpu_seconds: of everything else on the machine.
+        pss_bytes: memory at the end, pages that processes share counted once.
+        rss_bytes: sum of the processes' own peaks, shared pages counted in each.
+        limit: measured just before.
+    """
+
+    model: str
+    stack: str
+    round: int
+    clients: int
+    ready_seconds: float
+    seconds: float
+    requests: int
+    failures: int
+    p50_ms: float
+    p99_ms: float
+    cpu_seconds: float
+    generator_cpu_seconds: float
+    other_cpu_seconds: float
+    pss_bytes: int
+    rss_bytes: int
+    limit: LimitWindow
+
+    @property
+    def images_per_second(self) -> float:
+        """Requests answered well; each has one image."""
+        return self.requests / self.seconds
+
+    @property
+    def cpu_ms(self) -> float:
+        """Processor time of one request answered well; infinite if there is none."""
+        return self._each(self.cpu_seconds)
+
+    @property
+    def generator_cpu_ms(self) -> float:
+        """Processor time that the load generator took for one of them."""
+        return self._each(self.generator_cpu_seconds)
+
+    @property
+    def speed(self) -> float:
+        """Images per second ÷ the limit's."""
+        return self.images_per_second / self.limit.images_per_second
+
+    @property
+    def cost(self) -> float:
+        """Processor time of one image ÷ the limit's."""
+        return self.cpu_ms / self.limit.cpu_ms
+
+    def _each(self, seconds: float) -> float:
+        return 1000 * seconds / self.requests if self.requests else float("inf")
+
+
+class Absence(_Frozen):
+    """A stack that could not be measured, and why."""
+
+    model: str
+    stack: str
+    reason: str
+
+
+class Machine(_Frozen):
+    """Where it ran.
+
+    Attributes:
+        processor: its name.
+        cpus: usable ones.
+        memory_gb: installed.
+        system: operating system and kernel.
+        python: version.
+    """
+
+    processor: str
+    cpus: int
+    memory_gb: float
+    system: str
+    python: str
+
+
+class Results(_Frozen):
+    """One run.
+
+    Attributes:
+        date: UTC, ISO 8601.
+        machine: where.
+        photographs: how many, and their mean size.
+        seconds: of one window.
+        versions: of the packages of each stack, in the order of the tables.
+    """
+
+    date: str
+    machine: Machine
+    photographs: str
+    seconds: float
+    versions: dict[str, dict[str, str]]
+    windows: tuple[Window, ...] = ()
+    absences: tuple[Absence, ...] = ()
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the measured and the absent, in the order of the run."""
+        measured = [each.model for each in self.windows]
+        return list(dict.fromkeys(measured + [each.model for each in self.absences]))
+
+    def with_models_of(self, other: Self) -> Self:
+        """Together with another run on the same machine, of other models.
+
+        Raises:
+            ValueError: it ran on another machine, or has a model that this run has.
+        """
+        both = {each.model for each in self.windows} & {each.model for each in other.windows}
+        if self.machine != other.machine or both:
+            raise ValueError(f"not the same machine, or models of both runs: {sorted(both)}")
+        return self.model_copy(
+            update={
+                "seconds": min(self.seconds, other.seconds),
+                "versions": {**self.versions, **other.versions},
+                "windows": self.windows + other.windows,
+                "absences": self.absences + other.absences,
+            }
+        )
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """Read the JSON file."""
+        return cls.model_validate_json(file.read_bytes())
+
+    def save(self, file: Path) -> None:
+        """Write the JSON file, a record in each line."""
+        lines = self.model_dump_json().replace('{"model":', '\n{"model":')
+        file.write_text(lines + "\n", encoding="utf-8")

@@ -1,1 +1,0 @@
-"""Which settings are best on this machine: see benchmarks/README.md."""
