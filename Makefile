@@ -111,19 +111,19 @@ $(BIN)/.developing: pyproject.toml | $(VENV)/.made
 SECONDS ?= 600
 
 faults: $(BIN)/.developing ## Break a running service in every way that it must survive
-	@$(BIN)/python -m tests.resilience.faults
+	@$(BIN)/python -m resilience.faults
 
 soak: $(BIN)/.developing ## Send a running service mixed and hostile traffic (SECONDS=600)
-	@$(BIN)/python -m tests.resilience.soak --seconds $(SECONDS)
+	@$(BIN)/python -m resilience.soak --seconds $(SECONDS)
 
 hostile: $(BIN)/.developing ## Send a service hostile files and requests, measure each one's cost
-	@$(BIN)/python -m tests.resilience.hostile
+	@$(BIN)/python -m hostile
 
 fuzz: $(BIN)/.developing ## Look for bytes that break decoding or parsing (SECONDS=600)
-	@$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS)
+	@$(BIN)/python -m hostile.fuzz --seconds $(SECONDS)
 
 overload: $(BIN)/.developing ## Send four times more requests than can be answered, for a minute
-	@$(BIN)/python -m tests.resilience.overload
+	@$(BIN)/python -m resilience.overload
 
 # The load generator of the benchmarks.
 wrk:
@@ -166,9 +166,9 @@ $(BIN)/.checking: pyproject.toml | $(VENV)/.made
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[check]'
 	@touch $@
 
-# The deployment that `make check` looks at, and more options (python -m tests.deployment --help).
+# The deployment that `make check` looks at, and more options (python -m deployment_check --help).
 URL ?= http://127.0.0.1:$(PORT)
 CHECK ?=
 
 check: $(BIN)/.checking ## Check a running deployment, also under load (URL= CHECK='--seconds 30')
-	@$(BIN)/python -m tests.deployment --url '$(URL)' --report build/check $(CHECK)
+	@$(BIN)/python -m deployment_check --url '$(URL)' --report build/check $(CHECK)

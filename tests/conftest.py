@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from model_spec import ModelSpec
-from tests.servers import PROJECT, Server, environment, running
-from tests.toys import write_toy_model
+from tests.support.servers import PROJECT, Server, environment, running
+from tests.support.toys import write_toy_model
 
 # Tests talk to nobody but this machine.
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"

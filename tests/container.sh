@@ -46,9 +46,9 @@ wait_until_healthy() {
 classify_everything() {
     for image in test_images/*.{jpg,png,webp,avif}; do
         curl --silent --show-error --fail -F "image=@$image" "$URL/classify" |
-            .venv/bin/python tests/check_answer.py "$image"
+            .venv/bin/python tests/support/check_answer.py "$image"
     done
-    .venv/bin/python tests/check_answer.py --client "$URL"
+    .venv/bin/python tests/support/check_answer.py --client "$URL"
 }
 
 echo "== make container CONTAINER=cpu"
@@ -86,7 +86,7 @@ expect "heavy packages" "$(inside python -c 'from importlib.util import find_spe
 print([name for name in ("torch", "onnx", "nvidia") if find_spec(name)])')" "[]"
 
 echo "== a worker is killed, then docker stop with requests in flight"
-.venv/bin/python -m tests.resilience.container "$URL" classifier "docker stop classifier" ||
+.venv/bin/python -m resilience.faults.container "$URL" classifier "docker stop classifier" ||
     fail "see above"
 
 echo "container: passed"

@@ -40,9 +40,9 @@ trap 'if [ -n "$server" ]; then kill -TERM -- "-$server" 2>/dev/null || true; fi
 classify_everything() {
     for image in test_images/*.{jpg,png,webp,avif}; do
         curl --silent --show-error --fail -F "image=@$image" "$URL/classify" |
-            "$BIN/python" tests/check_answer.py "$image"
+            "$BIN/python" tests/support/check_answer.py "$image"
     done
-    "$BIN/python" tests/check_answer.py --client "$URL"
+    "$BIN/python" tests/support/check_answer.py --client "$URL"
 }
 
 echo "== make serve"

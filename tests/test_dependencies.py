@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tests.servers import PROJECT
+from tests.support.servers import PROJECT
 
 PYPROJECT = tomli.loads((PROJECT / "pyproject.toml").read_text())["project"]
 SECURITY = (PROJECT / "SECURITY.md").read_text()

@@ -17,7 +17,7 @@ from model_spec import (
     Preprocessing,
     sha256_of_file,
 )
-from tests.toys import GOLDEN_FILE, HIGH, LABELS, toy_preprocessing, write_toy_model
+from tests.support.toys import GOLDEN_FILE, HIGH, LABELS, toy_preprocessing, write_toy_model
 
 
 def changed(folder: Path, **fields: Any) -> None:

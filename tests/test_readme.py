@@ -17,10 +17,10 @@ from pydantic import SecretStr
 from errors import ClassifierError
 from serving.bento import ROUTES
 from settings import PREFIX, Settings
-from tests.deploy.kustomized import kubectl
-from tests.documents import PROJECT, README, blocks, commands, table_rows
-from tests.servers import Server, environment, free_port, wait_until_ready
-from tests.tools import program
+from tests.support.documents import PROJECT, README, blocks, commands, table_rows
+from tests.support.kustomized import kubectl
+from tests.support.servers import Server, environment, free_port, wait_until_ready
+from tests.support.tools import program
 
 README_URL = "http://127.0.0.1:3000"
 

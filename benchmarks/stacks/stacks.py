@@ -14,7 +14,7 @@ from benchmarks.measurement.models import FOLDER, HOME, PROJECT, Model
 from benchmarks.stacks import forms
 from benchmarks.stacks.forms import Form
 from inference.cpus import usable_cpus
-from tests.servers import BENTOML, environment
+from tests.support.servers import BENTOML, environment
 
 OURS = "ours"
 

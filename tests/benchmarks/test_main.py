@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.report import tables
 from benchmarks.report.results import Results
-from tests.servers import PROJECT
+from tests.support.servers import PROJECT
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from benchmarks.scaled_decoding import camera_jpeg, look, scaled, table
 from inference import open_session
 from preprocessing import decode
 from settings import Device
-from tests.preprocessing.images import LIMITS, save, textured
+from tests.support.images import LIMITS, save, textured
 
 
 def photograph(folder: Path) -> Path:

@@ -6,7 +6,7 @@ import pytest
 
 from conversion import store
 from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec
-from tests import toys
+from tests.support import toys
 
 FINGERPRINT = "0123456789abcdef" * 2
 OTHER = "f" * 32

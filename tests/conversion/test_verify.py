@@ -12,7 +12,7 @@ from conversion.errors import ConversionError
 from conversion.photographs import PHOTOGRAPHS, photograph_pixels
 from conversion.verify import PyTorchModel, verify
 from model_spec import ONNX_FILE, Precision, Preprocessing, Verification
-from tests import toys
+from tests.support import toys
 
 RED = toys.pixels(toys.RED)[np.newaxis]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.servers import running, toy_home
+from tests.support.servers import running, toy_home
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from bentoml._internal.utils.cattr import bentoml_cattr
 
 import service
 from settings import load_settings
-from tests.deploy.kustomized import manifest
-from tests.servers import PROJECT
+from tests.support.kustomized import manifest
+from tests.support.servers import PROJECT
 
 CONFIG: dict[str, Any] = yaml.safe_load((PROJECT / "deploy/bentocloud/deployment.yaml").read_text())
 

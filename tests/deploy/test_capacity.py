@@ -18,8 +18,8 @@ from deploy.simulation.day import Replica, simulate
 from deploy.simulation.manifests import Sampling
 from deploy.simulation.traffic import bursty_day
 from tests.deploy.simulation.page import shown
-from tests.documents import PROJECT
-from tests.toys import RED, encoded
+from tests.support.documents import PROJECT
+from tests.support.toys import RED, encoded
 
 PAGE = (PROJECT / "deploy/capacity.md").read_text(encoding="utf-8")
 REPLICA = Replica()

@@ -13,8 +13,8 @@ import tomli
 from bentoml._internal.configuration.containers import BentoMLContainer
 
 from settings import Settings
-from tests.deploy.kustomized import container, manifest
-from tests.servers import BENTOML, PROJECT, environment, toy_home
+from tests.support.kustomized import container, manifest
+from tests.support.servers import BENTOML, PROJECT, environment, toy_home
 
 TOML = PROJECT / "deploy/cerebrium/cerebrium.toml"
 CONFIG: dict[str, Any] = tomli.loads(TOML.read_text())["cerebrium"]

@@ -14,7 +14,7 @@ from bentoml._internal.container.generate import BENTO_PATH, BENTO_UID_GID
 from bentoml_cli.serve import build_serve_command
 
 from deploy.container.is_ready import address, problem
-from tests.servers import PROJECT, free_port
+from tests.support.servers import PROJECT, free_port
 
 DOCKERFILE = (PROJECT / "deploy/container/Dockerfile").read_text().replace("\\\n", " ")
 MAKEFILE = (PROJECT / "Makefile").read_text()

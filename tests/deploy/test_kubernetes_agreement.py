@@ -17,8 +17,8 @@ from inference.batch_size import Sizes
 from serving import plan
 from serving.guard import KILL_SECONDS
 from settings import PREFIX, Device, Settings, load_settings
-from tests.deploy.kustomized import OVERLAYS, container, manifest, pod, render
-from tests.servers import (
+from tests.support.kustomized import OVERLAYS, container, manifest, pod, render
+from tests.support.servers import (
     BENTOML,
     PROJECT,
     Server,
@@ -27,7 +27,7 @@ from tests.servers import (
     toy_home,
     wait_until_ready,
 )
-from tests.toys import RED, encoded
+from tests.support.toys import RED, encoded
 
 both = pytest.mark.parametrize("overlay", OVERLAYS)
 

@@ -11,7 +11,7 @@ from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from cloudcoil.models.prometheus_operator.v1 import ServiceMonitor
 from pydantic import BaseModel
 
-from tests.deploy.kustomized import KUBERNETES, OVERLAYS, Manifest, manifest, render
+from tests.support.kustomized import KUBERNETES, OVERLAYS, Manifest, manifest, render
 
 # The preStop hook "sleep" is on by default from 1.30 on.
 OLDEST = "1.30"

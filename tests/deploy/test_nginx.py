@@ -15,9 +15,9 @@ import pytest
 
 from serving.http_protocol import MAX_HEADER_BYTES
 from settings import Settings
-from tests.servers import PROJECT, free_port
-from tests.tools import program
-from tests.toys import RED, encoded
+from tests.support.servers import PROJECT, free_port
+from tests.support.tools import program
+from tests.support.toys import RED, encoded
 
 CONFIGURATION = (PROJECT / "deploy/nginx/nginx.conf").read_text()
 

@@ -6,8 +6,8 @@ import httpx
 import promql_parser
 import pytest
 
-from tests.documents import PROJECT, table_rows
-from tests.toys import RED, encoded
+from tests.support.documents import PROJECT, table_rows
+from tests.support.toys import RED, encoded
 
 README = (PROJECT / "deploy/README.md").read_text(encoding="utf-8")
 QUERIES = [

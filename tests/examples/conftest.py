@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import PROJECT, Server, running, toy_home
-from tests.toys import RED, encoded
+from tests.support.servers import PROJECT, Server, running, toy_home
+from tests.support.toys import RED, encoded
 
 KEY = "secret"
 MAX_PENDING = 8

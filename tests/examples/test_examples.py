@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from tests.examples.conftest import KEY, MAX_PENDING
-from tests.servers import PROJECT, Server
-from tests.tools import program
-from tests.toys import BLUE, GREEN, RED, encoded
+from tests.support.servers import PROJECT, Server
+from tests.support.tools import program
+from tests.support.toys import BLUE, GREEN, RED, encoded
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from tests.examples.conftest import KEY
-from tests.servers import PROJECT, Server
-from tests.tools import program
+from tests.support.servers import PROJECT, Server
+from tests.support.tools import program
 
 pytestmark = pytest.mark.slow
 

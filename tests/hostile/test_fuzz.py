@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import properties
-from tests.hostile.fuzz import TARGETS, fuzz, seeds
+from hostile import properties
+from hostile.fuzz import TARGETS, fuzz, seeds
 
 pytestmark = pytest.mark.slow
 

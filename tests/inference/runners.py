@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY
 from inference import OnnxRunner, OnnxSession, RunnerOptions, metrics
 from inference.session import Probabilities
 from preprocessing import DecodeLimits, decode, transform
-from tests.inference.gates import PATIENCE, GatedSession
-from tests.toys import pixels, toy_preprocessing
+from tests.support.gates import PATIENCE, GatedSession
+from tests.support.toys import pixels, toy_preprocessing
 
 LIMITS = DecodeLimits(max_pixels=10_000, max_aspect_ratio=20.0)
 

@@ -14,7 +14,7 @@ from errors import (
     ModelUnavailable,
 )
 from inference.batcher import Batcher
-from tests.inference.gates import PATIENCE, Worker, in_loop, tenfold
+from tests.support.gates import PATIENCE, Worker, in_loop, tenfold
 
 
 def later(seconds: float = PATIENCE) -> float:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import ClassifierError, CorruptImage, DeadlineExceeded, InferenceFailed
-from tests.inference.gates import PATIENCE, Worker, in_loop
+from tests.support.gates import PATIENCE, Worker, in_loop
 
 GOOD, BAD, POISON, CANCELLED, EXPIRED = "good", "bad", "poison", "cancelled", "expired"
 DEAD = (CANCELLED, EXPIRED)

@@ -19,7 +19,6 @@ from errors import (
 )
 from inference import OnnxRunner, OnnxSession
 from inference.session import Probabilities
-from tests.inference.gates import in_loop
 from tests.inference.runners import (
     Colour,
     Pixels,
@@ -31,7 +30,8 @@ from tests.inference.runners import (
     running,
     sample,
 )
-from tests.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
+from tests.support.gates import in_loop
+from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
 
 THIRD = 1 / 3
 

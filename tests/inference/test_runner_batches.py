@@ -8,7 +8,6 @@ from inference import OnnxSession
 from inference.batch_size import GROUP
 from inference.runner import batch_sizes
 from settings import Device
-from tests.inference.gates import PATIENCE, Gate, in_loop
 from tests.inference.runners import (
     Pixels,
     exactly,
@@ -19,7 +18,8 @@ from tests.inference.runners import (
     numbers,
     running,
 )
-from tests.toys import BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
+from tests.support.gates import PATIENCE, Gate, in_loop
+from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
 
 
 @in_loop

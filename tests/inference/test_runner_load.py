@@ -5,7 +5,6 @@ import pytest
 
 from errors import DeadlineExceeded, ModelUnavailable, Overloaded
 from inference import OnnxSession
-from tests.inference.gates import Gate, in_loop
 from tests.inference.runners import (
     Colour,
     Pixels,
@@ -16,7 +15,8 @@ from tests.inference.runners import (
     running,
     sample,
 )
-from tests.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
+from tests.support.gates import Gate, in_loop
+from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 
 
 def held_by(gate: Gate) -> tuple[Callable[[Colour], Pixels], list[Colour]]:

@@ -13,7 +13,7 @@ from inference.gpu import count_gpus
 from inference.session import provider_options
 from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
 from settings import Device
-from tests.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
+from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 
 without_gpu = pytest.mark.skipif(count_gpus() > 0, reason="this machine has a GPU")
 

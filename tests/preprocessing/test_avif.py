@@ -12,8 +12,8 @@ from errors import CorruptImage, ImageTooLarge, UnsupportedImage
 from preprocessing import DecodeLimits, decode
 from preprocessing.av1 import MAX_UNITS
 from preprocessing.avif import frame_sizes, is_avif
-from tests.preprocessing.avifs import Avif, box, frame, full_box, pieces_of_nothing
-from tests.preprocessing.images import save, textured
+from tests.support.avifs import Avif, box, frame, full_box, pieces_of_nothing
+from tests.support.images import save, textured
 
 LIMITS = DecodeLimits(max_pixels=25_000_000, max_aspect_ratio=20.0)
 

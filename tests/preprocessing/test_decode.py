@@ -7,7 +7,7 @@ from PIL import Image
 
 from errors import CorruptImage
 from preprocessing import decode
-from tests.preprocessing.images import (
+from tests.support.images import (
     FORMATS,
     LIMITS,
     STORED_AS,

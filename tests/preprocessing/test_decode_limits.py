@@ -15,7 +15,7 @@ from errors import (
 )
 from preprocessing import FORMATS as TAKEN
 from preprocessing import DecodeLimits, decode
-from tests.preprocessing.images import FORMATS, LIMITS, exif, png, save, textured
+from tests.support.images import FORMATS, LIMITS, exif, png, save, textured
 
 # What Pillow warns of in damaged files is no error; the service runs without warnings as errors.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -7,7 +7,7 @@ from PIL import Image
 from errors import CorruptImage
 from preprocessing import DecodeLimits, decode
 from preprocessing.exif import MAX_BYTES, MAX_TAGS, has_too_many_tags, is_exif
-from tests.preprocessing.images import save
+from tests.support.images import save
 
 LIMITS = DecodeLimits(max_pixels=1_000_000, max_aspect_ratio=20.0)
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.hostile.damage import SOUND, decoded_alone, flips, truncations
-from tests.hostile.expected import RED
-from tests.hostile.files import FILES
-from tests.hostile.properties import decoded
+from hostile.damage import SOUND, decoded_alone, flips, truncations
+from hostile.expected import RED
+from hostile.files import FILES
+from hostile.properties import decoded
 
 # Pillow warns of what is odd in a file; the service runs without warnings as errors.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -11,7 +11,7 @@ from model_spec import Interpolation
 from preprocessing import DecodeLimits, decode, decode_scaled, least_side, transform
 from preprocessing.orientation import Box
 from settings import Settings
-from tests.preprocessing.images import LIMITS, STORED_AS, exif, preprocessing, save, textured
+from tests.support.images import LIMITS, STORED_AS, exif, preprocessing, save, textured
 
 # What box and rounding may differ by: libjpeg averages before it rounds, Pillow after.
 ROUNDING = 2

@@ -19,7 +19,7 @@ from preprocessing.structure import (
     _jpeg_segments,
     check_structure,
 )
-from tests.toys import encoded
+from tests.support.toys import encoded
 
 LIMITS = DecodeLimits(max_pixels=25_000_000, max_aspect_ratio=20.0)
 

@@ -10,7 +10,7 @@ from inference import open_session
 from model_spec import Interpolation, ModelSpec, Preprocessing
 from preprocessing import decode, transform
 from settings import Device
-from tests.preprocessing.images import (
+from tests.support.images import (
     LIMITS,
     STORED_AS,
     preprocessing,

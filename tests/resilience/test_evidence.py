@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.resilience import evidence
-from tests.resilience.evidence import PAGE, Evidence, page, record, table
+from resilience import evidence
+from resilience.evidence import PAGE, Evidence, page, record, table
 
 GOOD = Evidence("a | b", "nothing", "nothing", ok=True)
 BAD = Evidence("c", "nothing", "much", ok=False)

@@ -7,7 +7,7 @@ import pytest
 
 from serving import heartbeat
 from serving.heartbeat import Heartbeats
-from tests.servers import Server, running, toy_home
+from tests.support.servers import Server, running, toy_home
 
 MAX_BODY_BYTES = 100_000
 MAX_PIXELS = 1_000_000

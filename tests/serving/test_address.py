@@ -6,7 +6,7 @@ import click
 import pytest
 
 from serving.address import check_address_of_command, in_url, main, problem_with
-from tests.servers import PROJECT, free_port
+from tests.support.servers import PROJECT, free_port
 
 
 def test_a_free_port_is_no_problem() -> None:

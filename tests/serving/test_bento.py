@@ -15,7 +15,7 @@ from serving.bento import ROUTES, ClassifierService
 from serving.classifier import Classifier
 from serving.plan import runner_options
 from settings import Device, Settings
-from tests.toys import RED, encoded
+from tests.support.toys import RED, encoded
 
 SERVICE = cast("ClassifierService", service.ImageClassifier)
 

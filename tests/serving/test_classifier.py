@@ -16,8 +16,8 @@ from serving.health import Monitor
 from serving.plan import runner_options
 from serving.schema import ClassifyBatchOutput, ClassifyOutput, HealthOutput
 from settings import Device, Settings
-from tests.preprocessing.images import LIMITS, save, textured
-from tests.toys import BLACK, GREEN, RED, encoded, write_toy_model
+from tests.support.images import LIMITS, save, textured
+from tests.support.toys import BLACK, GREEN, RED, encoded, write_toy_model
 
 Use = Callable[[Classifier], Awaitable[Any]]
 

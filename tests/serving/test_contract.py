@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 import service
-from tests.servers import Server
 from tests.serving.conftest import MAX_BODY_BYTES
-from tests.toys import BLUE, RED, encoded
+from tests.support.servers import Server
+from tests.support.toys import BLUE, RED, encoded
 
 if TYPE_CHECKING:
     from serving.bento import ClassifierService

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.known_images import Outcome
-from tests.resilience.process_faults import REPLACE_SECONDS
-from tests.resilience.processes import client_ports, until, worker_ids, workers
-from tests.resilience.scene import TWO_WORKERS, under_load
-from tests.servers import Server, running, toy_home
-from tests.toys import RED, encoded
+from deployment_check.known_images import Outcome
+from resilience.faults.process_faults import REPLACE_SECONDS
+from resilience.faults.scene import TWO_WORKERS, under_load
+from resilience.processes import client_ports, until, worker_ids, workers
+from tests.support.servers import Server, running, toy_home
+from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.hostile.corpus import CONCURRENT, ask, ask_for_good, ask_for_urls, corpus
-from tests.hostile.expected import RED
-from tests.servers import Server, running, toy_home
+from hostile.corpus import CONCURRENT, ask, ask_for_good, ask_for_urls, corpus
+from hostile.expected import RED
+from tests.support.servers import Server, running, toy_home
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from bentoml.exceptions import BentoMLException
 
-from tests.servers import Server
 from tests.serving.answers import MODEL, as_base64, assert_red
-from tests.toys import BLUE, GREEN, RED, encoded
+from tests.support.servers import Server
+from tests.support.toys import BLUE, GREEN, RED, encoded
 
 pytestmark = pytest.mark.slow
 

@@ -14,9 +14,9 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.http_protocol import MAX_HEADER_BYTES, BoundedProtocol
-from tests.servers import Server, running, toy_home
 from tests.serving.raw import REQUEST, connected, one_response
-from tests.toys import RED, encoded
+from tests.support.servers import Server, running, toy_home
+from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 

@@ -16,9 +16,9 @@ from serving.health import Monitor
 from serving.http_protocol import BoundedProtocol
 from serving.messages import Request, Response, json_response
 from settings import Settings
-from tests.inference.gates import in_loop
 from tests.serving.asgi import Endpoint, door_to, scope
 from tests.serving.wire import Wire
+from tests.support.gates import in_loop
 
 HEAD = b"POST /run HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
 LARGE = 400_000

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from errors import InvalidRequest
 from serving.multipart import parse_multipart
-from tests.toys import encoded
+from tests.support.toys import encoded
 
 TYPE = "multipart/form-data; boundary=frontier"
 

@@ -10,9 +10,9 @@ import pytest
 from bentoml._internal.models import ModelStore
 
 from serving.guard import worker_processes
-from tests.servers import running, toy_home, wait_until_ready
 from tests.serving.answers import MODEL
-from tests.toys import write_toy_model
+from tests.support.servers import running, toy_home, wait_until_ready
+from tests.support.toys import write_toy_model
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import pytest
 from errors import ClassifierError, InvalidParameter, InvalidRequest
 from serving.messages import Request
 from serving.parsing import parse_classify, parse_classify_batch
-from tests.toys import encoded
+from tests.support.toys import encoded
 
 CPU_SECONDS = 0.3
 

@@ -9,10 +9,10 @@ import pytest
 
 from errors import UnsupportedMediaType
 from serving.request_head import check_codings
-from tests.servers import Server
 from tests.serving.answers import assert_red
 from tests.serving.raw import connected, one_response
-from tests.toys import RED, encoded
+from tests.support.servers import Server
+from tests.support.toys import RED, encoded
 
 BATCH = "/classify_batch"
 

@@ -14,10 +14,10 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from inference.gpu import GpuMemory, GpuMonitor
+from resilience.processes import until, workers
 from serving import resource_metrics
 from serving.resource_metrics import ResourceRecorder, record_for_ever
-from tests.resilience.processes import until, workers
-from tests.servers import running, toy_home
+from tests.support.servers import running, toy_home
 
 CPU = "image_classifier_worker_cpu_seconds_total"
 MEMORY = "image_classifier_worker_resident_bytes"

@@ -11,13 +11,13 @@ from typing import Any, cast
 import pytest
 import uvicorn
 
+from resilience.faults.scene import TWO_WORKERS
+from resilience.processes import client_ports, until, workers
 from serving import heartbeat, spreading
 from serving.heartbeat import Heartbeats
 from serving.spreading import Connections, Spreader, can_spread, running_server
-from tests.resilience.processes import client_ports, until, workers
-from tests.resilience.scene import TWO_WORKERS
-from tests.servers import Server, running, toy_home
 from tests.serving.raw import REQUEST, connected, one_response
+from tests.support.servers import Server, running, toy_home
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.servers import BENTOML, PROJECT, environment, running, toy_home, wait_until_ready
-from tests.toys import RED, encoded
+from tests.support.servers import BENTOML, PROJECT, environment, running, toy_home, wait_until_ready
+from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 

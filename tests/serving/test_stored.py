@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from serving.stored import main
-from tests.servers import PROJECT, environment, free_port, toy_home
+from tests.support.servers import PROJECT, environment, free_port, toy_home
 
 MISSING = (
     "error: no model image_classifier:unknown in the model store; make one with: "

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.servers import PROJECT
+from tests.support.servers import PROJECT
 
 COUNT = """
 import subprocess, sys, time

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import PROJECT, environment, free_port, toy_home
+from tests.support.servers import PROJECT, environment, free_port, toy_home
 
 SAID = "with the settings of"
 REFUSED = "CLASSIFIER_WORKERS={}: Input should be greater than 0"

@@ -1,7 +1,7 @@
 """The simulation's page, taken apart."""
 
 from deploy.simulation.compare import Summary
-from tests.documents import PROJECT, table_rows
+from tests.support.documents import PROJECT, table_rows
 
 PAGE = (PROJECT / "deploy/simulation/README.md").read_text(encoding="utf-8")
 

@@ -19,9 +19,9 @@ from deploy.simulation.compare import (
 )
 from deploy.simulation.day import Replica, simulate
 from deploy.simulation.traffic import bursty_day
-from tests.deploy.kustomized import manifest
 from tests.deploy.simulation.page import PAGE, shown, summaries
-from tests.documents import PROJECT, table_rows
+from tests.support.documents import PROJECT, table_rows
+from tests.support.kustomized import manifest
 
 AS_DEPLOYED = Scenario(manifests.rule(), manifests.sampling(), Replica())
 

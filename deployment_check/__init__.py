@@ -1,0 +1,1 @@
+"""Checks a running deployment from outside: ``python -m deployment_check``."""

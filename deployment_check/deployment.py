@@ -1,0 +1,166 @@
+"""A running deployment, asked over HTTP."""
+
+import json
+import ssl
+from typing import Any
+
+import httpx
+from typing_extensions import Self
+
+from deployment_check.contract import Contract
+from deployment_check.options import KEY_VARIABLE, Options
+from deployment_check.result import Failed
+
+DEFAULT_ARCHITECTURE = "efficientnet_lite0"
+"""Of the model whose answers to the test images are known."""
+
+_TIMEOUT = 60.0
+"""Seconds: above the service's own deadline, and most proxies'."""
+
+_SHOWN = 120
+
+_LEAST_OF_KEY = 8
+"""Characters: what is cut off within a key shows no more than these of it."""
+
+_UNAUTHORIZED = 401
+
+
+class Unusable(Exception):
+    """There is nothing to check: nobody answers, or nobody without another key."""
+
+
+class Deployment:
+    """A running deployment.
+
+    Attributes:
+        options: of the command.
+        client: sends the API key, if there is one.
+        stranger: sends none.
+        contract: the deployment's OpenAPI document; None if it does not hand out any.
+        health: what ``/health`` said at first; empty if that was no JSON object.
+        asks_for_key: whether a request without a key is refused.
+
+    Raises:
+        Unusable: nobody answers, or the key is not accepted.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        tls = ssl.create_default_context()
+        self.client = _client(options, options.api_key, tls)
+        self.stranger = _client(options, None, tls)
+        try:
+            self._connect()
+        except Unusable:
+            self.close()
+            raise
+        self.health = self._object("/health")
+        document = self._object("/docs.json")
+        self.contract = Contract(document) if document else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+        self.stranger.close()
+
+    @property
+    def why_answers_are_unknown(self) -> str | None:
+        """Why nothing is known of what the model should answer; None for the default model."""
+        if self.health.get("architecture") != DEFAULT_ARCHITECTURE:
+            model = self.health.get("model", "an unknown model")
+            return f"{model} is not the default model, {DEFAULT_ARCHITECTURE}"
+        return None if self.health.get("pretrained") else "the model has random weights"
+
+    def ask(self, method: str, path: str, status: int = 200, **request: Any) -> httpx.Response:
+        """Send a request whose answer must have a status and be what the document describes.
+
+        Args:
+            method: of HTTP.
+            path: of a route.
+            status: that the answer must have.
+            request: options of httpx.
+        """
+        response = self.client.request(method, path, **request)
+        if response.status_code != status:
+            raise Failed(f"{shown(response)}, not {status}")
+        self.hold_to_contract(method, path, response)
+        return response
+
+    def hold_to_contract(self, method: str, path: str, response: httpx.Response) -> None:
+        """Fail if an answer is not what the deployment's document describes."""
+        if self.contract:
+            problems = self.contract.problems(method, path, response)
+            if problems:
+                raise Failed(f"{'; '.join(problems[:3])} in {shown(response)}")
+
+    def classify(self, image: bytes, **request: Any) -> dict[str, Any]:
+        """The answer to an image sent as the body."""
+        response = self.ask("POST", "/classify", content=image, **request)
+        answer: dict[str, Any] = self.content(response)
+        return answer
+
+    def content(self, response: httpx.Response) -> Any:
+        """The JSON of an answer that may be shown.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return json.loads(self.redacted(response.text))
+
+    def redacted(self, text: str) -> str:
+        """A text without the API key, or the beginning of it, which a server might send back."""
+        key = self.options.api_key or ""
+        for length in range(len(key), min(len(key), _LEAST_OF_KEY) - 1, -1):
+            text = text.replace(key[:length], "…") if length else text
+        return text
+
+    def _connect(self) -> None:
+        try:
+            self.client.get("/livez")
+        except httpx.HTTPError as error:
+            raise Unusable(f"{self.options.url} does not answer: {error}") from error
+        self.asks_for_key = _is_refused(self.stranger)
+        if _is_refused(self.client):
+            advice = "is not accepted" if self.options.api_key else "is needed"
+            raise Unusable(f"an API key {advice}; give it as {KEY_VARIABLE} or --api-key")
+
+    def _object(self, path: str) -> dict[str, Any]:
+        try:
+            content = self.content(self.client.get(path))
+        except (httpx.HTTPError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+
+def shown(response: httpx.Response) -> str:
+    """The beginning of an answer, for a message."""
+    text = " ".join(response.text.split())
+    return f"{response.status_code} {text[:_SHOWN]!r}"
+
+
+def authorization(api_key: str | None) -> dict[str, str]:
+    """The headers that carry a key."""
+    return {"authorization": f"Bearer {api_key}"} if api_key else {}
+
+
+def _client(options: Options, api_key: str | None, tls: ssl.SSLContext) -> httpx.Client:
+    return httpx.Client(
+        base_url=options.url,
+        headers=authorization(api_key),
+        timeout=_TIMEOUT,
+        verify=tls,
+        trust_env=not options.is_loopback,
+    )
+
+
+def _is_refused(client: httpx.Client) -> bool:
+    try:
+        return client.post("/classify").status_code == _UNAUTHORIZED
+    except httpx.HTTPError:
+        return False

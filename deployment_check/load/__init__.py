@@ -1,0 +1,1 @@
+"""Load: many requests at once, and how the deployment bears them."""

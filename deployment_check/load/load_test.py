@@ -1,0 +1,201 @@
+"""The load test: one client, many clients, then arrivals at random, watched all the while."""
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deployment_check.deployment import Deployment
+from deployment_check.known_images import TEST_IMAGES, Known, Outcome
+from deployment_check.load.arrivals import poisson
+from deployment_check.load.latency import Latency
+from deployment_check.load.loops import Exchange, closed_loop, open_loop
+from deployment_check.load.metrics import Look
+from deployment_check.load.observer import Observer, Probe
+from deployment_check.load.sender import Sender, session
+from deployment_check.options import MAX_CONCURRENCY, MAX_RATE, Options
+from deployment_check.questions.predictions import TOLERANCE
+from deployment_check.result import Failed
+
+SHARE_OF_CAPACITY = 0.6
+"""Of the closed loop's throughput, for the open loop: busy, and far from overload."""
+
+BUSY = 0.8
+"""Processors that this process, which can use but one, takes when it may be the limit itself."""
+
+_ALONE_SECONDS = 3.0
+_WARM_UP_SHARE = 0.1
+_MAX_IMAGES = 200
+_LOOKS = 20
+"""In each loop, if that is not more often than every `_LEAST_INTERVAL` seconds."""
+_LEAST_INTERVAL = 0.25
+
+Announce = Callable[[str, float], AbstractContextManager[object]]
+"""Tells whoever waits what begins, and how many seconds it takes."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One loop.
+
+    Attributes:
+        name: for people.
+        begin: seconds since the load test began.
+        seconds: for which requests were sent.
+        exchanges: every request.
+        own_cores: processors that this process took meanwhile.
+        rate: arrivals a second that were meant; None in a closed loop.
+    """
+
+    name: str
+    begin: float
+    seconds: float
+    exchanges: Sequence[Exchange]
+    own_cores: float
+    rate: float | None = None
+
+    @property
+    def latency(self) -> Latency:
+        """Of all requests that were answered right; there must be one."""
+        return Latency.of([each.latency for each in self.of(Outcome.RIGHT)])
+
+    @property
+    def end(self) -> float:
+        """Seconds since the load test began, when all was answered."""
+        last = max((each.finished for each in self.exchanges), default=0.0)
+        return self.begin + max(last, self.seconds)
+
+    @property
+    def throughput(self) -> float:
+        """Right answers a second, until the last one came."""
+        return len(self.of(Outcome.RIGHT)) / (self.end - self.begin)
+
+    def of(self, outcome: Outcome) -> list[Exchange]:
+        """The requests that ended so."""
+        return [each for each in self.exchanges if each.outcome is outcome]
+
+    def counts(self) -> dict[str, int]:
+        """Requests by what became of them."""
+        found = Counter(each.outcome for each in self.exchanges)
+        return {outcome.value: found[outcome] for outcome in Outcome}
+
+
+@dataclass(frozen=True)
+class LoadTest:
+    """All that was seen.
+
+    Attributes:
+        phases: in the order in which they were.
+        looks: at ``/metrics``.
+        problems: why there was no look.
+        probes: of ``/readyz``.
+        hidden: whether ``/metrics`` is not shown to us.
+    """
+
+    phases: Sequence[Phase] = ()
+    looks: Sequence[Look] = ()
+    problems: Sequence[str] = field(default_factory=list)
+    probes: Sequence[Probe] = field(default_factory=list)
+    hidden: bool = False
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the figures may be worse than the deployment; None if they hold."""
+        busiest = max((phase.own_cores for phase in self.phases), default=0.0)
+        if busiest < BUSY:
+            return None
+        return (
+            f"The client was busy for {busiest:.0%} of the time: "
+            "the deployment may be able to do more."
+        )
+
+    def looks_in(self, phase: Phase) -> list[Look]:
+        """The looks while a phase sent its requests."""
+        end = phase.begin + phase.seconds
+        return [look for look in self.looks if phase.begin <= look.when <= end]
+
+
+def learn(deployment: Deployment) -> list[Known]:
+    """The images to send, with the answers that the deployment gives to each alone."""
+    folder = deployment.options.photographs or TEST_IMAGES
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    known = [each for each in map(_learner(deployment), files[:_MAX_IMAGES]) if each]
+    if not known:
+        raise Failed(f"no image of {folder} gets an answer")
+    return known
+
+
+def _learner(deployment: Deployment) -> Callable[[Path], Known | None]:
+    def learned(path: Path) -> Known | None:
+        image = path.read_bytes()
+        try:
+            answer = deployment.classify(image)
+        except Failed:
+            return None
+        return Known(image, answer["label"], answer["confidence"], TOLERANCE)
+
+    return learned
+
+
+_SUFFIXES = {".avif", ".jpeg", ".jpg", ".png", ".webp"}
+
+
+async def load(options: Options, images: Sequence[Known], announce: Announce) -> LoadTest:
+    """Make the load test.
+
+    Args:
+        options: of the command.
+        images: to send.
+        announce: is told of each loop.
+    """
+    async with session(options) as opened:
+        observer = Observer(opened, options.url, max(_LEAST_INTERVAL, options.seconds / _LOOKS))
+        loops = _Loops(options, Sender(opened, options.url, images), observer, announce)
+        with announce("warm-up", options.seconds * _WARM_UP_SHARE):
+            await closed_loop(
+                loops.sender.send, options.concurrency, options.seconds * _WARM_UP_SHARE
+            )
+        async with observer.watching():
+            alone = await loops.closed(1, min(_ALONE_SECONDS, options.seconds))
+            together = await loops.closed(options.concurrency, options.seconds)
+            derived = together.throughput * SHARE_OF_CAPACITY
+            random = await loops.open(options.rate or min(MAX_RATE, derived), options.seconds)
+        return LoadTest(
+            (alone, together, random),
+            observer.looks,
+            observer.problems,
+            observer.probes,
+            observer.hidden,
+        )
+
+
+@dataclass(frozen=True)
+class _Loops:
+    options: Options
+    sender: Sender
+    observer: Observer
+    announce: Announce
+
+    async def closed(self, clients: int, seconds: float) -> Phase:
+        name = "1 client" if clients == 1 else f"{clients} clients"
+        return await self._phase(name, seconds, closed_loop(self.sender.send, clients, seconds))
+
+    async def open(self, rate: float, seconds: float) -> Phase:
+        schedule = poisson(rate, seconds) if rate else []
+        exchanges = open_loop(self.sender.send, schedule, MAX_CONCURRENCY)
+        return await self._phase(f"{rate:.0f} arrivals/s", seconds, exchanges, rate)
+
+    async def _phase(
+        self,
+        name: str,
+        seconds: float,
+        exchanges: Awaitable[Sequence[Exchange]],
+        rate: float | None = None,
+    ) -> Phase:
+        begin, used = self.observer.now(), time.process_time()
+        with self.announce(name, seconds):
+            made = await exchanges
+        own_cores = (time.process_time() - used) / max(seconds, self.observer.now() - begin)
+        return Phase(name, begin, seconds, made, own_cores, rate)

@@ -1,0 +1,106 @@
+"""The closed and the open loop: when requests are sent, and from when their time is counted.
+
+In a closed loop each client waits for its answer before it asks again: it finds out how much
+a deployment can do, but a deployment that stalls is asked less, and so the stall hardly shows
+("coordinated omission"). In an open loop requests arrive as strangers' do, whatever has
+become of those before, and the time of each is counted from the moment it should have been
+sent: what it waited for a free connection, or for this process, is part of it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from deployment_check.known_images import Outcome
+
+Send = Callable[[], Awaitable[tuple[Outcome, str]]]
+"""Sends one request and waits for its answer."""
+
+PATIENCE = 30.0
+"""Seconds after the last arrival for which answers are waited for."""
+
+PAUSE_AFTER_LOSS = 0.05
+"""Seconds, so that a deployment that is gone is not asked thousands of times a second."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request; times are seconds since the loop began.
+
+    Attributes:
+        scheduled: when it should have been sent.
+        sent: when it was; None where it never was.
+        finished: when its answer was there, or it was given up.
+        outcome: what became of it.
+        detail: of anything but a right answer.
+    """
+
+    scheduled: float
+    sent: float | None
+    finished: float
+    outcome: Outcome
+    detail: str = ""
+
+    @property
+    def latency(self) -> float:
+        """Seconds from when it should have been sent until its answer was there."""
+        return self.finished - self.scheduled
+
+
+async def closed_loop(send: Send, clients: int, seconds: float) -> list[Exchange]:
+    """Clients that each send a request as soon as the one before is answered."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    exchanges: list[Exchange] = []
+
+    async def converse() -> None:
+        while (sent := loop.time() - begun) < seconds:
+            outcome, detail = await send()
+            exchanges.append(Exchange(sent, sent, loop.time() - begun, outcome, detail))
+            if outcome is Outcome.LOST:
+                await asyncio.sleep(PAUSE_AFTER_LOSS)
+
+    await asyncio.gather(*(converse() for _ in range(clients)))
+    return exchanges
+
+
+async def open_loop(send: Send, schedule: Sequence[float], connections: int) -> list[Exchange]:
+    """Requests that are sent at given moments, or as soon after as a connection is free.
+
+    Args:
+        send: for each of them.
+        schedule: seconds from now, ascending.
+        connections: requests at once, at most; the others wait, and their time is counted.
+    """
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    free = asyncio.Semaphore(connections)
+    exchanges: list[Exchange] = []
+
+    async def exchange(scheduled: float) -> None:
+        sent = None
+        try:
+            async with free:
+                sent = loop.time() - begun
+                outcome, detail = await send()
+        except asyncio.CancelledError:
+            outcome, detail = Outcome.LOST, f"not answered within {PATIENCE:g} s"
+        exchanges.append(Exchange(scheduled, sent, loop.time() - begun, outcome, detail))
+
+    waiting: set[asyncio.Task[None]] = set()
+    for moment in schedule:
+        await asyncio.sleep(max(0.0, begun + moment - loop.time()))
+        task = asyncio.create_task(exchange(moment))
+        waiting.add(task)
+        task.add_done_callback(waiting.discard)
+    await _patiently(waiting)
+    return sorted(exchanges, key=lambda each: each.scheduled)
+
+
+async def _patiently(waiting: Collection[asyncio.Task[None]]) -> None:
+    if not waiting:
+        return
+    _, late = await asyncio.wait(waiting, timeout=PATIENCE)
+    for each in late:
+        each.cancel()
+    await asyncio.gather(*late)

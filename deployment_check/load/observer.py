@@ -1,0 +1,106 @@
+"""Watches a deployment while it is under load: ``/metrics``, and whether it says it is ready."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+
+from deployment_check.load.metrics import Look, Metrics
+
+_PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
+"""A kubelet is less patient: its default is 1 s, three times."""
+
+
+HIDDEN = (401, 403, 404)
+"""Statuses of what a deployer does not show, as the proxy of deploy/nginx does not."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One question to ``/readyz``.
+
+    Attributes:
+        when: seconds since the load test began.
+        seconds: until the answer.
+        problem: that it was not ready, or gave no answer; None if it was.
+    """
+
+    when: float
+    seconds: float
+    problem: str | None
+
+
+class Observer:
+    """Asks again and again.
+
+    Attributes:
+        looks: at ``/metrics``.
+        probes: of ``/readyz``.
+        problems: why there was no look.
+        hidden: whether ``/metrics`` is not shown to us.
+
+    Args:
+        session: with the API key.
+        url: of the deployment.
+        interval: seconds between two questions.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, interval: float) -> None:
+        self.looks: list[Look] = []
+        self.probes: list[Probe] = []
+        self.problems: list[str] = []
+        self.hidden = False
+        self._session = session
+        self._url = url
+        self._interval = interval
+        self._begun = 0.0
+
+    @contextlib.asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Watch until the block ends; `now` counts from here."""
+        self._begun = asyncio.get_running_loop().time()
+        watchers = [asyncio.create_task(self._look()), asyncio.create_task(self._probe())]
+        try:
+            yield
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*watchers, return_exceptions=True)
+
+    def now(self) -> float:
+        """Seconds since the watch began."""
+        return asyncio.get_running_loop().time() - self._begun
+
+    async def _look(self) -> None:
+        while not self.hidden:
+            when = self.now()
+            try:
+                async with self._session.get(f"{self._url}/metrics") as response:
+                    self.hidden = response.status in HIDDEN
+                    self.looks.append(Look(when, Metrics(await _text(response))))
+            except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+                self.problems.append(f"{type(error).__name__}: {error}")
+            await asyncio.sleep(self._interval)
+
+    async def _probe(self) -> None:
+        while True:
+            when = self.now()
+            problem = None
+            try:
+                async with self._session.get(
+                    f"{self._url}/readyz", timeout=_PROBE_TIMEOUT
+                ) as response:
+                    await _text(response)
+            except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+                problem = f"{type(error).__name__}: {error}"
+            self.probes.append(Probe(when, self.now() - when, problem))
+            await asyncio.sleep(self._interval)
+
+
+async def _text(response: aiohttp.ClientResponse) -> str:
+    text = await response.text()
+    if response.status != 200:
+        raise ValueError(f"{response.status} {text[:100]!r}")
+    return text

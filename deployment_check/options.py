@@ -1,0 +1,161 @@
+"""What the command is asked to do."""
+
+import argparse
+import ipaddress
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+KEY_VARIABLE = "DEPLOYMENT_API_KEY"
+"""An API key given so stands in no list of processes and in no shell's history."""
+
+# Enough to saturate a GPU from one machine, too little to bring down what is not ours.
+MAX_CONCURRENCY = 256
+MAX_SECONDS = 300.0
+MAX_RATE = 2000.0
+
+_EPILOG = (
+    "Ends with 0 if every check passed, with 1 if one failed, and with 2 if the command was "
+    "wrong or nobody answers."
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command is asked to do.
+
+    Attributes:
+        url: of the deployment, without a slash at its end.
+        api_key: to send.
+        image: to classify, instead of checking.
+        top_k: classes to show of it; None: as many as the service chooses.
+        load: whether to make the load test.
+        concurrency: clients of the closed loop.
+        seconds: that each loop lasts.
+        rate: arrivals a second in the open loop; None: derived from the closed loop.
+        max_p99_ms: milliseconds that the open loop's 99th percentile may reach; None: any.
+        photographs: folder of images for the load test; None: the test images.
+        yes: whether strangers may be loaded and sent too large bodies without asking.
+        report: folder to write the report to.
+    """
+
+    url: str
+    api_key: str | None = field(default=None, repr=False)
+    image: Path | None = None
+    top_k: int | None = None
+    load: bool = True
+    concurrency: int = 8
+    seconds: float = 10.0
+    rate: float | None = None
+    max_p99_ms: float | None = None
+    photographs: Path | None = None
+    yes: bool = False
+    report: Path | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the deployment's host is this machine."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            found = socket.getaddrinfo(host, None)
+        except OSError:
+            return False
+        addresses = [str(each[4][0]).partition("%")[0] for each in found]
+        return all(ipaddress.ip_address(address).is_loopback for address in addresses)
+
+
+def parse(arguments: list[str] | None = None) -> Options:
+    """The command line's options; ends the program with 2 if they are wrong."""
+    given = vars(_parser().parse_args(arguments))
+    given["api_key"] = given["api_key"] or os.environ.get(KEY_VARIABLE) or None
+    return Options(**given)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deployment_check",
+        description="Check a running deployment, or classify one image with it.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--url", type=_url, required=True, help="of the deployment")
+    parser.add_argument("--api-key", metavar="KEY", help=f"better given as {KEY_VARIABLE}")
+    parser.add_argument("--image", type=_file, metavar="FILE", help="classify it, check nothing")
+    parser.add_argument("--top-k", type=_bounded(int, 1000), metavar="N", help="classes of it")
+    parser.add_argument("--report", type=Path, metavar="FOLDER", help="write JSON and a page")
+    _add_load_options(parser)
+    return parser
+
+
+def _add_load_options(parser: argparse.ArgumentParser) -> None:
+    load = parser.add_argument_group("load test")
+    load.add_argument("--no-load", dest="load", action="store_false", help="make none")
+    load.add_argument(
+        "--concurrency",
+        type=_bounded(int, MAX_CONCURRENCY),
+        default=8,
+        metavar="N",
+        help=f"clients of the closed loop, up to {MAX_CONCURRENCY} (default 8)",
+    )
+    load.add_argument(
+        "--seconds",
+        type=_bounded(float, MAX_SECONDS),
+        default=10.0,
+        metavar="S",
+        help=f"of each loop, up to {MAX_SECONDS:g} (default 10)",
+    )
+    load.add_argument(
+        "--rate",
+        type=_bounded(float, MAX_RATE),
+        metavar="R",
+        help=f"arrivals a second in the open loop, up to {MAX_RATE:g} "
+        "(default: 60 %% of what the closed loop reached)",
+    )
+    load.add_argument(
+        "--max-p99-ms",
+        type=_bounded(float, 3_600_000),
+        metavar="MS",
+        help="fail if the open loop's 99th percentile is above",
+    )
+    load.add_argument(
+        "--photographs", type=_folder, metavar="FOLDER", help="send these, not the test images"
+    )
+    load.add_argument(
+        "--yes", action="store_true", help="do not ask before loading a host that is not this one"
+    )
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like http://127.0.0.1:3000")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise argparse.ArgumentTypeError("it must have no password, query or fragment")
+    return text.rstrip("/")
+
+
+def _bounded(number: Callable[[str], float], most: float) -> Callable[[str], float]:
+    def parsed(text: str) -> float:
+        try:
+            value = number(text)
+        except ValueError:
+            value = 0
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"it must be above 0 and at most {most:g}")
+        return value
+
+    return parsed
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return Path(text)
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text}")
+    return Path(text)

@@ -1,0 +1,1 @@
+"""What a deployment is asked, one request at a time."""

@@ -1,0 +1,35 @@
+"""How long one request takes, one after another."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from deployment_check.deployment import Deployment
+from deployment_check.load.latency import Latency
+from deployment_check.questions.checks import Check
+from deployment_check.questions.images import photograph
+from deployment_check.result import Failed
+
+REQUESTS = 20
+
+
+def measure(deployment: Deployment) -> Sequence[tuple[float, float]]:
+    """Seconds that requests took, and the ``processing_time`` that their answers claim."""
+    return [_timed(deployment) for _ in range(REQUESTS)]
+
+
+def is_true(deployment: Deployment) -> str:
+    """No answer claims to have taken longer than the client waited."""
+    times = measure(deployment)
+    for waited, claimed in times:
+        if not 0 < claimed <= waited:
+            raise Failed(f"processing_time is {claimed} s, but the client waited {waited:.6f} s")
+    return Latency.of([waited for waited, _ in times]).text()
+
+
+def _timed(deployment: Deployment) -> tuple[float, float]:
+    started = time.perf_counter()
+    claimed = deployment.classify(photograph())["processing_time"]
+    return time.perf_counter() - started, claimed
+
+
+CHECKS: Mapping[str, Check] = {f"{REQUESTS} requests, one after another": is_true}

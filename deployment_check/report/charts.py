@@ -1,0 +1,204 @@
+"""The charts of a load test."""
+
+import math
+from collections.abc import Sequence
+
+from deployment_check.known_images import Outcome
+from deployment_check.load.latency import percentile
+from deployment_check.load.load_test import LoadTest, Phase
+from deployment_check.report import series
+from deployment_check.report.series import Lines
+from deployment_check.report.svg import Chart, Point, highest, number
+
+_TIME = "seconds since the load test began"
+
+_OF_PHASES = ("c3", "c1", "c2")
+_OF_LINES = ("c1", "c2", "c3", "c4", "c5")
+_OF_OUTCOMES = {
+    Outcome.RIGHT: "c1",
+    Outcome.REFUSED: "warn",
+    Outcome.LOST: "bad",
+    Outcome.WRONG: "bad",
+}
+_BINS = 48
+_DOTS = 700
+"""In one loop: more would only make the page heavier."""
+
+
+def charts(found: LoadTest) -> list[str]:
+    """Every chart that there are figures for, as HTML."""
+    drawn = [
+        latency_distribution(found),
+        latency_percentiles(found),
+        throughput(found),
+        latency_over_time(found),
+    ]
+    if series.is_whole(found):
+        drawn += of_metrics(found)
+    ready = _over_time(
+        "Readiness under load", "ms", series.readiness(found), found, "time to answer /readyz"
+    )
+    return [*drawn, ready]
+
+
+def of_metrics(found: LoadTest) -> list[str]:
+    """The charts of what ``/metrics`` said."""
+    said = [
+        ("Batch size", "images", series.batch_size(found), "mean of one session.run"),
+        ("Images in the service", "images", series.pending(found), "taken and not yet answered"),
+        ("Processors", "busy processors", series.processors(found), "of the workers"),
+        ("Memory", "MB", series.memory(found), "resident, shared libraries counted in each"),
+        ("GPU utilisation", "%", series.gpu_utilization(found), "time in which a kernel ran"),
+        ("GPU memory", "MB", series.gpu_memory(found), "in use by all processes"),
+    ]
+    drawn = [
+        _over_time(title, unit, lines, found, note) for title, unit, lines, note in said if lines
+    ]
+    return [stage_times(found), *drawn] if drawn else []
+
+
+def latency_distribution(found: LoadTest) -> str:
+    """A histogram per loop; the slowest are in the last bin."""
+    answered = [(phase, _milliseconds(phase)) for phase in found.phases]
+    most = max((percentile(times, 0.995) for _, times in answered if times), default=1.0)
+    width = most / _BINS
+    bins = {phase.name: _shares(times, width) for phase, times in answered if times}
+    chart = Chart(
+        "How long answers took",
+        "ms",
+        "% of the answers",
+        (0, most),
+        (0, highest(point for points in bins.values() for point in points)),
+    )
+    for (name, points), colour in zip(bins.items(), _OF_PHASES, strict=False):
+        chart.steps(points, width, colour, name)
+    return chart.render()
+
+
+def latency_percentiles(found: LoadTest) -> str:
+    """Each percentile's latency: how bad it is for the few."""
+    curves = {p.name: _percentiles(_milliseconds(p)) for p in found.phases if p.of(Outcome.RIGHT)}
+    every = [point for points in curves.values() for point in points]
+    furthest = max((x for x, _ in every), default=1.0)
+    ticks = [(_nines(s), f"{100 * s:g} %") for s in (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)]
+    chart = Chart(
+        "How long the slowest took",
+        "share of the answers that were at least as fast",
+        "ms",
+        (0, furthest),
+        (0, highest(every)),
+        x_ticks=[tick for tick in ticks if tick[0] <= furthest],
+    )
+    for (name, points), colour in zip(curves.items(), _OF_PHASES, strict=False):
+        chart.curve(points, colour, name)
+    return chart.render()
+
+
+def throughput(found: LoadTest) -> str:
+    """Answers a second, stacked by what they were, and the arrivals that were meant."""
+    width = series.bin_seconds(found)
+    by_outcome = series.throughput(found)
+    heights: dict[float, float] = {}
+    bars = []
+    for outcome, points in by_outcome.items():
+        for left, height in points:
+            bottom = heights.get(left, 0.0)
+            heights[left] = bottom + height
+            text = f"{outcome.value}: {number(height)}/s"
+            bars.append((left, bottom, heights[left], (_OF_OUTCOMES[outcome], text)))
+    chart = _timed("Throughput", "answers/s", highest(heights.items()), found)
+    for left, bottom, top, mark in bars:
+        chart.bar(left, left + width, bottom, top, mark)
+    for outcome in (each for each in Outcome if by_outcome[each]):
+        chart.legend(outcome.value, _OF_OUTCOMES[outcome])
+    for phase in (each for each in found.phases if each.rate):
+        ends = [(phase.begin, phase.rate or 0.0), (phase.begin + phase.seconds, phase.rate or 0.0)]
+        chart.curve(ends, "meant", "arrivals, on average")
+    return chart.render()
+
+
+def latency_over_time(found: LoadTest) -> str:
+    """A dot for each request, at the moment it should have been sent."""
+    dots = [
+        (phase, _thinned([(phase.begin + e.scheduled, e.latency * 1000) for e in phase.exchanges]))
+        for phase in found.phases
+    ]
+    top = highest(point for _, points in dots for point in points)
+    chart = _timed("Every request", "ms", top, found, "counted from when it should have been sent")
+    for (phase, points), colour in zip(dots, _OF_PHASES, strict=True):
+        chart.dots(points, colour, phase.name)
+    return chart.render()
+
+
+def stage_times(found: LoadTest) -> str:
+    """Where the time of a request goes, in each loop."""
+    stages = {phase.name: series.stages(found, phase) for phase in found.phases}
+    known = {name: parts for name, parts in stages.items() if parts}
+    most = max((sum(parts.values()) for parts in known.values()), default=1.0)
+    chart = Chart(
+        "Where the time goes",
+        "",
+        "ms",
+        (0, max(1, len(known))),
+        (0, most),
+        "mean of a request; a batch decodes and calculates for all of its images together",
+        [(index + 0.5, name) for index, name in enumerate(known)],
+    )
+    for index, parts in enumerate(known.values()):
+        bottom = 0.0
+        for (name, height), colour in zip(parts.items(), _OF_LINES, strict=False):
+            mark = (colour, f"{name}: {number(height)} ms")
+            chart.bar(index + 0.25, index + 0.75, bottom, bottom + height, mark)
+            chart.legend(name, colour)
+            bottom += height
+    return chart.render()
+
+
+def _over_time(title: str, unit: str, lines: Lines, found: LoadTest, note: str) -> str:
+    top = highest(point for points in lines.values() for point in points)
+    chart = _timed(title, unit, top, found, note)
+    for (name, points), colour in zip(lines.items(), _OF_LINES, strict=False):
+        chart.line(points, colour, name, unit)
+    return chart.render()
+
+
+def _timed(title: str, unit: str, top: float, found: LoadTest, note: str = "") -> Chart:
+    """A chart over the time of the load test, with its loops as bands."""
+    end = max(phase.end for phase in found.phases)
+    chart = Chart(title, _TIME, unit, (0, end), (0, top), note)
+    for phase in found.phases:
+        chart.band(phase.begin, phase.end, phase.name)
+    return chart
+
+
+def _milliseconds(phase: Phase) -> list[float]:
+    return sorted(each.latency * 1000 for each in phase.of(Outcome.RIGHT))
+
+
+def _shares(times: Sequence[float], width: float) -> list[Point]:
+    counts = [0] * _BINS
+    for each in times:
+        counts[min(_BINS - 1, int(each / width))] += 1
+    return [(index * width, 100 * count / len(times)) for index, count in enumerate(counts)]
+
+
+def _percentiles(ordered: Sequence[float]) -> list[Point]:
+    return [
+        (_nines(rank / len(ordered)), value)
+        for rank, value in enumerate(ordered)
+        # Of the many only some: the few at the end are what it is about.
+        if rank % (1 + (len(ordered) - rank) // _BINS) == 0
+    ]
+
+
+def _nines(share: float) -> float:
+    """A scale on which 90, 99 and 99.9 percent are equally far apart."""
+    return -math.log10(1 - share)
+
+
+def _thinned(points: Sequence[Point]) -> list[Point]:
+    """Some of the points, evenly, and the highest."""
+    if len(points) <= _DOTS:
+        return list(points)
+    slowest = sorted(points, key=lambda point: point[1])[-_DOTS // 10 :]
+    return [*points[:: math.ceil(len(points) / _DOTS)], *slowest]

@@ -1,0 +1,121 @@
+"""All that was found out about a deployment."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from deployment_check.deployment import Deployment
+from deployment_check.known_images import EXPECTED, TEST_IMAGES, Outcome
+from deployment_check.load.load_test import LoadTest, Phase
+from deployment_check.report import series
+from deployment_check.result import Failed, Result, Verdict
+
+_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the deployment says of an image.
+
+    Attributes:
+        image: encoded.
+        name: of its file.
+        predictions: most probable first.
+    """
+
+    image: bytes
+    name: str
+    predictions: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was found out.
+
+    Attributes:
+        url: of the deployment.
+        health: what it said of itself.
+        started: when the suite did.
+        seconds: that it took.
+        results: of every check.
+        load: of the load test.
+        answers: to the test images.
+    """
+
+    url: str
+    health: Mapping[str, Any]
+    started: datetime
+    seconds: float
+    results: Sequence[Result]
+    load: LoadTest
+    answers: Sequence[Answer] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Failed if any check has."""
+        return Verdict.FAILED if self.count(Verdict.FAILED) else Verdict.PASSED
+
+    def count(self, verdict: Verdict) -> int:
+        """How many checks ended so."""
+        return sum(result.verdict is verdict for result in self.results)
+
+    def content(self) -> dict[str, Any]:
+        """What stands in ``report.json``."""
+        return {
+            "url": self.url,
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": round(self.seconds, _DECIMALS),
+            "verdict": self.verdict.value,
+            "counts": {verdict.value: self.count(verdict) for verdict in Verdict},
+            "deployment": dict(self.health),
+            "checks": [asdict(result) for result in self.results],
+            "answers": {each.name: list(each.predictions) for each in self.answers},
+            "load": [phase_content(self.load, phase) for phase in self.load.phases],
+            "series": series_content(self.load),
+        }
+
+
+def phase_content(found: LoadTest, phase: Phase) -> dict[str, Any]:
+    """One loop, for JSON; latencies in seconds, stages in milliseconds."""
+    return {
+        "name": phase.name,
+        "loop": "closed" if phase.rate is None else "open",
+        "begin": phase.begin,
+        "seconds": phase.seconds,
+        "arrivals_per_second": phase.rate,
+        "answers_per_second": phase.throughput,
+        "outcomes": phase.counts(),
+        "latency_seconds": asdict(phase.latency) if phase.of(Outcome.RIGHT) else None,
+        "stages_ms": dict(series.stages(found, phase)),
+        "own_cores": phase.own_cores,
+    }
+
+
+def series_content(found: LoadTest) -> dict[str, Any]:
+    """What changed over time, for JSON: lines of points, seconds and value."""
+    if not found.phases:
+        return {}
+    return {
+        "answers_per_second": {o.value: p for o, p in series.throughput(found).items()},
+        "readyz_ms": series.readiness(found),
+        "batch_size": series.batch_size(found),
+        "pending_images": series.pending(found),
+        "busy_processors": series.processors(found),
+        "resident_megabytes": series.memory(found),
+        "gpu_utilization_percent": series.gpu_utilization(found),
+        "gpu_memory_megabytes": series.gpu_memory(found),
+    }
+
+
+def answers(deployment: Deployment) -> list[Answer]:
+    """To each of the test images; without those that get none."""
+    found = []
+    for name in sorted(EXPECTED):
+        image = (TEST_IMAGES / name).read_bytes()
+        with contextlib.suppress(Failed, httpx.HTTPError, ValueError):
+            found.append(Answer(image, name, deployment.classify(image)["predictions"]))
+    return found

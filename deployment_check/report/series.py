@@ -1,0 +1,132 @@
+"""A load test as numbers over time and per loop, for the charts and the JSON report."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from deployment_check.known_images import Outcome
+from deployment_check.load.load_test import LoadTest, Phase
+from deployment_check.load.metrics import Look, Point, mean, never_falls, rate, ratio
+
+Lines = Mapping[str, Sequence[Point]]
+"""Points by the name of their line."""
+
+MEGABYTE = 2**20
+
+_BATCH = "image_classifier_batch_size"
+_PREPARE = "image_classifier_prepare_seconds"
+_INFERENCE = "image_classifier_inference_seconds"
+_REQUEST = "bentoml_service_request_duration_seconds"
+_PENDING = "image_classifier_pending_images"
+_CPU = "image_classifier_worker_cpu_seconds_total"
+_RESIDENT = "image_classifier_worker_resident_bytes"
+_GPU = "image_classifier_gpu_utilization"
+_GPU_MEMORY = "image_classifier_gpu_memory_used_bytes"
+
+# A worker brings its figures up to date every second.
+_CPU_WINDOW = 2.5
+
+# More lines than can be told apart.
+_MAX_LINES = 4
+
+
+def is_whole(found: LoadTest) -> bool:
+    """Whether all looks were at one replica: figures of several by turns mean nothing."""
+    return never_falls(found.looks, f"{_BATCH}_count") and never_falls(found.looks, _CPU)
+
+
+def bin_seconds(found: LoadTest) -> float:
+    """Of the throughput's bars."""
+    return 0.5 if found.phases[-1].begin + found.phases[-1].seconds <= 30 else 1.0
+
+
+def throughput(found: LoadTest) -> Mapping[Outcome, Sequence[Point]]:
+    """Answers per second over time, by what became of them; points are the left ends of bins."""
+    width = bin_seconds(found)
+    counts = Counter(
+        (each.outcome, math.floor((phase.begin + each.finished) / width))
+        for phase in found.phases
+        for each in phase.exchanges
+    )
+    return {
+        outcome: sorted((b * width, n / width) for (o, b), n in counts.items() if o is outcome)
+        for outcome in Outcome
+    }
+
+
+def batch_size(found: LoadTest) -> Lines:
+    """Images in one ``session.run`` over time."""
+    return _named("images", ratio(found.looks, f"{_BATCH}_sum", f"{_BATCH}_count"))
+
+
+def pending(found: LoadTest) -> Lines:
+    """Images taken and not yet answered, over time."""
+    return _named("images", [(look.when, look.metrics.total(_PENDING)) for look in found.looks])
+
+
+def processors(found: LoadTest) -> Lines:
+    """Processors that the workers keep busy, over time."""
+    workers = _labels(found.looks, _CPU, "worker")
+    together = rate(found.looks, _CPU, _CPU_WINDOW)
+    if len(workers) > _MAX_LINES:
+        return _named("all workers", together)
+    each = {f"worker {w}": rate(found.looks, _CPU, _CPU_WINDOW, worker=w) for w in workers}
+    return {"all workers": together, **each} if len(workers) > 1 else each
+
+
+def memory(found: LoadTest) -> Lines:
+    """Megabytes that each worker holds, over time."""
+    workers = _labels(found.looks, _RESIDENT, "worker")
+    if len(workers) > _MAX_LINES:
+        return _named("all workers", _gauge(found.looks, _RESIDENT, MEGABYTE))
+    return {f"worker {w}": _gauge(found.looks, _RESIDENT, MEGABYTE, worker=w) for w in workers}
+
+
+def gpu_utilization(found: LoadTest) -> Lines:
+    """Percent of the time in which each GPU ran a kernel."""
+    gpus = _labels(found.looks, _GPU, "gpu")
+    return {f"GPU {g}": _gauge(found.looks, _GPU, 0.01, gpu=g) for g in gpus}
+
+
+def gpu_memory(found: LoadTest) -> Lines:
+    """Megabytes in use on each GPU."""
+    gpus = _labels(found.looks, _GPU_MEMORY, "gpu")
+    return {f"GPU {g}": _gauge(found.looks, _GPU_MEMORY, MEGABYTE, gpu=g) for g in gpus}
+
+
+def readiness(found: LoadTest) -> Lines:
+    """Milliseconds until ``/readyz`` answered, over time."""
+    return _named("/readyz", [(probe.when, probe.seconds * 1000) for probe in found.probes])
+
+
+def stages(found: LoadTest, phase: Phase) -> Mapping[str, float]:
+    """Milliseconds of a request in each stage, on average; empty where they are not known.
+
+    What the service's requests take beyond decoding and inference they wait, for each other
+    mostly; what the client waits beyond that is the network, and the client itself.
+    """
+    looks = found.looks_in(phase)
+    prepare, inference = mean(looks, _PREPARE), mean(looks, _INFERENCE)
+    inside = mean(looks, _REQUEST, endpoint="/classify", http_response_code="200")
+    if prepare is None or inference is None or inside is None or not phase.of(Outcome.RIGHT):
+        return {}
+    parts = {
+        "decode and resize": prepare,
+        "inference": inference,
+        "waiting, HTTP": max(0.0, inside - prepare - inference),
+        "network, client": max(0.0, phase.latency.mean - inside),
+    }
+    return {name: seconds * 1000 for name, seconds in parts.items()}
+
+
+def _named(name: str, points: Sequence[Point]) -> Lines:
+    return {name: points} if points else {}
+
+
+def _labels(looks: Sequence[Look], name: str, label: str) -> list[str]:
+    found = {value for look in looks for value in look.metrics.by(name, label)}
+    return sorted(found, key=lambda value: (len(value), value))
+
+
+def _gauge(looks: Sequence[Look], name: str, unit: float, **labels: str) -> list[Point]:
+    return [(look.when, look.metrics.total(name, **labels) / unit) for look in looks]

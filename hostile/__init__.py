@@ -1,0 +1,1 @@
+"""Hostile files and requests, and what the service must answer."""

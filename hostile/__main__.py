@@ -1,0 +1,247 @@
+"""Send a service everything hostile there is: ``python -m hostile``.
+
+Prints a Markdown table with a line per case and ends with 1 if an answer was not the
+expected one, the next good request was not answered right, or a request took more processor
+time or memory than it may. Linux only: the peak of memory is read from ``/proc``.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import httpx
+import psutil
+from PIL import Image
+
+from hostile import calls
+from hostile.calls import Call
+from hostile.corpus import ask, ask_for_good, ask_for_urls, corpus, shown
+from hostile.expected import RED, Outcome
+from resilience.evidence import Evidence, record
+from resilience.resources import MEGABYTE
+from tests.support.images import save
+from tests.support.servers import Server, running, toy_home
+
+CPU_MS = 300.0
+"""Milliseconds of processor time that a request may take, more than what it may decode."""
+
+RSS_MB = 100.0
+"""Megabytes of memory that a request may take, more than what it may decode."""
+
+# The C library gives freed memory back at once: none that one request has left hides what
+# the next one takes.
+SERVER = {
+    "CLASSIFIER_WORKERS": "1",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
+
+HEADER = (
+    "| case | expected | seen | CPU (ms) | memory (MB) | verdict |\n|---|---|---|---:|---:|---|"
+)
+
+_URLS = "100 URLs at once where images are expected"
+_SIDE = 5000  # of a square of the default limit, 25 MP
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a request cost the service's processes together.
+
+    Attributes:
+        cpu_ms: milliseconds of processor time.
+        rss_mb: megabytes of memory at their peak, more than when idle.
+    """
+
+    cpu_ms: float = 0.0
+    rss_mb: float = 0.0
+
+    def __or__(self, other: "Cost") -> "Cost":
+        """The larger of each."""
+        return Cost(max(self.cpu_ms, other.cpu_ms), max(self.rss_mb, other.rss_mb))
+
+
+@dataclass
+class Row:
+    """What came of one case.
+
+    Attributes:
+        case: its name.
+        expected: statuses and codes, or classes.
+        seen: the same of what was answered.
+        cost: of its dearest request.
+        problems: expectations that failed.
+    """
+
+    case: str
+    expected: str
+    seen: str
+    cost: Cost = Cost()
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """``ok``, or why not."""
+        return "FAILED: " + "; ".join(self.problems[:_SHOWN]) if self.problems else "ok"
+
+    def evidence(self) -> Evidence:
+        """For resilience/README.md."""
+        figures = f"{self.cost.cpu_ms:.0f} ms, {max(0.0, self.cost.rss_mb):.0f} MB"
+        return Evidence(self.case, self.expected, f"{self.seen}; {figures}", not self.problems)
+
+    def markdown(self) -> str:
+        """One line of the table."""
+        figures = [f"{self.cost.cpu_ms:.0f}", f"{self.cost.rss_mb:.0f}"]
+        return (
+            "| " + " | ".join([self.case, self.expected, self.seen, *figures, self.verdict]) + " |"
+        )
+
+
+class Meter:
+    """Measures what a process and its descendants take, more than when this was made.
+
+    Args:
+        root: the process, idle.
+    """
+
+    def __init__(self, root: psutil.Process) -> None:
+        self._processes = [root, *root.children(recursive=True)]
+        self._cpu = 0.0
+        self._idle = self._status("VmRSS")
+
+    def start(self) -> None:
+        """Begin to measure."""
+        for process in self._processes:  # proc_pid_clear_refs(5): resets the peak
+            Path(f"/proc/{process.pid}/clear_refs").write_text("5")
+        self._cpu = self._cpu_seconds()
+
+    def stop(self) -> Cost:
+        """What was taken since the beginning."""
+        grown = self._status("VmHWM") - self._idle
+        return Cost(1000 * (self._cpu_seconds() - self._cpu), grown / MEGABYTE)
+
+    def _cpu_seconds(self) -> float:
+        times = [process.cpu_times() for process in self._processes]
+        return sum(each.user + each.system for each in times)
+
+    def _status(self, name: str) -> int:
+        """Bytes that /proc/PID/status tells of all processes together."""
+        files = [Path(f"/proc/{process.pid}/status") for process in self._processes]
+        lines = [line for file in files for line in file.read_text().splitlines()]
+        return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))
+
+
+@cache
+def largest_photographs() -> dict[str, bytes]:
+    """Honest images of as many pixels as may be, dear in memory and in processor time."""
+    red = Image.new("RGBA", (_SIDE, _SIDE), (255, 0, 0, 254))
+    noise = Image.effect_noise((_SIDE, _SIDE), 60).convert("RGB")
+    noise.paste((255, 0, 0), (0, 0, _SIDE, _SIDE // 2))
+    return {
+        "PNG with transparency": save(red, "PNG", compress_level=1),
+        "WebP": save(noise, "WEBP", quality=80, method=0),
+    }
+
+
+def rows(server: Server) -> Iterator[Row]:
+    """Send the whole corpus to a server with the toy model, default limits and one worker."""
+    with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client:
+        ask_for_good(client)
+        meter = Meter(psutil.Process(server.process.pid))
+        reference = Cost()
+        for kind, photograph in largest_photographs().items():
+            row = _row(f"honest {kind} of 25 MP", client, meter, [_decoded(photograph)], None)
+            reference |= row.cost
+            yield row
+        for name, case in corpus().items():
+            yield _row(name, client, meter, case(), reference)
+        yield _urls(server.url, client, meter)
+
+
+def run() -> Iterator[Row]:
+    """The rows of a server of its own."""
+    with tempfile.TemporaryDirectory(prefix="hostile-") as name:
+        folder = Path(name)
+        with running(toy_home(folder), folder, SERVER) as server:
+            yield from rows(server)
+
+
+def _decoded(photograph: bytes) -> Call:
+    return Call(RED, calls.body(photograph), is_decoded=True)
+
+
+def _row(
+    name: str, client: httpx.Client, meter: Meter, requests: list[Call], reference: Cost | None
+) -> Row:
+    """Send the requests of a case; without a reference their cost is not judged."""
+    seen: list[Outcome] = []
+    row = Row(name, shown(call.expected for call in requests), "")
+    for call in requests:
+        meter.start()
+        seen.append(ask(client, call))
+        cost = meter.stop()
+        row.cost |= cost
+        row.problems += _problems(call, seen[-1])
+        if reference is not None:
+            row.problems += _excess(cost, reference if call.is_decoded else Cost())
+        row.problems += _after(client)
+    row.seen = shown(seen)
+    return row
+
+
+def _urls(url: str, client: httpx.Client, meter: Meter) -> Row:
+    meter.start()
+    expected, seen, connections = ask_for_urls(url)
+    cost = meter.stop()
+    row = Row(
+        _URLS,
+        f"{shown(expected)}, 0 connections",
+        f"{shown(seen)}, {connections} connections",
+        Cost(cost.cpu_ms / len(seen), cost.rss_mb),
+    )
+    row.problems += [] if row.expected == row.seen else ["not as expected"]
+    row.problems += _excess(row.cost, Cost()) + _after(client)
+    return row
+
+
+def _problems(call: Call, seen: Outcome) -> list[str]:
+    return [] if seen == call.expected else [f"{seen}, not {call.expected}"]
+
+
+def _excess(cost: Cost, allowed: Cost) -> list[str]:
+    problems = []
+    if cost.cpu_ms > CPU_MS + allowed.cpu_ms:
+        problems.append(f"{cost.cpu_ms:.0f} ms of processor time")
+    if cost.rss_mb > RSS_MB + allowed.rss_mb:
+        problems.append(f"{cost.rss_mb:.0f} MB of memory")
+    return problems
+
+
+def _after(client: httpx.Client) -> list[str]:
+    seen = ask_for_good(client)
+    return [] if seen == RED else [f"the next good request got {seen}"]
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m hostile", description=__doc__)
+    parser.add_argument("--record", action="store_true", help="for resilience/README.md")
+    given = parser.parse_args()
+    print(HEADER, flush=True)
+    evidence = []
+    for row in run():
+        print(row.markdown(), flush=True)
+        evidence.append(row.evidence())
+    if given.record:
+        record("hostile", evidence)
+    failed = sum(not row.ok for row in evidence)
+    sys.exit(f"FAILED: {failed} cases" if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""Hostile requests, each made when asked for, and what must come of it."""
+
+import base64
+import io
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from errors import (
+    BodyTooLarge,
+    InvalidParameter,
+    InvalidRequest,
+    UnsupportedMediaType,
+)
+from hostile.containers import JPEG, PNG
+from hostile.expected import PAGE, RED, Outcome, refused
+from hostile.files import BODY, FILES, MEGABYTE, UNSUPPORTED, File
+from serving.bento import ROUTES
+
+INVALID, TOO_LARGE, UNSUPPORTED_TYPE, INVALID_PARAMETER = map(
+    refused,
+    (
+        InvalidRequest,
+        BodyTooLarge,
+        UnsupportedMediaType,
+        InvalidParameter,
+    ),
+)
+
+CLASSIFY = "/classify"
+FORM = "multipart/form-data; boundary=B"
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A hostile request.
+
+    Attributes:
+        expected: what must come of it.
+        options: makes those of httpx.
+        path: it goes to.
+        method: of HTTP.
+        is_decoded: whether it may cost what the largest photograph does: it is decoded.
+    """
+
+    expected: Outcome
+    options: Callable[[], dict[str, Any]] = field(default=dict)
+    path: str = CLASSIFY
+    method: str = "POST"
+    is_decoded: bool = False
+
+
+def body(content: bytes, content_type: str = "") -> Callable[[], dict[str, Any]]:
+    """Options of a request with a body."""
+    headers = {"content-type": content_type} if content_type else {}
+    return lambda: {"content": content, "headers": headers}
+
+
+def repeated(start: bytes, middle: bytes, count: int, end: bytes, content_type: str) -> Call:
+    """A request that repeats something meaningless up to a body's limit."""
+
+    def options() -> dict[str, Any]:  # not before it is sent: these are large
+        return body(start + middle * count + end, content_type)()
+
+    return Call(INVALID, options)
+
+
+def form(name: str, file_name: str, content: bytes = PNG) -> Callable[[], dict[str, Any]]:
+    """Options of a form with one file, whose names are sent as they are."""
+    head = f'--B\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"\r\n\r\n'
+    return body(head.encode() + content + b"\r\n--B--\r\n", FORM)
+
+
+def parts(count: int, size: int) -> Iterator[bytes]:
+    """A form of many files, piece by piece."""
+    head = b'--B\r\nContent-Disposition: form-data; name="images"; filename="a"\r\n\r\n'
+    for _ in range(count):
+        yield head + bytes(size) + b"\r\n"
+    yield b"--B--\r\n"
+
+
+def json_of(megabytes: int) -> Iterator[bytes]:
+    """A JSON body of that size, piece by piece."""
+    yield b'{"image":"'
+    for _ in range(megabytes):
+        yield b"A" * MEGABYTE
+    yield b'"}'
+
+
+def announced(megabytes: int) -> dict[str, Any]:
+    """Options of a JSON body whose length is announced."""
+    length = str(megabytes * MEGABYTE + len('{"image":""}'))
+    return {
+        "content": json_of(megabytes),
+        "headers": {"content-type": JSON, "content-length": length},
+    }
+
+
+PICKLED = pickle.dumps(io.BytesIO(b"x"))
+
+PICKLE_TYPES = (
+    "application/vnd.bentoml+pickle",
+    "APPLICATION/VND.BENTOML+PICKLE",
+    "application/vnd.bentoml.stream+pickle",
+    "APPLICATION/X-PICKLE;",
+    "Application/Pickle; charset=binary",
+    "application/x-python-pickle;;",
+    "multipart/form-data; boundary=pickle",
+)
+
+PATHS = (
+    *ROUTES,
+    "/",
+    "/livez",
+    "/readyz",
+    "/healthz",
+    "/docs.json",
+    "/schema.json",
+    "/static_content/swagger-ui.css",
+    "/unknown",
+    "/__metadata__",
+    "/call",
+)
+
+FILE_NAMES = {
+    "of 400 characters": "a" * 400 + ".png",
+    "with traversal": "../" * 50 + "etc/passwd",
+    "with traversal for Windows": "..\\\\" * 50 + "boot.ini",
+    "absolute": "/etc/passwd",
+    "with %00": "a.png%00.sh",
+    "with NUL": "a.png\0.sh",
+    "in Unicode": "\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe\N{PILE OF POO}",
+    "empty": "",
+    "of a script": "$(reboot).png; rm -rf ~",
+}
+
+WRONG_TYPES = {
+    "PNG called JPEG": Call(RED, body(PNG, "image/jpeg")),
+    "JPEG called SVG": Call(RED, body(JPEG, "image/svg+xml")),
+    "PNG called text": Call(UNSUPPORTED_TYPE, body(PNG, "text/plain")),
+    "PNG called JSON": Call(INVALID, body(PNG, JSON)),
+    "PNG called a form": Call(INVALID, body(PNG, FORM)),
+    "PNG called a film": Call(UNSUPPORTED_TYPE, body(PNG, "video/mp4")),
+    "JSON called PNG": Call(UNSUPPORTED, body(b'{"image":""}', "image/png")),
+    "a type of 60,000 characters": Call(
+        INVALID, body(PNG, "multipart/form-data" + ';a="' * 15_000)
+    ),
+    "a type twice, the last counts": Call(
+        RED,
+        lambda: {
+            "content": PNG,
+            "headers": [("content-type", "text/plain"), ("content-type", "image/png")],
+        },
+    ),
+}
+
+URLS = {
+    "URL in a form": Call(
+        INVALID, lambda: {"files": {"image": (None, "http://127.0.0.1:9/a.png")}}
+    ),
+    "URL in JSON": Call(INVALID, lambda: {"json": {"image": "http://127.0.0.1:9/a.png"}}),
+    "file URL in JSON": Call(INVALID, lambda: {"json": {"image": "file:///etc/passwd"}}),
+    "URL as the body": Call(UNSUPPORTED, body(b"http://127.0.0.1:9/a.png")),
+    "data URI of a URL": Call(
+        INVALID, lambda: {"json": {"image": "data:image/png,http://127.0.0.1:9/a.png"}}
+    ),
+}
+
+BODIES = {
+    "700 parts of 1 MB": Call(
+        TOO_LARGE,
+        lambda: {"content": parts(700, MEGABYTE), "headers": {"content-type": FORM}},
+        "/classify_batch",
+    ),
+    "700 parts in 19 MB": Call(
+        INVALID,
+        lambda: {"content": parts(700, 27_000), "headers": {"content-type": FORM}},
+        "/classify_batch",
+    ),
+    "65 images in a form": Call(
+        INVALID_PARAMETER,
+        lambda: {"content": parts(65, 100), "headers": {"content-type": FORM}},
+        "/classify_batch",
+    ),
+    "300 MB of JSON, announced": Call(TOO_LARGE, lambda: announced(300)),
+    "300 MB of JSON, chunked": Call(
+        TOO_LARGE, lambda: {"content": json_of(300), "headers": {"content-type": JSON}}
+    ),
+    "19 MB of base64": Call(UNSUPPORTED, lambda: announced(BODY // MEGABYTE)),
+    "a million lists in JSON": repeated(b'{"image":[', b"[],", MEGABYTE, b"[]]}", JSON),
+    "JSON 19 million levels deep": repeated(b"", b"[", BODY, b"", JSON),
+    "a number of 19 million digits": repeated(b'{"image":', b"1", BODY, b"}", JSON),
+    "19 MB of white space in JSON": repeated(b"", b" ", BODY, b'{"image":""}', JSON),
+    "3,000,000 almost boundaries": repeated(b"--B\r\n\r\n", b"\r\n--Bx", 3 * MEGABYTE, b"", FORM),
+    "a part header of 19 MB": repeated(b"--B\r\nX: ", b"y", BODY, b"\r\n\r\n", FORM),
+    "3,000,000 part headers": repeated(b"--B\r\n", b"X: y\r\n", 3 * MEGABYTE, b"\r\n", FORM),
+    "a form that never ends": repeated(
+        b'--B\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n',
+        b"\r\n-",
+        6 * MEGABYTE,
+        b"",
+        FORM,
+    ),
+    "top_k of 50,000 digits": Call(
+        INVALID_PARAMETER,
+        lambda: {"content": PNG, "params": {"top_k": "1" * 50_000}},
+    ),
+    "10,000 parameters": Call(INVALID, lambda: {"content": PNG, "params": [("a", "1")] * 10_000}),
+}
+
+
+def with_pickles() -> dict[str, Call]:
+    """Pickles to every route, ours, BentoML's and none, with every type that means one."""
+    return {
+        f"{content_type!r} to {method} {path}": Call(
+            UNSUPPORTED_TYPE, body(PICKLED, content_type), path, method
+        )
+        for path in PATHS
+        for method in ("POST", "GET")
+        for content_type in PICKLE_TYPES
+    }
+
+
+def with_pickles_called_otherwise() -> dict[str, Call]:
+    """Pickles that say they are something else."""
+    plain = {"content": PICKLED, "headers": {"content-type": "image/png"}}
+    twice = [("content-type", PICKLE_TYPES[0]), ("content-type", "image/png")]
+    return {
+        "as an image": Call(UNSUPPORTED, lambda: plain),
+        "as a second type": Call(UNSUPPORTED, lambda: {"content": PICKLED, "headers": twice}),
+        "in a form": Call(UNSUPPORTED, form("image", "a.pkl", PICKLED)),
+        "in JSON": Call(
+            UNSUPPORTED, lambda: {"json": {"image": base64.b64encode(PICKLED).decode()}}
+        ),
+        "to a page": Call(PAGE, lambda: plain, "/livez", "GET"),
+    }
+
+
+def with_file_names() -> dict[str, Call]:
+    """A red image under names that nobody should use."""
+    calls = {f"file {name}": Call(RED, form("image", text)) for name, text in FILE_NAMES.items()}
+    return calls | {
+        "field of 400 characters": Call(INVALID, form("a" * 400, "a.png")),
+        "field with NUL": Call(INVALID, form("image\0", "a.png")),
+    }
+
+
+def with_files() -> dict[str, Call]:
+    """Every hostile file as a body."""
+    return {name: _with_file(file) for name, file in FILES.items()}
+
+
+def _with_file(file: File) -> Call:
+    def options() -> dict[str, Any]:
+        return body(file.make())()
+
+    return Call(file.expected, options, is_decoded=file.is_decoded)
+
+
+def in_every_form() -> dict[str, Call]:
+    """A bomb in the other forms that a request may have."""
+    name = "PNG of 169 MP in 20 KB"
+    file = FILES[name]
+    return {
+        f"{name}, in a form": Call(
+            file.expected, lambda: {"files": {"image": ("a.png", file.make())}}
+        ),
+        f"{name}, in JSON": Call(
+            file.expected, lambda: {"json": {"image": base64.b64encode(file.make()).decode()}}
+        ),
+        "64 of them in one request": Call(
+            PAGE,
+            lambda: {
+                "content": json.dumps(
+                    {"images": [base64.b64encode(file.make()).decode()] * 64}
+                ).encode(),
+                "headers": {"content-type": JSON},
+            },
+            "/classify_batch",
+        ),
+    }

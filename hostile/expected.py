@@ -1,0 +1,47 @@
+"""What must come of a hostile file or request: exactly one status and code, or one class."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from errors import ClassifierError
+from tests.support.toys import LABELS
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came, or must come, of a file or a request.
+
+    Attributes:
+        status: of HTTP.
+        code: of the error; the label of the class where it is a 200; empty for other pages.
+    """
+
+    status: int
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.code}".strip()
+
+
+RED = Outcome(200, LABELS[0])
+"""Images of the corpus that can be classified are red."""
+
+PAGE = Outcome(200, "")
+
+
+def refused(error: type[ClassifierError]) -> Outcome:
+    """The outcome that an error is."""
+    return Outcome(int(error.status), error.code)
+
+
+def outcome_of(response: httpx.Response) -> Outcome:
+    """The outcome that a response is; an error that is not the one envelope has no code."""
+    answer: Any = None
+    if response.headers.get("content-type") == "application/json":
+        answer = response.json()
+    if isinstance(answer, dict) and set(answer) == {"error"}:
+        return Outcome(response.status_code, str(answer["error"].get("code", "")))
+    label = answer.get("label", "") if isinstance(answer, dict) else ""
+    return Outcome(response.status_code, str(label))

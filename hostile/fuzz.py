@@ -1,0 +1,132 @@
+"""Look for bytes that break decoding or parsing: ``python -m hostile.fuzz``.
+
+Guided by which lines of ours, of Pillow's plugins and of the form parser an input reaches
+(atheris). What it finds is kept below ``build/fuzz`` and printed with how to repeat it, and
+the command ends with 1.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from hostile import calls, properties
+from hostile.damage import SOUND
+from hostile.files import FILES
+
+TARGETS = ("decoded", "parsed")
+
+SECONDS = 60.0
+FOLDER = Path(__file__).parents[1] / "build/fuzz"
+
+_MODULE = "hostile.fuzz"
+_MAX_BYTES = 4096
+_MAX_SECONDS = 20  # of one input
+_MAX_MEGABYTES = 768  # of the process, of which the libraries take a third
+_START_SECONDS = 60
+# Linux counts the peak of the process that starts another one as that one's own: of a shell.
+_BY_ITSELF = ("sh", "-c", '"$@"; exit $?', "sh")
+_INPUTS, _EDGES = re.compile(r"^#(\d+)\t", re.MULTILINE), re.compile(r"cov: (\d+)")
+
+
+def seeds(target: str) -> list[bytes]:
+    """The corpus' small cases, as an input of a target has them."""
+    if target == "decoded":
+        files = [sound.content for sound in SOUND.values()]
+        small = [file.make() for name, file in FILES.items() if name.startswith(_QUICK)]
+        return files + [content for content in small if len(content) <= _MAX_BYTES]
+    form = b'--B\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nx\r\n'
+    field = b'--B\r\nContent-Disposition: form-data; name="top_k"\r\n\r\n3\r\n--B--\r\n'
+    return [
+        b"\0\n\n" + form + field,
+        b"\0\n\n" + form.replace(b'"image"', b'"images"') * 2 + field,
+        b'\1\ntop_k=2\n{"image":"data:image/png;base64,AAAA","top_k":3}',
+        b'\1\n\n{"images":["AAAA",null,"http://127.0.0.1/"]}',
+        b"\2\ntop_k=1&a=b\nx",
+        *(name.encode() + b"\n\nx" for name in calls.PICKLE_TYPES),
+    ]
+
+
+_QUICK = ("animated", "MPO", "GIF", "turned", "PNG and", "WebP canvas", "only", "pickle", "PDF")
+
+
+def fuzz(target: str, seconds: float, folder: Path = FOLDER) -> list[Path]:
+    """Look for some time.
+
+    Args:
+        target: one of TARGETS.
+        seconds: how long.
+        folder: for what is found and for what has been learned.
+
+    Returns:
+        Inputs that broke something.
+    """
+    corpus = folder / target
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(seeds(target)):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    started = time.time()
+    command = [*_BY_ITSELF, sys.executable, "-m", "hostile.fuzz_target", target]
+    options = [
+        f"-max_total_time={seconds:.0f}",
+        f"-max_len={_MAX_BYTES}",
+        f"-timeout={_MAX_SECONDS}",
+        f"-rss_limit_mb={_MAX_MEGABYTES}",
+        f"-artifact_prefix={folder}/{target}-",
+        str(corpus),
+    ]
+    done = subprocess.run(
+        [*command, *options],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=seconds + _START_SECONDS,
+        check=False,
+    )
+    found = [
+        path
+        for path in sorted(folder.glob(f"{target}-*"))
+        if path.is_file() and path.stat().st_mtime >= started
+    ]
+    _report(target, done, found)
+    if done.returncode and not found:
+        raise SystemExit(f"the fuzzer itself failed:\n{done.stderr[-2000:]}")
+    return found
+
+
+def _report(target: str, done: "subprocess.CompletedProcess[str]", found: list[Path]) -> None:
+    inputs, edges = (_last(pattern, done.stderr) for pattern in (_INPUTS, _EDGES))
+    print(f"{target}: {inputs} inputs, {edges} edges, {len(found)} found")
+    for path in found:
+        print(done.stderr[-2000:] + done.stdout[-2000:])
+        print(f"to repeat it: python -m {_MODULE} --repeat {path}")
+
+
+def _last(pattern: "re.Pattern[str]", log: str) -> str:
+    found: list[str] = pattern.findall(log)
+    return found[-1] if found else "0"
+
+
+def _repeat(path: Path) -> None:
+    target = path.name.partition("-")[0]
+    getattr(properties, target)(path.read_bytes())
+    print("it does not happen any more")
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m hostile.fuzz", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for all targets together")
+    parser.add_argument("--repeat", type=Path, metavar="FILE", help="that was found")
+    given = parser.parse_args()
+    if given.repeat:
+        _repeat(given.repeat)
+        return
+    found = [path for target in TARGETS for path in fuzz(target, given.seconds / len(TARGETS))]
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""The process that the fuzzer takes over: ``python -m hostile.fuzz_target TARGET …``.
+
+What is to guide it must not be imported before it is instrumented.
+"""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(
+    include=["errors", "preprocessing", "serving.parsing", "serving.multipart", "PIL"]
+):
+    from hostile import properties
+
+if __name__ == "__main__":
+    target = getattr(properties, sys.argv.pop(1))
+    atheris.Setup(sys.argv, target)
+    atheris.Fuzz()

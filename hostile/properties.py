@@ -1,0 +1,85 @@
+"""What must be true of any bytes whatever; `hostile/fuzz.py` looks for bytes of which not."""
+
+import warnings
+
+import numpy as np
+
+from errors import ClassifierError, ImageError
+from preprocessing import DecodeLimits, decode_scaled, least_side, transform
+from serving.messages import Request
+from serving.parsing import Encoded, parse_classify, parse_classify_batch
+from serving.request_head import check_batch_head, check_classify_head
+from tests.support.toys import SIZE, toy_preprocessing
+
+# Pillow warns of what is odd in a file; the service does not listen.
+warnings.simplefilter("ignore")
+
+LIMITS = DecodeLimits(max_pixels=1_000_000, max_aspect_ratio=20.0)
+MAX_IMAGES = 4
+
+_TYPES = (
+    "multipart/form-data; boundary=B",
+    "application/json",
+    "image/png",
+    "",
+)
+
+
+def decoded(content: bytes) -> None:
+    """Bytes are an image within the limits, or get a 4xx."""
+    for least in (None, least_side(toy_preprocessing())):
+        try:
+            image, box = decode_scaled(content, LIMITS, least)
+        except ImageError as error:
+            _is_refused(error)
+            continue
+        assert image.mode == "RGB"
+        assert 0 < image.width * image.height <= LIMITS.max_pixels
+        pixels = transform(image, toy_preprocessing(), box)
+        assert pixels.shape == (SIZE, SIZE, 3)
+        assert pixels.dtype == np.uint8
+
+
+def parsed(content: bytes) -> None:
+    """Bytes of a request are images and ``top_k``, or get a 4xx.
+
+    The first line is the content type, or the number of one, and the second the query.
+    """
+    head, _, rest = content.partition(b"\n")
+    query, _, body = rest.partition(b"\n")
+    content_type = _TYPES[head[0] % 4] if len(head) == 1 else head.decode("latin-1")
+    request = Request(content_type, query.decode("latin-1"), body, 0.0)
+    _parsed_alone(request)
+    try:
+        check_batch_head(request.content_type, request.query)
+        asked = parse_classify_batch(request, MAX_IMAGES)
+    except ClassifierError as error:
+        _is_refused(error)
+        return
+    assert 0 < len(asked.images) <= MAX_IMAGES
+    assert asked.top_k is None or type(asked.top_k) is int
+    for image in asked.images:
+        _is_encoded_or_refused(image)
+
+
+def _parsed_alone(request: Request) -> None:
+    try:
+        check_classify_head(request.content_type, request.query)
+        image, top_k = parse_classify(request)
+    except ClassifierError as error:
+        _is_refused(error)
+        return
+    assert top_k is None or type(top_k) is int
+    _is_encoded_or_refused(image)
+
+
+def _is_encoded_or_refused(image: Encoded | ClassifierError) -> None:
+    if isinstance(image, ClassifierError):
+        _is_refused(image)
+    else:
+        assert isinstance(image, (bytes, memoryview))
+        assert len(image) > 0
+
+
+def _is_refused(error: ClassifierError) -> None:
+    assert 400 <= error.status < 500

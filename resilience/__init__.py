@@ -1,0 +1,1 @@
+"""Breaks, overloads and tires a running service, and records what came of it."""

@@ -1,0 +1,1 @@
+"""Faults of processes, of the machine and at the start."""

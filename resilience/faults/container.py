@@ -1,0 +1,172 @@
+"""For container.sh: ``python -m resilience.faults.container URL CONTAINER STOP-COMMAND``.
+
+Kills a worker in a container that serves the default model, then stops the container while
+it answers.
+"""
+
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+
+from deployment_check.known_images import Known
+from resilience.answers import photographs
+from resilience.faults.process_faults import REPLACE_SECONDS, TAKEN_SECONDS
+from resilience.processes import until
+from settings import load_settings
+
+_BATCHES = (4, 6, 8, 10)
+"""Images in the requests of each client: so many that some are in work whenever it is asked."""
+
+_TIMEOUT = 60.0
+
+_WORKERS = "from serving.guard import worker_processes as w; print(*[p.pid for p in w(1)])"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One batch.
+
+    Attributes:
+        begun: on ``time.monotonic()``.
+        ended: likewise.
+        lost: what kept it from being answered.
+        refused: because too many images waited.
+        wrong: what is wrong with the answer.
+    """
+
+    begun: float
+    ended: float
+    lost: str = ""
+    refused: bool = False
+    wrong: str = ""
+
+
+class Client(threading.Thread):
+    """Sends one batch after another until one is lost."""
+
+    def __init__(self, url: str, images: Sequence[Known]) -> None:
+        super().__init__(daemon=True)
+        self.exchanges: list[Exchange] = []
+        self._url = url
+        self._images = images
+
+    def run(self) -> None:
+        """Send batches until one is lost."""
+        files = [("images", known.image) for known in self._images]
+        with httpx.Client(base_url=self._url, timeout=_TIMEOUT, trust_env=False) as client:
+            while not (self.exchanges and self.exchanges[-1].lost):
+                self.exchanges.append(self._exchange(client, files))
+
+    def _exchange(self, client: httpx.Client, files: list[tuple[str, bytes]]) -> Exchange:
+        begun = time.monotonic()
+        try:
+            response = client.post("/classify_batch", files=files)
+        except httpx.TransportError as error:
+            return Exchange(begun, time.monotonic(), lost=repr(error))
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            return Exchange(begun, time.monotonic(), refused=True)
+        return Exchange(begun, time.monotonic(), wrong=self._judged(response))
+
+    def _judged(self, response: httpx.Response) -> str:
+        if response.status_code != httpx.codes.OK:
+            return f"{response.status_code} {response.text}"
+        answers = response.json()["results"]
+        pairs = zip(self._images, answers, strict=True)
+        return "" if all(known.is_right(answer) for known, answer in pairs) else response.text
+
+
+def replace_worker(container: str) -> str:
+    """Kill a worker: another takes its place, and the container goes on."""
+    before = _workers(container)
+    victim = before.pop()
+    _docker("exec", container, "sh", "-c", f"kill -9 {victim}")
+
+    def replaced() -> bool:
+        now = _workers(container)
+        started = _docker("logs", container).count("Completed async startup hook: start")
+        return victim not in now and started == len(before) + 2
+
+    seconds = until(replaced, REPLACE_SECONDS, f"worker {victim} replaced")
+    if not before <= _workers(container):
+        raise SystemExit("FAILED: the other workers have died, too")
+    return f"worker {victim} was killed, and replaced after {seconds:.1f} s"
+
+
+def stop_under_load(url: str, container: str, command: str) -> str:
+    """Stop the container: what was begun is answered, and it ends with 0."""
+    images = photographs(url)
+    clients = [Client(url, [images[n % len(images)] for n in range(size)]) for size in _BATCHES]
+    for client in clients:
+        client.start()
+    until(lambda: all(client.exchanges for client in clients), _TIMEOUT, "all have an answer")
+    begun = time.monotonic()
+    subprocess.run(shlex.split(command), check=True, capture_output=True)
+    seconds = time.monotonic() - begun
+    for client in clients:
+        client.join(_TIMEOUT)
+    status = _docker("inspect", "--format", "{{.State.ExitCode}}", container)
+    if status != "0":
+        raise SystemExit(f"FAILED: exit status {status}")
+    exchanges = [exchange for client in clients for exchange in client.exchanges]
+    return f"{account(exchanges, begun)}; exit status 0 after {seconds:.1f} s"
+
+
+def account(exchanges: Sequence[Exchange], stopped: float) -> str:
+    """What became of the batches.
+
+    Args:
+        exchanges: all of them.
+        stopped: when the container was told to stop.
+
+    Raises:
+        SystemExit: one that was sent before the door closed was not answered right, or none
+            was in work then.
+    """
+    closed = stopped + load_settings().drain
+    lost = [each for each in exchanges if each.lost and each.begun < closed - TAKEN_SECONDS]
+    wrong = [each.wrong for each in exchanges if each.wrong]
+    if lost or wrong:
+        raise SystemExit(f"FAILED: lost {lost}, wrong {wrong}")
+    answered = [each for each in exchanges if not each.lost and not each.refused]
+    at_stop = sum(each.begun < stopped < each.ended for each in answered)
+    refused = min(each.begun for each in exchanges if each.lost)
+    after = sum(each.ended > refused for each in answered)
+    if not at_stop or not after:
+        raise SystemExit(f"FAILED: in flight at the stop {at_stop}, when the door closed {after}")
+    return (
+        f"{len(answered)} batches answered, of them {at_stop} in flight at the stop "
+        f"and {after} when nobody was let in any more; 0 lost"
+    )
+
+
+def _workers(container: str) -> set[str]:
+    """Their process ids in the container."""
+    folder = "/home/bentoml/bento/src"
+    return set(_docker("exec", "--workdir", folder, container, "python", "-c", _WORKERS).split())
+
+
+def _docker(*arguments: str) -> str:
+    done = subprocess.run(
+        ["docker", *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if arguments[0] == "logs" else subprocess.PIPE,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+def main(url: str, container: str, command: str) -> None:
+    """Run both."""
+    print(replace_worker(container))
+    print(stop_under_load(url, container, command))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

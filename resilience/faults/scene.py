@@ -1,0 +1,171 @@
+"""The scene of a fault: a server under load, what is expected of it, and the row it gives."""
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import httpx
+import psutil
+
+from deployment_check.known_images import Outcome
+from resilience.faults.load import Load
+from resilience.processes import client_ports, healthy_worker, until, worker_ids, workers
+from tests.support.servers import Server, running, toy_home
+
+TWO_WORKERS = MappingProxyType({"CLASSIFIER_WORKERS": "2"})
+
+FAILURES = (AssertionError, httpx.TransportError, subprocess.TimeoutExpired)
+"""How an expectation may fail, beside being noted."""
+
+_SHOWN = 3
+
+
+@dataclass
+class Row:
+    """What one fault did.
+
+    Attributes:
+        counts: of requests by what became of them.
+        recovery: seconds until all was well again; None where nothing had to recover.
+        problems: expectations that failed.
+        skipped: why it was not run.
+    """
+
+    counts: Mapping[Outcome, int] = field(default_factory=dict)
+    recovery: float | None = None
+    problems: list[str] = field(default_factory=list)
+    skipped: str | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``ok``, or why not."""
+        if self.skipped:
+            return f"skipped: {self.skipped}"
+        return "FAILED: " + "; ".join(self.problems) if self.problems else "ok"
+
+    def seen(self) -> str:
+        """All of it in words."""
+        counts = [f"{n} {outcome.value}" for outcome, n in self.counts.items() if n]
+        recovered = [] if self.recovery is None else [f"recovered in {self.recovery:.1f} s"]
+        verdict = [] if self.verdict == "ok" else [self.verdict]
+        return "; ".join([", ".join(counts), *recovered, *verdict]).lstrip("; ")
+
+    def markdown(self, name: str) -> str:
+        """One line of the table."""
+        counts = [str(self.counts.get(outcome, 0)) for outcome in Outcome]
+        recovery = "–" if self.recovery is None else f"{self.recovery:.1f}"
+        sent = str(sum(self.counts.values()))
+        return "| " + " | ".join([name, sent, *counts, recovery, self.verdict]) + " |"
+
+
+HEADER = (
+    "| fault | requests sent | " + " | ".join(outcome.value for outcome in Outcome) + " | "
+    "recovery time (s) | verdict |\n|---|---:|---:|---:|---:|---:|---:|---|"
+)
+
+
+@dataclass
+class Scene:
+    """A server under load.
+
+    Attributes:
+        server: with the toy model.
+        load: on it.
+        home: BentoML's, where the model is.
+        before: process ids of the workers before the fault.
+    """
+
+    server: Server
+    load: Load
+    home: Path
+    before: set[int]
+    row: Row = field(default_factory=Row)
+
+    @property
+    def model(self) -> Path:
+        """The model's file."""
+        return self.home / "models/image_classifier/toy/model.onnx"
+
+    def expect(self, true: bool, what: str) -> None:
+        """Note an expectation that failed."""
+        if not true:
+            self.row.problems.append(what)
+
+    def expect_lost(self, ports: set[int]) -> None:
+        """Only the connections from these ports may have been lost, and nothing answered wrong."""
+        lost = [each for each in self.load.of(Outcome.LOST) if each.port not in ports]
+        self.expect(not lost, f"lost for no reason: {[each.detail for each in lost[:_SHOWN]]}")
+
+    def expect_same_workers(self) -> None:
+        """No worker has died."""
+        now = worker_ids(self.server)
+        self.expect(now == self.before, f"workers {self.before} have become {now}")
+
+    def undisturbed(self, seconds: float) -> None:
+        """Let the load go on; everything must be answered right meanwhile."""
+        before = len(self.load.exchanges)
+        time.sleep(seconds)
+        bad = [e for e in self.load.exchanges[before:] if e.outcome is not Outcome.RIGHT]
+        self.expect(not bad, f"disturbed: {[each.detail for each in bad[:_SHOWN]]}")
+        self.expect(len(self.load.exchanges) > before, "no request was answered")
+
+    def replaced(self, victim: psutil.Process, seconds: float) -> float:
+        """Wait until another worker has taken a worker's place and answers; after how long."""
+        return until(
+            lambda: healthy_worker(self.server) not in self.before | {0},
+            seconds,
+            f"worker {victim.pid} replaced",
+        )
+
+    def close(self) -> None:
+        """Count what became of the requests; the load must have ended."""
+        wrong = self.load.of(Outcome.WRONG)
+        self.expect(not wrong, f"wrong: {[each.detail for each in wrong[:_SHOWN]]}")
+        self.expect(self.load.count(Outcome.RIGHT) > 0, "nothing was answered right")
+        self.row.counts = {outcome: self.load.count(outcome) for outcome in Outcome}
+
+
+@contextlib.contextmanager
+def under_load(
+    folder: Path,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    *,
+    home: Path | None = None,
+) -> Iterator[Scene]:
+    """A server with two workers, each of which has clients.
+
+    What raises one of `FAILURES` in the block is a failed expectation of the scene.
+
+    Args:
+        folder: for everything it writes.
+        settings: environment variables, beside the number of workers.
+        home: BentoML's; one with the toy model by default.
+    """
+    home = home or toy_home(folder)
+    with running(home, folder, {**TWO_WORKERS, **settings}) as server, Load(server.url) as load:
+        _spread(server, load)
+        scene = Scene(server, load, home, worker_ids(server))
+        try:
+            yield scene
+        except FAILURES as error:
+            scene.expect(False, str(error))
+        load.stop()
+        scene.close()
+
+
+def _spread(server: Server, load: Load) -> None:
+    """Have the clients reconnect until every worker has some of them."""
+
+    def is_spread() -> bool:
+        held = [client_ports(worker) & load.ports for worker in workers(server)]
+        if len(held) == int(TWO_WORKERS["CLASSIFIER_WORKERS"]) and all(held):
+            return True
+        load.reconnect()
+        time.sleep(0.2)
+        return False
+
+    until(is_spread, 20, "every worker has clients")

@@ -1,0 +1,62 @@
+"""Faults of a start: a worker that never gets done with loading."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from resilience.faults.process_faults import REPLACE_SECONDS, STOP_SECONDS
+from resilience.faults.scene import Row
+from resilience.processes import health, until, workers
+from tests.support.servers import Server, running, toy_home, wait_until_ready
+
+START_SECONDS = 6.0
+
+_STARTED = "Starting production"
+
+
+def hang_while_loading(folder: Path) -> Row:
+    """A worker hangs before it serves: it is killed, and another serves in its place."""
+    row = Row()
+    with _hanging(folder) as (server, victim):
+        begun = time.monotonic()
+        until(lambda: not victim.is_running(), REPLACE_SECONDS, f"worker {victim.pid} killed")
+        if "has not started in" not in server.log:
+            row.problems.append("the log does not say so")
+        wait_until_ready(server)
+        row.recovery = time.monotonic() - begun
+        if health(server) != 200:
+            row.problems.append("not healthy")
+    return row
+
+
+def terminate_while_loading(folder: Path) -> Row:
+    """``SIGTERM`` while a worker hangs before it serves: the service ends all the same."""
+    row = Row()
+    with _hanging(folder) as (server, _):
+        begun = time.monotonic()
+        status = server.stop()
+        row.recovery = time.monotonic() - begun
+        if status != 0:
+            row.problems.append(f"exit status {status}")
+        if row.recovery > STOP_SECONDS:
+            row.problems.append("not ended within 30 s")
+    return row
+
+
+@contextmanager
+def _hanging(folder: Path) -> Iterator[tuple[Server, psutil.Process]]:
+    """A server whose only worker was stopped as soon as it was there."""
+    settings = {
+        "CLASSIFIER_WORKERS": "1",
+        "CLASSIFIER_START_TIMEOUT_MS": str(int(START_SECONDS * 1000)),
+    }
+    with running(toy_home(folder), folder, settings, wait=False) as server:
+        until(lambda: bool(workers(server)), REPLACE_SECONDS, "a worker is started")
+        (victim,) = workers(server)
+        victim.suspend()
+        # Until then BentoML's process manager forgets signals.
+        until(lambda: _STARTED in server.log, REPLACE_SECONDS, "the workers are started")
+        yield server, victim

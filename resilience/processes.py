@@ -1,0 +1,74 @@
+"""A server's processes, and waiting for them."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import psutil
+
+from serving.guard import worker_processes
+from tests.support.servers import Server
+
+
+def workers(server: Server) -> list[psutil.Process]:
+    """The living worker processes, oldest first."""
+    return worker_processes(server.process.pid)
+
+
+def worker_ids(server: Server) -> set[int]:
+    """The process ids of the living workers."""
+    return {worker.pid for worker in workers(server)}
+
+
+def client_ports(process: psutil.Process) -> set[int]:
+    """The other ends of the TCP connections that a process holds."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return {each.raddr.port for each in process.net_connections("tcp") if each.raddr}
+    return set()
+
+
+def until(true: Callable[[], bool], seconds: float, what: str) -> float:
+    """Wait until something is true.
+
+    Args:
+        true: asked again and again.
+        seconds: how long at most.
+        what: it means, for the error.
+
+    Returns:
+        After how many seconds it was.
+    """
+    started = time.monotonic()
+    while not true():
+        if time.monotonic() - started > seconds:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+def health(server: Server) -> int:
+    """The status of ``/health`` on a connection of its own; 0 if there is none in time."""
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(server.url + "/health", timeout=1, trust_env=False).status_code
+    return 0
+
+
+def healthy_worker(server: Server) -> int:
+    """The process id of the worker that just said on a new connection that all is well, or 0."""
+    with (
+        contextlib.suppress(httpx.TransportError, psutil.NoSuchProcess),
+        httpx.Client(timeout=1, trust_env=False) as client,
+    ):
+        response = client.get(server.url + "/health")
+        port = local_port(response.extensions["network_stream"])
+        if response.status_code == 200:
+            return next((w.pid for w in workers(server) if port in client_ports(w)), 0)
+    return 0
+
+
+def local_port(stream: Any) -> int:
+    """The client's port of one of httpx's network streams."""
+    port: int = stream.get_extra_info("client_addr")[1]
+    return port

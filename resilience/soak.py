@@ -1,0 +1,229 @@
+"""Mixed, partly hostile traffic for minutes: ``python -m resilience.soak``.
+
+Prints what was asked and answered and what the service's processes held, and ends with 1
+if an answer was wrong, a status unexpected, or memory or descriptors grew.
+"""
+
+import argparse
+import contextlib
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+from deployment_check.known_images import Known
+from resilience.answers import photographs, toy_images
+from resilience.evidence import Evidence, record, table
+from resilience.faults.scene import FAILURES, TWO_WORKERS
+from resilience.resources import MEGABYTE, Sample, Sampler, supervisor, trend
+from resilience.traffic import DISCONNECTED, Call, disconnect, good, hostile
+from tests.support.servers import running, toy_home
+
+SECONDS = 600.0
+CLIENTS = 8
+HOSTILE = 0.05
+
+MORE_DESCRIPTORS = 10
+MORE_MEMORY = 0.05
+MORE_MEGABYTES = 10
+
+_TIMEOUT = 30.0
+_KEPT = 5
+_LOST = "connection lost"
+_OVERLOADED = 503
+
+
+@dataclass
+class Account:
+    """What was asked and answered.
+
+    Attributes:
+        counts: by kind and status.
+        wrong: the first answers that were wrong.
+        unexpected: the first statuses that should not have been.
+    """
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def lost(self, call: Call, error: httpx.TransportError) -> None:
+        """The connection broke before the answer."""
+        with self._lock:
+            self.counts[call.kind, _LOST] += 1
+            self.unexpected.append(f"{call.kind}: {type(error).__name__}: {error}")
+
+    def answered(self, call: Call, response: httpx.Response) -> None:
+        """An answer came."""
+        status = response.status_code
+        with self._lock:
+            self.counts[call.kind, str(status)] += 1
+            if status not in call.statuses | {_OVERLOADED}:
+                self.unexpected.append(f"{call.kind}: {status} {response.text[:200]}")
+            elif status == 200 and not call.check(response.json()):
+                self.wrong.append(f"{call.kind}: {response.text[:200]}")
+
+    def disconnected(self, call: Call) -> None:
+        """The client did not wait."""
+        with self._lock:
+            self.counts[call.kind, "–"] += 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A soak.
+
+    Attributes:
+        url: of the server.
+        images: that are asked for.
+        seconds: how long.
+        clients: how many at once.
+        hostile: share of the requests that are.
+    """
+
+    url: str
+    images: Sequence[Known]
+    seconds: float = SECONDS
+    clients: int = CLIENTS
+    hostile: float = HOSTILE
+
+
+def soak(plan: Plan, root: psutil.Process | None) -> list[Evidence]:
+    """Run, print the report, and return what must be true with what was seen.
+
+    Args:
+        plan: the soak.
+        root: the service's first process, where it is on this machine.
+    """
+    account = Account()
+    end = time.monotonic() + plan.seconds
+    with contextlib.ExitStack() as stack:
+        sampler = stack.enter_context(Sampler(root)) if root else None
+        threads = stack.enter_context(ThreadPoolExecutor(plan.clients))
+        for client in [threads.submit(_client, plan, end, account) for _ in range(plan.clients)]:
+            client.result()
+    _print_requests(account, plan.seconds)
+    return _answers(account, plan) + (_resources(sampler.second_half) if sampler else [])
+
+
+def _client(plan: Plan, end: float, account: Account) -> None:
+    with httpx.Client(base_url=plan.url, timeout=_TIMEOUT, trust_env=False) as client:
+        while time.monotonic() < end:
+            call = (hostile if random.random() < plan.hostile else good)(plan.images)
+            if call.kind == DISCONNECTED:
+                disconnect(plan.url, call.options["content"])
+                account.disconnected(call)
+                continue
+            try:
+                response = client.request(call.method, call.path, **call.options)
+            except httpx.TransportError as error:
+                account.lost(call, error)
+            else:
+                account.answered(call, response)
+
+
+def _print_requests(account: Account, seconds: float) -> None:
+    total = sum(account.counts.values())
+    print("| request | status | count |\n|---|---|---:|")
+    for (kind, status), count in sorted(account.counts.items()):
+        print(f"| {kind} | {status} | {count} |")
+    print(f"\n{total} requests, {total / seconds:.0f} a second")
+    print(f"wrong answers: {len(account.wrong)}; unexpected: {len(account.unexpected)}")
+
+
+def _answers(account: Account, plan: Plan) -> list[Evidence]:
+    total = sum(account.counts.values())
+    case = f"{total} requests in {plan.seconds:.0f} s, {plan.hostile:.0%} of them hostile"
+    wrong, unexpected = account.wrong[:_KEPT], account.unexpected[:_KEPT]
+    return [
+        Evidence(case, "no wrong answer", str(wrong or "none"), not wrong),
+        Evidence("their statuses", "none unexpected", str(unexpected or "none"), not unexpected),
+    ]
+
+
+def _resources(samples: Sequence[Sample]) -> list[Evidence]:
+    times = [sample.when for sample in samples]
+    rss = trend(times, [sample.rss / MEGABYTE for sample in samples])
+    descriptors = trend(times, [sample.descriptors for sample in samples])
+    processes = {sample.processes for sample in samples}
+    may_grow = max(MORE_MEGABYTES, MORE_MEMORY * rss.level)
+    return [
+        Evidence(
+            "memory in the second half",
+            f"grows by less than {may_grow:.0f} MB",
+            f"{rss.level:.0f} MB, {rss.growth:+.1f} MB, {rss.per_minute:+.2f} MB a minute",
+            rss.growth <= may_grow,
+        ),
+        Evidence(
+            "descriptors in the second half",
+            f"grow by less than {MORE_DESCRIPTORS}",
+            f"{descriptors.level:.0f}, {descriptors.growth:+.1f}",
+            descriptors.growth <= MORE_DESCRIPTORS,
+        ),
+        Evidence(
+            "processes",
+            "none dies or is started",
+            f"{len(samples[-1].processes)} all the time" if len(processes) == 1 else "they changed",
+            len(processes) == 1,
+        ),
+    ]
+
+
+@contextlib.contextmanager
+def _target(
+    url: str | None, home: Path | None
+) -> Iterator[tuple[str, list[Known], psutil.Process | None]]:
+    """Where to send the traffic, with which images, and the process if it is on this machine."""
+    if url:
+        here = httpx.URL(url).host in ("127.0.0.1", "localhost")
+        yield url, photographs(url), supervisor(httpx.URL(url).port or 80) if here else None
+        return
+    with tempfile.TemporaryDirectory(prefix="soak-") as name:
+        folder = Path(name)
+        with running(home or toy_home(folder), folder, TWO_WORKERS) as server:
+            images = photographs(server.url) if home else toy_images()
+            yield server.url, images, psutil.Process(server.process.pid)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m resilience.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument("--hostile", type=float, default=HOSTILE, help="share of the requests")
+    parser.add_argument("--url", help="of a running server with the default model")
+    parser.add_argument("--home", type=Path, help="BentoML's, with the default model, to serve")
+    parser.add_argument("--record", action="store_true", help="for resilience/README.md")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """The command."""
+    given = _arguments()
+    try:
+        rows = _run(given)
+    except FAILURES as error:
+        sys.exit(f"error: {error}")
+    print("\n" + table(rows))
+    if given.record:
+        record("soak", rows)
+    sys.exit(0 if all(row.ok for row in rows) else 1)
+
+
+def _run(given: argparse.Namespace) -> list[Evidence]:
+    with _target(given.url, given.home) as (url, images, root):
+        plan = Plan(url.rstrip("/"), images, given.seconds, given.clients, given.hostile)
+        return soak(plan, root)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""One good deployment, with API keys, for all tests of the tool that checks deployments."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from deployment_check.deployment import Deployment
+from deployment_check.options import Options
+from tests.support.servers import Server, running, toy_home
+
+KEY = "the-key-that-is-good"
+
+Connect = Callable[[str], Deployment]
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("good_deployment")
+    settings = {
+        "CLASSIFIER_WORKERS": "1",
+        "CLASSIFIER_API_KEYS": KEY,
+        "CLASSIFIER_PAGES_NEED_KEY": "true",
+    }
+    with running(toy_home(folder), folder, settings) as server:
+        yield server
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Makes deployments of URLs, with the key."""
+    with contextlib.ExitStack() as stack:
+        yield lambda url: stack.enter_context(Deployment(Options(url, KEY)))

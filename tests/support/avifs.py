@@ -1,0 +1,122 @@
+"""AVIF files by hand: frames that Pillow encoded, in an index that says anything."""
+
+import functools
+import struct
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from PIL import Image
+
+from tests.support.images import save
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content) + 8) + kind + content
+
+
+def full_box(kind: bytes, content: bytes, version: int = 0) -> bytes:
+    return box(kind, struct.pack(">I", version << 24) + content)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture coded in AV1.
+
+    Attributes:
+        bitstream: its units.
+        configuration: the box ``av1C`` that belongs to it.
+    """
+
+    bitstream: bytes
+    configuration: bytes
+
+
+@functools.cache
+def frame(width: int, height: int, colour: tuple[int, int, int] = (255, 0, 0)) -> Frame:
+    """A frame of one colour."""
+    encoded = save(Image.new("RGB", (width, height), colour), "AVIF", speed=10)
+    configuration = encoded.index(b"av1C") - 4
+    return Frame(encoded[encoded.index(b"mdat") + 4 :], encoded[configuration : configuration + 12])
+
+
+def pieces_of_nothing() -> bytes:
+    """An index of 5 × 10⁸ pieces, whose places and lengths are numbers of no bytes."""
+    items = struct.pack(">HHH", 1, 0, 65_535) * 8000
+    locations = full_box(b"iloc", bytes(2) + struct.pack(">H", 8000) + items)
+    return box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + full_box(b"meta", locations)
+
+
+@dataclass(frozen=True)
+class Avif:
+    """A file of items that all have the same frame.
+
+    Attributes:
+        frame: of every item.
+        size: that the header claims.
+        items: how many; the first is the image.
+        references: how many to an item that there is not.
+        repeats: how often an item's frame comes in it.
+        in_idat: whether the frame is in the index itself.
+        extents: how many pieces an item is in.
+    """
+
+    frame: Frame
+    size: tuple[int, int]
+    items: int = 1
+    references: int = 0
+    repeats: int = 1
+    in_idat: bool = False
+    extents: int = 1
+
+    def encoded(self) -> bytes:
+        """The file."""
+        head = self._head(0)
+        data = self.frame.bitstream * self.repeats
+        return self._head(len(head) + 8) + (b"" if self.in_idat else box(b"mdat", data))
+
+    def with_(self, **changes: Any) -> "Avif":
+        """The same file but for something."""
+        return replace(self, **changes)
+
+    def _head(self, offset: int) -> bytes:
+        numbers = range(1, self.items + 1)
+        names = b"".join(
+            full_box(b"infe", struct.pack(">HH", number, 0) + b"av01\0", 2) for number in numbers
+        )
+        index = [
+            full_box(b"hdlr", bytes(4) + b"pict" + bytes(13)),
+            full_box(b"pitm", struct.pack(">H", 1)),
+            self._locations(0 if self.in_idat else offset),
+            full_box(b"iinf", struct.pack(">H", self.items) + names),
+            box(b"iprp", self._properties()),
+        ]
+        if self.references:
+            reference = box(b"prem", struct.pack(">HHH", 2, 1, 1))
+            index.append(full_box(b"iref", reference * self.references))
+        if self.in_idat:
+            index.append(box(b"idat", self.frame.bitstream * self.repeats))
+        return box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + full_box(b"meta", b"".join(index))
+
+    def _locations(self, offset: int) -> bytes:
+        length = len(self.frame.bitstream) * self.repeats
+        edges = [length * i // self.extents for i in range(self.extents + 1)]
+        pieces = b"".join(
+            struct.pack(">II", offset + start, end - start) for start, end in pairwise(edges)
+        )
+        items = b"".join(
+            struct.pack(">HHHH", number, self.in_idat, 0, self.extents) + pieces
+            for number in range(1, self.items + 1)
+        )
+        return full_box(b"iloc", b"\x44\0" + struct.pack(">H", self.items) + items, 1)
+
+    def _properties(self) -> bytes:
+        properties = (
+            full_box(b"ispe", struct.pack(">II", *self.size))
+            + self.frame.configuration
+            + full_box(b"pixi", b"\3\x08\x08\x08")
+        )
+        links = b"".join(
+            struct.pack(">HB", number, 3) + b"\1\x82\3" for number in range(1, self.items + 1)
+        )
+        return box(b"ipco", properties) + full_box(b"ipma", struct.pack(">I", self.items) + links)

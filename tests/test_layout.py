@@ -1,0 +1,61 @@
+"""`tests/` mirrors the source, and `deployment_check/` knows the service from outside only."""
+
+import ast
+from pathlib import Path
+
+from tests.support.servers import PROJECT
+
+TESTS = PROJECT / "tests"
+
+WITHOUT_SOURCE = {
+    "deploy": "container, Kubernetes, proxies: no Python",
+    "examples": "run as users run them",
+    "benchmarks/tune/test_serve.py": "`make serve` with tuned settings",
+    "preprocessing/test_hostile_files.py": "the files of hostile/",
+    "preprocessing/test_scaled.py": "decode and transform together",
+    "serving/test_contract.py": "a whole server against its own schema",
+    "serving/test_faults.py": "a whole server whose workers are broken",
+    "serving/test_hostile.py": "a whole server and the requests of hostile/",
+    "serving/test_http.py": "a whole server, answers",
+    "serving/test_http_errors.py": "a whole server, errors",
+    "serving/test_one_model.py": "a whole server, which serves one model",
+    "serving/test_startup.py": "a whole server, its start",
+    "test_dependencies.py": "lists of dependencies, directions of imports",
+    "test_layout.py": "this",
+    "test_photographs.py": "the default model with real photographs",
+    "test_readme.py": "the README",
+}
+"""Tests, or folders of them, that are not of one source file, and what they are of."""
+
+
+def sources(test: Path) -> list[Path]:
+    """The files that a test may be of.
+
+    ``test_runner_batches.py`` is of ``runner_batches.py``, or one of the tests of ``runner.py``;
+    ``test_main.py`` is of ``__main__.py``.
+    """
+    words = test.stem.removeprefix("test_").split("_")
+    names = ["_".join(words[:end]) for end in range(1, len(words) + 1)]
+    folder = PROJECT / test.parent
+    return [folder / f"{'__main__' if name == 'main' else name}.py" for name in names]
+
+
+def test_every_test_is_of_a_source_file() -> None:
+    tests = {file.relative_to(TESTS) for file in TESTS.rglob("test_*.py")}
+    lost = {test for test in tests if not any(file.exists() for file in sources(test))}
+    excepted = {Path(name) for name in WITHOUT_SOURCE}
+    assert sorted(str(t) for t in lost if not excepted & {t, *t.parents}) == []
+
+
+def test_the_exceptions_exist() -> None:
+    assert [name for name in WITHOUT_SOURCE if not (TESTS / name).exists()] == []
+
+
+def test_the_check_imports_nothing_else_of_the_project() -> None:
+    rooms = {file.parent.name for file in PROJECT.glob("*/__init__.py")}
+    rooms |= {file.stem for file in PROJECT.glob("*.py")}
+    files = (PROJECT / "deployment_check").rglob("*.py")
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in names} & rooms == {"deployment_check"}
