@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         default=64, description="Images in one /classify_batch"
     )
     deadline_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
-        default=10_000, description="Milliseconds until a request gets 504"
+        default=10_000, description="Milliseconds from the last byte of a request until it gets 504"
     )
     header_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
         default=10_000, description="Milliseconds a request header may take to arrive"
@@ -128,7 +128,7 @@ class Settings(BaseSettings):
 
     @property
     def deadline(self) -> float:
-        """Seconds from the arrival of a request until it is answered 504."""
+        """Seconds from the last byte of a request until it is answered 504."""
         return self.deadline_ms / 1000
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-KEY_VARIABLE = "DEPLOYMENT_API_KEY"
+KEY_VARIABLE = "CLASSIFIER_API_KEY"
 """An API key given so stands in no list of processes and in no shell's history."""
 
 # Enough to saturate a GPU from one machine, too little to bring down what is not ours.

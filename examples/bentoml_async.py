@@ -1,6 +1,6 @@
 """Classify images concurrently: python examples/bentoml_async.py URL IMAGE…
 
-``API_KEY=…`` in the environment where the service wants a key.
+``CLASSIFIER_API_KEY=…`` in the environment where the service wants a key.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ async def classify_some(url: str, waiting: Iterator[str]) -> None:
     """Take images, one after the other, until none is left."""
     # A client of one's own: when a call of BentoML's client ends, it closes the files of all
     # its calls, and those still being sent fail.
-    async with bentoml.AsyncHTTPClient(url, token=os.environ.get("API_KEY")) as client:
+    async with bentoml.AsyncHTTPClient(url, token=os.environ.get("CLASSIFIER_API_KEY")) as client:
         for image in waiting:
             try:
                 answer = await client.classify(image=Path(image), top_k=3)

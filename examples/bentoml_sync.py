@@ -1,6 +1,6 @@
 """Classify images with BentoML's client: python examples/bentoml_sync.py URL IMAGE…
 
-``API_KEY=…`` in the environment where the service wants a key.
+``CLASSIFIER_API_KEY=…`` in the environment where the service wants a key.
 """
 
 import os
@@ -13,7 +13,7 @@ from bentoml.exceptions import BentoMLException
 
 def main(url: str, images: list[str]) -> None:
     """Print the best label of each image."""
-    with bentoml.SyncHTTPClient(url, token=os.environ.get("API_KEY")) as client:
+    with bentoml.SyncHTTPClient(url, token=os.environ.get("CLASSIFIER_API_KEY")) as client:
         for image in images:
             try:
                 answer = client.classify(image=Path(image), top_k=3)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Classify one image with curl:
 #     bash examples/curl.sh http://127.0.0.1:3000 photo.jpg
-# API_KEY=… in the environment where the service wants a key.
+# CLASSIFIER_API_KEY=… in the environment where the service wants a key.
 set -euo pipefail
 
 url=$1
@@ -14,7 +14,7 @@ trap 'rm -f "$answer"' EXIT
 # machine could see it.
 curl --silent --show-error --fail-with-body --retry 5 --max-time 60 --output "$answer" \
     -H "X-Deadline-Ms: 5000" \
-    -H @<(printf '%s' "${API_KEY:+Authorization: Bearer $API_KEY}") \
+    -H @<(printf '%s' "${CLASSIFIER_API_KEY:+Authorization: Bearer $CLASSIFIER_API_KEY}") \
     -F "image=@$image" -F top_k=3 "$url/classify" || status=$?
 
 # The answer, or the error.

@@ -1,7 +1,7 @@
 """Classify an image with httpx alone: python examples/plain_httpx.py URL IMAGE
 
 With a deadline, a request id to find in the service's log, another attempt when the service
-is overloaded, and its errors as exceptions. ``API_KEY=…`` in the environment where the
+is overloaded, and its errors as exceptions. ``CLASSIFIER_API_KEY=…`` in the environment where the
 service wants a key.
 """
 
@@ -53,7 +53,7 @@ def classify(
 
 def main(url: str, image: str) -> None:
     """Print the best labels of an image."""
-    key = os.environ.get("API_KEY")
+    key = os.environ.get("CLASSIFIER_API_KEY")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     # Longer than the deadline: the service says 504 before the client gives up.
     with httpx.Client(base_url=url, headers=headers, timeout=10) as client:

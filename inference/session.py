@@ -71,7 +71,7 @@ def open_session(
 ) -> OnnxSession:
     """Load the model in a folder of the model store.
 
-    ``auto`` takes CUDA where it works and otherwise the CPU, with one warning.
+    ``auto`` takes CUDA where it works and otherwise the CPU, with a warning if there is a GPU.
 
     Args:
         folder: with ``spec.json`` and ``model.onnx``.
@@ -83,6 +83,8 @@ def open_session(
         StartupError: the model is damaged, or an explicit GPU device cannot be had.
     """
     spec = ModelSpec.load(folder)
+    if device is Device.AUTO and not count_gpus():
+        device = Device.CPU
     try:
         wanted = Device.CUDA if device is Device.AUTO else device
         return _open(folder, spec, wanted, intra_op_threads, device_id)

@@ -94,7 +94,7 @@ def _batch_json(images: Sequence[Known]) -> Call:
 
 def _health(images: Sequence[Known]) -> Call:
     def is_ok(answer: Any) -> bool:
-        return bool(answer["status"] == "ok")
+        return bool(answer["status"] == "healthy")
 
     return Call("health", "/health", check=is_ok, method="GET")
 

@@ -137,6 +137,8 @@ def preflight(tag: str, settings: Settings) -> str:
         )
     if settings.device in (Device.CUDA, Device.TENSORRT):
         _check_elsewhere(folder, settings.device)
+    elif settings.device is Device.AUTO and not count_gpus():
+        logger.info("no NVIDIA GPU, running on the CPU")
     return str(model.tag)
 
 

@@ -13,14 +13,14 @@ from serving.classifier import Classifier
 if TYPE_CHECKING:
     from serving.heartbeat import Heartbeats
 
-Status = Literal["ok", "unavailable"]
+Status = Literal["healthy", "unhealthy"]
 
 
 class Health(BaseModel):
-    """The response of ``/health``; 503 unless the status is ``ok``."""
+    """The response of ``/health``; 503 if the status is ``unhealthy``."""
 
     status: Status
-    reason: str | None = Field(description="Why it is unavailable")
+    reason: str | None = Field(description="Why it is unhealthy; null if it is healthy")
     model_loaded: bool
     gpu_available: bool = Field(description="The NVIDIA driver shows a GPU")
     gpu_utilization: float | None = Field(description="0 to 1; null without a GPU in use")
@@ -35,7 +35,7 @@ class Health(BaseModel):
     @property
     def http_status(self) -> HTTPStatus:
         """200, or 503 while the model cannot classify."""
-        return HTTPStatus.OK if self.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
+        return HTTPStatus.OK if self.status == "healthy" else HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class Monitor:
@@ -92,7 +92,7 @@ class Monitor:
         session = classifier.session if classifier else None
         spec = session.spec if session else None
         return Health(
-            status="ok" if reason is None else "unavailable",
+            status="healthy" if reason is None else "unhealthy",
             reason=reason,
             model_loaded=classifier is not None,
             gpu_available=count_gpus() > 0,

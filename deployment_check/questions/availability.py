@@ -27,7 +27,7 @@ def ready(deployment: Deployment) -> str:
 def healthy(deployment: Deployment) -> str:
     """``/health``: the model can classify."""
     health = deployment.content(deployment.ask("GET", "/health"))
-    if health["status"] != "ok" or not health["model_loaded"]:
+    if health["status"] != "healthy" or not health["model_loaded"]:
         raise Failed(f"it says {health}")
     return f"{health['model']} on {health['device']}"
 

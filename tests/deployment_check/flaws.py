@@ -58,7 +58,7 @@ def is_never_ready(asked: Asked, answer: Answer) -> Answer:
 
 
 def is_ill(asked: Asked, answer: Answer) -> Answer:
-    health = {"status": "unavailable", "reason": "no model"}
+    health = {"status": "unhealthy", "reason": "no model"}
     return answer.saying(answer.json | health) if asked.path == "/health" else answer
 
 

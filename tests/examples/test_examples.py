@@ -49,7 +49,7 @@ def started(
     return subprocess.Popen(
         [*command, server.url, *map(str, images)],
         cwd=PROJECT,
-        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "API_KEY": key},
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "CLASSIFIER_API_KEY": key},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -54,9 +54,23 @@ def test_threads_are_those_that_were_asked_for(toy_folder: Path) -> None:
 
 
 @without_gpu
-def test_auto_falls_back_to_the_cpu_with_one_warning_that_says_why(
+def test_auto_means_the_cpu_where_there_is_no_gpu(
     toy_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    session = open_session(toy_folder, Device.AUTO, intra_op_threads=1)
+
+    assert (session.device, session.device_id, session.providers) == (Device.CPU, None, (CPU,))
+    assert caplog.records == []
+
+
+@without_gpu
+def test_auto_falls_back_to_the_cpu_with_one_warning_that_says_why(
+    toy_folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A driver is there, but no GPU that ONNX Runtime could use.
+    found = iter([1, 0])
+    monkeypatch.setattr(session_module, "count_gpus", lambda: next(found))
+
     session = open_session(toy_folder, Device.AUTO, intra_op_threads=1)
 
     assert (session.device, session.device_id) == (Device.CPU, None)

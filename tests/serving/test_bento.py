@@ -88,6 +88,6 @@ def test_callers_in_the_same_process_get_the_same_answers(toy_folder: Path, tmp_
         await instance.stop()
         assert (one.label, len(one.predictions)) == ("red", 2)
         assert [result.label for result in batch.results] == ["red"]
-        assert (health.status, health.model) == ("ok", "toy")
+        assert (health.status, health.model) == ("healthy", "toy")
 
     asyncio.run(use())

@@ -124,7 +124,7 @@ def test_before_the_service_has_started_it_is_unavailable() -> None:
         return json_response({})
 
     call(scope("/run"), body(b""), endpoint=look, monitor=lambda: None)
-    assert seen == ["unavailable"]
+    assert seen == ["unhealthy"]
 
 
 @pytest.mark.parametrize("given", [b"abc-1.2_3", b"x" * 128])

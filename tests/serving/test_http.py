@@ -108,7 +108,7 @@ def test_a_bad_image_of_a_batch_is_an_error_in_its_place(client: httpx.Client) -
 
 
 HEALTH = {
-    "status": "ok",
+    "status": "healthy",
     "reason": None,
     "model_loaded": True,
     "gpu_available": False,
@@ -139,7 +139,7 @@ def test_bentoml_client(toy_server: Server, tmp_path: Path) -> None:
         assert_red(client.classify(image=red, top_k=2), top_k=2)
         batch = client.classify_batch(images=[blue, red], top_k=1)
         assert [result["label"] for result in batch["results"]] == ["blue", "red"]
-        assert client.health()["status"] == "ok"
+        assert client.health()["status"] == "healthy"
 
 
 def test_bentoml_client_with_none_and_with_a_url(toy_server: Server, tmp_path: Path) -> None:

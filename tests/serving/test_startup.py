@@ -71,13 +71,14 @@ def test_an_explicit_gpu_that_cannot_be_had_is_refused(tmp_path: Path, device: s
     assert message.startswith(f"error: CLASSIFIER_DEVICE={device} cannot be had: ")
 
 
-def test_auto_falls_back_to_the_cpu_loudly(tmp_path: Path) -> None:
-    home = toy_home(tmp_path)
-    with running(home, tmp_path, {"CLASSIFIER_DEVICE": "auto", **ONE_WORKER}) as server:
+def test_auto_without_a_gpu_is_said_once_and_is_no_warning(tmp_path: Path) -> None:
+    settings = {"CLASSIFIER_DEVICE": "auto", "CLASSIFIER_WORKERS": "2"}
+    with running(toy_home(tmp_path), tmp_path, settings) as server:
         assert httpx.get(server.url + "/health").json()["device"] == "cpu"
-        warnings = [line for line in server.log.splitlines() if "[WARNING]" in line]
-    assert len(warnings) == 1
-    assert "running on the CPU" in warnings[0]
+        lines = server.log.splitlines()
+    assert not [line for line in lines if "[WARNING]" in line]
+    (said,) = [line for line in lines if "no NVIDIA GPU, running on the CPU" in line]
+    assert "[INFO]" in said
 
 
 def test_a_model_that_answers_otherwise_than_pytorch_is_unavailable(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_a_model_that_answers_otherwise_than_pytorch_is_unavailable(tmp_path: Pa
         health = httpx.get(server.url + "/health").json()
         classify = httpx.post(server.url + "/classify", content=encoded(RED))
         ready = httpx.get(server.url + "/readyz")
-    assert health["status"] == "unavailable"
+    assert health["status"] == "unhealthy"
     assert health["model_loaded"] is True
     assert "got 0.9922, PyTorch gave 0.9000" in health["reason"]
     assert classify.status_code == 503

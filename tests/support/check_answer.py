@@ -32,7 +32,7 @@ def check_with_client(url: str) -> None:
         batch = client.classify_batch(images=paths)
         for path, answer in zip(paths, batch["results"], strict=True):
             check(path.name, answer)
-        if client.health()["status"] != "ok":
+        if client.health()["status"] != "healthy":
             sys.exit("FAILED: not healthy")
 
 
