@@ -1,7 +1,7 @@
 """``python -m deploy.capacity``: replicas, bandwidth and cost for so many images a second.
 
-How full a replica may be follows from the autoscaler's threshold: with L images in hand, a
-worker that takes a constant time for each is busy for a share ρ of the time where
+The autoscaler's threshold decides how busy a replica is. With L images in hand on average, a
+worker that takes the same time for each is busy for a share ρ of the time, where
 L = ρ + ρ²/(2(1 − ρ)) (Pollaczek and Khinchine), that is ρ = 1 + L − √(1 + L²).
 """
 
@@ -14,13 +14,13 @@ from deploy.simulation import manifests
 from deploy.simulation.day import Replica
 
 RATES = (1_000, 10_000, 100_000, 1_000_000)
-"""Images a second, as answered all the time; a burst needs as many more as it is high."""
+"""Images a second, steady; a burst of four times the rate needs four times the replicas."""
 
 IMAGE_BYTES = 107_000
-"""Of the photographs that were measured with, on average."""
+"""Mean size of the photographs that were measured."""
 
 SERIES = 200
-"""That a replica shows Prometheus, at most: a test counts them."""
+"""Time series of one replica, at most: a test counts them."""
 
 _HOUR_SECONDS = 3600
 _BITS = 8
@@ -28,7 +28,7 @@ _BITS = 8
 
 @dataclass(frozen=True)
 class Prices:
-    """What is assumed: nothing here was measured.
+    """Assumptions: none of them was measured.
 
     Attributes:
         processor_hour: dollars for a processor with the memory that comes with it.
@@ -42,17 +42,17 @@ class Prices:
 
 
 def busy_share(in_hand: float) -> float:
-    """The share of the time that a worker is busy with so many images in hand on average."""
+    """Share of the time that a worker is busy, given its mean number of images in hand."""
     return 1 + in_hand - math.sqrt(1 + in_hand**2)
 
 
 def images_per_second(replica: Replica, threshold: float) -> float:
-    """That a replica answers where the autoscaler leaves the replicas as they are."""
+    """Answered by a replica at the load at which the autoscaler changes nothing."""
     return replica.images_per_second * busy_share(threshold / replica.workers)
 
 
 def sizes(replica: Replica, threshold: float, prices: Prices) -> list[list[str]]:
-    """For each rate: what it takes."""
+    """A row for each of ``RATES``, with the columns of ``COLUMNS``."""
     each = images_per_second(replica, threshold)
     interval = manifests.sampling().interval
     rows = []
@@ -73,13 +73,13 @@ def sizes(replica: Replica, threshold: float, prices: Prices) -> list[list[str]]
 
 
 def dollars_per_million(replica: Replica, threshold: float, prices: Prices) -> float:
-    """For a million images, where replicas are as busy as the autoscaler lets them be."""
+    """Cost of a million images at that load."""
     hour = replica.workers * prices.processor_hour
     return hour / (images_per_second(replica, threshold) * _HOUR_SECONDS) * 1e6
 
 
 def break_even(replica: Replica, prices: Prices) -> float:
-    """Images a second that a GPU machine must answer to cost as much for each as processors."""
+    """Images a second at which a GPU machine costs as much for each image as processors."""
     return replica.images_per_second * prices.gpu_hour / (replica.workers * prices.processor_hour)
 
 

@@ -1,4 +1,4 @@
-"""``python -m deploy.simulation``: thresholds and variants as tables, a day as an SVG."""
+"""``python -m deploy.simulation``: thresholds and variants as tables, a day as a picture."""
 
 import argparse
 from collections.abc import Iterable
@@ -53,7 +53,7 @@ def main() -> None:
     if arguments.chart:
         shown = (chosen, thresholds[-1])
         days = {f"threshold {each:g}": one_day(with_threshold(scenario, each), 0) for each in shown}
-        arguments.chart.write_text(draw(days))
+        draw(days, arguments.chart)
 
 
 def _arguments() -> argparse.Namespace:
@@ -64,7 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--start-seconds", type=float, default=of.start_seconds)
     parser.add_argument("--thresholds", type=float, nargs="+", default=THRESHOLDS)
     parser.add_argument("--variants", action="store_true", help="change other things, too")
-    parser.add_argument("--chart", type=Path, help="an SVG of one day to write")
+    parser.add_argument("--chart", type=Path, help="a PNG of one day to write")
     return parser.parse_args()
 
 

@@ -6,14 +6,14 @@ stabilisation windows, then the policies.
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 TOLERANCE = 0.1
-"""Of the ratio of metric and target, within which nothing changes: the controller's default."""
+"""Nothing changes while metric ÷ target is this close to 1: the controller's default."""
 
 SYNC_SECONDS = 15
-"""Between two decisions: the controller's default."""
+"""Time between two decisions: the controller's default."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Rule:
         minimum: of replicas.
         maximum: of replicas.
         up: how replicas are added.
-        down: how replicas are taken away.
+        down: how replicas are removed.
     """
 
     threshold: float
@@ -72,11 +72,7 @@ def wanted(metric: float, threshold: float, replicas: int) -> int:
 
 
 class Autoscaler:
-    """The rule, with the memory it needs.
-
-    Args:
-        rule: to follow.
-    """
+    """Follows a rule; remembers recent wishes and changes."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
@@ -87,12 +83,12 @@ class Autoscaler:
         )
 
     def decide(self, now: float, metric: float, replicas: int) -> int:
-        """How many replicas there shall be.
+        """How many replicas there should be.
 
         Args:
             now: seconds.
-            metric: of all replicas together.
-            replicas: that there are, ready or not.
+            metric: summed over all replicas.
+            replicas: existing ones, ready or not.
         """
         wish = self._stabilised(now, wanted(metric, self._rule.threshold, replicas), replicas)
         while self._changes and self._changes[0][0] <= now - self._memory:
@@ -103,7 +99,7 @@ class Autoscaler:
         return decided
 
     def _stabilised(self, now: float, wish: int, replicas: int) -> int:
-        """Not more than was wished all through one window, nor less than ever in the other."""
+        """Up: the least wish of the window. Down: the greatest wish of the window."""
         up, down = self._rule.up.window, self._rule.down.window
         self._wishes.append((now, wish))
         while self._wishes[0][0] <= now - max(up, down, 1):
@@ -113,38 +109,20 @@ class Autoscaler:
         return min(max(replicas, least), most)
 
     def _limited(self, now: float, wish: int, replicas: int) -> int:
-        rule = self._rule
+        """The wish, as far as the policies and the bounds of the rule allow it."""
         if wish > replicas:
-            most = self._limit(now, rule.up, replicas, max, _more)
-            return min(wish, max(most, replicas), rule.maximum)
-        if wish < replicas:
-            least = self._limit(now, rule.down, replicas, min, _less)
-            return max(wish, min(least, replicas), rule.minimum)
-        return min(max(replicas, rule.minimum), rule.maximum)
+            most = max(self._allowed(now, self._rule.up, replicas, 1))
+            wish = min(wish, max(most, replicas))
+        elif wish < replicas:
+            least = min(self._allowed(now, self._rule.down, replicas, -1))
+            wish = max(wish, min(least, replicas))
+        return min(max(wish, self._rule.minimum), self._rule.maximum)
 
-    def _limit(
-        self,
-        now: float,
-        half: Direction,
-        replicas: int,
-        furthest: Callable[[list[int]], int],
-        proposed: Callable[[Policy, int], int],
-    ) -> int:
-        """What the policies allow, counted from the replicas at the start of their periods."""
-        starts = (
-            replicas - sum(change for time, change in self._changes if time > now - each.period)
-            for each in half.policies
-        )
-        return furthest(
-            [proposed(each, start) for each, start in zip(half.policies, starts, strict=True)]
-        )
-
-
-def _more(policy: Policy, start: int) -> int:
-    added = policy.value if policy.kind == "Pods" else start * policy.value / 100
-    return math.ceil(start + added)
-
-
-def _less(policy: Policy, start: int) -> int:
-    taken = policy.value if policy.kind == "Pods" else start * policy.value / 100
-    return int(start - taken)
+    def _allowed(self, now: float, half: Direction, replicas: int, sign: int) -> Iterator[int]:
+        """By each policy, counted from the replicas at the start of its period."""
+        for each in half.policies:
+            changes = (change for time, change in self._changes if time > now - each.period)
+            start = replicas - sum(changes)
+            change = each.value if each.kind == "Pods" else start * each.value / 100
+            # Kubernetes rounds up what is added, and what is removed.
+            yield math.ceil(start + change) if sign > 0 else math.floor(start - change)

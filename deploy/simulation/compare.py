@@ -1,4 +1,4 @@
-"""Several days with several rules: which threshold is the cheapest that will do."""
+"""Several days with several rules: the cheapest threshold that meets the objective."""
 
 import multiprocessing
 from collections.abc import Iterable, Sequence
@@ -37,14 +37,14 @@ class Summary:
         within: share of the images sent that were answered within the objective's time, on
             the worst day.
         p99: seconds, of the images answered on the worst day.
-        shed: share of the images sent on all days.
+        refused: share of the images sent on all days.
         replica_hours: a day, on average.
         most: replicas there ever were.
     """
 
     within: float
     p99: float
-    shed: float
+    refused: float
     replica_hours: float
     most: int
 
@@ -58,7 +58,7 @@ class Summary:
         return [
             f"{self.within:.2%}",
             f"{self.p99 * 1000:.0f}",
-            f"{self.shed:.3%}",
+            f"{self.refused:.3%}",
             f"{self.replica_hours:.1f}",
             str(self.most),
         ]
@@ -76,7 +76,7 @@ def summarise(days: Sequence[Day]) -> Summary:
     return Summary(
         within=min(day.answered_within(OBJECTIVE_SECONDS) for day in days),
         p99=max(day.quantile(0.99) for day in days),
-        shed=sum(sum(day.shed) for day in days) / sum(sum(day.sent) for day in days),
+        refused=sum(sum(day.refused) for day in days) / sum(sum(day.sent) for day in days),
         replica_hours=sum(day.replica_hours for day in days) / len(days),
         most=max(max(day.replicas) for day in days),
     )

@@ -1,4 +1,4 @@
-"""One day: arrivals, queues, scrapes and decisions, in steps of the autoscaler's."""
+"""One day in steps of 15 s: arrivals, queues, scrapes, then the autoscaler's decision."""
 
 import math
 from collections import deque
@@ -29,7 +29,7 @@ class Replica:
         images_per_second: of all of them together, at their best.
         start_seconds: from the decision until it is ready.
         pending: images a worker holds before it refuses.
-        deadline: seconds until an image gets 504; none does that was taken.
+        deadline: seconds until an image gets 504; no image that is accepted waits that long.
     """
 
     workers: int = 2
@@ -40,35 +40,35 @@ class Replica:
 
     @property
     def seconds(self) -> float:
-        """A worker takes for one image."""
+        """That a worker takes for one image."""
         return self.workers / self.images_per_second
 
     @property
     def longest(self) -> float:
-        """Seconds that an image may have to wait and still be taken: OnnxRunner.check_room."""
+        """Longest wait, in seconds, with which an image is accepted: OnnxRunner.check_room."""
         ahead = math.floor(PATIENCE * self.deadline / self.seconds)
         return min(self.pending - 1, ahead) * self.seconds
 
 
 @dataclass
 class Day:
-    """What came of a day.
+    """The result of a day.
 
     Attributes:
         sent: images, for each step.
-        shed: images of them that were refused, for each step.
-        replicas: that there were, ready or not, for each step.
+        refused: images among them that were refused, for each step.
+        replicas: existing ones, ready or not, for each step.
         latencies: images, for each five minutes and each millisecond of latency.
     """
 
     sent: list[int] = field(default_factory=list)
-    shed: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
     replicas: list[int] = field(default_factory=list)
     latencies: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
     @property
     def replica_hours(self) -> float:
-        """That are paid for."""
+        """Replicas × hours, ready or not."""
         return sum(self.replicas) * SYNC_SECONDS / 3600
 
     def answered_within(self, seconds: float) -> float:
@@ -89,7 +89,7 @@ class Day:
         bins = np.minimum(answered / _BIN_SECONDS, _BINS - 1).astype(np.int64)
         self.latencies[-1] += np.bincount(bins, minlength=_BINS)
         self.sent.append(images)
-        self.shed.append(images - len(answered))
+        self.refused.append(images - len(answered))
 
 
 def quantile(counts: npt.NDArray[np.int64], share: float) -> float:
@@ -101,7 +101,7 @@ def quantile(counts: npt.NDArray[np.int64], share: float) -> float:
 def simulate(
     rates: npt.NDArray[np.float64], rule: Rule, sampling: Sampling, replica: Replica, seed: int = 1
 ) -> Day:
-    """Send a day's traffic to pods that are added and taken away by the rule.
+    """Send a day's traffic to pods that the rule adds and removes.
 
     Args:
         rates: images per second, for each second.
@@ -136,7 +136,7 @@ class _Fleet:
     """Pods, ready and starting.
 
     Attributes:
-        free: seconds, for each ready worker: when it has done what it has.
+        free: for each ready worker the second at which its queue is empty.
     """
 
     def __init__(self, replica: Replica, replicas: int) -> None:
@@ -150,16 +150,16 @@ class _Fleet:
         return len(self.free) // self._replica.workers + len(self._starting)
 
     def bring_up(self, now: float) -> None:
-        """Take in the pods that are ready by now."""
+        """Add the workers of pods that are ready by now."""
         ready = [each for each in self._starting if each <= now]
         self._starting = [each for each in self._starting if each > now]
         fresh = np.full(len(ready) * self._replica.workers, float(now))
         self.free = np.concatenate([self.free, fresh])
 
     def scale(self, replicas: int, now: float) -> None:
-        """Start pods, or take away first those that have not started, then the newest.
+        """Start pods, or remove them: first those that still start, then the newest.
 
-        A pod that is taken away answers what it has: that was counted when it was taken.
+        A removed pod answers its queue; those images were counted when they were accepted.
         """
         change = replicas - self.replicas
         if change >= 0:

@@ -1,4 +1,4 @@
-"""The rule as the manifests have it: there is no second copy of any number of theirs."""
+"""Reads the autoscaling rule from the manifests, so that no number stands twice."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ BASE = Path(__file__).parent.parent / "kubernetes" / "base"
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the metric comes about: a gauge, read every so often, averaged over a while.
+    """How Prometheus samples the metric: a gauge, scraped and averaged.
 
     Attributes:
         interval: seconds between two scrapes.

@@ -1,8 +1,8 @@
-"""Workers as queues: first come, first served, each image the same time, no more than so many.
+"""Workers as first-in, first-out queues: a constant time for each image, a longest wait.
 
 Exact for every image: with a constant time S for each, the n-th of a row of arrivals A leaves
-at D_n = S·(n+1) + max(free, max over k ≤ n of A_k − k·S), where ``free`` is when the worker has
-done what it took before (Lindley's recursion, unrolled).
+at D_n = S·(n+1) + max(free, max over k ≤ n of A_k − k·S), where ``free`` is when the worker is done
+with earlier images (Lindley's recursion, unrolled).
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of arrivals, both ``[workers, images]``.
+    """What became of arrivals; both arrays are ``[workers, images]``.
 
     Attributes:
         departures: seconds; meaningless where an image was not taken.
@@ -28,11 +28,11 @@ class Outcome:
 
 
 def serve(arrivals: Times, free: Times, seconds: float, longest: float) -> Outcome:
-    """Let each worker work off its arrivals.
+    """Run each worker's queue.
 
     Args:
         arrivals: seconds, ``[workers, images]``, ascending; rows are padded with infinity.
-        free: seconds, ``[workers]``: when each has done what it has; brought up to date.
+        free: seconds, ``[workers]``: when each queue is empty; updated in place.
         seconds: for one image.
         longest: seconds; an arrival that would wait longer is refused and costs nothing.
     """
@@ -51,7 +51,7 @@ def serve(arrivals: Times, free: Times, seconds: float, longest: float) -> Outco
 
 
 def in_system(now: float, arrivals: Times, outcome: Outcome, before: Times, seconds: float) -> int:
-    """Images taken and not yet answered at a time.
+    """Images that are accepted and not yet answered at one moment.
 
     Args:
         now: seconds.
@@ -68,7 +68,7 @@ def in_system(now: float, arrivals: Times, outcome: Outcome, before: Times, seco
 def _serve_bounded(
     arrivals: Times, free: Times, seconds: float, longest: float
 ) -> tuple[Times, Flags]:
-    """Image by image, since every refusal shortens what all later ones wait."""
+    """Image by image, since every refusal shortens the wait of later images."""
     departures = np.empty_like(arrivals)
     taken = np.zeros(arrivals.shape, np.bool_)
     done = free.copy()

@@ -17,8 +17,8 @@ def summaries(rows: list[list[str]]) -> dict[str, Summary]:
 
 
 def read(cells: list[str]) -> Summary:
-    within, p99, shed, hours, most, meets = cells
-    summary = Summary(percent(within), float(p99) / 1000, percent(shed), float(hours), int(most))
+    within, p99, refused, hours, most, meets = cells
+    summary = Summary(percent(within), float(p99) / 1000, percent(refused), float(hours), int(most))
     assert meets == ("yes" if summary.meets_objective else "no")
     return summary
 

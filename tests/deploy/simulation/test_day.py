@@ -35,7 +35,7 @@ def test_a_light_load_needs_no_more_than_the_minimum() -> None:
     day = simulate(steady(2.0), RULE, SAMPLING, REPLICA)
     assert set(day.replicas) == {1}
     assert sum(day.sent) == pytest.approx(MINUTES * 60 * 2, rel=0.1)
-    assert sum(day.shed) == 0
+    assert sum(day.refused) == 0
     assert np.sum(day.latencies) == sum(day.sent)
     assert day.replica_hours == MINUTES / 60
 
@@ -43,18 +43,18 @@ def test_a_light_load_needs_no_more_than_the_minimum() -> None:
 def test_a_heavy_load_gets_the_replicas_it_needs() -> None:
     day = simulate(steady(100.0), RULE, SAMPLING, REPLICA)
     assert day.replicas[0] == 1
-    assert sum(day.shed[:8]) > 0  # before they were there
-    assert sum(day.shed[-40:]) == 0
+    assert sum(day.refused[:8]) > 0  # before they were there
+    assert sum(day.refused[-40:]) == 0
     assert 6 <= np.mean(day.replicas[-40:]) <= 15  # five are as many as are busy all the time
-    assert np.sum(day.latencies) + sum(day.shed) == sum(day.sent)
+    assert np.sum(day.latencies) + sum(day.refused) == sum(day.sent)
 
 
 def test_a_pod_serves_when_it_has_started() -> None:
     slow = Replica(workers=2, images_per_second=20.0, start_seconds=300.0, pending=50, deadline=9)
     day = simulate(steady(40.0), RULE, SAMPLING, slow)
     started = 300 // SYNC_SECONDS
-    assert min(day.shed[2:started]) > 0
-    assert sum(day.shed[started + 3 :]) == 0
+    assert min(day.refused[2:started]) > 0
+    assert sum(day.refused[started + 3 :]) == 0
 
 
 def test_pods_are_taken_away_when_the_load_is_over() -> None:
