@@ -33,7 +33,7 @@ from serving.schema import (
     ClassifyOutput,
     HealthOutput,
 )
-from settings import Device, load_settings
+from settings import Device, current_settings
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 logging.getLogger("image_classifier").setLevel(logging.INFO)
 
 try:
-    settings = load_settings()
+    settings = current_settings()
 except StartupError as error:
     raise SystemExit(f"error: {error}") from error
 

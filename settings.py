@@ -2,6 +2,7 @@
 
 import os
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationError
@@ -155,6 +156,16 @@ def load_settings() -> Settings:
             for e in error.errors()
         )
         raise StartupError("; ".join(problems)) from error
+
+
+@lru_cache(1)
+def current_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        StartupError: as of :func:`load_settings`.
+    """
+    return load_settings()
 
 
 def unknown_variables() -> list[str]:

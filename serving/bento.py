@@ -31,7 +31,7 @@ from serving.plan import intra_op_threads, runner_options
 from serving.resource_metrics import ResourceRecorder, record_for_ever
 from serving.sending import EnvelopeErrors
 from serving.stored import stored_model
-from settings import PREFIX, Device, Settings, load_settings, unknown_variables
+from settings import PREFIX, Device, Settings, current_settings, unknown_variables
 
 logger = logging.getLogger("image_classifier")
 
@@ -59,7 +59,7 @@ class ClassifierService(Service):
         if not is_main:
             return app
         http_protocol.install()
-        settings = load_settings()
+        settings = current_settings()
         return with_cors(FrontDoor(app, ROUTES, settings, _current_monitor), settings.origins)
 
     @property

@@ -9,7 +9,7 @@ listen: most that close it are, and their work is to be dropped.
 """
 
 import asyncio
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -29,7 +29,7 @@ from serving.heartbeat import Heartbeats
 from serving.messages import error_response
 from serving.request_metrics import OTHER, begin, end
 from serving.spreading import Connections, Spreader, can_spread, running_server
-from settings import load_settings
+from settings import current_settings
 
 MAX_HEADER_BYTES = 65_536
 """Of the request line and all header lines: eight times what nginx takes by default."""
@@ -71,11 +71,6 @@ def take_no_more() -> None:
     """Leave new connections, and open ones between two requests, to the other workers."""
     if BoundedProtocol.spreader is not None:
         BoundedProtocol.spreader.leave()
-
-
-@lru_cache(1)
-def _header_seconds() -> float:
-    return load_settings().header_timeout
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -220,7 +215,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _expect(self) -> None:
         if self._timer is None:
-            self._timer = self.loop.call_later(_header_seconds(), self._missed)
+            self._timer = self.loop.call_later(current_settings().header_timeout, self._missed)
 
     def _got_it(self) -> None:
         if self._timer is not None:
@@ -233,7 +228,7 @@ class BoundedProtocol(HttpToolsProtocol):
             # The client sends its next request early; it is timed anew behind this answer.
             self._expect()
         elif self._has_begun():
-            message = f"the header did not arrive within {_header_seconds():g} s"
+            message = f"the header did not arrive within {current_settings().header_timeout:g} s"
             self._refuse(HeaderTimeout(message))
         else:
             self.transport.close()
