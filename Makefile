@@ -39,9 +39,9 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
 serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIGHTS= LABELS= HOST= PORT=)
-	@$(BIN)/python -m serving.address '$(HOST)' '$(PORT)'
+	@$(BIN)/python -m serving.workers.address '$(HOST)' '$(PORT)'
 	@case '$(MODEL)' in \
-		*:*) tag='$(MODEL)'; $(BIN)/python -m serving.stored "$$tag" || exit 1 ;; \
+		*:*) tag='$(MODEL)'; $(BIN)/python -m serving.workers.model_store "$$tag" || exit 1 ;; \
 		*) tag=$$($(CONVERT)) || exit 1 ;; \
 	esac; \
 	echo; \

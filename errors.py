@@ -40,6 +40,9 @@ any other exception is logged and answered as :class:`InternalError`.
 from http import HTTPStatus
 from typing import ClassVar, TypeVar
 
+# Characters of a client's value that a message repeats.
+_SHOWN = 20
+
 Value = TypeVar("Value")
 Error = TypeVar("Error", bound=BaseException)
 
@@ -92,6 +95,14 @@ def without_traces(error: Error) -> Error:
     """
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error
+
+
+def shortened(found: object) -> str:
+    """A client's value as a message may repeat it."""
+    if isinstance(found, (dict, list)):
+        return "a JSON object" if isinstance(found, dict) else "a list"
+    text = str(found)
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
 def error_envelope(code: str, message: str) -> dict[str, dict[str, str]]:

@@ -9,30 +9,27 @@ from typing import TYPE_CHECKING, cast
 import bentoml
 
 from errors import StartupError
-from serving import request_metrics
-from serving.bento import (
-    IMAGE,
-    ClassifierService,
-    preflight,
-    serve_only,
-    start_beating,
-    start_classifier,
-    start_recording,
-    worker_number,
-)
-from serving.drain import drain_first, end_if_told
-from serving.guard import start_guard
-from serving.health import Monitor
-from serving.http_protocol import spread_connections, take_no_more
-from serving.metrics_folder import choose_metrics_folder
-from serving.plan import workers
-from serving.schema import (
+from serving.api.schema import (
     ClassifyBatchInput,
     ClassifyBatchOutput,
     ClassifyInput,
     ClassifyOutput,
     HealthOutput,
 )
+from serving.bento import (
+    IMAGE,
+    ClassifierService,
+    start_balancing,
+    start_beating,
+    start_classifier,
+    start_recording,
+)
+from serving.health import Monitor
+from serving.metrics import requests as request_metrics
+from serving.metrics.storage import choose_metrics_folder
+from serving.workers.preflight import preflight, serve_only
+from serving.workers.sizing import workers
+from serving.workers.supervisor import supervise
 from settings import Device, current_settings
 
 if TYPE_CHECKING:
@@ -58,7 +55,7 @@ _NEW_OBJECTS = 20_000
     workers=workers(settings),
     # Not looked up here: a Bento is built on any machine and asks for GPUs where it is deployed.
     resources={} if settings.device is Device.CPU else {"gpu": settings.gpus},
-    # Counted and logged at the front door: serving/request_metrics.py.
+    # Counted and logged at the front door: serving/metrics/requests.py.
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )
@@ -72,24 +69,20 @@ class ImageClassifier:
 
     @bentoml.on_deployment  # makes it a static method
     def check() -> None:
-        """In the supervisor: refuse, in one line, what could not be served, then keep guard."""
+        """In the supervisor: refuse in one line what could not be served, then watch."""
         try:
             serve_only(preflight(_service().model_tag(settings), settings))
         except StartupError as error:
             raise SystemExit(f"error: {error}") from error
-        start_guard(workers(settings), settings.start_timeout)
+        supervise(workers(settings), settings.start_timeout)
 
     @bentoml.on_startup
     async def start(self) -> None:
         """Load the model before the worker takes requests."""
         await start_classifier(self.monitor, _service().model_tag(settings), settings)
-        end_if_told()  # before another worker could give it connections
         self._beats = start_beating(self.monitor)
         self._records = start_recording(self.monitor)
-        spread_connections(worker_number() - 1, self.monitor.heartbeats)
-        if self.monitor.problem:
-            take_no_more()
-        drain_first(self.monitor, settings.drain, take_no_more)
+        start_balancing(self.monitor, settings)
         # What is there now stays: the collector need not look through it again and again,
         # nor after every other request at what that has left behind.
         gc.collect()
@@ -108,7 +101,7 @@ class ImageClassifier:
     def __is_ready__(self) -> bool:
         return self.monitor.unready() is None
 
-    # HTTP requests are answered by the front door (serving/front_door.py) with the same
+    # HTTP requests are answered by the front door (serving/transport/front_door.py) with the same
     # classifier; the methods below describe the contract to BentoML's clients and
     # documents, and serve callers in the same process or from another BentoML service.
 

@@ -25,7 +25,7 @@ from benchmarks.measurement.models import KNOWN, NEAR_ZERO, obtain
 from benchmarks.stacks import forms
 from benchmarks.stacks.launch import launched
 from benchmarks.stacks.stacks import OURS, STACKS
-from serving.guard import worker_processes
+from serving.compat.process_manager import worker_processes
 
 SECONDS = 10
 _CLIENTS = 16
@@ -43,7 +43,7 @@ PARTS = (
     ("session.run", ("run (inference/session.py",)),
     ("metrics", ("prometheus_client/", "metrics.py")),
     ("best classes and their labels", ("_prediction (", "inference/top_k.py")),
-    ("JSON and sending the response", ("serving/sending.py", "serving/messages.py")),
+    ("JSON and sending the response", ("serving/transport/responses.py", "serving/messages.py")),
     ("reading the request (uvicorn, httptools)", ("data_received (",)),
     ("batching", ("inference/batcher.py", "inference/runner.py")),
     ("front door and parsing", ("serving/",)),

@@ -8,7 +8,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(
-    include=["errors", "preprocessing", "serving.parsing", "serving.multipart", "PIL"]
+    include=["errors", "preprocessing", "serving.api.parsing", "serving.api.multipart", "PIL"]
 ):
     from hostile import properties
 

@@ -6,9 +6,10 @@ import numpy as np
 
 from errors import ClassifierError, ImageError
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
-from serving.messages import Request
-from serving.parsing import Encoded, parse_classify, parse_classify_batch
-from serving.request_head import check_batch_head, check_classify_head
+from serving.api.header_checks import check_batch_head, check_classify_head
+from serving.api.parsing import parse_classify, parse_classify_batch
+from serving.api.requests import Request
+from serving.classifier import Encoded
 from tests.support.toys import SIZE, toy_preprocessing
 
 # Pillow warns of what is odd in a file; the service does not listen.

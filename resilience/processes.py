@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import psutil
 
-from serving.guard import worker_processes
+from serving.compat.process_manager import worker_processes
 from tests.support.servers import Server
 
 

@@ -1,45 +1,46 @@
-"""How the classifier is a BentoML service: model, preflight, start of a worker, front door."""
+"""How the classifier is a BentoML service: its application, and how a worker starts and ends."""
 
 import asyncio
 import logging
-import multiprocessing
-import os
+import socket
+import ssl
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 import bentoml
-from _bentoml_sdk import Service
-from bentoml._internal.service.openapi.specification import OpenAPISpecification
 from bentoml.exceptions import BentoMLException
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from errors import ClassifierError, StartupError
-from inference import check_device, open_session
+from inference import open_session
 from inference.gpu import count_gpus
-from model_spec import MODEL_NAME, ModelSpec
-from serving import endpoints, http_protocol, request_metrics
-from serving.address import check_address_of_command
+from model_spec import MODEL_NAME
+from serving.api import routes
+from serving.api.openapi import documented
 from serving.classifier import Classifier, cpu_sizes
-from serving.front_door import FrontDoor, Routes
-from serving.guard import end_with_parent
+from serving.compat.bentoml_service import OpenAPISpecification, WrappedService
+from serving.compat.uvicorn_server import WorkerServer, use_server
+from serving.compat.versions import is_supported
 from serving.health import Monitor
-from serving.heartbeat import Heartbeats, beat_while
-from serving.openapi import documented
-from serving.plan import intra_op_threads, runner_options
-from serving.resource_metrics import ResourceRecorder, record_for_ever
-from serving.sending import EnvelopeErrors
-from serving.stored import stored_model
-from settings import PREFIX, Device, Settings, current_settings, unknown_variables
+from serving.metrics import requests as request_metrics
+from serving.metrics.resources import ResourceRecorder, record_for_ever
+from serving.transport.balancing import Balancer, Listener
+from serving.transport.front_door import FrontDoor, Routes
+from serving.transport.http_connection import HttpConnection
+from serving.workers.model_store import stored_model
+from serving.workers.sizing import intra_op_threads, runner_options
+from serving.workers.supervisor import end_with_supervisor
+from serving.workers.table import WorkerTable, beat_while
+from settings import Settings, current_settings
 
 logger = logging.getLogger("image_classifier")
 
 ROUTES: Routes = {
-    "/classify": {"POST": endpoints.classify},
-    "/classify_batch": {"POST": endpoints.classify_batch},
-    "/health": dict.fromkeys(("GET", "HEAD", "POST"), endpoints.health),
-    "/metrics": dict.fromkeys(("GET", "HEAD"), endpoints.metrics),
+    "/classify": {"POST": routes.classify},
+    "/classify_batch": {"POST": routes.classify_batch},
+    "/health": dict.fromkeys(("GET", "HEAD", "POST"), routes.health),
+    "/metrics": dict.fromkeys(("GET", "HEAD"), routes.metrics),
 }
 
 IMAGE = bentoml.images.Image(
@@ -50,61 +51,32 @@ IMAGE = bentoml.images.Image(
 """What `bentoml containerize` begins with."""
 
 
-class ClassifierService(Service):
-    """A BentoML service behind the front door."""
+class ClassifierService(WrappedService):
+    """The service behind the front door."""
 
-    def to_asgi(self, is_main: bool = True) -> ASGIApp:
-        """BentoML's application; the one that strangers reach, behind the front door."""
-        app: ASGIApp = super().to_asgi(is_main=is_main)
-        if not is_main:
-            return app
-        http_protocol.install()
+    def wrapped(self, app: ASGIApp) -> ASGIApp:
+        """BentoML's application behind the front door, on this service's connections."""
         settings = current_settings()
-        return with_cors(FrontDoor(app, ROUTES, settings, _current_monitor), settings.origins)
+        if is_supported():
+            HttpConnection.header_seconds = settings.header_timeout
+            use_server(HttpConnection, _listen)
+        return FrontDoor(app, ROUTES, settings, _current_monitor)
 
-    @property
-    def doc(self) -> str:
-        """The description in the OpenAPI document."""
-        return str(self.inner.__doc__)
-
-    @property
-    def openapi_spec(self) -> OpenAPISpecification:
+    def described(self, document: OpenAPISpecification) -> OpenAPISpecification:
         """BentoML's document, with every form, error and status of the public contract."""
-        return documented(super().openapi_spec)
+        return documented(document)
 
     def model_tag(self, settings: Settings) -> str:
         """The model to serve: the one that was asked for, the Bento's own, or the newest."""
-        if settings.model:
-            return settings.model
-        if self.bento is not None:
-            for model in self.bento.info.all_models:
-                if model.tag.name == MODEL_NAME:
-                    return str(model.tag)
-        return f"{MODEL_NAME}:latest"
+        return settings.model or self.model_of_bento(MODEL_NAME) or f"{MODEL_NAME}:latest"
 
 
-def with_cors(app: ASGIApp, origins: list[str]) -> ASGIApp:
-    """Let pages of some origins ask from a browser; without origins, none."""
-    if not origins:
-        return app
-    cors = CORSMiddleware(
-        app,
-        allow_origins=origins,
-        allow_methods=["GET", "POST"],
-        allow_headers=[
-            "authorization",
-            "content-type",
-            "x-api-key",
-            "x-request-id",
-            "x-deadline-ms",
-        ],
-        expose_headers=["retry-after", "x-request-id"],
-    )
-
-    async def enveloped(scope: Scope, receive: Receive, send: Send) -> None:
-        await cors(scope, receive, EnvelopeErrors(send) if scope["type"] == "http" else send)
-
-    return enveloped
+def _listen(
+    listening: socket.socket,
+    protocol: Callable[[], asyncio.Protocol],
+    context: ssl.SSLContext | None,
+) -> Listener:
+    return Listener(listening, protocol, HttpConnection.balancer, context)
 
 
 def _current_monitor() -> Monitor | None:
@@ -115,52 +87,9 @@ def _current_monitor() -> Monitor | None:
     return monitor
 
 
-def preflight(tag: str, settings: Settings) -> str:
-    """Refuse before any worker starts what no worker could serve.
-
-    Returns:
-        The tag of the one model that ``tag`` means now.
-
-    Raises:
-        StartupError: the address is taken, the model is missing or damaged, or an explicit GPU
-            device cannot be had.
-    """
-    check_address_of_command()
-    model = stored_model(tag)
-    folder = Path(model.path)
-    spec = ModelSpec.load(folder)
-    for name in unknown_variables():
-        logger.warning("there is no setting %s", name)
-    if not spec.weights.pretrained:
-        logger.warning(
-            "%s has random weights (pretrained: false): its answers mean nothing", model.tag
-        )
-    if settings.device in (Device.CUDA, Device.TENSORRT):
-        _check_elsewhere(folder, settings.device)
-    elif settings.device is Device.AUTO and not count_gpus():
-        logger.info("no NVIDIA GPU, running on the CPU")
-    return str(model.tag)
-
-
-def serve_only(tag: str) -> None:
-    """Have every worker serve this model, whatever ``latest`` will mean when it starts."""
-    os.environ[f"{PREFIX}MODEL"] = tag
-
-
-def _check_elsewhere(folder: Path, device: Device) -> None:
-    """In a process of its own, or the supervisor would hold GPU memory for ever."""
-    source = str(Path(__file__).parents[1])
-    if source not in sys.path:
-        # A Bento's is there only while BentoML imports the service; new processes get a copy.
-        sys.path.insert(0, source)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        pool.submit(check_device, folder, device).result()
-
-
 async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> None:
     """Load the model into this worker; what goes wrong is what ``/health`` says."""
-    end_with_parent()
+    end_with_supervisor()
     try:
         model = stored_model(tag)
         folder = Path(model.path)
@@ -190,13 +119,26 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
 
 
 def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
-    """Let the other processes know that this worker lives; None where there are no others."""
-    monitor.heartbeats = Heartbeats.inherited()
-    if monitor.heartbeats is None:
+    """Let the other processes know that this worker lives; None if there are no others."""
+    table = monitor.table = WorkerTable.inherited(worker_number())
+    if table is None:
         return None
-    monitor.heartbeats.beat(worker_number())  # expected from now on
-    beats = beat_while(monitor.is_well, monitor.heartbeats, worker_number())
-    return asyncio.create_task(beats)
+    table.begin(worker_number())
+    return asyncio.create_task(beat_while(monitor.is_well, table, worker_number()))
+
+
+def start_balancing(monitor: Monitor, settings: Settings) -> None:
+    """Share the connections with the other workers; leave all to them before this one ends."""
+    balancer = HttpConnection.balancer = Balancer(monitor.table, worker_number())
+    if monitor.problem:
+        balancer.leave()
+
+    def begin_to_end() -> None:
+        monitor.draining = True
+        balancer.leave()
+
+    if WorkerServer.running is not None:
+        WorkerServer.running.drain_at_exit(settings.drain, begin_to_end)
 
 
 def start_recording(monitor: Monitor) -> asyncio.Task[None]:

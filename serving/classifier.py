@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from errors import ClassifierError, InternalError, ModelUnavailable
+from errors import (
+    ClassifierError,
+    InternalError,
+    InvalidParameter,
+    ModelUnavailable,
+    shortened,
+)
 from inference import OnnxRunner, OnnxSession, RunnerOptions
 from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
 from inference.gpu import GpuMonitor
@@ -19,14 +25,31 @@ from inference.session import Probabilities
 from inference.top_k import DECIMALS, prediction
 from model_spec import ModelSpec
 from preprocessing import DecodeLimits, decode, decode_scaled, least_side, transform
-from serving.parameters import DEFAULT_TOP_K, checked_top_k
-from serving.parsing import Encoded
 from settings import Settings
 
 logger = logging.getLogger("image_classifier")
 
+Encoded = bytes | memoryview
+"""An image as a file holds it."""
+
+TOP_K = "top_k"
+"""How many classes a client wants: the name of this in all requests."""
+
+DEFAULT_TOP_K = 5
+
 # The file came with the model and has its hash: clients' limits are not meant for it.
 _GOLDEN_LIMITS = DecodeLimits(max_pixels=100_000_000, max_aspect_ratio=100.0)
+
+
+def checked_top_k(top_k: int) -> int:
+    """A ``top_k`` of at least 1; more than the model has classes means all of them.
+
+    Raises:
+        InvalidParameter: it is below 1.
+    """
+    if top_k < 1:
+        raise InvalidParameter(f"{TOP_K} must be at least 1, not {shortened(top_k)}")
+    return top_k
 
 
 def golden_pixels(spec: ModelSpec, folder: Path) -> npt.NDArray[np.uint8]:

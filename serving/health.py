@@ -11,7 +11,7 @@ from inference.gpu import count_gpus
 from serving.classifier import Classifier
 
 if TYPE_CHECKING:
-    from serving.heartbeat import Heartbeats
+    from serving.workers.table import WorkerTable
 
 Status = Literal["healthy", "unhealthy"]
 
@@ -45,14 +45,14 @@ class Monitor:
         classifier: the model once it is loaded.
         problem: why it cannot classify; None when it can.
         draining: whether it is about to end, and only classifies what still comes.
-        heartbeats: of all workers; None where there is only this process.
+        table: of all workers; None if there is only this process.
     """
 
     def __init__(self) -> None:
         self.classifier: Classifier | None = None
         self.problem: str | None = "the model is still loading"
         self.draining = False
-        self.heartbeats: Heartbeats | None = None
+        self.table: WorkerTable | None = None
         self._started = time.monotonic()
 
     def ready_classifier(self) -> Classifier:
@@ -82,7 +82,7 @@ class Monitor:
             return "the service is shutting down"
         if not self.is_well():
             return "inference does not return"
-        silent = self.heartbeats.silent() if self.heartbeats else []
+        silent = self.table.silent() if self.table else []
         return f"worker processes do not answer: {silent}" if silent else None
 
     def health(self) -> Health:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -41,16 +42,35 @@ ONLY_IN = {
 }
 
 
-def imports(room: str) -> set[str]:
-    """Top-level names of everything a room imports, anywhere in its files."""
-    files = [PROJECT / f"{room}.py"] if room == "service" else sorted((PROJECT / room).glob("*.py"))
+SERVING = PROJECT / "serving"
+
+FLOORS = ("bento", "transport", "api", "health", "classifier", "workers", "metrics", "compat")
+"""Of serving, from the top; each may import those below it."""
+
+PRIVATE = ("bentoml._internal", "_bentoml_impl", "_bentoml_sdk", "circus", "uvicorn")
+"""Only serving/compat may import these, or name them."""
+
+
+def modules(files: Iterable[Path]) -> set[str]:
+    """Names of all modules that files import, anywhere."""
     names: set[str] = set()
     for node in (node for file in files for node in ast.walk(ast.parse(file.read_text()))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
+
+
+def imports(room: str) -> set[str]:
+    """Top-level names of everything a room imports."""
+    return {name.split(".")[0] for name in modules(files_of(PROJECT / room))}
+
+
+def files_of(room: Path) -> list[Path]:
+    """The files of a room, or the one file that it is."""
+    file = room.with_suffix(".py")
+    return [file] if file.is_file() else sorted(room.rglob("*.py"))
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
@@ -58,6 +78,26 @@ def test_imports_go_one_way(room: str) -> None:
     assert imports(room) & ROOMS - {room} <= MAY_IMPORT[room]
     for library, rooms in ONLY_IN.items():
         assert library not in imports(room) or room in rooms, library
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_imports_within_serving_go_down(floor: str) -> None:
+    names = modules(files_of(SERVING / floor))
+    found = {name.split(".")[1] for name in names if name.startswith("serving.")}
+    assert found <= set(FLOORS[FLOORS.index(floor) :])
+
+
+def test_serving_has_no_other_floors_and_none_has_more_than_ten_files() -> None:
+    assert {path.stem for path in SERVING.iterdir()} - {"__pycache__"} == {*FLOORS, "__init__"}
+    crowded = [floor for floor in FLOORS if len(list((SERVING / floor).glob("*.py"))) > 10]
+    assert crowded == []
+
+
+def test_only_one_room_knows_what_is_not_public() -> None:
+    rooms = ("service", "inference", "preprocessing", *(f"serving/{floor}" for floor in FLOORS))
+    for room in set(rooms) - {"serving/compat"}:
+        names = modules(files_of(PROJECT / room))
+        assert [name for name in names if name.startswith(PRIVATE)] == [], room
 
 
 def test_the_service_does_not_import_torch() -> None:

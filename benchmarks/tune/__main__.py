@@ -21,7 +21,7 @@ from benchmarks.tune.search import Options, Search, search
 from errors import StartupError
 from inference.cpus import usable_cpus
 from model_spec import MODEL_NAME
-from serving.stored import stored_model
+from serving.workers.model_store import stored_model
 from settings import Settings, load_settings
 
 TUNED = PROJECT / "tuned.env"

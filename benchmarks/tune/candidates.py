@@ -6,7 +6,7 @@ from pathlib import Path
 from inference import RunnerOptions
 from inference.batch_size import GROUP, Sizes
 from inference.cpus import usable_cpus
-from serving import plan
+from serving.workers import sizing
 from settings import PREFIX, Device, Settings
 
 Values = Mapping[str, str]
@@ -27,7 +27,7 @@ def stages(settings: Settings) -> list[Stage]:
     Args:
         settings: that are given; their derived values are the defaults and are not tried.
     """
-    gpu = plan.wants_gpu(settings)
+    gpu = sizing.wants_gpu(settings)
     found = [
         _stage("device", [Device.TENSORRT.value] if gpu else []),
         _stage("workers", _workers(settings)),
@@ -62,13 +62,13 @@ def write(file: Path, values: Values, measured: str) -> None:
 
 def _workers(settings: Settings) -> list[int]:
     """Half and twice as many, and one."""
-    default = plan.workers(settings)
+    default = sizing.workers(settings)
     return _others(default, [1, default // 2, 2 * default])
 
 
 def _threads(settings: Settings) -> list[int]:
     """Twice as many, and as many as there are processors."""
-    default = plan.intra_op_threads(settings)
+    default = sizing.intra_op_threads(settings)
     return _others(default, [2 * default, usable_cpus()])
 
 
@@ -83,8 +83,8 @@ def _decode_threads(settings: Settings) -> list[int]:
 
 
 def _options(settings: Settings) -> RunnerOptions:
-    device = Device.CUDA if plan.wants_gpu(settings) else Device.CPU
-    return plan.runner_options(settings, device, lambda: Sizes(GROUP, GROUP))
+    device = Device.CUDA if sizing.wants_gpu(settings) else Device.CPU
+    return sizing.runner_options(settings, device, lambda: Sizes(GROUP, GROUP))
 
 
 def _others(default: int, values: Sequence[int], least: int = 1) -> list[int]:

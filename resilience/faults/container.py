@@ -25,7 +25,10 @@ _BATCHES = (4, 6, 8, 10)
 
 _TIMEOUT = 60.0
 
-_WORKERS = "from serving.guard import worker_processes as w; print(*[p.pid for p in w(1)])"
+_WORKERS = (
+    "from serving.compat.process_manager import worker_processes as w; "
+    "print(*[p.pid for p in w(1)])"
+)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from benchmarks.profile import OTHER, Thread, parts, table
 
 DECODE = "thread (7);process (inference/batcher.py:1);load (PIL/ImageFile.py:425)"
 BATCH = "thread (7);process (inference/batcher.py:1)"
-SEND = "thread (1);_serve (serving/front_door.py:9);send_response (serving/sending.py:9)"
-COUNT = "thread (1);_measured (serving/front_door.py:9);inc (prometheus_client/values.py:1)"
+SEND = "thread (1);_serve (transport/front_door.py:9);respond (transport/responses.py:9)"
+COUNT = (
+    "thread (1);_measured (serving/transport/front_door.py:9);inc (prometheus_client/values.py:1)"
+)
 
 
 def test_a_threads_time_is_divided_as_its_samples() -> None:

@@ -14,8 +14,8 @@ from bentoml_cli.serve import build_serve_command
 from prometheus_client.parser import text_string_to_metric_families
 
 from inference.batch_size import Sizes
-from serving import plan
-from serving.guard import KILL_SECONDS
+from serving.workers import sizing
+from serving.workers.supervisor import KILL_SECONDS
 from settings import PREFIX, Device, Settings, load_settings
 from tests.support.kustomized import OVERLAYS, container, manifest, pod, render
 from tests.support.servers import (
@@ -159,7 +159,7 @@ def test_what_is_written_is_written_to_the_volume(overlay: str) -> None:
 def test_a_pod_gets_what_it_asks_for(overlay: str) -> None:
     resources = container(overlay)["resources"]
     assert resources["requests"] == resources["limits"]
-    assert resources["limits"]["cpu"].isdigit()  # a worker for each: serving/plan.py
+    assert resources["limits"]["cpu"].isdigit()  # a worker for each: serving/workers/sizing.py
     assert ("nvidia.com/gpu" in resources["limits"]) is (overlay == "gpu")
 
 
@@ -221,8 +221,8 @@ def test_the_gpus_threshold_is_half_a_batch_for_each_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cpus = int(container("gpu")["resources"]["limits"]["cpu"])
-    monkeypatch.setattr(plan, "usable_cpus", lambda: cpus)
-    monkeypatch.setattr(plan, "count_gpus", lambda: 1)
-    largest = plan.runner_options(Settings(), Device.CUDA, lambda: Sizes(4, 4)).max_batch_size
+    monkeypatch.setattr(sizing, "usable_cpus", lambda: cpus)
+    monkeypatch.setattr(sizing, "count_gpus", lambda: 1)
+    largest = sizing.runner_options(Settings(), Device.CUDA, lambda: Sizes(4, 4)).max_batch_size
     (trigger,) = manifest("gpu", "ScaledObject")["spec"]["triggers"]
-    assert float(trigger["metadata"]["threshold"]) == plan.workers(Settings()) * largest / 2
+    assert float(trigger["metadata"]["threshold"]) == sizing.workers(Settings()) * largest / 2

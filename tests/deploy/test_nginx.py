@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.http_protocol import MAX_HEADER_BYTES
+from serving.transport.http_connection import MAX_HEADER_BYTES
 from settings import Settings
 from tests.support.servers import PROJECT, free_port
 from tests.support.tools import program

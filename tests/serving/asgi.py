@@ -1,14 +1,14 @@
 """A front door called as an ASGI server would call it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.bento import with_cors
-from serving.front_door import FrontDoor
+from serving.api.requests import Request
+from serving.api.responses import Response, json_response
 from serving.health import Monitor
-from serving.messages import Request, Response, json_response
+from serving.transport.front_door import FrontDoor
 from settings import Settings
 
 Endpoint = Callable[[Monitor, Settings, Request], Awaitable[Response]]
@@ -55,7 +55,6 @@ def call(
     endpoint: Endpoint = echo,
     monitor: Callable[[], Monitor | None] = Monitor,
     settings: Settings = SETTINGS,
-    origins: Sequence[str] = (),
 ) -> list[Message]:
     """What is sent for a request; after its messages the client waits for the answer."""
     sent: list[Message] = []
@@ -70,7 +69,7 @@ def call(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    door = with_cors(door_to(endpoint, settings, monitor), list(origins))
+    door = door_to(endpoint, settings, monitor)
     asyncio.run(_run(door, request, receive, send))
     return sent
 

@@ -1,12 +1,10 @@
-"""One server with the toy model for all tests that cross HTTP; heartbeats of two workers."""
+"""One server with the toy model for all tests that cross HTTP."""
 
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from serving import heartbeat
-from serving.heartbeat import Heartbeats
 from tests.support.servers import Server, running, toy_home
 
 MAX_BODY_BYTES = 100_000
@@ -31,9 +29,3 @@ def toy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def client(toy_server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=toy_server.url, timeout=20) as client:
         yield client
-
-
-@pytest.fixture
-def heartbeats(monkeypatch: pytest.MonkeyPatch) -> Heartbeats:
-    monkeypatch.setenv(heartbeat._VARIABLE, "")
-    return Heartbeats.create(workers=2)

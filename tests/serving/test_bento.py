@@ -13,7 +13,7 @@ from inference import open_session
 from inference.batch_size import Sizes
 from serving.bento import ROUTES, ClassifierService
 from serving.classifier import Classifier
-from serving.plan import runner_options
+from serving.workers.sizing import runner_options
 from settings import Device, Settings
 from tests.support.toys import RED, encoded
 

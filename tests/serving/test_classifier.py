@@ -11,10 +11,10 @@ from inference import open_session
 from inference.batch_size import Sizes
 from model_spec import ModelSpec
 from preprocessing import decode_scaled, least_side, transform
+from serving.api.schema import ClassifyBatchOutput, ClassifyOutput, HealthOutput
 from serving.classifier import Classifier
 from serving.health import Monitor
-from serving.plan import runner_options
-from serving.schema import ClassifyBatchOutput, ClassifyOutput, HealthOutput
+from serving.workers.sizing import runner_options
 from settings import Device, Settings
 from tests.support.images import LIMITS, save, textured
 from tests.support.toys import BLACK, GREEN, RED, encoded, write_toy_model

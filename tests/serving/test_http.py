@@ -204,5 +204,4 @@ def test_a_websocket_is_refused(toy_server: Server) -> None:
         "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
     }
     response = httpx.get(toy_server.url + "/classify", headers=headers)
-    assert response.status_code == 404
-    assert response.json()["error"]["code"] == "not_found"
+    assert response.status_code == 405

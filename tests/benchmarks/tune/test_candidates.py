@@ -4,14 +4,14 @@ import pytest
 
 from benchmarks.tune import candidates
 from benchmarks.tune.candidates import stages, told, upon, write
-from serving import plan
+from serving.workers import sizing
 from settings import Device, Settings, load_settings
 
 
 def tried(monkeypatch: pytest.MonkeyPatch, cpus: int, gpus: int = 0) -> dict[str, list[str]]:
-    for module in (plan, candidates):
+    for module in (sizing, candidates):
         monkeypatch.setattr(module, "usable_cpus", lambda: cpus)
-    monkeypatch.setattr(plan, "count_gpus", lambda: gpus)
+    monkeypatch.setattr(sizing, "count_gpus", lambda: gpus)
     found = stages(Settings(device=Device.AUTO))
     return {name: [o[name] for o in stage] for stage in found for name in stage[0]}
 

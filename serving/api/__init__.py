@@ -1,0 +1,1 @@
+"""The public contract: routes, what requests may look like, what responses look like."""

@@ -1,0 +1,85 @@
+"""What the header of a request condemns, before its body is read."""
+
+from collections.abc import Iterable
+
+from errors import UnsupportedMediaType, shortened
+from serving.api.multipart import boundary_of
+from serving.api.parameters import top_k_of_query
+
+FORM = "multipart/form-data"
+JSON = "application/json"
+TEXT_FORM = "application/x-www-form-urlencoded"
+
+# What clients call a raw body: nothing at all, bytes, an image, or, as curl's
+# --data-binary does unless told otherwise, a form without files.
+_RAW = ("", "application/octet-stream", "binary/octet-stream", TEXT_FORM)
+
+# The codings that the HTTP parser removes, or that change nothing.
+_PLAIN_CODINGS = {
+    b"content-encoding": (b"", b"identity"),
+    b"transfer-encoding": (b"", b"identity", b"chunked"),
+}
+
+
+def media_type_of(content_type: str) -> str:
+    """A content type in lower case, without parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def check_classify_head(content_type: str, query: str) -> None:
+    """Check what is known of a request to ``/classify`` before its body.
+
+    Raises:
+        UnsupportedMediaType: neither of the forms that an image may be sent in.
+        InvalidRequest: a form without boundary.
+        InvalidParameter: the query's ``top_k``.
+    """
+    media_type = media_type_of(content_type)
+    if media_type not in (FORM, JSON, *_RAW) and not media_type.startswith("image/"):
+        raise unsupported(content_type)
+    _check_rest(media_type, content_type, query)
+
+
+def check_batch_head(content_type: str, query: str) -> None:
+    """Check what is known of a request to ``/classify_batch`` before its body.
+
+    Raises:
+        UnsupportedMediaType: neither of the forms that several images may be sent in.
+        InvalidRequest: a form without boundary.
+        InvalidParameter: the query's ``top_k``.
+    """
+    media_type = media_type_of(content_type)
+    # A form without files is read: its error says what to send.
+    if media_type not in (FORM, JSON, TEXT_FORM):
+        raise unsupported(content_type)
+    _check_rest(media_type, content_type, query)
+
+
+def check_codings(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Check that the body is sent as it is.
+
+    Raises:
+        UnsupportedMediaType: it is compressed; names the coding.
+    """
+    for name, value in headers:
+        for coding in value.lower().split(b",") if name in _PLAIN_CODINGS else ():
+            if coding.strip() not in _PLAIN_CODINGS[name]:
+                raise UnsupportedMediaType(
+                    f"{name.decode()} {shortened(coding.strip().decode('latin-1'))} is not taken; "
+                    "send the body as it is",
+                    headers={"accept-encoding": "identity"},
+                )
+
+
+def unsupported(content_type: str) -> UnsupportedMediaType:
+    """The error for a content type that is not taken."""
+    return UnsupportedMediaType(
+        f"content type {shortened(media_type_of(content_type))} is not taken; send {FORM}, "
+        f"{JSON} or, to /classify, the image itself as image/*"
+    )
+
+
+def _check_rest(media_type: str, content_type: str, query: str) -> None:
+    if media_type == FORM:
+        boundary_of(content_type)
+    top_k_of_query(query)

@@ -1,0 +1,249 @@
+"""The OpenAPI document: all forms a request may have, all answers."""
+
+from typing import Any, cast
+
+import attr
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from serving.api.header_checks import FORM, JSON
+from serving.api.parsing import BATCH_FIELD, IMAGE_FIELDS
+from serving.api.schema import (
+    TOP_K_DESCRIPTION,
+    ClassifyBatchOutput,
+    ClassifyOutput,
+    Error,
+    HealthOutput,
+)
+from serving.classifier import TOP_K
+from serving.compat.bentoml_service import Components, OpenAPISpecification, PathItem
+
+# Pydantic writes JSON Schema 2020-12, which OpenAPI has since 3.1.
+_VERSION = "3.1.0"
+_REF = "#/components/schemas/{model}"
+_TAG = "Service APIs"
+_PROBE_TAG = "Infrastructure"
+_OUTPUTS = (ClassifyOutput, ClassifyBatchOutput, HealthOutput)
+
+_TEXT = "text/plain"
+_IMAGE = "image/*"
+
+_NOTE = (
+    "Every response that is not a success is an `Error`, 404 for an unknown route and 405 for "
+    "a wrong method, too; only `/health` describes the model in its 503. "
+    "API keys are asked for where the deployer has set any."
+)
+
+_ERRORS = {
+    400: "The request cannot be read",
+    401: "An API key is needed",
+    404: "No such route",
+    405: "The route takes other methods",
+    408: "The header or the body took too long to arrive",
+    413: "The body or an image is too large",
+    415: "Content type, content coding or image format is not taken",
+    422: "An image is corrupt or a parameter invalid",
+    431: "The header is too large",
+    500: "A defect of the service",
+    503: "Overloaded or not able to classify",
+    504: "The deadline passed",
+}
+_OF_ANY = (408, 415, 431, 500)
+_OF_A_BODY = (413, *_OF_ANY)
+_OF_IMAGES = (400, 401, *_OF_A_BODY, 422, 503, 504)
+
+_REQUEST_ID = "X-Request-ID"
+_ANY_TEXT = {"type": "string"}
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"required": True, "schema": _ANY_TEXT}},
+    405: {"Allow": {"required": True, "schema": _ANY_TEXT}},
+    415: {"Accept-Encoding": {"description": "If the body is coded", "schema": _ANY_TEXT}},
+    503: {
+        "Retry-After": {
+            "description": "Seconds after which to come back, if it is overloaded",
+            "schema": {"type": "integer", "minimum": 1},
+        }
+    },
+}
+
+_BINARY = {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"}
+_BASE64 = {"type": "string", "contentEncoding": "base64", "description": "Base64 or a data URI"}
+_TOP_K = {"type": "integer", "minimum": 1, "description": TOP_K_DESCRIPTION}
+_TOP_K_OR_NULL = {**_TOP_K, "type": ["integer", "null"]}
+
+# A red PNG, 1 x 1.
+_EXAMPLE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+)
+
+_PARAMETERS = [
+    {"name": TOP_K, "in": "query", "schema": _TOP_K},
+    {
+        "name": "X-Deadline-Ms",
+        "in": "header",
+        "description": "Milliseconds until the answer is of no use, if fewer than the service's",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    {
+        "name": _REQUEST_ID,
+        "in": "header",
+        "description": "Comes back in the response; 1 to 128 letters, digits, `_`, `.`, `-`",
+        "schema": _ANY_TEXT,
+    },
+]
+
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+# None at all, or one of them.
+_KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"api_key": []}]
+
+_SUCCESS = "Successful Response"
+
+
+def documented(spec: OpenAPISpecification) -> OpenAPISpecification:
+    """BentoML's document with the routes of the public contract described in full."""
+    info = attr.evolve(
+        spec.info,
+        version=_version(spec.info.version),
+        description=f"{spec.info.description}\n\n{_NOTE}",
+        contact=None,
+    )
+    return attr.evolve(
+        spec,
+        openapi=_VERSION,
+        info=info,
+        paths={path: PathItem(**item) for path, item in _paths().items()},
+        # BentoML's own class for this leaves out half of JSON Schema; it passes dicts on.
+        components=cast("Components", _components()),
+    )
+
+
+def _version(bento: str) -> str:
+    """The Bento's; BentoML writes "None" for a service that is not in one."""
+    return "dev" if bento == "None" else bento
+
+
+def _components() -> dict[str, Any]:
+    _, definitions = models_json_schema(
+        [(model, "serialization") for model in (*_OUTPUTS, Error)], ref_template=_REF
+    )
+    return {
+        "schemas": definitions["$defs"],
+        "responses": {str(status): _error(status) for status in _ERRORS},
+        "securitySchemes": _SCHEMES,
+    }
+
+
+def _paths() -> dict[str, dict[str, Any]]:
+    health = "Whether the model can classify, and on what it runs"
+    return {
+        "/classify": {"post": _classify()},
+        "/classify_batch": {"post": _classify_batch()},
+        "/health": {"get": _health("get_health", health), "post": _health("health", health)},
+        "/livez": {"get": _probe("livez", "Whether the process lives")},
+        "/readyz": {"get": _probe("readyz", "Whether to send it requests", 503)},
+        "/healthz": {"get": _probe("healthz", "The old name of /livez") | {"deprecated": True}},
+        "/metrics": {"get": _metrics()},
+    }
+
+
+def _classify() -> dict[str, Any]:
+    field = IMAGE_FIELDS[0]
+    content = {
+        FORM: _form(field, _BINARY),
+        _IMAGE: {"schema": _BINARY},
+        "application/octet-stream": {"schema": _BINARY},
+        JSON: _json(field, {**_BASE64, "minLength": 1}, _EXAMPLE),
+    }
+    return _operation("classify", "Classify one image", ClassifyOutput, content)
+
+
+def _classify_batch() -> dict[str, Any]:
+    summary = "Classify several images; one that cannot be classified is an error in its place"
+    content = {
+        FORM: _form(BATCH_FIELD, _list_of(_BINARY)),
+        JSON: _json(BATCH_FIELD, _list_of(_BASE64), [_EXAMPLE]),
+    }
+    return _operation("classify_batch", summary, ClassifyBatchOutput, content)
+
+
+def _operation(
+    name: str, summary: str, output: type[BaseModel], content: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "tags": [_TAG],
+        "summary": summary,
+        "operationId": name,
+        "security": _KEY,
+        "parameters": _PARAMETERS,
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": _response(_SUCCESS, _content(output)), **_errors(*_OF_IMAGES)},
+    }
+
+
+def _health(name: str, summary: str) -> dict[str, Any]:
+    return {
+        "tags": [_TAG],
+        "summary": summary,
+        "operationId": name,
+        "responses": {
+            "200": _response(_SUCCESS, _content(HealthOutput)),
+            "503": _response("The model cannot classify", _content(HealthOutput)),
+            **_errors(*_OF_A_BODY),
+        },
+    }
+
+
+def _probe(name: str, summary: str, *errors: int) -> dict[str, Any]:
+    return {
+        "tags": [_PROBE_TAG],
+        "summary": summary,
+        "operationId": name,
+        "responses": {
+            "200": _response(_SUCCESS, {_TEXT: {"schema": _ANY_TEXT}}),
+            **_errors(*_OF_ANY, *errors),
+        },
+    }
+
+
+def _metrics() -> dict[str, Any]:
+    summary = "Of all workers together, in Prometheus' text format"
+    return _probe("metrics", summary, 401, *_OF_A_BODY) | {"security": _KEY}
+
+
+def _errors(*statuses: int) -> dict[str, Any]:
+    return {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
+
+
+def _error(status: int) -> dict[str, Any]:
+    return _response(_ERRORS[status], _content(Error), _HEADERS.get(status, {}))
+
+
+def _response(
+    description: str, content: dict[str, Any], headers: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    always = {_REQUEST_ID: {"required": True, "schema": _ANY_TEXT}}
+    return {"description": description, "headers": always | (headers or {}), "content": content}
+
+
+def _content(model: type[BaseModel]) -> dict[str, Any]:
+    return {JSON: {"schema": {"$ref": _REF.format(model=model.__name__)}}}
+
+
+def _form(field: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": _object({field: schema}, _TOP_K_OR_NULL)}
+
+
+def _json(field: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {"schema": _object({field: schema}, _TOP_K_OR_NULL), "example": {field: example}}
+
+
+def _object(required: dict[str, Any], top_k: dict[str, Any]) -> dict[str, Any]:
+    properties = {**required, TOP_K: top_k}
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+def _list_of(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": item, "minItems": 1}

@@ -1,0 +1,184 @@
+"""Request → encoded images and ``top_k``, for the three forms a request may have.
+
+- ``multipart/form-data`` with the image as a file;
+- the image itself as the body;
+- JSON with the image as base64 or a data URI.
+
+Nothing is ever fetched for a client: a URL is not an image.
+"""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+from errors import ClassifierError, InvalidParameter, InvalidRequest, value_or_raise
+from serving.api.header_checks import FORM, JSON, TEXT_FORM, unsupported
+from serving.api.multipart import Part, parse_multipart
+from serving.api.parameters import top_k_of_form, top_k_of_json, top_k_of_query
+from serving.api.requests import Request
+from serving.classifier import TOP_K, Encoded
+
+IMAGE_FIELDS = ("image", "file")
+BATCH_FIELD = "images"
+
+# Fields that a form may have beside its images.
+_OTHER_PARTS = 16
+
+# No image begins like this.
+_TEXT_FIELD = re.compile(rb"[\w.%+\[\]-]+=[!-~]*")
+_TEXT_FIELD_BYTES = 1024
+
+_WHITE_SPACE = b" \t\r\n"
+# RFC 4648, 5: the alphabet of URLs and file names.
+_URL_ALPHABET = bytes.maketrans(b"-_", b"+/")
+_PAD = b"="
+_BASE64_GROUP = 4
+
+_DATA_URI = re.compile(r"data:[^,]*,", re.IGNORECASE)
+
+_JSON_STRUCTURE = (b",", b"[", b"{", b":")
+# Some hundred images with a data URI's comma and colon each, and room for more keys.
+_MAX_JSON_PARTS = 4096
+
+
+@dataclass(frozen=True)
+class ImagesAndTopK:
+    """What a request asks for.
+
+    Attributes:
+        images: encoded images in the order sent, or what is wrong with one.
+        top_k: how many classes are wanted; None for the default.
+    """
+
+    images: list[Encoded | ClassifierError]
+    top_k: int | None
+
+
+def parse_classify(request: Request) -> tuple[Encoded, int | None]:
+    """The one image of a request, whose head was checked, and its ``top_k``.
+
+    Raises:
+        RequestError: not exactly one image, or it cannot be read.
+    """
+    media_type = request.media_type
+    if media_type == FORM:
+        parsed = _from_form(request, IMAGE_FIELDS)
+        if len(parsed.images) > 1:
+            raise InvalidRequest("send one image; /classify_batch takes several")
+    elif media_type == JSON:
+        content = _json_object(request)
+        images = [_from_text(content[name], name) for name in IMAGE_FIELDS if name in content]
+        if len(images) != 1:
+            raise InvalidRequest(f"the JSON object must have one key {IMAGE_FIELDS[0]!r}")
+        parsed = ImagesAndTopK(images, top_k_of_json(content.get(TOP_K)))
+    else:
+        _check_no_text_form(request)
+        parsed = ImagesAndTopK([_not_empty(request.body)], None)
+    image = cast("Encoded", value_or_raise(parsed.images.pop()))
+    return image, _or_query(parsed.top_k, request)
+
+
+def parse_classify_batch(request: Request, max_images: int) -> ImagesAndTopK:
+    """The images of a request, whose head was checked, and its ``top_k``.
+
+    An image that cannot be read is an error in its place.
+
+    Raises:
+        RequestError: no image at all.
+        InvalidParameter: more than ``max_images``.
+    """
+    if request.media_type == FORM:
+        parsed = _from_form(request, (BATCH_FIELD,), max_images)
+        _check_count(len(parsed.images), max_images)
+    elif request.media_type == JSON:
+        content = _json_object(request)
+        texts = content.get(BATCH_FIELD)
+        if not isinstance(texts, list) or not texts:
+            raise InvalidRequest(f"the JSON object must have a list {BATCH_FIELD!r}, not empty")
+        _check_count(len(texts), max_images)
+        parsed = ImagesAndTopK(
+            [_from_text(text, BATCH_FIELD) for text in texts], top_k_of_json(content.get(TOP_K))
+        )
+    else:
+        _check_no_text_form(request)
+        raise unsupported(request.content_type)
+    return ImagesAndTopK(parsed.images, _or_query(parsed.top_k, request))
+
+
+def _from_form(request: Request, fields: tuple[str, ...], max_images: int = 1) -> ImagesAndTopK:
+    parts = parse_multipart(request.content_type, request.body, max_parts=max_images + _OTHER_PARTS)
+    images = [_from_part(part) for part in parts if part.name in fields]
+    if not images:
+        found = ", ".join(sorted({repr(part.name) for part in parts})) or "none"
+        raise InvalidRequest(f"the form has no file field {fields[0]!r} (fields found: {found})")
+    texts = [str(part.content, "utf-8", "replace") for part in parts if part.name == TOP_K]
+    return ImagesAndTopK(images, top_k_of_form(texts))
+
+
+def _from_part(part: Part) -> Encoded | ClassifierError:
+    if not part.is_file:
+        return InvalidRequest(
+            f"field {part.name!r} is text, it must be a file; URLs and paths are not fetched"
+        )
+    return _not_empty(part.content)
+
+
+def _check_no_text_form(request: Request) -> None:
+    """What calls itself a form may be an image all the same, but not if it looks like one."""
+    if request.media_type == TEXT_FORM and _TEXT_FIELD.fullmatch(
+        request.body, 0, _TEXT_FIELD_BYTES
+    ):
+        raise InvalidRequest(
+            f"a form of type {TEXT_FORM} has only text, send images as {FORM}; "
+            "URLs and paths are not fetched"
+        )
+
+
+def _from_text(text: object, name: str) -> Encoded | ClassifierError:
+    """Base64 of either alphabet, padded or not, with or without a data URI's head."""
+    if not isinstance(text, str):
+        return InvalidRequest(f"{name!r} must be base64 text or a data URI")
+    text = text.lstrip()
+    if head := _DATA_URI.match(text):
+        if not head[0].lower().endswith(";base64,"):
+            return InvalidRequest(f"{name!r} is a data URI without base64")
+        text = text[head.end() :]
+    try:
+        unbroken = text.encode("ascii").translate(_URL_ALPHABET, _WHITE_SPACE)
+        padded = unbroken + _PAD * (-len(unbroken) % _BASE64_GROUP)
+        return _not_empty(base64.b64decode(padded, validate=True))
+    except (binascii.Error, ValueError):
+        return InvalidRequest(
+            f"{name!r} is neither base64 nor a data URI; URLs and paths are not fetched"
+        )
+
+
+def _not_empty(content: Encoded) -> Encoded | ClassifierError:
+    return content if len(content) else InvalidRequest("the image is empty (0 bytes)")
+
+
+def _json_object(request: Request) -> dict[str, Any]:
+    # Base64 has none of these; a list of a million nothings would take seconds to read.
+    if sum(request.body.count(each) for each in _JSON_STRUCTURE) > _MAX_JSON_PARTS:
+        raise InvalidRequest("the JSON body has too many parts")
+    try:
+        content = json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("the body is not valid JSON") from error
+    if not isinstance(content, dict):
+        raise InvalidRequest("the JSON body must be an object")
+    return content
+
+
+def _or_query(top_k: int | None, request: Request) -> int | None:
+    """From the body, else the query; an invalid query value is always rejected."""
+    in_query = top_k_of_query(request.query)
+    return in_query if top_k is None else top_k
+
+
+def _check_count(count: int, max_images: int) -> None:
+    if count > max_images:
+        raise InvalidParameter(f"{count} images sent, one request takes {max_images}")

@@ -1,0 +1,26 @@
+"""Request: what the front door hands to an endpoint."""
+
+from typing import NamedTuple
+
+from serving.api.header_checks import media_type_of
+
+
+class Request(NamedTuple):
+    """A whole request.
+
+    Attributes:
+        content_type: as sent, with its parameters; empty if there was none.
+        query: the query string, not decoded.
+        body: all of it.
+        deadline: ``time.monotonic()`` seconds by which it must be answered.
+    """
+
+    content_type: str
+    query: str
+    body: bytes
+    deadline: float
+
+    @property
+    def media_type(self) -> str:
+        """The content type in lower case, without parameters."""
+        return media_type_of(self.content_type)

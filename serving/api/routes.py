@@ -1,0 +1,52 @@
+"""One function per route that the front door answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from serving.api.header_checks import check_batch_head, check_classify_head
+from serving.api.parsing import parse_classify, parse_classify_batch
+from serving.api.requests import Request
+from serving.api.responses import Response, json_response
+from serving.compat.bentoml_parts import metrics_text
+from serving.health import Monitor
+from serving.metrics import requests as request_metrics
+from settings import Settings
+
+Endpoint = Callable[[Monitor, Settings, Request], Awaitable[Response]]
+
+
+async def classify(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``POST /classify``"""
+    classifier = monitor.ready_classifier()
+    image, top_k = parse_classify(request)
+    return json_response(await classifier.classify(image, top_k, request.deadline))
+
+
+async def classify_batch(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``POST /classify_batch``"""
+    classifier = monitor.ready_classifier()
+    parsed = parse_classify_batch(request, settings.max_images_per_request)
+    return json_response(
+        await classifier.classify_batch(parsed.images, parsed.top_k, request.deadline)
+    )
+
+
+async def health(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``GET /health``, and ``POST`` for BentoML's client"""
+    found = monitor.health()
+    return json_response(found.model_dump(), found.http_status)
+
+
+async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``GET /metrics``: of all workers together, in Prometheus' text format"""
+    request_metrics.write()
+    # Reads and merges a file per worker: not in the event loop.
+    body, content_type = await asyncio.to_thread(metrics_text)
+    return Response(body, media_type=content_type)
+
+
+HEAD_CHECKS: dict[Endpoint, Callable[[str, str], None]] = {
+    classify: check_classify_head,
+    classify_batch: check_batch_head,
+}
+"""By endpoint that takes images: the check of content type and query that a body waits for."""

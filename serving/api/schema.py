@@ -1,0 +1,74 @@
+"""The public contract as types: for BentoML's clients, ``/schema.json`` and ``/docs.json``."""
+
+from pathlib import Path
+
+from bentoml import IODescriptor
+from pydantic import BaseModel, Field
+
+from serving.classifier import DEFAULT_TOP_K
+from serving.health import Health
+
+TOP_K_DESCRIPTION = (
+    f"Classes to return for each image, {DEFAULT_TOP_K} by default; all if the model has fewer"
+)
+
+
+class ClassifyInput(IODescriptor):
+    """What ``/classify`` takes as a form."""
+
+    image: Path = Field(description="The encoded image")
+    top_k: int | None = Field(None, ge=1, description=TOP_K_DESCRIPTION)
+
+
+class ClassifyBatchInput(IODescriptor):
+    """What ``/classify_batch`` takes as a form."""
+
+    images: list[Path] = Field(description="The encoded images, one part each")
+    top_k: int | None = Field(None, ge=1, description=TOP_K_DESCRIPTION)
+
+
+class ClassProbability(BaseModel):
+    """One class and its probability."""
+
+    class_id: int
+    label: str
+    confidence: float = Field(ge=0, le=1, description="Softmax probability")
+
+
+class Prediction(ClassProbability):
+    """The most probable class and the runners-up."""
+
+    predictions: list[ClassProbability] = Field(description="Most probable first, top_k of them")
+
+
+class _Footer(BaseModel):
+    processing_time: float = Field(ge=0, description="Seconds, from the parsed request on")
+    gpu_utilization: float | None = Field(description="0 to 1; null without a GPU in use")
+    model: str = Field(description="Tag in the BentoML model store")
+
+
+class ClassifyOutput(IODescriptor, Prediction, _Footer):
+    """The response of ``/classify``."""
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong."""
+
+    code: str
+    message: str
+
+
+class Error(BaseModel):
+    """Every response that is not a success."""
+
+    error: ErrorDetail
+
+
+class ClassifyBatchOutput(IODescriptor, _Footer):
+    """The response of ``/classify_batch``."""
+
+    results: list[Prediction | Error] = Field(description="In the order sent")
+
+
+class HealthOutput(IODescriptor, Health):
+    """The response of ``/health``."""

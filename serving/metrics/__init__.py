@@ -1,0 +1,1 @@
+"""What is counted and shown at ``/metrics``."""

@@ -1,0 +1,85 @@
+"""The folder in which all workers keep their metrics until ``/metrics`` adds them up.
+
+prometheus_client counts in memory-mapped files, one set for each process. BentoML puts them
+below ``BENTOML_HOME``. There a full disk kills the workers with SIGBUS, and two services that
+share the folder delete each other's files. So the folder is in memory, and of one service alone.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from serving.compat.bentoml_parts import metrics_folder, set_metrics_folder
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = [
+    "choose_metrics_folder",
+    "forget_process",
+    "hold_metrics_folder",
+    "metrics_folder",
+    "remove_metrics_folder",
+]
+
+# A file system in memory on Linux, also in containers with a read-only root.
+_MEMORY = Path("/dev/shm")  # noqa: S108
+
+_PREFIX = "image-classifier-"
+
+# A folder is made some moments before it is held.
+_YOUNG_SECONDS = 60.0
+
+
+def choose_metrics_folder() -> None:
+    """Choose the folder. Called when the service is imported, before BentoML makes it."""
+    parent = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    set_metrics_folder(parent / f"{_PREFIX}{secrets.token_hex(8)}")
+
+
+def hold_metrics_folder() -> None:
+    """Keep other services from removing the folder while this process lives.
+
+    Removes the folders of supervisors that were killed. A lock tells whether one lives: containers
+    that share the memory have process ids of their own.
+    """
+    folder = metrics_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(OSError):  # then nobody can lock it
+        _lock(folder)
+    for other in folder.parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # held, not ours to remove, or just removed
+            if time.time() - other.stat().st_mtime > _YOUNG_SECONDS:
+                lock = _lock(other)
+                shutil.rmtree(other, ignore_errors=True)
+                os.close(lock)
+
+
+def forget_process(process: int) -> None:
+    """Take back what a dead worker had in progress."""
+    mark_process_dead(process, str(metrics_folder()))  # type: ignore[no-untyped-call]
+
+
+def remove_metrics_folder() -> None:
+    """Called when the service ends."""
+    shutil.rmtree(metrics_folder(), ignore_errors=True)
+
+
+def _lock(folder: Path) -> int:
+    """A descriptor that holds the folder while it is open; OSError if another process does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

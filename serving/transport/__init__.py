@@ -1,0 +1,1 @@
+"""Bytes in and out: connections, requests, responses, and the front door."""

@@ -1,0 +1,173 @@
+"""Connections spread evenly over the workers.
+
+All workers accept from one listening socket. Whoever wakes first could take every connection of
+a client's pool and keep them while the other workers idle. So a worker accepts a connection only
+if no other worker has fewer, and otherwise leaves it in the kernel's queue. Nobody loses a
+connection that was not accepted yet.
+
+A worker that starts after its clients would still get none. So a worker with too many says
+``Connection: close`` in some responses, and those clients connect again.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from functools import partial
+
+from serving.workers.table import WorkerTable
+
+# Between two looks at whether the workers are uneven. Each look closes one connection at most:
+# a closed one needs time to come back to another worker.
+_LOOK_SECONDS = 0.02
+
+# How soon a worker looks again for a connection that it has left to another.
+_TURN_SECONDS = 0.005
+
+# A connection that no worker has taken for this long may be taken by any.
+_LONGEST_TURN_SECONDS = 0.1
+
+# Without a look for this long it is another connection that waits.
+_NEW_TURN_SECONDS = 0.05
+
+# A worker that has no descriptors left accepts nothing for this long.
+_NO_DESCRIPTOR_SECONDS = 1.0
+
+# Added to the connections of a worker that is to get no more. More than any worker has.
+_NO_MORE = 1 << 32
+
+
+class Balancer:
+    """Decides how many connections this worker keeps.
+
+    Args:
+        table: of all workers; None if there is only this process.
+        worker: this one's number, counted from 1.
+    """
+
+    def __init__(self, table: WorkerTable | None = None, worker: int = 1) -> None:
+        self._table = table
+        self._worker = worker
+        self._is_leaving = False
+        self._next_look = 0.0
+
+    def opened(self) -> None:
+        """This worker has one connection more."""
+        if self._table is not None:
+            self._table.count(self._worker, 1)
+
+    def closed(self) -> None:
+        """This worker has one connection less."""
+        if self._table is not None:
+            self._table.count(self._worker, -1)
+
+    def leave(self) -> None:
+        """Leave all connections to the other workers, until this process ends."""
+        if self._table is not None and not self._is_leaving:
+            self._table.count(self._worker, _NO_MORE)
+        self._is_leaving = True
+
+    def should_accept(self) -> bool:
+        """Whether no other worker has fewer connections."""
+        return self._surplus() <= 0
+
+    def should_close(self) -> bool:
+        """Whether the response that is about to be sent should close its connection."""
+        if self._is_leaving:
+            return True
+        if self._table is None:
+            return False
+        now = asyncio.get_running_loop().time()
+        if now < self._next_look:
+            return False
+        self._next_look = now + _LOOK_SECONDS
+        return self._surplus() > 1
+
+    def _surplus(self) -> int:
+        """How many connections this worker has more than the one with the fewest."""
+        return self._table.surplus(self._worker) if self._table is not None else 0
+
+
+class Listener:
+    """Accepts connections from a socket that all workers listen on.
+
+    Args:
+        listening: the socket.
+        protocol: makes a connection's protocol.
+        balancer: says whose turn it is.
+        context: of TLS; None without.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        protocol: Callable[[], asyncio.Protocol],
+        balancer: Balancer,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        self._socket = listening
+        self._protocol = protocol
+        self._balancer = balancer
+        self._context = context
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._pause: asyncio.TimerHandle | None = None
+        self._is_closed = False
+        self._turn_began = self._last_look = 0.0
+        listening.setblocking(False)
+        self._listen()
+
+    def close(self) -> None:
+        """Accept no more. The socket stays open: it is the caller's."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._loop.remove_reader(self._socket.fileno())
+            if self._pause is not None:
+                self._pause.cancel()
+
+    async def wait_closed(self) -> None:
+        """Nothing is left to wait for."""
+
+    def _listen(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._socket.fileno(), self._accept)
+
+    def _stop_listening(self, seconds: float) -> None:
+        self._loop.remove_reader(self._socket.fileno())
+        self._pause = self._loop.call_later(seconds, self._listen)
+
+    def _accept(self) -> None:
+        if not self._is_my_turn():
+            self._stop_listening(_TURN_SECONDS)
+            return
+        try:
+            accepted, _ = self._socket.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another worker was faster, or the client has gone
+        except OSError:
+            self._stop_listening(_NO_DESCRIPTOR_SECONDS)
+            return
+        accepted.setblocking(False)
+        self._balancer.opened()
+        task = self._loop.create_task(
+            self._loop.connect_accepted_socket(self._protocol, accepted, ssl=self._context)
+        )
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._made, accepted))
+
+    def _is_my_turn(self) -> bool:
+        now = self._loop.time()
+        if now - self._last_look > _NEW_TURN_SECONDS:
+            self._turn_began = now
+        self._last_look = now
+        is_late = now - self._turn_began > _LONGEST_TURN_SECONDS
+        if is_late or self._balancer.should_accept():
+            self._turn_began = now
+            return True
+        return False
+
+    def _made(self, accepted: socket.socket, task: "asyncio.Task[object]") -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception():  # TLS failed: there is no connection
+            accepted.close()
+            self._balancer.closed()

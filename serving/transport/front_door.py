@@ -1,0 +1,260 @@
+"""The front door: the outermost ASGI layer, which sees every byte before BentoML does.
+
+It answers the routes of the public contract itself and lets only BentoML's own pages
+through, so that a body is bounded before it is read, an unknown path never becomes a
+metric label, and every response that is not a success is the one error envelope.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from random import getrandbits
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from errors import (
+    ClassifierError,
+    InternalError,
+    InvalidParameter,
+    MethodNotAllowed,
+    Overloaded,
+    RouteNotFound,
+    UnsupportedMediaType,
+    without_traces,
+)
+from serving.api.header_checks import check_codings
+from serving.api.requests import Request
+from serving.api.responses import Response, error_response
+from serving.api.routes import HEAD_CHECKS, Endpoint
+from serving.health import Monitor
+from serving.metrics.requests import OTHER, begin, end
+from serving.transport.cors import CrossOrigin
+from serving.transport.http_request import HttpRequest, request_behind
+from serving.transport.keys import ApiKeys
+from serving.transport.pacing import Pacer
+from serving.transport.request_bodies import ClientGone, HeldBodies, HeldBody, read_body
+from serving.transport.responses import REQUEST_ID, EnvelopeErrors, ResponseSender
+from settings import Settings
+
+logger = logging.getLogger("image_classifier.http")
+access_logger = logging.getLogger("image_classifier.access")
+
+# BentoML's own pages; everything it serves beside the APIs of a service.
+_PROBES = frozenset({"/livez", "/readyz", "/healthz", "/health"})
+_PAGES = frozenset({"/", "/docs.json", "/schema.json"})
+_FOLDERS = ("/static_content/", "/assets/")
+_READ_METHODS = frozenset({"GET", "HEAD"})
+
+DEADLINE_HEADER = b"x-deadline-ms"
+"""With it a client may ask for an earlier 504 than the service's own."""
+
+# More than any deadline has.
+_DEADLINE_DIGITS = 12
+
+_REQUEST_ID = re.compile(rb"[\w.-]{1,128}", re.ASCII)
+_REQUEST_ID_BITS = 128
+
+Routes = Mapping[str, Mapping[str, Endpoint]]
+"""Endpoint by path and method."""
+
+
+class FrontDoor:
+    """ASGI application around BentoML's.
+
+    Args:
+        app: BentoML's application.
+        routes: answered here.
+        settings: the service's.
+        monitor: gives this process's model state, or None before the service has started.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        routes: Routes,
+        settings: Settings,
+        monitor: Callable[[], Monitor | None],
+    ) -> None:
+        self._app = app
+        self._routes = routes
+        self._settings = settings
+        self._monitor = monitor
+        self._started: Monitor | None = None
+        self._keys = ApiKeys(settings.keys)
+        self._bodies = HeldBodies(settings.max_held_body_bytes)
+        self._refusals = Pacer()
+        self._cross_origin = CrossOrigin(settings.origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hand it to BentoML."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if self._cross_origin.is_preflight(scope, headers):
+            await self._cross_origin.answer_preflight(scope, receive, send)
+        else:
+            await self._measured(scope, headers, receive, send)
+
+    async def _measured(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        endpoint = self._label(scope["path"])
+        cross_origin = self._cross_origin.headers(headers)
+        recorder = ResponseSender(send, _request_id(headers), cross_origin)
+        started = time.perf_counter()
+        begin(endpoint)
+        try:
+            await self._serve(scope, headers, receive, recorder)
+        finally:
+            seconds = time.perf_counter() - started
+            end(endpoint, recorder.status, seconds)
+            if self._settings.access_log:
+                _log_access(scope["method"], endpoint, recorder, seconds)
+
+    def _current_monitor(self) -> Monitor:
+        """The process's, once it has started; until then one that says so."""
+        if self._started is None:
+            self._started = self._monitor()
+        return self._started or Monitor()
+
+    def _label(self, path: str) -> str:
+        """The path in metrics and logs: of those that there are, so that strangers make none."""
+        if path in self._routes or path in _PROBES or path in _PAGES:
+            return path
+        return next((folder for folder in _FOLDERS if path.startswith(folder)), OTHER)
+
+    async def _serve(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: ResponseSender
+    ) -> None:
+        try:
+            response = await self._response(scope, headers, receive, send)
+        except ClientGone:
+            return
+        except Overloaded as error:
+            response = error_response(without_traces(error))
+            _stop_reading(receive)
+            await self._refusals.turn(self._patience(headers))
+        except ClassifierError as error:
+            response = error_response(without_traces(error))
+        except Exception:
+            request_id = send.request_id.decode()
+            logger.exception("%s %r failed (%s)", scope["method"], scope["path"], request_id)
+            if send.has_begun:
+                raise
+            response = error_response(InternalError(f"internal error, request id {request_id}"))
+        if response is not None:
+            await send.respond(response)
+
+    async def _response(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: ResponseSender
+    ) -> Response | None:
+        """The response to a request, or None where BentoML has sent its own."""
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        endpoint = self._endpoint(scope["path"], scope["method"], content_type)
+        self._check_key(scope["path"], headers)
+        if endpoint is None:
+            await self._app(scope, receive, EnvelopeErrors(send))
+            return None
+        patience = self._patience(headers)
+        query = scope["query_string"].decode("latin-1")
+        monitor = self._current_monitor()
+        check_head = HEAD_CHECKS.get(endpoint)
+        if check_head is not None:
+            check_codings(scope["headers"])
+            check_head(content_type, query)
+            # A body is not worth reading when there is no room for its images.
+            monitor.ready_classifier().check_room(time.monotonic() + patience)
+        source = request_behind(receive)
+        with HeldBody(self._bodies, self._settings.max_body_bytes) as held:
+            body = await read_body(headers, receive, source, held, self._settings.body_timeout)
+            request = Request(content_type, query, body, time.monotonic() + patience)
+            return await self._answer(endpoint, monitor, request, source)
+
+    def _endpoint(self, path: str, method: str, content_type: str) -> Endpoint | None:
+        """The endpoint of a route, or None for BentoML's own pages."""
+        if "pickle" in content_type.lower():
+            raise UnsupportedMediaType("pickled content is never accepted")
+        methods = self._routes.get(path)
+        if methods is not None:
+            if method not in methods:
+                raise _not_allowed(path, method, methods)
+            return methods[method]
+        if not _is_bentoml_page(path):
+            raise RouteNotFound(f"no such route; there are {', '.join(self._routes)}")
+        if method not in _READ_METHODS:
+            raise _not_allowed(path, method, _READ_METHODS)
+        return None
+
+    def _check_key(self, path: str, headers: Mapping[bytes, bytes]) -> None:
+        is_page = path == "/metrics" or _is_bentoml_page(path)
+        if path not in _PROBES and (self._settings.pages_need_key or not is_page):
+            self._keys.check(headers)
+
+    def _patience(self, headers: Mapping[bytes, bytes]) -> float:
+        """Seconds until the answer is of no use: the service's, or the client's if shorter."""
+        asked = headers.get(DEADLINE_HEADER)
+        if asked is None:
+            return self._settings.deadline
+        if not asked.isdigit() or not int(asked[:_DEADLINE_DIGITS]):
+            raise InvalidParameter("X-Deadline-Ms must be a positive whole number")
+        return min(int(asked[:_DEADLINE_DIGITS]) / 1000, self._settings.deadline)
+
+    async def _answer(
+        self,
+        endpoint: Endpoint,
+        monitor: Monitor,
+        request: Request,
+        source: HttpRequest | None,
+    ) -> Response:
+        """Run the endpoint; stop it when the client goes away."""
+        if source is None:
+            return await endpoint(monitor, self._settings, request)
+        if source.client_is_gone:
+            raise ClientGone
+        task = asyncio.current_task()
+        assert task is not None
+        source.on_client_gone = task.cancel
+        try:
+            return await endpoint(monitor, self._settings, request)
+        except asyncio.CancelledError:
+            if source.client_is_gone:
+                raise ClientGone from None
+            raise
+        finally:
+            source.on_client_gone = None
+
+
+def _stop_reading(receive: Receive) -> None:
+    """Read no more until the response is sent: nobody waits for the rest of the body."""
+    source = request_behind(receive)
+    if source is not None:
+        source.stop_reading()
+
+
+def _is_bentoml_page(path: str) -> bool:
+    return path in _PROBES or path in _PAGES or path.startswith(_FOLDERS)
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
+    """The client's, if it is one that a log can bear, or a new one."""
+    given = headers.get(REQUEST_ID, b"")
+    return given if _REQUEST_ID.fullmatch(given) else b"%032x" % getrandbits(_REQUEST_ID_BITS)
+
+
+def _not_allowed(path: str, method: str, allowed: Iterable[str]) -> MethodNotAllowed:
+    names = ", ".join(sorted(allowed))
+    return MethodNotAllowed(f"{path} takes {names}, not {method}", headers={"allow": names})
+
+
+def _log_access(method: str, endpoint: str, recorder: ResponseSender, seconds: float) -> None:
+    access_logger.info(
+        "%s %s %d %.1f ms %s",
+        method,
+        endpoint,
+        recorder.status,
+        1000 * seconds,
+        recorder.request_id.decode(),
+    )

@@ -1,0 +1,351 @@
+"""One client's connection: parses HTTP requests and hands each to the application.
+
+httptools parses. This protocol adds what an application cannot see: a header has bounds in time
+and size, bytes that are not HTTP get the error envelope, and a client that leaves is noticed at
+once. A client that has closed its side of the connection counts as gone.
+
+Requests are not pipelined. If a client sends more before it has its answer, the connection is
+closed behind that answer.
+"""
+
+import asyncio
+from itertools import chain
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+import httptools
+from starlette.types import ASGIApp, Scope
+
+from errors import ClassifierError, HeaderTimeout, HeaderTooLarge, InvalidRequest
+from serving.api.responses import error_response
+from serving.metrics.requests import OTHER, begin, end
+from serving.transport.balancing import Balancer
+from serving.transport.http_request import HttpRequest, header_lines, status_line
+
+MAX_HEADER_BYTES = 65_536
+"""Of the request line and all header lines: eight times nginx's default."""
+
+# After a refusal the client may still send. Its bytes are read and dropped within these bounds:
+# closing at once would reset the connection before the client has read the answer.
+_LINGER_SECONDS = 1.0
+_BODY_LINGER_SECONDS = 10.0
+_LINGER_BYTES = 50_000_000
+
+
+class HttpConnection(asyncio.Protocol):
+    """One connection. uvicorn's server makes it and ends it.
+
+    Between two requests the keep-alive timer runs. The header timer runs while the client owes
+    the first request, the rest of a header, or the rest of a body that was answered early. The
+    front door times all other bodies.
+
+    Args:
+        config: uvicorn's: the application and the keep-alive time.
+        server_state: uvicorn's: the open connections, the running tasks, the date header.
+        app_state: of the application's lifespan.
+        _loop: the event loop; uvicorn passes it by this name.
+    """
+
+    balancer: ClassVar[Balancer] = Balancer()
+    """Of this worker."""
+    header_seconds: ClassVar[float]
+    """That a header may take to arrive."""
+
+    def __init__(
+        self,
+        config: Any,
+        server_state: Any,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._app: ASGIApp = config.loaded_app
+        self._keep_alive_seconds: float = config.timeout_keep_alive
+        self._server_state = server_state
+        self._app_state = app_state
+        self._loop = _loop or asyncio.get_running_loop()
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
+        self._request: HttpRequest | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_idle = False
+        self._in_header = True
+        # Bytes since the last header or piece of a body was complete.
+        self._overhead = 0
+        self._refusal: ClassifierError | None = None
+        # Whether everything that still comes is dropped, and the bytes dropped so far.
+        self._has_ended = False
+        self._dropped = 0
+        self._reading_paused = False
+        self._writable: asyncio.Event | None = None
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        self.transport = transport
+        self._server_state.connections.add(self)
+        self._client = _address(transport, "peername")
+        self._server = _address(transport, "sockname")
+        self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
+        self._start_timer(self.header_seconds, self._header_is_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that its client has gone."""
+        self._server_state.connections.discard(self)
+        self.balancer.closed()
+        self._stop_timer()
+        self.resume_writing()
+        request, self._request = self._request, None
+        self._parser = None  # it refers to this connection
+        if request is not None:
+            request.lose_client()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come."""
+        if self._has_ended:
+            self._drop(data)
+            return
+        if self._is_answering() and not self._is_reading_body():
+            self._end_behind_answer()
+            return
+        if self._is_idle:
+            self._is_idle = False
+            self._stop_timer()
+        self._overhead += len(data)
+        self._parse(data)
+        if self._has_ended:
+            return
+        if self._overhead > MAX_HEADER_BYTES:
+            self._refuse(_too_large())
+        elif self._in_header and self._overhead and self._timer is None:
+            self._start_timer(self.header_seconds, self._header_is_late)
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than the application writes."""
+        self._writable = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        """The client has caught up, or is gone."""
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """Expect a header, unless an earlier request still waits for its answer."""
+        if self._is_answering():
+            raise _PipelinedRequest
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._expects_continue = False
+
+    def on_url(self, url: bytes) -> None:
+        """Add a piece of the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Add a header."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self._expects_continue = True
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Start the application, unless the header is too large."""
+        if self._overhead > MAX_HEADER_BYTES and self._header_bytes() > MAX_HEADER_BYTES:
+            self._refusal = _too_large()
+            raise self._refusal
+        assert self._parser is not None
+        version = self._parser.get_http_version()
+        request = HttpRequest(
+            self._scope(self._parser, version),
+            self,
+            date_header=header_lines(self._server_state.default_headers),
+            keep_alive=version != "1.0" and self._parser.should_keep_alive(),
+            expects_continue=self._expects_continue,
+        )
+        self._stop_timer()
+        self._in_header = False
+        self._overhead = 0
+        self._request = request
+        task = self._loop.create_task(request.run(self._app))
+        tasks: set[asyncio.Task[None]] = self._server_state.tasks
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body; drop it if the request is answered already."""
+        self._overhead = 0
+        if self._is_answering():
+            assert self._request is not None
+            self._request.keep(body)
+
+    def on_message_complete(self) -> None:
+        """Expect the next header."""
+        self._in_header = True
+        self._overhead = 0
+        # Only a connection that is read tells when its client leaves.
+        self.resume_reading()
+        if self._is_answering():
+            assert self._request is not None
+            self._request.complete_body()
+        else:
+            self._wait_for_next_request()
+
+    # What a request calls
+
+    def pause_reading(self) -> None:
+        """Let the client wait until the application has taken the body that is here."""
+        if not self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if self._reading_paused:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    async def until_writable(self) -> None:
+        """Wait while the client has much to read."""
+        if self._writable is not None:
+            await self._writable.wait()
+
+    def answered(self, request: HttpRequest) -> None:
+        """Close the connection behind an answer, or wait for the next request."""
+        self._server_state.total_requests += 1
+        self.resume_reading()
+        if self.transport.is_closing() or self._has_ended:
+            return
+        if request.keep_alive:
+            if request.more_body:
+                self._start_timer(self.header_seconds, self.transport.close)
+            else:
+                self._wait_for_next_request()
+        elif request.more_body:
+            self._linger(_BODY_LINGER_SECONDS)
+        elif request.has_follower:
+            self._linger(_LINGER_SECONDS)
+        else:
+            self.transport.close()
+
+    # What the server calls
+
+    def shutdown(self) -> None:
+        """Close now, or behind the answer that is due."""
+        if self._is_answering():
+            assert self._request is not None
+            self._request.keep_alive = False
+        else:
+            self.transport.close()
+
+    def _parse(self, data: bytes) -> None:
+        assert self._parser is not None
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # No other protocol is spoken here. The request is answered as any other.
+            self._end_behind_answer()
+        except httptools.HttpParserError:
+            if self._is_answering() and self._in_header:
+                self._end_behind_answer()
+            else:
+                not_http = InvalidRequest("this is not HTTP as the service speaks it")
+                self._refuse(self._refusal or not_http)
+
+    def _scope(self, parser: httptools.HttpRequestParser, version: str) -> Scope:
+        url = httptools.parse_url(self._url)
+        path = url.path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": version,
+            "server": self._server,
+            "client": self._client,
+            "scheme": self._scheme,
+            "method": parser.get_method().decode("ascii"),
+            "root_path": "",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+            "headers": self._headers,
+            "state": self._app_state.copy(),
+        }
+
+    def _header_bytes(self) -> int:
+        text = sum(map(len, chain.from_iterable(self._headers)))
+        return len(self._url) + text + len(b": \r\n") * len(self._headers)
+
+    def _is_answering(self) -> bool:
+        return self._request is not None and not self._request.is_answered
+
+    def _is_reading_body(self) -> bool:
+        return self._request is not None and self._request.more_body
+
+    def _wait_for_next_request(self) -> None:
+        self._is_idle = True
+        self._start_timer(self._keep_alive_seconds, self.transport.close)
+
+    def _header_is_late(self) -> None:
+        self._timer = None
+        if self._overhead:
+            self._refuse(
+                HeaderTimeout(f"the header did not arrive within {self.header_seconds:g} s")
+            )
+        else:
+            self.transport.close()
+
+    def _refuse(self, error: ClassifierError) -> None:
+        """Send an error for what is no request, and end the connection."""
+        begin(OTHER)
+        end(OTHER, error.status, 0.0)
+        request = self._request if self._is_answering() else None
+        if request is not None:  # its body is broken
+            request.lose_client()
+        if request is None or not request.has_begun_answer:
+            response = error_response(error)
+            lines = header_lines([*response.raw_headers(), (b"connection", b"close")])
+            self.transport.write(status_line(error.status) + lines + b"\r\n" + response.body)
+        self._linger(_LINGER_SECONDS)
+
+    def _end_behind_answer(self) -> None:
+        """Drop what comes from now on; the connection ends behind the answer that is due."""
+        if self._request is not None:
+            self._request.keep_alive = False
+            self._request.has_follower = True
+
+    def _linger(self, seconds: float) -> None:
+        """Drop what still comes, and close when the client does or after some seconds."""
+        self._has_ended = True
+        self.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._start_timer(seconds, self.transport.close)
+
+    def _drop(self, data: bytes) -> None:
+        self._dropped += len(data)
+        if self._dropped > _LINGER_BYTES:
+            self.transport.close()
+
+    def _start_timer(self, seconds: float, callback: Any) -> None:
+        self._stop_timer()
+        self._timer = self._loop.call_later(seconds, callback)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class _PipelinedRequest(Exception):
+    """Another request has begun before its predecessor was answered."""
+
+
+def _address(transport: asyncio.Transport, end: str) -> tuple[str, int] | None:
+    """Host and port; None for a Unix socket."""
+    address = transport.get_extra_info(end)
+    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None
+
+
+def _too_large() -> HeaderTooLarge:
+    return HeaderTooLarge(f"the header is larger than the limit of {MAX_HEADER_BYTES} bytes")

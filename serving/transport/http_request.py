@@ -1,0 +1,261 @@
+"""One request on a connection: its body comes in here, and its response leaves."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from errors import InternalError
+from serving.api.responses import error_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serving.transport.http_connection import HttpConnection
+
+logger = logging.getLogger("image_classifier.http")
+
+Header = tuple[bytes, bytes]
+
+# Memory of a bytes object beside its content: tiny pieces consist mostly of that.
+_PIECE_BYTES = 64
+
+# Most photographs are smaller: the application is woken once for each.
+_READ_AHEAD_BYTES = 262_144
+
+_CLOSE_LINE = b"connection: close\r\n"
+_CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
+_NO_BODY = (204, 304)
+
+# A header of another application must not hold a second one.
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@lru_cache(128)
+def status_line(status: int) -> bytes:
+    """The first line."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:  # one that has no name
+        phrase = ""
+    return f"HTTP/1.1 {int(status)} {phrase}\r\n".encode()
+
+
+def header_lines(headers: Iterable[Header]) -> bytes:
+    """The lines of headers. Their values must hold no line breaks: nothing here looks for them."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+class HttpRequest:
+    """A request that an ASGI application answers.
+
+    Args:
+        scope: ASGI's.
+        connection: on which it came.
+        date_header: a line of every response.
+        keep_alive: whether the client wants to keep the connection.
+        expects_continue: whether the client waits to be told to send the body.
+
+    Attributes:
+        more_body: whether some of the body has not come yet.
+        keep_alive: whether the connection stays open behind the response.
+        has_follower: whether the client has sent more before it had its answer.
+        has_begun_answer: whether some of the response is written.
+        is_answered: whether all of it is.
+        client_is_gone: whether nobody is there to be answered.
+        on_client_gone: called once when the client leaves before it is answered. So no task has
+            to wait for that.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        connection: "HttpConnection",
+        *,
+        date_header: bytes,
+        keep_alive: bool,
+        expects_continue: bool,
+    ) -> None:
+        self.scope = scope
+        self.more_body = True
+        self.keep_alive = keep_alive
+        self.has_follower = False
+        self.has_begun_answer = False
+        self.is_answered = False
+        self.client_is_gone = False
+        self.on_client_gone: Callable[[], object] | None = None
+        self._connection = connection
+        self._date_header = date_header
+        self._expects_continue = expects_continue
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._arrival = asyncio.Event()
+        # Of a response that is sent as ASGI's messages.
+        self._head: bytes | None = None
+        self._is_chunked = False
+
+    async def run(self, app: ASGIApp) -> None:
+        """Have the application answer."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except Exception:
+            logger.exception("%s %r failed", self.scope["method"], self.scope["path"])
+        finally:
+            self._finish()
+
+    # The body
+
+    def keep(self, piece: bytes) -> None:
+        """Hold a piece of the body until it is taken."""
+        self._pieces.append(piece)
+        self._held += _PIECE_BYTES + len(piece)
+        if self._held > _READ_AHEAD_BYTES:
+            self._connection.pause_reading()
+            self._arrival.set()
+
+    def complete_body(self) -> None:
+        """All of the body has come."""
+        self.more_body = False
+        self._arrival.set()
+
+    def lose_client(self) -> None:
+        """Nobody waits for the answer any more."""
+        if self.is_answered or self.client_is_gone:
+            return
+        self.client_is_gone = True
+        self._arrival.set()
+        if self.on_client_gone is not None:
+            self.on_client_gone()
+
+    def whole_body(self) -> bytes | None:
+        """Take the body if all of it has come, without waiting; None if it has not."""
+        if self.more_body or self._expects_continue or self.client_is_gone:
+            return None
+        return self._take()
+
+    async def receive(self) -> Any:
+        """ASGI's: wait for the next part of the body, or for the client to leave."""
+        if self._expects_continue and not self._connection.transport.is_closing():
+            self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._expects_continue = False
+        if not self.client_is_gone and not self.is_answered:
+            self._connection.resume_reading()
+            await self._arrival.wait()
+            self._arrival.clear()
+        if self.client_is_gone or self.is_answered:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": self._take(), "more_body": self.more_body}
+
+    def stop_reading(self) -> None:
+        """Read no more of the body until the response is sent."""
+        self._connection.pause_reading()
+
+    # The response
+
+    def respond(self, status: int, lines: bytes, body: bytes) -> None:
+        """Write a whole response in one piece.
+
+        Args:
+            status: of the response.
+            lines: its header, with the body's length.
+            body: all of it; not sent if the request was a HEAD.
+        """
+        if not self.client_is_gone:
+            content = b"" if self.scope["method"] == "HEAD" else body
+            self._write(self._begin(status, lines) + content)
+            self._complete()
+
+    async def send(self, message: Any) -> None:
+        """ASGI's: write a response in parts.
+
+        Raises:
+            RuntimeError: a header that holds a control character, or a message out of turn.
+        """
+        await self._connection.until_writable()
+        if self.client_is_gone:
+            return
+        is_start = message["type"] == "http.response.start"
+        if is_start != (self._head is None) or self.is_answered:
+            raise RuntimeError(f"{message['type']} is out of turn")
+        if is_start:
+            self._head = self._checked_head(message["status"], list(message.get("headers", ())))
+            return
+        more = message.get("more_body", False)
+        content = self._framed(message.get("body", b""), more)
+        if not self.has_begun_answer:
+            assert self._head is not None
+            self.has_begun_answer = True
+            content = self._head + content
+        self._write(content)
+        if not more:
+            self._complete()
+
+    def _checked_head(self, status: int, headers: list[Header]) -> bytes:
+        if any(_CONTROL.search(part) for header in headers for part in header):
+            raise RuntimeError("a header of the response holds a control character")
+        lines = header_lines([(name.lower(), value) for name, value in headers])
+        has_length = b"content-length: " in lines
+        has_body = self.scope["method"] != "HEAD" and status not in _NO_BODY
+        if has_body and not has_length:
+            if self.scope["http_version"] == "1.0":
+                self.keep_alive = False
+            else:
+                self._is_chunked = True
+                lines += _CHUNKED_LINE
+        return self._begin(status, lines, has_begun=False)
+
+    def _begin(self, status: int, lines: bytes, *, has_begun: bool = True) -> bytes:
+        self.has_begun_answer = has_begun
+        self._expects_continue = False
+        if _CLOSE_LINE in lines:
+            self.keep_alive = False
+        elif not self.keep_alive or self._connection.balancer.should_close():
+            self.keep_alive = False
+            lines += _CLOSE_LINE
+        return status_line(status) + self._date_header + lines + b"\r\n"
+
+    def _framed(self, body: bytes, more: bool) -> bytes:
+        if self.scope["method"] == "HEAD":
+            return b""
+        if not self._is_chunked:
+            return body
+        chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        return chunk if more else chunk + b"0\r\n\r\n"
+
+    def _write(self, content: bytes) -> None:
+        self._connection.transport.write(content)
+
+    def _complete(self) -> None:
+        self.is_answered = True
+        self._take()
+        self._arrival.set()
+        self._connection.answered(self)
+
+    def _finish(self) -> None:
+        """An application that has failed leaves a response that is missing, or cut short."""
+        if self.is_answered or self.client_is_gone:
+            return
+        if self.has_begun_answer:
+            self._connection.transport.close()
+        else:
+            response = error_response(InternalError("internal error"))
+            self.respond(response.status, header_lines(response.raw_headers()), response.body)
+
+    def _take(self) -> bytes:
+        """The body that is here; it is held no longer."""
+        pieces = self._pieces
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._held = 0
+        return body
+
+
+def request_behind(asgi: Receive | Send) -> HttpRequest | None:
+    """The request whose ``receive`` or ``send`` this is; None if it is wrapped, or uvicorn's."""
+    owner = getattr(asgi, "__self__", None)
+    return owner if isinstance(owner, HttpRequest) else None

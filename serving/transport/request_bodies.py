@@ -1,0 +1,139 @@
+"""Request bodies: read whole, bounded in size and time."""
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+
+from starlette.types import Receive
+from typing_extensions import Self
+
+from errors import BodyTimeout, BodyTooLarge, Overloaded
+from serving.transport.http_request import HttpRequest
+
+# Until a worker that holds too many bytes of requests is likely to have room.
+_RETRY_SECONDS = 1
+
+_CLOSE = {"connection": "close"}
+
+
+class ClientGone(Exception):
+    """Nobody is there to be answered."""
+
+
+class HeldBodies:
+    """The bodies that a worker holds now, each from its first bytes until the answer.
+
+    Attributes:
+        held: bytes.
+
+    Args:
+        limit: bytes of all bodies together.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+
+
+class HeldBody:
+    """One body, held in the block of a ``with`` statement.
+
+    Args:
+        bodies: all of them.
+        limit: bytes that this one may have.
+    """
+
+    def __init__(self, bodies: HeldBodies, limit: int) -> None:
+        self._bodies = bodies
+        self._limit = limit
+        self._size = 0
+
+    def expect(self, size: int) -> None:
+        """Check the size that the client announces.
+
+        Raises:
+            BodyTooLarge: more bytes than the limit.
+        """
+        if size > self._limit:
+            message = f"the body is larger than the limit of {self._limit} bytes"
+            raise BodyTooLarge(message, headers=_CLOSE)
+
+    def take(self, count: int) -> None:
+        """Count bytes that have come. They stay counted even beyond the limit.
+
+        Raises:
+            BodyTooLarge: this body has more bytes than its limit.
+            Overloaded: all bodies together have more than theirs.
+        """
+        self._size += count
+        self._bodies.held += count
+        self.expect(self._size)
+        if self._bodies.held > self._bodies.limit:
+            message = "the service holds as many bytes of requests as it may"
+            raise Overloaded(message, retry_after=_RETRY_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bodies.held -= self._size
+
+
+async def read_body(
+    headers: Mapping[bytes, bytes],
+    receive: Receive,
+    request: HttpRequest | None,
+    held: HeldBody,
+    seconds: float,
+) -> bytes:
+    """The whole body, whether or not its length was announced.
+
+    Args:
+        headers: of the request.
+        receive: ASGI's.
+        request: whose that is; None with uvicorn's own protocol.
+        held: counts the bytes as they arrive.
+        seconds: that the body may take to arrive.
+
+    Raises:
+        BodyTooLarge: more bytes than the limit, announced or arrived.
+        Overloaded: the worker holds too many bytes.
+        BodyTimeout: the body was not complete in time.
+        ClientGone: the client left.
+    """
+    held.expect(int(headers.get(b"content-length", b"0")))
+    whole = request.whole_body() if request else None
+    if whole is not None:
+        held.take(len(whole))
+        return whole
+    task = asyncio.current_task()
+    assert task is not None
+    # Not wait_for(), which makes a task of its own for every request.
+    timer = asyncio.get_running_loop().call_later(seconds, task.cancel)
+    try:
+        return await _read(receive, held)
+    except asyncio.CancelledError:
+        if timer.when() > asyncio.get_running_loop().time():
+            raise
+        message = f"the body did not arrive within {seconds:g} s"
+        raise BodyTimeout(message, headers=_CLOSE) from None
+    finally:
+        timer.cancel()
+
+
+async def _read(receive: Receive, held: HeldBody) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        held.take(len(chunk))
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -1,0 +1,102 @@
+"""What leaves by the front door: headers added, statuses remembered, errors in the envelope."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from starlette.types import Message, Send
+
+from errors import error_envelope
+from serving.api.responses import Response, json_response
+from serving.transport.http_request import Header, header_lines, request_behind
+
+CLIENT_GONE = 499
+"""Status in metrics and logs, as nginx counts it, if nobody was there to be answered."""
+
+REQUEST_ID = b"x-request-id"
+
+_SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    # BentoML's page would have the browser report to others.
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+        b"frame-ancestors 'none'",
+    ),
+]
+
+_SECURITY_LINES = header_lines(_SECURITY_HEADERS)
+
+
+class ResponseSender:
+    """A ``send`` that adds headers to every response and remembers its status.
+
+    Args:
+        send: ASGI's.
+        request_id: of the request.
+        headers: more headers of this response.
+
+    Attributes:
+        status: of the response, or CLIENT_GONE.
+        has_begun: whether a response was begun.
+    """
+
+    def __init__(self, send: Send, request_id: bytes, headers: Iterable[Header] = ()) -> None:
+        self._send = send
+        self._request = request_behind(send)
+        self._headers = [(REQUEST_ID, request_id), *headers]
+        self.request_id = request_id
+        self.status = CLIENT_GONE
+        self.has_begun = False
+
+    async def __call__(self, message: Message) -> None:
+        """Pass one of ASGI's messages on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.has_begun = True
+            headers = [*message.get("headers", ()), *self._headers, *_SECURITY_HEADERS]
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    async def respond(self, response: Response) -> None:
+        """Send a whole response."""
+        if self._request is None:  # uvicorn's own protocol
+            await send_response(response, self)
+            return
+        lines = header_lines([*response.raw_headers(), *self._headers]) + _SECURITY_LINES
+        self._request.respond(response.status, lines, response.body)
+        if not self._request.client_is_gone:
+            self.status, self.has_begun = response.status, True
+
+
+class EnvelopeErrors:
+    """A ``send`` that turns other applications' errors, in plain text, into the envelope."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        """Pass a message on, or the envelope for it."""
+        if message["type"] == "http.response.start" and _is_plain_error(message):
+            self._replaced = True
+            status = HTTPStatus(message["status"])
+            envelope = error_envelope(status.name.lower(), status.phrase)
+            await send_response(json_response(envelope, status), self._send)
+        elif not self._replaced:
+            await self._send(message)
+
+
+def _is_plain_error(start: Message) -> bool:
+    if start["status"] < HTTPStatus.BAD_REQUEST:
+        return False
+    content_type: bytes = dict(start.get("headers", ())).get(b"content-type", b"")
+    return not content_type.startswith(b"application/json")
+
+
+async def send_response(response: Response, send: Send) -> None:
+    """Send a response as ASGI's messages."""
+    start = {"status": int(response.status), "headers": response.raw_headers()}
+    await send({"type": "http.response.start", **start})
+    await send({"type": "http.response.body", "body": response.body})

@@ -1,0 +1,78 @@
+"""``python -m serving.workers.address HOST PORT``: can a server listen there? If not, why not."""
+
+import ipaddress
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+
+import click
+
+from errors import StartupError
+from serving.compat.bentoml_parts import default_address
+from serving.workers.command import status_of
+
+_LARGEST_PORT = 65535
+
+# Of BentoML, which says where it listens.
+_bentoml_logger = logging.getLogger("bentoml.serve")
+
+
+def in_url(host: str) -> str:
+    """A host as it stands in a URL: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def problem_with(host: str, port: str) -> str | None:
+    """What keeps a server from listening at an address; None if nothing does."""
+    try:
+        if int(port) > _LARGEST_PORT:
+            return f"the largest port is {_LARGEST_PORT}"
+        is_v6 = isinstance(ipaddress.ip_address(host), ipaddress.IPv6Address)
+        family = socket.AF_INET6 if is_v6 else socket.AF_INET
+        with socket.create_server((host, int(port)), family=family):
+            return None
+    except ValueError as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def check_address(host: str, port: str) -> None:
+    """Check that a server could listen at an address.
+
+    Raises:
+        StartupError: it could not; says why.
+    """
+    problem = problem_with(host, port)
+    if problem:
+        raise StartupError(f"cannot listen on {in_url(host)}:{port}: {problem}")
+
+
+def check_address_of_command() -> None:
+    """Check the address that the running ``bentoml serve`` is to have, if that is what runs.
+
+    Raises:
+        StartupError: it cannot listen there.
+    """
+    context = click.get_current_context(silent=True)
+    if context is not None and {"host", "port"} <= context.params.keys():
+        host, port = default_address()
+        host = context.params["host"] or host
+        check_address(host, str(context.params["port"] or port))
+        _bentoml_logger.addFilter(lambda record: _with_brackets(record, host))
+
+
+def _with_brackets(record: logging.LogRecord, host: str) -> bool:
+    if isinstance(record.args, tuple):
+        record.args = tuple(in_url(host) if each == host else each for each in record.args)
+    return True
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    return status_of(check_address, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,36 @@
+"""``python -m serving.workers.model_store TAG``: is there such a model? If not, how to make one."""
+
+import sys
+from collections.abc import Sequence
+
+import bentoml
+from bentoml.exceptions import BentoMLException, NotFound
+
+from errors import StartupError
+from serving.workers.command import status_of
+
+
+def stored_model(tag: str) -> bentoml.Model:
+    """The model from the model store.
+
+    Raises:
+        StartupError: there is none, which says how to make one, or the tag names none.
+    """
+    try:
+        return bentoml.models.get(tag)
+    except NotFound as error:
+        raise StartupError(
+            f"no model {tag} in the model store; make one with: "
+            "python -m conversion.convert_to_onnx --architecture efficientnet_lite0"
+        ) from error
+    except (BentoMLException, ValueError) as error:
+        raise StartupError(f"{tag} is no tag of one model: {error}") from error
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    return status_of(stored_model, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,60 @@
+"""What is checked before any worker starts."""
+
+import logging
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from inference import check_device
+from inference.gpu import count_gpus
+from model_spec import ModelSpec
+from serving.workers.address import check_address_of_command
+from serving.workers.model_store import stored_model
+from settings import PREFIX, Device, Settings, unknown_variables
+
+logger = logging.getLogger("image_classifier")
+
+
+def preflight(tag: str, settings: Settings) -> str:
+    """Refuse before any worker starts what no worker could serve.
+
+    Returns:
+        The tag of the one model that ``tag`` means now.
+
+    Raises:
+        StartupError: the address is taken, the model is missing or damaged, or an explicit GPU
+            device cannot be had.
+    """
+    check_address_of_command()
+    model = stored_model(tag)
+    folder = Path(model.path)
+    spec = ModelSpec.load(folder)
+    for name in unknown_variables():
+        logger.warning("there is no setting %s", name)
+    if not spec.weights.pretrained:
+        logger.warning(
+            "%s has random weights (pretrained: false): its answers mean nothing", model.tag
+        )
+    if settings.device in (Device.CUDA, Device.TENSORRT):
+        _check_elsewhere(folder, settings.device)
+    elif settings.device is Device.AUTO and not count_gpus():
+        logger.info("no NVIDIA GPU, running on the CPU")
+    return str(model.tag)
+
+
+def serve_only(tag: str) -> None:
+    """Have every worker serve this model, whatever ``latest`` will mean when it starts."""
+    os.environ[f"{PREFIX}MODEL"] = tag
+
+
+def _check_elsewhere(folder: Path, device: Device) -> None:
+    """In a process of its own, or the supervisor would hold GPU memory for ever."""
+    source = str(Path(__file__).parents[2])
+    if source not in sys.path:
+        # A Bento's is there only while BentoML imports the service; new processes get a copy.
+        sys.path.insert(0, source)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        pool.submit(check_device, folder, device).result()

@@ -1,0 +1,125 @@
+"""What the supervisor, the parent of the worker processes, does beside BentoML's own work.
+
+BentoML replaces a worker that has died. It never notices one that is stopped, stuck in
+``session.run`` or never done with loading: that one would keep its connections, or delay the
+end of the service, for ever. A thread here kills it, and it is replaced like any dead one.
+"""
+
+import atexit
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+
+import psutil
+
+from serving.compat.process_manager import use_prompt_arbiter, worker_processes
+from serving.metrics.storage import (
+    forget_process,
+    hold_metrics_folder,
+    metrics_folder,
+    remove_metrics_folder,
+)
+from serving.workers.table import WorkerTable, lives
+
+logger = logging.getLogger("image_classifier.supervisor")
+
+KILL_SECONDS = 10.0
+"""A worker that has not beaten for this long is killed: five times what makes it unready."""
+
+_LOOK_SECONDS = 0.5
+
+# Process id of the supervisor, inherited by the workers.
+_SUPERVISOR = "IMAGE_CLASSIFIER_SUPERVISOR"
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def supervise(workers: int, start_seconds: float) -> None:
+    """Start to watch over the workers. Called before BentoML starts them.
+
+    Args:
+        workers: how many there are to be.
+        start_seconds: that a worker may take until its first beat.
+    """
+    use_prompt_arbiter()
+    os.environ[_SUPERVISOR] = str(os.getpid())
+    hold_metrics_folder()
+    atexit.register(remove_metrics_folder)
+    watch = Watch(WorkerTable.create(workers, metrics_folder()), start_seconds)
+    threading.Thread(target=watch.run, name="supervisor", daemon=True).start()
+
+
+class Watch:
+    """Kills workers that hang and cleans up behind those that have died.
+
+    Args:
+        table: of the workers.
+        start_seconds: that a worker may take until its first beat.
+    """
+
+    def __init__(self, table: WorkerTable, start_seconds: float) -> None:
+        self._table = table
+        self._start_seconds = start_seconds
+        self._first_seen: dict[int, float] = {}
+        self._begun: set[int] = set()
+
+    def run(self) -> None:
+        """Look again and again."""
+        while True:
+            try:
+                self.look()
+                time.sleep(_LOOK_SECONDS)
+            except Exception:
+                logger.exception("the watch over the workers failed, and goes on")
+
+    def look(self) -> None:
+        """Look once."""
+        for process in self._table.silent(KILL_SECONDS):
+            # Its number may have been given to another process since it died.
+            if _is_child(process):
+                _kill(process, f"has not answered for {KILL_SECONDS:g} s")
+        self._begun |= set(self._table.processes())
+        for process in [each for each in self._begun if not lives(each)]:
+            self._begun.remove(process)
+            forget_process(process)
+        # Looking for children reads every process of the machine: not if all are there.
+        if len(self._begun) < self._table.workers:
+            self._kill_unstarted()
+
+    def _kill_unstarted(self) -> None:
+        unstarted = {each.pid for each in worker_processes(os.getpid())} - self._begun
+        now = time.monotonic()
+        self._first_seen = {each: self._first_seen.get(each, now) for each in unstarted}
+        for process, seen in self._first_seen.items():
+            if now - seen > self._start_seconds:
+                _kill(process, f"has not started in {self._start_seconds:g} s")
+
+
+def end_with_supervisor() -> None:
+    """Have this worker sent SIGTERM when its supervisor dies, so that it frees the port.
+
+    Linux only; elsewhere orphans have to be stopped by hand.
+    """
+    supervisor = os.environ.get(_SUPERVISOR)
+    if sys.platform != "linux" or supervisor is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(supervisor):  # it has died before this line
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _is_child(process: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(process).ppid() == os.getpid())
+    return False
+
+
+def _kill(process: int, reason: str) -> None:
+    logger.error("worker %d %s and is killed", process, reason)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)

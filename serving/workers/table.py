@@ -1,0 +1,139 @@
+"""The table in which the processes of one service see each other.
+
+Every worker has a row of its own in one small shared file: its process id, when it was last
+well, and how many connections it has. It writes its row from its event loop, every quarter of a
+second, and only while its session is not stuck. So readers see which worker hangs: the other
+workers for ``/health``, the supervisor to kill it. Each worker writes its own row only: nothing
+needs a lock.
+"""
+
+import asyncio
+import mmap
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import psutil
+from typing_extensions import Self
+
+BEAT_SECONDS = 0.25
+"""Between two beats."""
+
+SILENT_SECONDS = 2.0
+"""A worker is silent after eight missed beats: more than a busy machine makes it miss."""
+
+_VARIABLE = "IMAGE_CLASSIFIER_WORKERS"
+
+_FILE = "workers.table"
+
+# The time is that of time.monotonic(), one clock for all processes of a machine. A row of zeros
+# is of a worker that has not started.
+_ROW = np.dtype([("process", np.int64), ("beaten", np.float64), ("open", np.int64)])
+
+
+class WorkerTable:
+    """The shared file.
+
+    Args:
+        memory: of the file.
+    """
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        rows: np.ndarray[tuple[int], np.dtype[np.void]] = np.frombuffer(memory, _ROW)
+        self._process, self._beaten, self._open = (
+            rows[name] for name in ("process", "beaten", "open")
+        )
+
+    @classmethod
+    def create(cls, workers: int, folder: Path) -> Self:
+        """Make the file in a folder, for workers that this process starts."""
+        path = folder / _FILE
+        path.write_bytes(bytes(workers * _ROW.itemsize))
+        os.environ[_VARIABLE] = str(path)
+        return cls(_mapped(path))
+
+    @classmethod
+    def inherited(cls, worker: int) -> Self | None:
+        """The file of the process that started this one; None without one.
+
+        Args:
+            worker: this process's number, counted from 1; None also if there is no row for it.
+        """
+        name = os.environ.get(_VARIABLE)
+        table = cls(_mapped(Path(name))) if name else None
+        return table if table and worker <= table.workers else None
+
+    @property
+    def workers(self) -> int:
+        """How many rows there are."""
+        return len(self._process)
+
+    def begin(self, worker: int) -> None:
+        """This process is a worker, has no connections, and is expected to beat from now on.
+
+        Args:
+            worker: its number, counted from 1.
+        """
+        self._open[worker - 1] = 0
+        self._process[worker - 1] = os.getpid()
+        self.beat(worker)
+
+    def beat(self, worker: int) -> None:
+        """The worker is well."""
+        self._beaten[worker - 1] = time.monotonic()
+
+    def count(self, worker: int, change: int) -> None:
+        """The worker has opened or closed connections."""
+        self._open[worker - 1] += change
+
+    def surplus(self, worker: int) -> int:
+        """How many connections a worker has more than the one with the fewest.
+
+        Only workers that have beaten lately count.
+        """
+        is_well = (self._process != 0) & (time.monotonic() - self._beaten < SILENT_SECONDS)
+        others: list[int] = self._open[is_well].tolist()
+        own = int(self._open[worker - 1])
+        return own - min(others, default=own)
+
+    def processes(self) -> list[int]:
+        """Process ids of all workers that have ever begun, dead ones included."""
+        return [process for process in self._process.tolist() if process]
+
+    def silent(self, seconds: float = SILENT_SECONDS) -> list[int]:
+        """Process ids of living workers that have not beaten for some seconds.
+
+        A dead worker is not silent: it is replaced, and the others serve meanwhile.
+        """
+        now = time.monotonic()
+        rows: Iterable[tuple[int, float]] = zip(
+            self._process.tolist(), self._beaten.tolist(), strict=True
+        )
+        return [
+            process
+            for process, beaten in rows
+            if process and now - beaten > seconds and lives(process)
+        ]
+
+
+def lives(process: int) -> bool:
+    """Whether there is such a process that has not ended."""
+    try:
+        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def beat_while(is_well: Callable[[], bool], table: WorkerTable, worker: int) -> None:
+    """Beat until cancelled. A worker that is not well misses its beats."""
+    while True:
+        if is_well():
+            table.beat(worker)
+        await asyncio.sleep(BEAT_SECONDS)
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    with path.open("r+b") as file:
+        return mmap.mmap(file.fileno(), 0)

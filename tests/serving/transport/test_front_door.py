@@ -1,0 +1,304 @@
+"""What the front door does that a well-behaved client never sees."""
+
+import asyncio
+import re
+import time
+from unittest import mock
+
+import pytest
+from starlette.types import Message
+
+from errors import Overloaded
+from serving.api.requests import Request
+from serving.api.responses import Response, json_response
+from serving.health import Monitor
+from serving.transport.front_door import FrontDoor
+from serving.transport.pacing import Pacer
+from settings import Settings
+from tests.serving.asgi import (
+    SETTINGS,
+    bentoml_page,
+    body,
+    call,
+    door_to,
+    echo,
+    fail,
+    scope,
+)
+from tests.serving.transport.wire import connected, exchanged, until_done
+from tests.support.gates import in_loop
+
+
+def test_an_unexpected_error_is_500_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    sent = call(scope("/run"), body(b""), endpoint=fail)
+    assert sent[0]["status"] == 500
+    assert b"secret" not in sent[1]["body"]
+    assert "a secret of the service" in caplog.text
+
+
+REQUEST = b"POST /run HTTP/1.1\r\nx-request-id: 1\r\ncontent-length: 4\r\n\r\n"
+
+
+@in_loop
+async def test_a_response_leaves_in_one_piece() -> None:
+    wire = await exchanged(door_to(echo), REQUEST + b"body")
+    (piece,) = wire.pieces
+    head, _, content = piece.partition(b"\r\n\r\n")
+    assert head.split(b"\r\n")[:5] == [
+        b"HTTP/1.1 200 OK",
+        b"date: today",
+        b"content-type: application/json",
+        b"content-length: 7",
+        b"x-request-id: 1",
+    ]
+    assert b"\r\nx-content-type-options: nosniff\r\n" in head
+    assert content == b'"body"\n'
+
+
+@in_loop
+async def test_a_response_to_a_page_of_another_origin_leaves_in_one_piece_too() -> None:
+    settings = Settings(cors_origins="https://page.test")
+    asked = REQUEST[:-2] + b"origin: https://page.test\r\n\r\n"
+    (piece,) = (await exchanged(door_to(echo, settings), asked + b"body")).pieces
+    assert b"\r\naccess-control-allow-origin: https://page.test\r\n" in piece
+    assert b"\r\nvary: Origin\r\n" in piece
+
+
+@in_loop
+async def test_the_work_for_a_client_that_leaves_is_cancelled() -> None:
+    cancelled: list[bool] = []
+
+    async def leave(monitor: Monitor, settings: Settings, request: Request) -> Response:
+        wire.close()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+        raise AssertionError
+
+    connection, wire = connected(door_to(leave))
+    connection.data_received(REQUEST + b"body")
+    await until_done(connection)
+    assert (wire.pieces, cancelled) == ([], [True])
+
+
+@in_loop
+async def test_nothing_is_done_for_a_client_that_left_with_its_last_byte() -> None:
+    connection, wire = connected(door_to(fail))
+    connection.data_received(REQUEST + b"body")
+    connection.connection_lost(None)
+    await until_done(connection)
+    assert wire.pieces == []
+
+
+def test_an_error_of_bentomls_pages_is_in_the_envelope() -> None:
+    sent = call(scope("/readyz", "GET"))
+    assert len(sent) == 2
+    assert sent[0]["status"] == 503
+    assert sent[1]["body"] == (
+        b'{"error":{"code":"service_unavailable","message":"Service Unavailable"}}\n'
+    )
+
+
+def test_bentomls_pages_pass() -> None:
+    sent = call(scope("/livez", "GET"))
+    assert (sent[0]["status"], sent[1]["body"]) == (200, b"plain text")
+
+
+def test_bentoml_sees_neither_unknown_paths_nor_other_methods() -> None:
+    assert call(scope("/unknown", "GET"))[0]["status"] == 404
+    assert call(scope("/livez", "POST"))[0]["status"] == 405
+
+
+def test_before_the_service_has_started_it_is_unavailable() -> None:
+    seen: list[str] = []
+
+    async def look(monitor: Monitor, settings: Settings, request: Request) -> Response:
+        seen.append(monitor.health().status)
+        return json_response({})
+
+    call(scope("/run"), body(b""), endpoint=look, monitor=lambda: None)
+    assert seen == ["unhealthy"]
+
+
+@pytest.mark.parametrize("given", [b"abc-1.2_3", b"x" * 128])
+def test_a_request_id_comes_back(given: bytes) -> None:
+    sent = call(scope("/run", x_request_id=given.decode()), body(b""))
+    assert (b"x-request-id", given) in sent[0]["headers"]
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a\nb", "ä", "x" * 129])
+def test_a_request_id_that_no_log_can_bear_is_replaced(given: str) -> None:
+    request = scope("/run")
+    request["headers"].append((b"x-request-id", given.encode("latin-1")))
+    sent = call(request, body(b""))
+    (request_id,) = [value for name, value in sent[0]["headers"] if name == b"x-request-id"]
+    assert re.fullmatch(rb"[0-9a-f]{32}", request_id)
+
+
+def test_an_internal_error_can_be_found_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    sent = call(scope("/run", x_request_id="find-me"), body(b""), endpoint=fail)
+    assert b"find-me" in sent[1]["body"]
+    assert "find-me" in caplog.text
+
+
+def test_responses_forbid_sniffing_and_frames() -> None:
+    headers = call(scope("/livez", "GET"))[0]["headers"]
+    assert (b"x-content-type-options", b"nosniff") in headers
+    assert (b"x-frame-options", b"DENY") in headers
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"), [(None, 9.9, 10), ("500", 0.4, 0.5), ("999999999999", 9.9, 10)]
+)
+def test_a_client_may_shorten_its_deadline_but_not_stretch_it(
+    asked: str | None, least: float, most: float
+) -> None:
+    left: list[float] = []
+
+    async def look(monitor: Monitor, settings: Settings, request: Request) -> Response:
+        left.append(request.deadline - time.monotonic())
+        return json_response({})
+
+    headers = {} if asked is None else {"x_deadline_ms": asked}
+    call(scope("/run", **headers), body(b""), endpoint=look)
+    assert least <= left[0] <= most
+
+
+async def overloaded(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    raise Overloaded("4 images are waiting, for about 7.0 s", retry_after=7)
+
+
+@in_loop
+async def test_a_refusal_for_want_of_room_waits_for_its_turn_within_the_deadline() -> None:
+    patience: list[float] = []
+
+    async def turn(pacer: Pacer, seconds: float) -> None:
+        patience.append(seconds)
+        assert not wire.reads  # what is left of the body is not kept meanwhile
+
+    connection, wire = connected(door_to(overloaded))
+    with mock.patch.object(Pacer, "turn", turn):
+        connection.data_received(REQUEST[:-2] + b"x-deadline-ms: 40\r\n\r\nbody")
+        await until_done(connection)
+    assert patience == [0.04]
+    assert wire.reads
+    assert wire.written.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 7\r\n" in wire.written
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "1.5", "soon", "²"])
+def test_a_deadline_that_is_none_is_refused(asked: str) -> None:
+    request = scope("/run")
+    request["headers"].append((b"x-deadline-ms", asked.encode("latin-1")))
+    sent = call(request, body(b""))
+    assert sent[0]["status"] == 422
+
+
+def test_the_access_log_has_no_paths_of_strangers(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "image_classifier.access")
+    settings = Settings(access_log=True)
+    call(scope("/run", x_request_id="one"), body(b""), settings=settings)
+    call(scope("/run\nforged line", "GET", x_request_id="two"), settings=settings)
+    first, second = (record.getMessage() for record in caplog.records)
+    assert re.fullmatch(r"POST /run 200 \d+\.\d ms one", first)
+    assert re.fullmatch(r"GET other 404 \d+\.\d ms two", second)
+
+
+KEYS = Settings(api_keys="first, second", max_body_bytes=10)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": "Bearer first"},
+        {"authorization": "bearer second"},
+        {"x_api_key": "second"},
+    ],
+)
+def test_any_of_the_keys_opens_the_door(headers: dict[str, str]) -> None:
+    assert call(scope("/run", **headers), body(b""), settings=KEYS)[0]["status"] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer third"},
+        {"authorization": "first"},
+        {"authorization": "Basic first"},
+        {"x_api_key": "first, second"},
+        {"x_api_key": ""},
+    ],
+)
+def test_without_one_of_the_keys_nothing_is_read(headers: dict[str, str]) -> None:
+    unread = [body(b"x" * 100, True), body(b"")]
+    sent = call(scope("/run", **headers), *unread, settings=KEYS)
+    assert sent[0]["status"] == 401
+    assert (b"www-authenticate", b"Bearer") in sent[0]["headers"]
+    assert b'"unauthorized"' in sent[1]["body"]
+
+
+def test_probes_need_no_key_and_pages_only_where_it_is_said() -> None:
+    for path in ("/livez", "/docs.json"):
+        assert call(scope(path, "GET"), settings=KEYS)[0]["status"] == 200
+    closed = KEYS.model_copy(update={"pages_need_key": True})
+    assert call(scope("/livez", "GET"), settings=closed)[0]["status"] == 200
+    assert call(scope("/docs.json", "GET"), settings=closed)[0]["status"] == 401
+
+
+def test_keys_are_not_shown() -> None:
+    assert "first" not in repr(KEYS)
+
+
+def preflight(origin: str, origins: list[str]) -> list[Message]:
+    """What a browser is told before it lets a page of an origin ask."""
+    request = scope("/run", "OPTIONS", origin=origin, access_control_request_method="POST")
+    return call(request, settings=Settings(cors_origins=",".join(origins)))
+
+
+def test_without_origins_no_page_may_ask() -> None:
+    sent = preflight("https://page.test", [])
+    assert sent[0]["status"] == 405
+
+
+def test_pages_of_the_origins_may_ask_and_others_may_not() -> None:
+    allowed = preflight("https://page.test", ["https://page.test"])
+    assert allowed[0]["status"] == 200
+    assert (b"access-control-allow-origin", b"https://page.test") in allowed[0]["headers"]
+    refused = preflight("https://other.test", ["https://page.test"])
+    assert refused[0]["status"] == 400
+    assert refused[1]["body"] == b'{"error":{"code":"bad_request","message":"Bad Request"}}\n'
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin", "expected"),
+    [
+        ("", "https://page.test", {}),
+        ("*", "https://page.test", {b"access-control-allow-origin": b"*"}),
+        ("https://page.test", "https://other.test", {b"vary": b"Origin"}),
+        ("https://page.test", None, {b"vary": b"Origin"}),
+        (
+            "https://page.test",
+            "https://page.test",
+            {b"access-control-allow-origin": b"https://page.test", b"vary": b"Origin"},
+        ),
+    ],
+)
+def test_a_response_says_which_pages_may_read_it(
+    origins: str, origin: str | None, expected: dict[bytes, bytes]
+) -> None:
+    headers = {} if origin is None else {"origin": origin}
+    sent = call(scope("/run", **headers), body(b""), settings=Settings(cors_origins=origins))
+    found = dict(sent[0]["headers"])
+    names = (b"access-control-allow-origin", b"vary")
+    assert {name: found[name] for name in names if name in found} == expected
+    assert (b"access-control-expose-headers" in found) == (names[0] in expected)
+
+
+def test_unknown_paths_below_bentomls_folders_make_no_labels() -> None:
+    door = FrontDoor(bentoml_page, {}, SETTINGS, Monitor)
+    assert door._label("/static_content/\n../../x") == "/static_content/"
+    assert door._label("/assets/x") == "/assets/"
+    assert door._label("/x") == "other"

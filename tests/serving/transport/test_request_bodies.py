@@ -1,0 +1,87 @@
+import asyncio
+
+from starlette.types import Message
+
+from serving.api.requests import Request
+from serving.api.responses import Response, json_response
+from serving.api.routes import classify
+from serving.health import Monitor
+from serving.transport.front_door import FrontDoor
+from settings import Settings
+from tests.serving.asgi import DISCONNECT, body, call, door_to, scope
+
+
+def test_a_body_in_pieces_is_put_together() -> None:
+    sent = call(scope("/run"), body(b"ab", True), body(b"", True), body(b"cd"))
+    assert sent[1]["body"] == b'"abcd"\n'
+
+
+def test_a_body_of_just_the_limit_passes_and_one_byte_more_does_not() -> None:
+    assert call(scope("/run"), body(b"0123456789"))[0]["status"] == 200
+    assert call(scope("/run"), body(b"01234", True), body(b"567890"))[0]["status"] == 413
+
+
+def test_an_announced_body_over_the_limit_is_refused_and_the_connection_closed() -> None:
+    sent = call(scope("/run", content_length="11"), body(b"x"))
+    assert sent[0]["status"] == 413
+    assert (b"connection", b"close") in sent[0]["headers"]
+
+
+def test_a_client_that_leaves_while_sending_is_not_answered() -> None:
+    assert call(scope("/run"), body(b"x", True), DISCONNECT) == []
+
+
+def test_a_body_that_trickles_in_is_refused() -> None:
+    settings = Settings(max_body_bytes=10, body_timeout_ms=50)
+    sent = call(scope("/run"), body(b"x", True), settings=settings)
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert b'"body_timeout"' in sent[1]["body"]
+
+
+def test_a_body_is_not_read_when_the_model_cannot_classify_it() -> None:
+    sent = call(scope("/run"), endpoint=classify)  # no body comes
+    assert sent[0]["status"] == 503
+    assert b"model_unavailable" in sent[1]["body"]
+
+
+def test_bodies_of_all_requests_together_are_bounded_until_they_are_answered() -> None:
+    settings = Settings(max_body_bytes=10, max_held_body_bytes=15)
+    door = door_to(wait_for_others, settings)
+    others.clear()
+
+    async def run() -> list[int]:
+        requests = [_status(door, b"x" * 9), _status(door, b"y" * 7), _status(door, b"z" * 6)]
+        together = await asyncio.gather(*requests)
+        return [*together, await _status(door, b"y" * 10)]
+
+    assert asyncio.run(run()) == [200, 503, 200, 200]
+
+
+others: list[bytes] = []
+
+
+async def wait_for_others(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """Answered when two of these have been read."""
+    others.append(request.body)
+    while len(others) < 2:
+        await asyncio.sleep(0)
+    return json_response(None)
+
+
+async def _status(door: FrontDoor, content: bytes) -> int:
+    statuses = []
+    arrived = asyncio.Event()
+
+    async def receive() -> Message:
+        if arrived.is_set():
+            await asyncio.Event().wait()
+        arrived.set()
+        return body(content)
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    await door(scope("/run"), receive, send)
+    return int(statuses[0])

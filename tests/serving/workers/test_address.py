@@ -1,0 +1,76 @@
+import logging
+import socket
+import subprocess
+
+import click
+import pytest
+
+from serving.workers.address import check_address_of_command, in_url, main, problem_with
+from tests.support.servers import PROJECT, free_port
+
+
+def test_a_free_port_is_no_problem() -> None:
+    assert problem_with("127.0.0.1", str(free_port())) is None
+
+
+def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["127.0.0.1", port]) == 1
+    assert capsys.readouterr().err == (
+        f"error: cannot listen on 127.0.0.1:{port}: Address already in use "
+        f"(while attempting to bind on address ('127.0.0.1', {port}))\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "problem"),
+    [
+        ("localhost", "3000", "'localhost' does not appear to be an IPv4 or IPv6 address"),
+        ("127.0.0.1", "80x", "invalid literal for int"),
+        ("127.0.0.1", "99999", "65535"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said(host: str, port: str, problem: str) -> None:
+    assert problem in str(problem_with(host, port))
+
+
+@pytest.mark.parametrize(
+    ("host", "written"), [("::1", "[::1]"), ("127.0.0.1", "127.0.0.1"), ("::", "[::]")]
+)
+def test_a_host_as_it_stands_in_a_url(host: str, written: str) -> None:
+    assert in_url(host) == written
+
+
+def test_bentoml_prints_an_address_that_can_be_asked(caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    command = click.Command("serve")
+    logger = logging.getLogger("bentoml.serve")
+    with click.Context(command) as context:
+        context.params = {"host": "::1", "port": port}
+        check_address_of_command()
+    with caplog.at_level(logging.INFO, logger.name):
+        logger.info("listening on %s://%s:%d", "http", "::1", port)
+    logger.filters.clear()
+    assert caplog.messages == [f"listening on http://[::1]:{port}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("host", "written"), [("::1", "[::1]"), ("127.0.0.1", "127.0.0.1")])
+def test_make_serve_prints_commands_that_curl_takes(host: str, written: str) -> None:
+    command = ["make", "--dry-run", "-o", ".venv/bin/.serving", "serve", f"HOST={host}"]
+    printed = subprocess.run(
+        [*command, "PORT=3001"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    assert f"http://{written}:3001/classify" in printed
+    assert f"http://{written}:3001/health" in printed
+    assert f"--host {host} --port 3001" in printed
+
+
+def test_an_ipv6_address_that_is_in_use_is_said_as_a_url_has_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["::1", port]) == 1
+    assert capsys.readouterr().err.startswith(f"error: cannot listen on [::1]:{port}: Address")

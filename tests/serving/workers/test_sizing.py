@@ -1,0 +1,86 @@
+import pytest
+
+from inference import RunnerOptions
+from inference.batch_size import Sizes
+from serving.workers import sizing
+from settings import Device, Settings
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Eight processors and no GPU."""
+    monkeypatch.setattr(sizing, "usable_cpus", lambda: 8)
+    monkeypatch.setattr(sizing, "count_gpus", lambda: 0)
+    return monkeypatch
+
+
+def test_on_the_cpu_each_processor_has_a_worker_with_one_thread(
+    machine: pytest.MonkeyPatch,
+) -> None:
+    settings = Settings()
+    assert sizing.workers(settings) == 8
+    assert sizing.intra_op_threads(settings) == 1
+    assert sizing.runner_options(settings, Device.CPU, lambda: Sizes(1, 4)) == RunnerOptions(
+        max_batch_size=1,
+        max_group_size=4,
+        max_batch_delay=0.0,
+        max_pending_images=256,
+        decode_threads=0,
+    )
+
+
+def test_fewer_workers_have_more_threads_each(machine: pytest.MonkeyPatch) -> None:
+    assert sizing.intra_op_threads(Settings(workers=3)) == 2
+    assert sizing.intra_op_threads(Settings(workers=16)) == 1
+
+
+def test_a_gpu_is_shared_by_four_workers_that_decode_ahead(machine: pytest.MonkeyPatch) -> None:
+    machine.setattr(sizing, "count_gpus", lambda: 1)
+    settings = Settings()
+    assert sizing.workers(settings) == 4
+    assert sizing.runner_options(settings, Device.CUDA, lambda: Sizes(8, 8)) == RunnerOptions(
+        max_batch_size=32,
+        max_group_size=32,
+        max_batch_delay=0.0,
+        max_pending_images=256,
+        decode_threads=2,
+    )
+
+
+def test_what_is_set_is_taken(machine: pytest.MonkeyPatch) -> None:
+    settings = Settings(
+        workers=2,
+        intra_op_threads=3,
+        decode_threads=0,
+        max_batch_size=5,
+        max_batch_delay_ms=2.5,
+        max_pending_images=7,
+    )
+    assert sizing.workers(settings) == 2
+    assert sizing.intra_op_threads(settings) == 3
+    expected = RunnerOptions(
+        max_batch_size=5,
+        max_group_size=5,
+        max_batch_delay=0.0025,
+        max_pending_images=7,
+        decode_threads=0,
+    )
+    assert sizing.runner_options(settings, Device.CUDA, lambda: Sizes(8, 8)) == expected
+    assert sizing.runner_options(settings, Device.CPU, lambda: Sizes(8, 8)) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "wanted"),
+    [
+        (Device.AUTO, 0, False),
+        (Device.AUTO, 2, True),
+        (Device.CPU, 2, False),
+        (Device.CUDA, 0, True),
+        (Device.TENSORRT, 0, True),
+    ],
+)
+def test_when_the_workers_try_a_gpu(
+    machine: pytest.MonkeyPatch, device: Device, gpus: int, wanted: bool
+) -> None:
+    machine.setattr(sizing, "count_gpus", lambda: gpus)
+    assert sizing.wants_gpu(Settings(device=device)) is wanted
