@@ -18,13 +18,13 @@ from pathlib import Path
 import psutil
 
 from benchmarks import photographs
-from benchmarks.measurement import load
 from benchmarks.measurement.limit import Limit
 from benchmarks.measurement.measure import end_with_orphans, right_answers, warm_up
 from benchmarks.measurement.models import KNOWN, NEAR_ZERO, obtain
 from benchmarks.stacks import forms
 from benchmarks.stacks.launch import launched
 from benchmarks.stacks.stacks import OURS, STACKS
+from load_generator import wrk
 from serving.compat.process_manager import worker_processes
 
 SECONDS = 10
@@ -41,9 +41,12 @@ PARTS = (
     ("file structure and limits", ("preprocessing/structure.py",)),
     ("the rest of decode and transform", ("preprocessing/",)),
     ("session.run", ("run (inference/session.py",)),
-    ("metrics", ("prometheus_client/", "metrics.py")),
+    ("metrics", ("prometheus_client/", "serving/metrics/", "inference/metrics.py")),
     ("best classes and their labels", ("_prediction (", "inference/top_k.py")),
-    ("JSON and sending the response", ("serving/transport/responses.py", "serving/messages.py")),
+    (
+        "JSON and sending the response",
+        ("serving/transport/responses.py", "serving/api/responses.py"),
+    ),
     ("reading the request (uvicorn, httptools)", ("data_received (",)),
     ("batching", ("inference/batcher.py", "inference/runner.py")),
     ("front door and parsing", ("serving/",)),
@@ -134,12 +137,12 @@ def _profile(model_name: str, images: Sequence[bytes], seconds: int) -> dict[str
         ThreadPoolExecutor(1) as pool,
     ):
         requests = Path(name) / "requests"
-        load.prepare(requests, form.headers, images)
+        wrk.prepare(requests, form.headers, images)
         url = running.url + form.path
         warm_up(url, requests)
         workers = worker_processes(running.process_id)
         before = _cpu_seconds(workers[0])
-        seen = pool.submit(load.send, url, requests, clients=_CLIENTS, seconds=seconds)
+        seen = pool.submit(wrk.send, url, requests, clients=_CLIENTS, seconds=seconds)
         stacks = _sample(workers[0], seconds, Path(name) / "stacks")
         classified = seen.result().requests // len(workers)
         return parts(_threads(workers[0], stacks, before), classified)

@@ -1,11 +1,18 @@
 """Four times more requests than can be answered: ``python -m resilience.overload``.
 
+The clients share the processors with the service, and sending requests that are refused
+takes processor time, too. So the answers during the overload are compared with what the
+service answers while the same clients send as many requests to a server that only refuses
+(``resilience.refuser``): the difference is what refusing costs the service itself.
+
 Prints a Markdown table of what must be true and what was seen, and ends with 1 if they differ.
 """
 
 import argparse
 import asyncio
 import contextlib
+import itertools
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,31 +24,49 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import uvloop
 from PIL import Image
 
-from deployment_check.load.arrivals import poisson
-from deployment_check.load.latency import percentile
+from load_generator.arrivals import poisson
+from load_generator.connections import Connections, Lost, address, post
+from load_generator.known_images import Known, Outcome, judged
+from load_generator.latency import percentile
+from load_generator.loops import Exchange, closed_loop, open_loop
+from resilience.answers import learned
 from resilience.evidence import Evidence, record, table
 from resilience.faults.scene import FAILURES, TWO_WORKERS
-from resilience.open_loop import Answer, OpenLoop
 from resilience.processes import health
 from settings import Settings
-from tests.support.servers import Server, running, toy_home
+from tests.support.servers import PROJECT, Server, free_port, running, toy_home
 
 SECONDS = 60.0
 FACTOR = 4.0
 
 GOODPUT = 0.9
 RECOVERY_SECONDS = 5.0
-"""What must be true: of the unloaded maximum, and until an answer is as fast as before."""
+"""What must be true: of the answers beside the refuser, and until one is as fast as before."""
 
 _MAXIMUM_SECONDS = 10.0
 _CLIENTS = 16
 _ALONE = 9
 _AS_FAST = 2.0
+_CONNECTIONS = 10_000
 
 # An image of the toy's that costs about as much as a photograph and its network.
 _SIZE = (2000, 1500)
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """What 16 clients, which keep the service busy, get answered.
+
+    Attributes:
+        alone: answers a second.
+        beside: answers a second while ``resilience.refuser`` refuses three times as many.
+    """
+
+    alone: float
+    beside: float
 
 
 @dataclass(frozen=True)
@@ -49,58 +74,55 @@ class Overload:
     """What came of it.
 
     Attributes:
-        maximum: answers a second of as many clients as keep the service busy, no more; before
-            or afterwards, whichever was more.
+        maximum: before or afterwards, whichever was more.
         offered: requests a second during the overload.
-        answers: to them.
+        exchanges: of them.
         seconds: how long they were sent.
         recovery: seconds from the last of them until an answer was as fast as before.
     """
 
-    maximum: float
+    maximum: Maximum
     offered: float
-    answers: Sequence[Answer]
+    exchanges: Sequence[Exchange]
     seconds: float
     recovery: float
 
     @property
-    def statuses(self) -> Counter[int]:
-        """How many of each."""
-        return Counter(answer.status for answer in self.answers)
-
-    @property
     def goodput(self) -> float:
         """Right answers a second while requests were sent."""
-        in_time = [a for a in self.answers if a.status == 200 and a.due + a.seconds <= self.seconds]
-        return len(in_time) / self.seconds
+        in_time = [e for e in self.exchanges if e.finished <= self.seconds]
+        return sum(e.outcome is Outcome.RIGHT for e in in_time) / self.seconds
 
-    def p99(self, *statuses: int) -> float:
-        """Seconds within which 99 % of the answers of these statuses came."""
-        seconds = sorted(a.seconds for a in self.answers if a.status in statuses)
+    def p99(self, outcome: Outcome) -> float:
+        """Seconds within which 99 % of the requests that ended so were answered."""
+        seconds = sorted(e.latency for e in self.exchanges if e.outcome is outcome)
         return percentile(seconds, 0.99) if seconds else 0.0
 
     def evidence(self, deadline: float) -> list[Evidence]:
         """What must be true of it, with the figures."""
-        others = {s: n for s, n in self.statuses.items() if s not in (200, 503, 504)}
-        share, p99 = self.goodput / self.maximum, self.p99(200)
+        counts = Counter(e.outcome for e in self.exchanges)
+        share, p99 = self.goodput / self.maximum.beside, self.p99(Outcome.RIGHT)
         return [
             Evidence(
                 f"{self.offered:.0f} requests/s for {self.seconds:.0f} s, {FACTOR:g} times what "
                 f"{_CLIENTS} clients get answered",
-                "only statuses 200, 503 and 504",
-                f"{dict(sorted(self.statuses.items()))}",
-                not others,
+                "only right answers, 503 and 504",
+                ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome),
+                not counts[Outcome.WRONG] + counts[Outcome.LOST],
             ),
             Evidence(
                 "answers meanwhile",
-                f"at least {GOODPUT:g} of the unloaded maximum",
-                f"{self.goodput:.1f}/s, {share:.2f} of {self.maximum:.1f}/s",
+                f"at least {GOODPUT:g} of those to {_CLIENTS} clients while another server "
+                "refuses as many requests",
+                f"{self.goodput:.1f}/s, {share:.2f} of {self.maximum.beside:.1f}/s "
+                f"({self.goodput / self.maximum.alone:.2f} of {self.maximum.alone:.1f}/s, which "
+                "are answered when nobody sends more)",
                 share >= GOODPUT,
             ),
             Evidence(
                 "time of the accepted",
                 f"p99 within the deadline of {deadline:g} s",
-                f"p99 {p99:.2f} s; the refused: p99 {1000 * self.p99(503):.0f} ms",
+                f"p99 {p99:.2f} s; the refused: p99 {1000 * self.p99(Outcome.REFUSED):.0f} ms",
                 p99 <= deadline,
             ),
             Evidence(
@@ -112,46 +134,62 @@ class Overload:
         ]
 
 
-async def overload(server: Server, images: Sequence[bytes], seconds: float) -> Overload:
+class Sender:
+    """Sends images in turn to ``/classify`` of a server."""
+
+    def __init__(self, url: str, images: Sequence[Known]) -> None:
+        self._connections = Connections(*address(url), retry=True)
+        self._requests = itertools.cycle([(post("/classify", k.image), k) for k in images])
+
+    async def send(self) -> tuple[Outcome, str]:
+        """Send the next image and judge the answer."""
+        request, known = next(self._requests)
+        try:
+            status, body, _ = await self._connections.send(request)
+        except Lost as error:
+            return Outcome.LOST, str(error)
+        return judged(status, body, known)
+
+
+async def overload(
+    server: Server, refuser: str, images: Sequence[bytes], seconds: float
+) -> Overload:
     """Measure the maximum, send several times more, and wait until all is well again."""
-    host, _, port = server.url.rpartition("//")[2].partition(":")
-    loop = OpenLoop(host, int(port), [_request(image) for image in images])
-    maximum = await _maximum(loop)
-    alone = await _alone(loop)
-    offered = FACTOR * maximum
+    known = await asyncio.to_thread(learned, server.url, images)
+    service, other = Sender(server.url, known), Sender(refuser, known)
+    before = await _maximum(service, other)
+    as_fast = _AS_FAST * await _alone(service)
+    offered = FACTOR * before.alone
     begun = time.monotonic()
-    answers = await loop.run(poisson(offered, seconds))
-    while await _alone(loop) > _AS_FAST * alone or await asyncio.to_thread(health, server) != 200:
+    exchanges = await open_loop(service.send, poisson(offered, seconds), _CONNECTIONS)
+    while await _alone(service) > as_fast or await asyncio.to_thread(health, server) != 200:
         pass
     recovery = time.monotonic() - begun - seconds
     # Again: a machine that became faster meanwhile must not flatter.
-    maximum = max(maximum, await _maximum(loop))
-    loop.close()
-    return Overload(maximum, offered, answers, seconds, recovery)
+    after = await _maximum(service, other)
+    maximum = Maximum(max(before.alone, after.alone), max(before.beside, after.beside))
+    return Overload(maximum, offered, exchanges, seconds, recovery)
 
 
-async def _alone(loop: OpenLoop) -> float:
+async def _alone(service: Sender) -> float:
     """Median seconds of one request at a time."""
-    return median([(await loop.ask()).seconds for _ in range(_ALONE)])
+    exchanges = [(await open_loop(service.send, [0.0], 1))[0] for _ in range(_ALONE)]
+    return median(each.latency for each in exchanges)
 
 
-async def _maximum(loop: OpenLoop) -> float:
-    """Answers a second to clients each of which waits for its answer."""
-    await asyncio.gather(*(loop.ask() for _ in range(_CLIENTS)))
-    end = time.monotonic() + _MAXIMUM_SECONDS
-    counts = Counter[int]()
-
-    async def client() -> None:
-        while time.monotonic() < end:
-            counts[(await loop.ask()).status] += 1
-
-    await asyncio.gather(*(client() for _ in range(_CLIENTS)))
-    return counts[200] / _MAXIMUM_SECONDS
+async def _maximum(service: Sender, refuser: Sender) -> Maximum:
+    alone = await _answered(service)
+    more = poisson((FACTOR - 1) * alone, _MAXIMUM_SECONDS)
+    beside, _ = await asyncio.gather(
+        _answered(service), open_loop(refuser.send, more, _CONNECTIONS)
+    )
+    return Maximum(alone, beside)
 
 
-def _request(image: bytes) -> bytes:
-    head = f"POST /classify HTTP/1.1\r\nhost: x\r\ncontent-length: {len(image)}\r\n\r\n"
-    return head.encode() + image
+async def _answered(service: Sender) -> float:
+    """Right answers a second to clients each of which waits for its answer."""
+    exchanges = await closed_loop(service.send, _CLIENTS, _MAXIMUM_SECONDS)
+    return sum(each.outcome is Outcome.RIGHT for each in exchanges) / _MAXIMUM_SECONDS
 
 
 def _costly_image() -> bytes:
@@ -163,33 +201,40 @@ def _costly_image() -> bytes:
 
 
 @contextlib.contextmanager
+def _refuser() -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "resilience.refuser", str(port)]
+    process = subprocess.Popen(command, cwd=PROJECT)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
 def _target(home: Path | None, photographs: Path | None) -> Iterator[tuple[Server, list[bytes]]]:
     with tempfile.TemporaryDirectory(prefix="overload-") as name:
         folder = Path(name)
-        images = (
-            [file.read_bytes() for file in sorted(photographs.glob("*.[jJ][pP]*"))]
-            if photographs
-            else []
-        )
+        found = sorted(photographs.glob("*.[jJ][pP]*")) if photographs else []
         with running(home or toy_home(folder), folder, TWO_WORKERS) as server:
-            yield server, images or [_costly_image()]
+            yield server, [file.read_bytes() for file in found] or [_costly_image()]
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m resilience.overload", description=__doc__)
+    parser = argparse.ArgumentParser(prog="overload", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--home", type=Path, help="BentoML's, with the model to serve")
     parser.add_argument("--photographs", type=Path, help="folder of JPEGs to send")
     parser.add_argument("--record", action="store_true", help="for resilience/README.md")
     given = parser.parse_args()
     try:
-        with _target(given.home, given.photographs) as (server, images):
-            rows = asyncio.run(overload(server, images, given.seconds)).evidence(
-                Settings().deadline
-            )
+        with _refuser() as refuser, _target(given.home, given.photographs) as (server, images):
+            found = uvloop.run(overload(server, refuser, images, given.seconds))
     except FAILURES as error:
         sys.exit(f"error: {error}")
+    rows = found.evidence(Settings().deadline)
     print(table(rows))
     if given.record:
         record("overload", rows)

@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import psutil
@@ -62,13 +61,7 @@ def healthy_worker(server: Server) -> int:
         httpx.Client(timeout=1, trust_env=False) as client,
     ):
         response = client.get(server.url + "/health")
-        port = local_port(response.extensions["network_stream"])
+        port = response.extensions["network_stream"].get_extra_info("client_addr")[1]
         if response.status_code == 200:
             return next((w.pid for w in workers(server) if port in client_ports(w)), 0)
     return 0
-
-
-def local_port(stream: Any) -> int:
-    """The client's port of one of httpx's network streams."""
-    port: int = stream.get_extra_info("client_addr")[1]
-    return port

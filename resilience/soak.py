@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from deployment_check.known_images import Known
+from load_generator.known_images import Known
 from resilience.answers import photographs, toy_images
 from resilience.evidence import Evidence, record, table
 from resilience.faults.scene import FAILURES, TWO_WORKERS

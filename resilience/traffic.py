@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployment_check.known_images import Known
+from load_generator.known_images import Known
 
 DISCONNECTED = "client went away"
 """In place of a status: nobody waited for one."""

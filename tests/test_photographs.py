@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from deployment_check.known_images import EXPECTED, TEST_IMAGES
+from load_generator.known_images import EXPECTED, TEST_IMAGES
 from tests.support.servers import PROJECT, Server
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from benchmarks.measurement import load
 from benchmarks.measurement.core import Core
 from benchmarks.measurement.limit import Limit
 from benchmarks.measurement.machine import machine, machine_cpu_seconds
@@ -20,6 +19,7 @@ from benchmarks.report.results import Absence, LimitWindow, Results, Window
 from benchmarks.stacks.forms import Form
 from benchmarks.stacks.launch import Running, StackError, launched
 from benchmarks.stacks.stacks import Stack
+from load_generator import wrk
 
 _CHECKED_IMAGES = 8
 _WARM_UP_SECONDS = 1
@@ -98,11 +98,11 @@ class _Turn:
                 self._note(f"{self.stack.name}: ready after {running.ready_seconds:.1f} s")
                 for title, form in self.stack.forms.items():
                     requests = Path(temporary) / "requests" / title
-                    load.prepare(requests, form.headers, [*map(form.body, self.plan.photographs)])
+                    wrk.prepare(requests, form.headers, [*map(form.body, self.plan.photographs)])
                     warm_up(running.url + form.path, requests)
                     for clients in self.plan.clients:
                         yield self._window(title, running, form, requests, clients)
-        except (StackError, load.LoadError) as error:
+        except (StackError, wrk.LoadError) as error:
             self._note(f"{self.stack.name}: absent: {error}")
             for title in self.stack.forms:
                 yield Absence(model=self.model.name, stack=title, reason=str(error))
@@ -114,7 +114,7 @@ class _Turn:
         limit = self.limit.measure(self.plan.seconds * _LIMIT_SHARE)
         machine, own = machine_cpu_seconds(), running.tree.cpu_seconds()
         url = running.url + form.path
-        seen = load.send(url, requests, clients=clients, seconds=self.plan.seconds)
+        seen = wrk.send(url, requests, clients=clients, seconds=self.plan.seconds)
         cpu_seconds = running.tree.cpu_seconds() - own
         others = machine_cpu_seconds() - machine - cpu_seconds - seen.cpu_seconds
         memory = running.tree.memory()
@@ -168,7 +168,7 @@ def right_answers(model: Model, photographs: Sequence[bytes]) -> dict[bytes, int
 
 def warm_up(url: str, requests: Path) -> None:
     """Send prepared requests for a second."""
-    load.send(url, requests, clients=_WARM_UP_CLIENTS, seconds=_WARM_UP_SECONDS)
+    wrk.send(url, requests, clients=_WARM_UP_CLIENTS, seconds=_WARM_UP_SECONDS)
 
 
 def _told(limit: LimitWindow) -> str:

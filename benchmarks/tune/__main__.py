@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import photographs
-from benchmarks.measurement.load import LoadError
 from benchmarks.measurement.measure import end_with_orphans
 from benchmarks.measurement.models import FOLDER, PROJECT, Model
 from benchmarks.stacks.launch import StackError
@@ -20,6 +19,7 @@ from benchmarks.tune.candidates import Stage, stages, write
 from benchmarks.tune.search import Options, Search, search
 from errors import StartupError
 from inference.cpus import usable_cpus
+from load_generator.wrk import LoadError
 from model_spec import MODEL_NAME
 from serving.workers.model_store import stored_model
 from settings import Settings, load_settings

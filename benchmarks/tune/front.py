@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median
 
-from benchmarks.measurement.load import Load
 from benchmarks.tune.candidates import Values
+from load_generator.wrk import Load
 
 JUDGED_CLIENTS = 16
 """At which the 99th percentile is judged."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.measurement import load
 from benchmarks.measurement.measure import note, right_answers, warm_up
 from benchmarks.measurement.models import Model
 from benchmarks.stacks.forms import RAW
@@ -14,6 +13,7 @@ from benchmarks.stacks.launch import StackError, launched
 from benchmarks.stacks.stacks import OURS, STACKS
 from benchmarks.tune.candidates import Stage, Values, told, upon, variables
 from benchmarks.tune.front import Choice, Measured, Pair, choose, reference, relative
+from load_generator import wrk
 from settings import PREFIX, Device
 
 
@@ -55,7 +55,7 @@ class Search:
         Raises:
             StackError: the defaults cannot serve, or nothing else can.
         """
-        load.prepare(self._requests, RAW.headers, self.options.photographs)
+        wrk.prepare(self._requests, RAW.headers, self.options.photographs)
         with self._serving({}) as self.default_url:
             base: Values = {}
             for stage in stages:
@@ -118,8 +118,8 @@ class Search:
             f"the defaults' images/s, {found.p99_ms / self.default.p99_ms:.2f} × their p99"
         )
 
-    def _send(self, url: str, clients: int) -> load.Load:
-        return load.send(url, self._requests, clients=clients, seconds=self.options.seconds)
+    def _send(self, url: str, clients: int) -> wrk.Load:
+        return wrk.send(url, self._requests, clients=clients, seconds=self.options.seconds)
 
     @property
     def _requests(self) -> Path:

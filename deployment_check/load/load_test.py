@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployment_check.deployment import Deployment
-from deployment_check.known_images import TEST_IMAGES, Known, Outcome
-from deployment_check.load.arrivals import poisson
-from deployment_check.load.latency import Latency
-from deployment_check.load.loops import Exchange, closed_loop, open_loop
 from deployment_check.load.metrics import Look
 from deployment_check.load.observer import Observer, Probe
 from deployment_check.load.sender import Sender, session
 from deployment_check.options import MAX_CONCURRENCY, MAX_RATE, Options
 from deployment_check.questions.predictions import TOLERANCE
 from deployment_check.result import Failed
+from load_generator.arrivals import poisson
+from load_generator.known_images import TEST_IMAGES, Known, Outcome
+from load_generator.latency import Latency
+from load_generator.loops import Exchange, closed_loop, open_loop
 
 SHARE_OF_CAPACITY = 0.6
 """Of the closed loop's throughput, for the open loop: busy, and far from overload."""

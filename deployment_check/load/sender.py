@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import aiohttp
 
 from deployment_check.deployment import authorization
-from deployment_check.known_images import Known, Outcome, judged
 from deployment_check.options import MAX_CONCURRENCY, Options
+from load_generator.known_images import Known, Outcome, judged
 
 _TIMEOUT = 60.0
 """Seconds: above the service's own deadline, and most proxies'."""

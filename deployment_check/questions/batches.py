@@ -6,11 +6,11 @@ from functools import cache
 from typing import Any
 
 from deployment_check.deployment import Deployment
-from deployment_check.known_images import TEST_IMAGES
 from deployment_check.questions.checks import Check
 from deployment_check.questions.images import photograph
 from deployment_check.questions.predictions import agreement
 from deployment_check.result import Failed
+from load_generator.known_images import TEST_IMAGES
 
 
 @cache

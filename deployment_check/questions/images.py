@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from deployment_check.known_images import TEST_IMAGES
+from load_generator.known_images import TEST_IMAGES
 
 _FILE = "coffee.jpg"
 _SIDE = 240

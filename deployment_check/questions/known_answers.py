@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 
 from deployment_check.deployment import Deployment
-from deployment_check.known_images import EXPECTED, TEST_IMAGES
 from deployment_check.questions.checks import Check
 from deployment_check.result import Failed, Skipped
+from load_generator.known_images import EXPECTED, TEST_IMAGES
 
 
 def is_known(name: str, deployment: Deployment) -> str:

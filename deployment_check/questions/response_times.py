@@ -4,10 +4,10 @@ import time
 from collections.abc import Mapping, Sequence
 
 from deployment_check.deployment import Deployment
-from deployment_check.load.latency import Latency
 from deployment_check.questions.checks import Check
 from deployment_check.questions.images import photograph
 from deployment_check.result import Failed
+from load_generator.latency import Latency
 
 REQUESTS = 20
 

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from deployment_check.known_images import Outcome
-from deployment_check.load.latency import percentile
 from deployment_check.load.load_test import LoadTest, Phase
 from deployment_check.report import series
 from deployment_check.report.series import Lines
 from deployment_check.report.svg import Chart, Point, highest, number
+from load_generator.known_images import Outcome
+from load_generator.latency import percentile
 
 _TIME = "seconds since the load test began"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from deployment_check.known_images import Outcome
 from deployment_check.load.load_test import Phase
 from deployment_check.report import series
 from deployment_check.report.charts import charts
 from deployment_check.report.report import Answer, Report
 from deployment_check.report.svg import number
 from deployment_check.result import Result, Verdict
+from load_generator.known_images import Outcome
 
 _STYLE = Path(__file__).with_name("page.css")
 

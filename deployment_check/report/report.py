@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 
 from deployment_check.deployment import Deployment
-from deployment_check.known_images import EXPECTED, TEST_IMAGES, Outcome
 from deployment_check.load.load_test import LoadTest, Phase
 from deployment_check.report import series
 from deployment_check.result import Failed, Result, Verdict
+from load_generator.known_images import EXPECTED, TEST_IMAGES, Outcome
 
 _DECIMALS = 4
 

@@ -4,9 +4,9 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from deployment_check.known_images import Outcome
 from deployment_check.load.load_test import LoadTest, Phase
 from deployment_check.load.metrics import Look, Point, mean, never_falls, rate, ratio
+from load_generator.known_images import Outcome
 
 Lines = Mapping[str, Sequence[Point]]
 """Points by the name of their line."""

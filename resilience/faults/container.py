@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from deployment_check.known_images import Known
+from load_generator.known_images import Known
 from resilience.answers import photographs
 from resilience.faults.process_faults import REPLACE_SECONDS, TAKEN_SECONDS
 from resilience.processes import until

@@ -1,25 +1,22 @@
 """Load: clients that ask for images with known answers and keep account of every request."""
 
+import asyncio
 import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import httpx
 from typing_extensions import Self
 
-from deployment_check.known_images import Known, Outcome, judged
+from load_generator.connections import Connections, Lost, address, post
+from load_generator.known_images import Outcome, judged
+from load_generator.loops import closed_loop
 from resilience.answers import toy_images
-from resilience.processes import local_port
 
 CLIENTS = 4
 
 _TIMEOUT = 30.0
-_PAUSE_AFTER_LOSS = 0.05
-_CONNECTED = "connection.connect_tcp.complete"
 
 
 @dataclass(frozen=True)
@@ -49,37 +46,33 @@ class Load:
 
     def __init__(self, url: str, clients: int = CLIENTS) -> None:
         self.exchanges: list[Exchange] = []
+        self._clients = clients
+        self._connections = Connections(*address(url), timeout=_TIMEOUT)
+        self._images = itertools.cycle(toy_images())
         self._stopped = threading.Event()
-        self._clients = [_Client(url, number, self) for number in range(clients)]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="clients", daemon=True)
 
     def __enter__(self) -> Self:
-        for client in self._clients:
-            client.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
     @property
-    def stopped(self) -> bool:
-        """Whether the clients were told to end."""
-        return self._stopped.is_set()
-
-    @property
     def ports(self) -> set[int]:
         """The clients' ends of their present connections."""
-        return {client.port for client in self._clients if client.port is not None}
+        return self._connections.ports
 
     def stop(self) -> None:
         """End after the requests in flight."""
         self._stopped.set()
-        for client in self._clients:
-            client.join(_TIMEOUT + 10)
+        self._thread.join(_TIMEOUT + 10)
 
     def reconnect(self) -> None:
         """Every client takes a new connection for its next request."""
-        for client in self._clients:
-            client.reconnect = True
+        self._loop.call_soon_threadsafe(self._connections.close)
 
     def count(self, outcome: Outcome) -> int:
         """How many requests ended so."""
@@ -89,41 +82,20 @@ class Load:
         """The requests that ended so."""
         return [exchange for exchange in list(self.exchanges) if exchange.outcome is outcome]
 
+    def _run(self) -> None:
+        clients = closed_loop(self._send, self._clients, stopped=self._stopped.is_set)
+        self._loop.run_until_complete(clients)
+        self._connections.close()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
 
-class _Client(threading.Thread):
-    def __init__(self, url: str, number: int, load: Load) -> None:
-        super().__init__(name=f"client {number}", daemon=True)
-        self.port: int | None = None
-        self.reconnect = False
-        self._url = url
-        self._load = load
-        self._images = itertools.islice(itertools.cycle(toy_images()), number, None)
-
-    def run(self) -> None:
-        while not self._load.stopped:
-            self.reconnect, self.port = False, None
-            with httpx.Client(base_url=self._url, timeout=_TIMEOUT, trust_env=False) as client:
-                self._converse(client)
-
-    def _converse(self, client: httpx.Client) -> None:
-        while not self._load.stopped and not self.reconnect:
-            exchange = self._exchange(client, next(self._images))
-            self._load.exchanges.append(exchange)
-            if exchange.outcome is Outcome.LOST:
-                self.port = None
-                time.sleep(_PAUSE_AFTER_LOSS)
-
-    def _exchange(self, client: httpx.Client, known: Known) -> Exchange:
-        begun = time.monotonic()
+    async def _send(self) -> tuple[Outcome, str]:
+        known, begun = next(self._images), time.monotonic()
+        port: int | None
         try:
-            response = client.post(
-                "/classify", content=known.image, extensions={"trace": self._trace}
-            )
-        except httpx.TransportError as error:
-            return Exchange(begun, self.port, Outcome.LOST, f"{type(error).__name__}: {error}")
-        outcome = judged(response.status_code, response.content, known)
-        return Exchange(begun, self.port, *outcome)
-
-    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
-        if event == _CONNECTED:
-            self.port = local_port(info["return_value"])
+            status, body, port = await self._connections.send(post("/classify", known.image))
+            outcome, detail = judged(status, body, known)
+        except Lost as error:
+            outcome, detail, port = Outcome.LOST, str(error), error.port
+        self.exchanges.append(Exchange(begun, port, outcome, detail))
+        return outcome, detail

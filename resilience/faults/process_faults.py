@@ -9,7 +9,7 @@ from unittest import mock
 
 import psutil
 
-from deployment_check.known_images import Outcome
+from load_generator.known_images import Outcome
 from resilience.faults.scene import TWO_WORKERS, Row, Scene, under_load
 from resilience.processes import client_ports, health, healthy_worker, until, workers
 from tests.support.servers import Server, running

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import httpx
 import psutil
 
-from deployment_check.known_images import Outcome
+from load_generator.known_images import Outcome
 from resilience.faults.load import Load
 from resilience.processes import client_ports, healthy_worker, until, worker_ids, workers
 from tests.support.servers import Server, running, toy_home

@@ -1,6 +1,7 @@
 import pytest
 
-from benchmarks.profile import OTHER, Thread, parts, table
+from benchmarks.profile import OTHER, PARTS, Thread, parts, table
+from tests.support.servers import PROJECT
 
 DECODE = "thread (7);process (inference/batcher.py:1);load (PIL/ImageFile.py:425)"
 BATCH = "thread (7);process (inference/batcher.py:1)"
@@ -19,6 +20,13 @@ def test_a_threads_time_is_divided_as_its_samples() -> None:
         "metrics": 0.25,
         OTHER: 0.25,
     }
+
+
+def test_parts_of_the_project_exist() -> None:
+    paths = [text.rpartition("(")[2] for _, texts in PARTS for text in texts]
+    own = [path for path in paths if path.startswith(("serving/", "inference/", "preprocessing/"))]
+    assert len(own) >= 10
+    assert [path for path in own if not (PROJECT / path).exists()] == []
 
 
 def test_the_table_has_shares_and_the_limit() -> None:

@@ -1,6 +1,6 @@
 """What may be wrong with a server, and the checks that must notice it."""
 
-from deployment_check.known_images import EXPECTED
+from load_generator.known_images import EXPECTED
 from tests.deployment_check.flawed import Answer, Asked, Flaw
 
 

@@ -16,9 +16,9 @@ import tomli
 from packaging.requirements import Requirement
 
 from deployment_check.__main__ import FAILED, PASSED, UNUSABLE, main
-from deployment_check.known_images import EXPECTED
 from deployment_check.load.load_checks import why_not
 from deployment_check.options import KEY_VARIABLE, Options
+from load_generator.known_images import EXPECTED
 from tests.deployment_check.conftest import KEY
 from tests.deployment_check.flawed import flawed
 from tests.deployment_check.flaws import garbage_is_a_500

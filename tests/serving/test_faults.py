@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deployment_check.known_images import Outcome
+from load_generator.known_images import Outcome
 from resilience.faults.process_faults import REPLACE_SECONDS
 from resilience.faults.scene import TWO_WORKERS, under_load
 from resilience.processes import client_ports, until, worker_ids, workers

@@ -1,8 +1,8 @@
 import pytest
 
-from benchmarks.measurement.load import Load
 from benchmarks.tune.front import Choice, Measured, Pair, choose, front, reference, relative
 from benchmarks.tune.report import table, verdict
+from load_generator.wrk import Load
 
 
 def load(per_second: int, p99_ms: float, failures: int = 0) -> Load:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from deployment_check.known_images import Outcome
 from deployment_check.load.load_checks import is_measured, is_ready, judge
 from deployment_check.load.load_test import LoadTest, Phase, learn
-from deployment_check.load.loops import Exchange
 from deployment_check.load.observer import Probe
 from deployment_check.options import Options
 from deployment_check.result import Failed
+from load_generator.known_images import Outcome
+from load_generator.loops import Exchange
 from tests.deployment_check.conftest import Connect
 from tests.support.servers import Server
 from tests.support.toys import RED, encoded

@@ -5,9 +5,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from deployment_check.known_images import Outcome
 from deployment_check.load.load_test import LoadTest, Phase
-from deployment_check.load.loops import Exchange
 from deployment_check.load.metrics import Look, Metrics
 from deployment_check.load.observer import Probe
 from deployment_check.report import series
@@ -15,6 +13,8 @@ from deployment_check.report.page import page
 from deployment_check.report.report import Report
 from deployment_check.report.svg import Scale, number
 from deployment_check.result import Result, Verdict
+from load_generator.known_images import Outcome
+from load_generator.loops import Exchange
 
 RIGHT, WRONG = Outcome.RIGHT, Outcome.WRONG
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from deployment_check.known_images import Outcome
-from deployment_check.load.loops import PATIENCE, PAUSE_AFTER_LOSS, Exchange, closed_loop, open_loop
-from tests.deployment_check.load.virtual_time import run, stall
+from load_generator.known_images import Outcome
+from load_generator.loops import PATIENCE, PAUSE_AFTER_LOSS, Exchange, closed_loop, open_loop
+from tests.load_generator.virtual_time import run, stall
 
 Answer = tuple[Outcome, str]
 RIGHT = (Outcome.RIGHT, "")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_SCRIPT = Path(__file__).with_name("load.lua")
+_SCRIPT = Path(__file__).with_name("wrk.lua")
 
 # wrk counts a slower answer as a timeout and leaves it out of the latencies.
 _TIMEOUT = "60s"
@@ -74,7 +74,7 @@ def send(url: str, folder: Path, *, clients: int, seconds: float) -> Load:
 
 
 def parse(output: str, cpu_seconds: float) -> Load:
-    """Read what ``load.lua`` printed.
+    """Read what ``wrk.lua`` printed.
 
     Raises:
         LoadError: it printed no result.

@@ -1,6 +1,6 @@
 import pytest
 
-from deployment_check.load.latency import Latency, percentile
+from load_generator.latency import Latency, percentile
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from statistics import fmean
 
 import pytest
 
-from deployment_check.load.arrivals import poisson
+from load_generator.arrivals import poisson
 
 
 def test_gaps_are_exponential_and_the_rate_is_the_one_asked_for() -> None:

@@ -8,10 +8,11 @@ sent: what it waited for a free connection, or for this process, is part of it.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from deployment_check.known_images import Outcome
+from load_generator.known_images import Outcome
 
 Send = Callable[[], Awaitable[tuple[Outcome, str]]]
 """Sends one request and waits for its answer."""
@@ -47,14 +48,26 @@ class Exchange:
         return self.finished - self.scheduled
 
 
-async def closed_loop(send: Send, clients: int, seconds: float) -> list[Exchange]:
-    """Clients that each send a request as soon as the one before is answered."""
+async def closed_loop(
+    send: Send,
+    clients: int,
+    seconds: float = math.inf,
+    stopped: Callable[[], bool] = lambda: False,
+) -> list[Exchange]:
+    """Clients that each send a request as soon as the one before is answered.
+
+    Args:
+        send: for each request.
+        clients: how many.
+        seconds: from now, after which nobody asks again.
+        stopped: asked before each request; likewise.
+    """
     loop = asyncio.get_running_loop()
     begun = loop.time()
     exchanges: list[Exchange] = []
 
     async def converse() -> None:
-        while (sent := loop.time() - begun) < seconds:
+        while (sent := loop.time() - begun) < seconds and not stopped():
             outcome, detail = await send()
             exchanges.append(Exchange(sent, sent, loop.time() - begun, outcome, detail))
             if outcome is Outcome.LOST:

@@ -1,0 +1,161 @@
+"""HTTP/1.1 on bare transports: the clients share the processors with the service."""
+
+import asyncio
+from typing import NamedTuple, cast
+
+_STATUS = slice(9, 12)
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = b"content-length: "
+
+
+class Response(NamedTuple):
+    """Status and body of an answer, and the client's port that it came to."""
+
+    status: int
+    body: bytes
+    port: int
+
+
+class Lost(OSError):
+    """There was no connection, or it broke before the answer was whole.
+
+    Attributes:
+        port: the client's; None where there was no connection.
+    """
+
+    def __init__(self, error: OSError, port: int | None) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.port = port
+
+
+class Connections:
+    """Kept connections to one server; each has one request at a time.
+
+    Args:
+        host: of the server.
+        port: of the server.
+        timeout: seconds, for one answer.
+        retry: whether a request is sent again, on a new connection, if a kept one ends before
+            anything came of it: the server may just have closed it as idle.
+    """
+
+    def __init__(self, host: str, port: int, *, timeout: float = 60.0, retry: bool = False) -> None:
+        self._address = (host, port)
+        self._timeout = timeout
+        self._retry = retry
+        self._idle: list[_Connection] = []
+        self._open: set[_Connection] = set()
+
+    @property
+    def ports(self) -> set[int]:
+        """The client's ends of the open connections."""
+        return {each.port for each in list(self._open) if each.usable}
+
+    async def send(self, request: bytes) -> Response:
+        """Send a whole request and wait for the whole answer.
+
+        Raises:
+            Lost: none came.
+        """
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.usable:
+                self._open.discard(connection)
+                continue
+            try:
+                return await self._ask(connection, request)
+            except Lost:
+                if not self._retry or connection.has_answered:
+                    raise
+        try:
+            connection = await self._connect()
+        except OSError as error:
+            raise Lost(error, None) from error
+        return await self._ask(connection, request)
+
+    def close(self) -> None:
+        """Close idle connections now, the others after their answers; requests take new ones."""
+        for connection in self._open:
+            connection.usable = False
+        for connection in self._idle:
+            connection.transport.close()
+
+    async def _ask(self, connection: "_Connection", request: bytes) -> Response:
+        try:
+            status, body = await connection.ask(request, self._timeout)
+        except OSError as error:
+            self._open.discard(connection)
+            raise Lost(error, connection.port) from error
+        if connection.usable:
+            self._idle.append(connection)
+        else:
+            self._open.discard(connection)
+            connection.transport.close()
+        return Response(status, body, connection.port)
+
+    async def _connect(self) -> "_Connection":
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(_Connection, *self._address)
+        self._open.add(connection)
+        return connection
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.usable = True
+        self._received = bytearray()
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether anything has come of the last request."""
+        return bool(self._received)
+
+    async def ask(self, request: bytes, timeout: float) -> tuple[int, bytes]:
+        """The status and the body of the answer."""
+        loop = asyncio.get_running_loop()
+        self._received.clear()
+        self._answer = loop.create_future()
+        self.transport.write(request)
+        timer = loop.call_later(timeout, self._fail, TimeoutError(f"not within {timeout:g} s"))
+        try:
+            return await self._answer
+        finally:
+            timer.cancel()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.port: int = transport.get_extra_info("sockname")[1]
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        end = self._received.find(_HEAD_END)
+        if end < 0 or self._answer is None or self._answer.done():
+            return
+        head = bytes(self._received[:end]).lower() + b"\r\n"
+        length = int(head.partition(_LENGTH)[2].partition(b"\r\n")[0])
+        body = bytes(self._received[end + len(_HEAD_END) :])
+        if len(body) >= length:
+            self.usable = self.usable and b"connection: close" not in head
+            self._answer.set_result((int(head[_STATUS]), body))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._fail(error or ConnectionResetError("closed without an answer"))
+
+    def _fail(self, error: Exception) -> None:
+        self.usable = False
+        self.transport.abort()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+
+
+def address(url: str) -> tuple[str, int]:
+    """Host and port of an ``http://`` URL with a port."""
+    host, _, port = url.rpartition("//")[2].partition(":")
+    return host, int(port)
+
+
+def post(path: str, body: bytes) -> bytes:
+    """A whole request."""
+    head = f"POST {path} HTTP/1.1\r\nhost: service\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
