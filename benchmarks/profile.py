@@ -43,10 +43,7 @@ PARTS = (
     ("session.run", ("run (inference/session.py",)),
     ("metrics", ("prometheus_client/", "serving/metrics/", "inference/metrics.py")),
     ("best classes and their labels", ("_prediction (", "inference/top_k.py")),
-    (
-        "JSON and sending the response",
-        ("serving/transport/responses.py", "serving/api/responses.py"),
-    ),
+    ("JSON and sending the response", ("transport/responses.py", "api/responses.py")),
     ("reading the request (uvicorn, httptools)", ("data_received (",)),
     ("batching", ("inference/batcher.py", "inference/runner.py")),
     ("front door and parsing", ("serving/",)),
