@@ -1,7 +1,8 @@
 # Two commands do everything: `make serve` and `make test`.
 
 # Architecture to convert and serve, or the tag of a converted model.
-MODEL ?= $(or $(CLASSIFIER_MODEL),efficientnet_lite0)
+DEFAULT := efficientnet_lite0
+MODEL ?= $(or $(CLASSIFIER_MODEL),$(DEFAULT))
 # A state_dict of your own (.pth, .safetensors; path or URL) and its class names.
 WEIGHTS ?=
 LABELS ?=
@@ -15,11 +16,15 @@ URL_HOST := $(if $(findstring :,$(HOST)),[$(HOST)],$(HOST))
 # Seconds that requests in flight are given after Ctrl-C or SIGTERM.
 GRACE := 30
 
+SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 
 export BENTOML_DO_NOT_TRACK ?= True
 export ORT_DISABLE_TELEMETRY ?= 1
+
+# Whether a model is asked for: in the environment or on the command line.
+GIVEN := $(if $(filter file,$(origin MODEL)),$(CLASSIFIER_MODEL),$(MODEL))$(WEIGHTS)$(LABELS)
 
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)')
@@ -56,16 +61,25 @@ serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIG
 model: $(BIN)/.serving ## Only convert (MODEL= WEIGHTS= LABELS=)
 	@$(CONVERT)
 
-bento: model ## Build the Bento with the newest model
-	@$(BIN)/bentoml build
+# The model that is packed: the one given, else the one asked for last, else the default.
+STORED = $(BIN)/python -m conversion.store
+PACKED = $(if $(findstring :,$(MODEL)),$(STORED) '$(MODEL)',$(if $(GIVEN),$(CONVERT),$(STORED) || $(CONVERT)))
+TELL_PACKED = tag=$$($(PACKED)) || exit 1; \
+	echo "packing $$tag"; \
+	case $$tag in *:$(DEFAULT)-*) ;; *) \
+		echo "not the default, $(DEFAULT); for that: make $@ MODEL=$(DEFAULT)" ;; \
+	esac
+
+bento: $(BIN)/.serving ## Build the Bento with the model asked for last (MODEL= WEIGHTS= LABELS=)
+	@$(TELL_PACKED); $(BIN)/bentoml build
 
 .PHONY: container container-test
 
 # For machines without GPU, or with: cpu or gpu.
 CONTAINER ?= cpu
 
-container: model ## Build the Bento and its image image_classifier:cpu or :gpu (CONTAINER=)
-	@bash deploy/container/build.sh '$(CONTAINER)'
+container: $(BIN)/.serving ## Build the Bento and its image image_classifier:cpu or :gpu (CONTAINER=)
+	@$(TELL_PACKED); bash deploy/container/build.sh '$(CONTAINER)'
 
 container-test: $(BIN)/.developing ## Build the CPU image, run, break and stop it
 	@bash tests/with_docker.sh bash tests/container.sh
@@ -97,14 +111,19 @@ $(VENV)/.made:
 		apt-get -qq update && apt-get -qq install -y python3-venv && $(PYTHON) -m venv $(VENV); }
 	@touch $@
 
+# Prints what is downloaded: it takes minutes.
+comma := ,
+INSTALL = set -o pipefail; $(BIN)/pip install --disable-pip-version-check --progress-bar off \
+	--editable '.[$1]' | sed -un 's/^ *\(Downloading\|Installing\) /  &/p'
+
 $(BIN)/.serving: pyproject.toml | $(VENV)/.made
 	@echo "installing into $(VENV) (PyTorch is large: minutes, and about 6 GB)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[convert]'
+	@$(call INSTALL,convert)
 	@touch $@
 
 $(BIN)/.developing: pyproject.toml | $(VENV)/.made
 	@echo "installing into $(VENV) (PyTorch is large: minutes, and about 6 GB)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[convert,check,dev]'
+	@$(call INSTALL,convert$(comma)check$(comma)dev)
 	@touch $@ $(BIN)/.serving $(BIN)/.checking
 
 # Seconds that `make soak` and `make fuzz` take.
@@ -163,7 +182,7 @@ $(BENCHMARKS)/venv-%/.installed: benchmarks/peers/requirements/%.txt benchmarks/
 
 $(BIN)/.checking: pyproject.toml | $(VENV)/.made
 	@echo "installing into $(VENV)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[check]'
+	@$(call INSTALL,check)
 	@touch $@
 
 # The deployment that `make check` looks at, and more options (python -m deployment_check --help).

@@ -1,11 +1,17 @@
-"""The BentoML model store: what is already there, and what is added."""
+"""The BentoML model store: what is already there, and what is added.
+
+``python -m conversion.store [TAG]`` makes a model the newest and prints its tag; without TAG
+it prints the tag of the one that is the newest already. Without such a model it ends with 1.
+"""
 
 import contextlib
 import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import bentoml
-from bentoml.exceptions import NotFound
+from bentoml.exceptions import BentoMLException, NotFound
 
 from errors import StartupError
 from model_spec import MODEL_NAME, ONNX_FILE, ModelSpec
@@ -30,6 +36,14 @@ def make_newest(tag: str) -> None:
     """Have ``image_classifier:latest`` mean this model: what was asked for last is served next."""
     model = bentoml.models.get(tag)
     (Path(model.path).parent / "latest").write_text(str(model.tag.version), encoding="utf-8")
+
+
+def newest() -> str | None:
+    """The tag of the model that was asked for last; None in an empty store."""
+    try:
+        return str(bentoml.models.get(f"{MODEL_NAME}:latest").tag)
+    except NotFound:
+        return None
 
 
 def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
@@ -78,3 +92,21 @@ def _metadata(spec: ModelSpec) -> dict[str, object]:
     content = spec.model_dump(mode="json", exclude_none=True)
     shown = ("labels", "opset", "preprocessing", "weights", "golden", "verification")
     return {name: content[name] for name in shown}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    for tag in arguments:
+        try:
+            make_newest(tag)
+        except (BentoMLException, ValueError) as error:
+            print(f"error: no model {tag}: {error}", file=sys.stderr)
+            return 1
+    found = newest()
+    if found:
+        print(found)
+    return 0 if found else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

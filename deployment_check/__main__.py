@@ -14,7 +14,7 @@ from deployment_check.deployment import Deployment, Unusable, shown
 from deployment_check.load.load_checks import LoadChecks
 from deployment_check.options import parse
 from deployment_check.report.page import page
-from deployment_check.report.report import Report, answers
+from deployment_check.report.report import Report, answers, conditions, doubts
 from deployment_check.report.terminal import Terminal
 from deployment_check.result import Verdict
 from deployment_check.suite import results
@@ -71,8 +71,8 @@ def check(deployment: Deployment, terminal: Terminal) -> int:
     for result in results(deployment, loading):
         terminal.result(result)
         made.append(result)
-    if loading.found.doubt:
-        terminal.note(loading.found.doubt)
+    known = conditions(deployment.options, loading.found)
+    terminal.notes([*known, *doubts(loading.found)])
     terminal.verdict(made)
     if deployment.options.report:
         report = Report(
@@ -83,6 +83,7 @@ def check(deployment: Deployment, terminal: Terminal) -> int:
             made,
             loading.found,
             answers(deployment),
+            known,
         )
         terminal.note(f"report: {write(report, deployment.options.report)}")
     return FAILED if any(each.verdict is Verdict.FAILED for each in made) else PASSED

@@ -55,7 +55,7 @@ class Contract:
             yield "the body is not JSON"
             return
         # References lead from the root of the document.
-        rooted = {**schema, "components": self._document.get("components", {})}
+        rooted = _closed({**schema, "components": self._document.get("components", {})})
         for error in Draft202012Validator(rooted).iter_errors(content):
             yield f"{error.json_path}: {error.message[:200]}"
 
@@ -67,6 +67,18 @@ class Contract:
         if not isinstance(reference, str):
             return described or {}
         return _at(self._document, *reference.removeprefix("#/").split("/"))
+
+
+def _closed(schema: Any) -> Any:
+    """The schema, but an object may have no property that is not described."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # Each part of "allOf" describes some of the properties only.
+    inner = {key: each if key == "allOf" else _closed(each) for key, each in schema.items()}
+    described = "properties" in schema and "additionalProperties" not in schema
+    return {**inner, "unevaluatedProperties": False} if described else inner
 
 
 def _at(content: Any, *keys: str) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from deployment_check.load.metrics import Look
 from deployment_check.load.observer import Observer, Probe
 from deployment_check.load.sender import Sender, session
 from deployment_check.options import MAX_CONCURRENCY, MAX_RATE, Options
-from deployment_check.questions.predictions import TOLERANCE
 from deployment_check.result import Failed
 from load_generator.arrivals import poisson
-from load_generator.known_images import TEST_IMAGES, Known, Outcome
+from load_generator.known_images import TEST_IMAGES, TOLERANCE, Known, Outcome
 from load_generator.latency import Latency
 from load_generator.loops import Exchange, closed_loop, open_loop
 
@@ -47,6 +46,7 @@ class Phase:
         exchanges: every request.
         own_cores: processors that this process took meanwhile.
         rate: arrivals a second that were meant; None in a closed loop.
+        looks: at ``/metrics`` before and after, when all was written; None without metrics.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Phase:
     exchanges: Sequence[Exchange]
     own_cores: float
     rate: float | None = None
+    looks: tuple[Look, Look] | None = None
 
     @property
     def latency(self) -> Latency:
@@ -92,6 +93,7 @@ class LoadTest:
         problems: why there was no look.
         probes: of ``/readyz``.
         hidden: whether ``/metrics`` is not shown to us.
+        images: that were sent.
     """
 
     phases: Sequence[Phase] = ()
@@ -99,6 +101,7 @@ class LoadTest:
     problems: Sequence[str] = field(default_factory=list)
     probes: Sequence[Probe] = field(default_factory=list)
     hidden: bool = False
+    images: Sequence[bytes] = ()
 
     @property
     def doubt(self) -> str | None:
@@ -110,11 +113,6 @@ class LoadTest:
             f"The client was busy for {busiest:.0%} of the time: "
             "the deployment may be able to do more."
         )
-
-    def looks_in(self, phase: Phase) -> list[Look]:
-        """The looks while a phase sent its requests."""
-        end = phase.begin + phase.seconds
-        return [look for look in self.looks if phase.begin <= look.when <= end]
 
 
 def learn(deployment: Deployment) -> list[Known]:
@@ -168,6 +166,7 @@ async def load(options: Options, images: Sequence[Known], announce: Announce) ->
             observer.problems,
             observer.probes,
             observer.hidden,
+            [known.image for known in images],
         )
 
 
@@ -194,8 +193,12 @@ class _Loops:
         exchanges: Awaitable[Sequence[Exchange]],
         rate: float | None = None,
     ) -> Phase:
+        before = await self.observer.settled()
         begin, used = self.observer.now(), time.process_time()
         with self.announce(name, seconds):
             made = await exchanges
         own_cores = (time.process_time() - used) / max(seconds, self.observer.now() - begin)
-        return Phase(name, begin, seconds, made, own_cores, rate)
+        right = sum(each.outcome is Outcome.RIGHT for each in made)
+        after = before and await self.observer.counted(before.classified + right)
+        looks = (before, after) if before and after else None
+        return Phase(name, begin, seconds, made, own_cores, rate, looks)

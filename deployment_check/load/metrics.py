@@ -8,6 +8,10 @@ from prometheus_client.parser import text_string_to_metric_families
 Point = tuple[float, float]
 """Seconds since the load test began, and a value."""
 
+REQUEST_SECONDS = "bentoml_service_request_duration_seconds"
+CLASSIFIED = {"endpoint": "/classify", "http_response_code": "200"}
+"""Labels of the requests that the load test sends, if they are answered."""
+
 
 class Metrics:
     """One answer of ``/metrics``.
@@ -54,6 +58,11 @@ class Look:
     when: float
     metrics: Metrics
 
+    @property
+    def classified(self) -> int:
+        """How many requests to ``/classify`` were answered with 200."""
+        return int(self.metrics.total(f"{REQUEST_SECONDS}_count", **CLASSIFIED))
+
 
 def rate(looks: Sequence[Look], name: str, window: float = 0.0, **labels: str) -> list[Point]:
     """How fast a counter grew, per second, over the last ``window`` seconds or a bit more."""
@@ -72,13 +81,10 @@ def ratio(looks: Sequence[Look], above: str, below: str, **labels: str) -> list[
     ]
 
 
-def mean(looks: Sequence[Look], histogram: str, **labels: str) -> float | None:
-    """The mean of what a histogram saw between the first and the last look."""
-    if len(looks) < 2:
-        return None
-    count = _grown(looks[0], looks[-1], f"{histogram}_count", **labels)
-    total = _grown(looks[0], looks[-1], f"{histogram}_sum", **labels)
-    return total / count if count else None
+def mean(old: Look, new: Look, histogram: str, **labels: str) -> float | None:
+    """The mean of what a histogram saw between two looks; None if it saw nothing."""
+    count = _grown(old, new, f"{histogram}_count", **labels)
+    return _grown(old, new, f"{histogram}_sum", **labels) / count if count else None
 
 
 def never_falls(looks: Sequence[Look], name: str) -> bool:

@@ -13,6 +13,12 @@ _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 """A kubelet is less patient: its default is 1 s, three times."""
 
 
+_WRITTEN_SECONDS = 1.5
+"""Longer than a worker waits before it writes its metrics: it does so every second."""
+
+_PATIENCE = 3.0
+"""Seconds for which requests that were answered may be missing in the metrics."""
+
 HIDDEN = (401, 403, 404)
 """Statuses of what a deployer does not show, as the proxy of deploy/nginx does not."""
 
@@ -61,7 +67,7 @@ class Observer:
     async def watching(self) -> AsyncIterator[None]:
         """Watch until the block ends; `now` counts from here."""
         self._begun = asyncio.get_running_loop().time()
-        watchers = [asyncio.create_task(self._look()), asyncio.create_task(self._probe())]
+        watchers = [asyncio.create_task(self._watch()), asyncio.create_task(self._probe())]
         try:
             yield
         finally:
@@ -73,15 +79,35 @@ class Observer:
         """Seconds since the watch began."""
         return asyncio.get_running_loop().time() - self._begun
 
-    async def _look(self) -> None:
+    async def settled(self) -> Look | None:
+        """A look at an idle deployment that has written its metrics."""
+        await asyncio.sleep(0 if self.hidden else _WRITTEN_SECONDS)
+        return await self._look()
+
+    async def counted(self, classified: int) -> Look | None:
+        """A look in which at least so many requests are counted, or one after some patience."""
+        end = self.now() + _PATIENCE
+        while (look := await self._look()) and look.classified < classified and look.when < end:
+            await asyncio.sleep(self._interval)
+        return look
+
+    async def _look(self) -> Look | None:
+        """Look at ``/metrics``; None if they are not shown, or the answer is no metrics."""
+        when = self.now()
+        if self.hidden:
+            return None
+        try:
+            async with self._session.get(f"{self._url}/metrics") as response:
+                self.hidden = response.status in HIDDEN
+                return Look(when, Metrics(await _text(response)))
+        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+            self.problems.append(f"{type(error).__name__}: {error}")
+            return None
+
+    async def _watch(self) -> None:
         while not self.hidden:
-            when = self.now()
-            try:
-                async with self._session.get(f"{self._url}/metrics") as response:
-                    self.hidden = response.status in HIDDEN
-                    self.looks.append(Look(when, Metrics(await _text(response))))
-            except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
-                self.problems.append(f"{type(error).__name__}: {error}")
+            if look := await self._look():
+                self.looks.append(look)
             await asyncio.sleep(self._interval)
 
     async def _probe(self) -> None:

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import httpx
 from PIL import Image
 
+from deployment_check.checks import Check
 from deployment_check.deployment import Deployment, authorization, shown
-from deployment_check.questions.checks import Check
 from deployment_check.questions.images import encoded, photograph, picture
 from deployment_check.result import Failed, Skipped
 

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from deployment_check.checks import Check
 from deployment_check.deployment import Deployment
-from deployment_check.questions.checks import Check
 from deployment_check.questions.images import photograph
 from deployment_check.result import Failed
-
-TOLERANCE = 0.01
-"""Of a confidence: GPUs calculate with fewer digits, and not always in the same order."""
+from load_generator.known_images import TOLERANCE
 
 _ROUNDING = 1e-4
 """Of the sum of confidences, each of which is rounded."""

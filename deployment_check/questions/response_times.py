@@ -3,8 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 
+from deployment_check.checks import Check
 from deployment_check.deployment import Deployment
-from deployment_check.questions.checks import Check
 from deployment_check.questions.images import photograph
 from deployment_check.result import Failed
 from load_generator.latency import Latency

@@ -54,7 +54,7 @@ def of_metrics(found: LoadTest) -> list[str]:
     drawn = [
         _over_time(title, unit, lines, found, note) for title, unit, lines, note in said if lines
     ]
-    return [stage_times(found), *drawn] if drawn else []
+    return drawn if series.why_no_stages(found) else [stage_times(found), *drawn]
 
 
 def latency_distribution(found: LoadTest) -> str:
@@ -131,15 +131,14 @@ def latency_over_time(found: LoadTest) -> str:
 
 
 def stage_times(found: LoadTest) -> str:
-    """Where the time of a request goes, in each loop."""
-    stages = {phase.name: series.stages(found, phase) for phase in found.phases}
-    known = {name: parts for name, parts in stages.items() if parts}
-    most = max((sum(parts.values()) for parts in known.values()), default=1.0)
+    """Where the time of a request goes, in each loop; all stages must be known."""
+    known = {phase.name: series.stages(phase) for phase in found.phases}
+    most = max(sum(parts.values()) for parts in known.values())
     chart = Chart(
         "Where the time goes",
         "",
         "ms",
-        (0, max(1, len(known))),
+        (0, len(known)),
         (0, most),
         "mean of a request; a batch decodes and calculates for all of its images together",
         [(index + 0.5, name) for index, name in enumerate(known)],

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from deployment_check.load.load_test import Phase
 from deployment_check.report import series
 from deployment_check.report.charts import charts
-from deployment_check.report.report import Answer, Report
+from deployment_check.report.report import Answer, Report, doubts
 from deployment_check.report.svg import number
 from deployment_check.result import Result, Verdict
 from load_generator.known_images import Outcome
@@ -102,10 +102,9 @@ _COLUMNS = ("answers/s", "mean", "p50", "p90", "p99", "p99.9", "max", "right", "
 def _table(report: Report) -> str:
     head = "".join(f"<th>{name}</th>" for name in ("latency in ms", *_COLUMNS))
     rows = "".join(map(_row, report.load.phases))
-    note = f'<p class="facts">{report.load.doubt}</p>' if report.load.doubt else ""
-    if not series.is_whole(report.load):
-        note += '<p class="facts">/metrics came from several replicas by turns: not drawn.</p>'
-    return f'<div class="card wide"><table><tr>{head}</tr>{rows}</table>{note}</div>'
+    notes = [*report.conditions, *doubts(report.load)]
+    texts = "".join(f'<p class="facts">{escape(note)}</p>' for note in notes)
+    return f'<div class="card wide"><table><tr>{head}</tr>{rows}</table>{texts}</div>'
 
 
 def _row(phase: Phase) -> str:

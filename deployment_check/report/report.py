@@ -1,15 +1,20 @@
 """All that was found out about a deployment."""
 
 import contextlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from io import BytesIO
+from statistics import median
 from typing import Any
 
 import httpx
+from PIL import Image
 
 from deployment_check.deployment import Deployment
 from deployment_check.load.load_test import LoadTest, Phase
+from deployment_check.options import Options
 from deployment_check.report import series
 from deployment_check.result import Failed, Result, Verdict
 from load_generator.known_images import EXPECTED, TEST_IMAGES, Outcome
@@ -44,6 +49,7 @@ class Report:
         results: of every check.
         load: of the load test.
         answers: to the test images.
+        conditions: under which the load was made, a sentence each.
     """
 
     url: str
@@ -53,6 +59,7 @@ class Report:
     results: Sequence[Result]
     load: LoadTest
     answers: Sequence[Answer] = ()
+    conditions: Sequence[str] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -74,12 +81,13 @@ class Report:
             "deployment": dict(self.health),
             "checks": [asdict(result) for result in self.results],
             "answers": {each.name: list(each.predictions) for each in self.answers},
-            "load": [phase_content(self.load, phase) for phase in self.load.phases],
+            "conditions": [*self.conditions, *doubts(self.load)],
+            "load": [phase_content(phase) for phase in self.load.phases],
             "series": series_content(self.load),
         }
 
 
-def phase_content(found: LoadTest, phase: Phase) -> dict[str, Any]:
+def phase_content(phase: Phase) -> dict[str, Any]:
     """One loop, for JSON; latencies in seconds, stages in milliseconds."""
     return {
         "name": phase.name,
@@ -90,9 +98,17 @@ def phase_content(found: LoadTest, phase: Phase) -> dict[str, Any]:
         "answers_per_second": phase.throughput,
         "outcomes": phase.counts(),
         "latency_seconds": asdict(phase.latency) if phase.of(Outcome.RIGHT) else None,
-        "stages_ms": dict(series.stages(found, phase)),
+        "stages_ms": _stages(phase),
         "own_cores": phase.own_cores,
     }
+
+
+def _stages(phase: Phase) -> Mapping[str, float] | str:
+    """The stages, or why they are unknown."""
+    try:
+        return series.stages(phase)
+    except series.Unknown as reason:
+        return str(reason)
 
 
 def series_content(found: LoadTest) -> dict[str, Any]:
@@ -109,6 +125,49 @@ def series_content(found: LoadTest) -> dict[str, Any]:
         "gpu_utilization_percent": series.gpu_utilization(found),
         "gpu_memory_megabytes": series.gpu_memory(found),
     }
+
+
+def conditions(options: Options, found: LoadTest) -> list[str]:
+    """What the figures of a load test depend on, a sentence each; none without a load test."""
+    if not found.phases:
+        return []
+    workers = series.workers(found)
+    where = "the deployment and this client share" if options.is_loopback else "this client has"
+    limit = "none was set" if options.max_p99_ms is None else f"{options.max_p99_ms:g} ms"
+    return [
+        f"Processors: {where} {_usable_processors()}.",
+        f"Workers of the deployment: {len(workers) or 'unknown'}.",
+        f"Images: {_sizes(found.images)}.",
+        f"Limit of the 99th percentile (--max-p99-ms): {limit}.",
+        "The README's rates are of other photographs and another client: do not compare these.",
+    ]
+
+
+def doubts(found: LoadTest) -> list[str]:
+    """What may be wrong with the figures, and which charts are left out."""
+    doubts = [found.doubt] if found.doubt else []
+    if not series.is_whole(found):
+        return [*doubts, "Several replicas answered /metrics in turn: its figures are not drawn."]
+    if reason := series.why_no_stages(found):
+        doubts.append(f"Where the time goes is not drawn: {reason}.")
+    return doubts
+
+
+def _usable_processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _sizes(images: Sequence[bytes]) -> str:
+    sizes = [Image.open(BytesIO(image)).size for image in images]
+    megapixels = [width * height / 1e6 for width, height in sizes]
+    kilobytes = [len(image) / 1000 for image in images]
+    return (
+        f"{len(images)}, of {median(kilobytes):.0f} KB "
+        f"and {median(megapixels):.2f} megapixels (medians)"
+    )
 
 
 def answers(deployment: Deployment) -> list[Answer]:

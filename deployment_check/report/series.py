@@ -5,7 +5,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from deployment_check.load.load_test import LoadTest, Phase
-from deployment_check.load.metrics import Look, Point, mean, never_falls, rate, ratio
+from deployment_check.load.metrics import (
+    CLASSIFIED,
+    REQUEST_SECONDS,
+    Look,
+    Point,
+    mean,
+    never_falls,
+    rate,
+    ratio,
+)
 from load_generator.known_images import Outcome
 
 Lines = Mapping[str, Sequence[Point]]
@@ -16,7 +25,6 @@ MEGABYTE = 2**20
 _BATCH = "image_classifier_batch_size"
 _PREPARE = "image_classifier_prepare_seconds"
 _INFERENCE = "image_classifier_inference_seconds"
-_REQUEST = "bentoml_service_request_duration_seconds"
 _PENDING = "image_classifier_pending_images"
 _CPU = "image_classifier_worker_cpu_seconds_total"
 _RESIDENT = "image_classifier_worker_resident_bytes"
@@ -66,20 +74,25 @@ def pending(found: LoadTest) -> Lines:
 
 def processors(found: LoadTest) -> Lines:
     """Processors that the workers keep busy, over time."""
-    workers = _labels(found.looks, _CPU, "worker")
     together = rate(found.looks, _CPU, _CPU_WINDOW)
-    if len(workers) > _MAX_LINES:
+    if len(workers(found)) > _MAX_LINES:
         return _named("all workers", together)
-    each = {f"worker {w}": rate(found.looks, _CPU, _CPU_WINDOW, worker=w) for w in workers}
-    return {"all workers": together, **each} if len(workers) > 1 else each
+    each = {f"worker {w}": rate(found.looks, _CPU, _CPU_WINDOW, worker=w) for w in workers(found)}
+    return {"all workers": together, **each} if len(each) > 1 else each
 
 
 def memory(found: LoadTest) -> Lines:
     """Megabytes that each worker holds, over time."""
-    workers = _labels(found.looks, _RESIDENT, "worker")
-    if len(workers) > _MAX_LINES:
+    if len(workers(found)) > _MAX_LINES:
         return _named("all workers", _gauge(found.looks, _RESIDENT, MEGABYTE))
-    return {f"worker {w}": _gauge(found.looks, _RESIDENT, MEGABYTE, worker=w) for w in workers}
+    return {
+        f"worker {w}": _gauge(found.looks, _RESIDENT, MEGABYTE, worker=w) for w in workers(found)
+    }
+
+
+def workers(found: LoadTest) -> Sequence[str]:
+    """Numbers of the workers that ``/metrics`` told of."""
+    return _labels(found.looks, _RESIDENT, "worker")
 
 
 def gpu_utilization(found: LoadTest) -> Lines:
@@ -99,24 +112,48 @@ def readiness(found: LoadTest) -> Lines:
     return _named("/readyz", [(probe.when, probe.seconds * 1000) for probe in found.probes])
 
 
-def stages(found: LoadTest, phase: Phase) -> Mapping[str, float]:
-    """Milliseconds of a request in each stage, on average; empty where they are not known.
+class Unknown(Exception):
+    """A figure cannot be right; the message says why."""
 
-    What the service's requests take beyond decoding and inference they wait, for each other
-    mostly; what the client waits beyond that is the network, and the client itself.
+
+def stages(phase: Phase) -> Mapping[str, float]:
+    """Milliseconds of a request in each stage; together its mean latency.
+
+    What a request takes in the service beyond decoding and inference it waits, for other
+    requests mostly. What the client waits beyond that is the network, and the client itself.
+
+    Raises:
+        Unknown: the metrics do not cover exactly the requests of this loop.
     """
-    looks = found.looks_in(phase)
-    prepare, inference = mean(looks, _PREPARE), mean(looks, _INFERENCE)
-    inside = mean(looks, _REQUEST, endpoint="/classify", http_response_code="200")
-    if prepare is None or inference is None or inside is None or not phase.of(Outcome.RIGHT):
-        return {}
+    if phase.looks is None:
+        raise Unknown("/metrics gave no answer")
+    before, after = phase.looks
+    right, counted = len(phase.of(Outcome.RIGHT)), after.classified - before.classified
+    if not right or counted != right:
+        raise Unknown(f"{right} right answers to {phase.name}, but {counted} in /metrics")
+    prepare, inference = mean(before, after, _PREPARE), mean(before, after, _INFERENCE)
+    inside = mean(before, after, REQUEST_SECONDS, **CLASSIFIED)
+    if prepare is None or inference is None or inside is None:
+        raise Unknown("/metrics has no times of decoding and inference")
     parts = {
         "decode and resize": prepare,
         "inference": inference,
-        "waiting, HTTP": max(0.0, inside - prepare - inference),
-        "network, client": max(0.0, phase.latency.mean - inside),
+        "waiting, HTTP": inside - prepare - inference,
+        "network, client": phase.latency.mean - inside,
     }
+    if negative := [name for name, seconds in parts.items() if seconds < 0]:
+        raise Unknown(f"{phase.name}: less than nothing is left for {negative[0]}")
     return {name: seconds * 1000 for name, seconds in parts.items()}
+
+
+def why_no_stages(found: LoadTest) -> str | None:
+    """Why the time of a request cannot be divided; None if it can, in every loop."""
+    try:
+        for phase in found.phases:
+            stages(phase)
+    except Unknown as reason:
+        return str(reason)
+    return None
 
 
 def _named(name: str, points: Sequence[Point]) -> Lines:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -57,9 +57,11 @@ class Terminal:
 
     @contextlib.contextmanager
     def loop(self, name: str, seconds: float) -> Iterator[None]:
-        """A bar that fills while a loop of the load test lasts."""
+        """A bar that fills while a loop of the load test lasts; in a file, a line."""
         columns = (TextColumn("  {task.description}"), BarColumn(), TimeRemainingColumn())
         silent = not self._console.is_terminal
+        if silent:
+            self.note(f"  {name}, {seconds:g} s …")
         with Progress(*columns, console=self._console, transient=True, disable=silent) as progress:
             task = progress.add_task(name, total=seconds)
             filling = asyncio.ensure_future(_fill(progress, task))
@@ -98,6 +100,12 @@ class Terminal:
     def note(self, text: str) -> None:
         """Something to know."""
         self._console.print(escape(text))
+
+    def notes(self, texts: Iterable[str]) -> None:
+        """Several things to know, below an empty line."""
+        self._console.print()
+        for text in texts:
+            self.note(text)
 
     def error(self, text: str) -> None:
         """Why it ends here."""

@@ -144,3 +144,20 @@ def test_the_newest_model_is_the_one_that_was_asked_for_last(
     assert str(bentoml.models.get("image_classifier:latest").tag) == second
     store.make_newest(first)
     assert str(bentoml.models.get("image_classifier:latest").tag) == first
+
+
+def test_the_model_asked_for_last_is_told(
+    toy_spec: ModelSpec, unsaved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert store.main([]) == 1
+    first = store.save(unsaved, toy_spec, FINGERPRINT)
+    other = toy_spec.model_copy(update={"architecture": "other"})
+    (unsaved / SPEC_FILE).unlink(missing_ok=True)
+    second = store.save(unsaved, other, OTHER)
+    assert [store.main([]), store.main([first]), store.main([])] == [0, 0, 0]
+    assert capsys.readouterr().out.split() == [second, first, first]
+
+
+def test_a_model_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert store.main(["image_classifier:unknown"]) == 1
+    assert capsys.readouterr().err.startswith("error: no model image_classifier:unknown: ")

@@ -11,10 +11,9 @@ import httpx
 import pytest
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.container.generate import BENTO_PATH, BENTO_UID_GID
-from bentoml_cli.serve import build_serve_command
 
 from deploy.container.is_ready import address, problem
-from tests.support.servers import PROJECT, free_port
+from tests.support.servers import PROJECT, free_port, grace_of
 
 DOCKERFILE = (PROJECT / "deploy/container/Dockerfile").read_text().replace("\\\n", " ")
 MAKEFILE = (PROJECT / "Makefile").read_text()
@@ -51,9 +50,7 @@ def test_the_port_is_the_one_that_is_listened_on() -> None:
 def test_the_end_is_bounded_by_the_makefile_s_grace() -> None:
     command, *arguments = strings(instructions("CMD")[0])
     assert command == "serve"
-    with build_serve_command().commands["serve"].make_context(command, arguments) as context:
-        grace = context.params["timeout_graceful_shutdown"]
-    assert re.findall(r"^GRACE := (\d+)$", MAKEFILE, re.MULTILINE) == [str(grace)]
+    assert re.findall(r"^GRACE := (\d+)$", MAKEFILE, re.MULTILINE) == [str(grace_of(arguments))]
 
 
 @pytest.fixture(autouse=True)

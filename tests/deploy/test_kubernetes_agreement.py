@@ -10,7 +10,6 @@ import httpx
 import pytest
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.container.generate import BENTO_UID_GID
-from bentoml_cli.serve import build_serve_command
 from prometheus_client.parser import text_string_to_metric_families
 
 from inference.batch_size import Sizes
@@ -24,6 +23,7 @@ from tests.support.servers import (
     Server,
     environment,
     free_port,
+    grace_of,
     toy_home,
     wait_until_ready,
 )
@@ -104,9 +104,7 @@ def test_settings_are_settings_and_have_values_they_take(
 
 @both
 def test_requests_in_flight_are_answered_before_the_pod_is_killed(overlay: str) -> None:
-    command = build_serve_command().commands["serve"]
-    with command.make_context("serve", container(overlay)["args"][1:]) as context:
-        grace = context.params["timeout_graceful_shutdown"]
+    grace = grace_of(container(overlay)["args"][1:])
     made = re.search(r"^GRACE := (\d+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     assert made is not None
     assert grace == int(made[1])

@@ -57,6 +57,10 @@ def is_never_ready(asked: Asked, answer: Answer) -> Answer:
     return answer.saying(error, 503) if asked.path == "/readyz" else answer
 
 
+def says_what_no_schema_does(asked: Asked, answer: Answer) -> Answer:
+    return answer.saying(answer.json | {"debug": 1}) if asked.path == "/health" else answer
+
+
 def is_ill(asked: Asked, answer: Answer) -> Answer:
     health = {"status": "unhealthy", "reason": "no model"}
     return answer.saying(answer.json | health) if asked.path == "/health" else answer
@@ -152,6 +156,7 @@ def redirects_are_pages(asked: Asked, answer: Answer) -> Answer:
 FLAWS: dict[str, tuple[Flaw, set[str]]] = {
     "availability": (is_never_ready, {"GET /readyz"}),
     "availability, ill": (is_ill, {"GET /health"}),
+    "availability, undescribed": (says_what_no_schema_does, {"GET /health"}),
     "availability, page": (redirects_are_pages, {"GET /livez"}),
     "availability, no document": (has_no_document, {"GET /docs.json"}),
     "availability, no metrics": (has_no_metrics, {"GET /metrics"}),

@@ -52,6 +52,12 @@ PROBLEMS: dict[str, tuple[str, str, httpx.Response, list[str]]] = {
         ["$.n: '1' is not of type 'integer'"],
     ),
     "missing key": ("GET", "/number", answer(content={}), ["$: 'n' is a required property"]),
+    "undescribed key": (
+        "GET",
+        "/number",
+        answer(content={"n": 1, "m": 2}),
+        ["$: Unevaluated properties are not allowed ('m' was unexpected)"],
+    ),
     "array": ("GET", "/number", answer(400, [1]), ["$: [1] is not of type 'object'"]),
     "unknown status": (
         "GET",

@@ -64,6 +64,9 @@ def test_the_report(good: Server, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(command) == PASSED
     printed = capsys.readouterr().out
     assert re.search(r"\d+ passed, 0 failed, \d+ skipped", printed)
+    assert "\n  1 client, 1 s …\n" in printed
+    assert "\n  3 clients, 1 s …\n" in printed
+    assert "\nWorkers of the deployment: 1.\n" in printed
     assert str(folder / "report.html") in printed.replace("\n", "")
     skipped = set(re.findall(r"^– (.+?)  ", printed, flags=re.MULTILINE))
     # What is known of the default model is not asked of the toy.
@@ -72,17 +75,20 @@ def test_the_report(good: Server, tmp_path: Path, capsys: pytest.CaptureFixture[
     content = json.loads((folder / "report.json").read_text())
     assert (content["verdict"], content["counts"]["failed"]) == ("passed", 0)
     assert content["deployment"]["model"] == "image_classifier:toy"
-    alone, together, random = content["load"]
+    _, together, random = content["load"]
     assert [each["loop"] for each in content["load"]] == ["closed", "closed", "open"]
     assert random["arrivals_per_second"] == pytest.approx(0.6 * together["answers_per_second"])
     right = together["outcomes"]["answered right"]
     assert together["latency_seconds"]["count"] == right > 0
-    assert set(alone["stages_ms"]) == {
-        "decode and resize",
-        "inference",
-        "waiting, HTTP",
-        "network, client",
-    }
+    for each in content["load"]:
+        stages = each["stages_ms"]
+        assert list(stages) == [
+            "decode and resize",
+            "inference",
+            "waiting, HTTP",
+            "network, client",
+        ]
+        assert sum(stages.values()) == pytest.approx(1000 * each["latency_seconds"]["mean"])
     lines = ("batch_size", "pending_images", "resident_megabytes", "answers_per_second")
     assert all(content["series"][name] for name in lines)
 

@@ -7,14 +7,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from unittest import mock
 
 import bentoml
 import httpx
 from bentoml._internal.models import ModelStore
+from bentoml_cli.serve import build_serve_command
 
 from tests.support.toys import write_toy_model
 
@@ -143,6 +145,15 @@ def wait_until_ready(server: Server, path: str = "/readyz", status: int = 200) -
                 return
         time.sleep(0.1)
     raise AssertionError(f"the server was not ready in time: {server.log}")
+
+
+def grace_of(arguments: Sequence[str]) -> int:
+    """Seconds that ``bentoml serve`` with these options gives requests in flight."""
+    # It configures logging for its own process, and so disables every logger of this one.
+    with mock.patch("logging.config.dictConfig"):
+        command = build_serve_command().commands["serve"]
+        with command.make_context("serve", list(arguments)) as context:
+            return int(context.params["timeout_graceful_shutdown"])
 
 
 def free_port() -> int:

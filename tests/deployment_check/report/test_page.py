@@ -1,6 +1,7 @@
 """The page of a load test worked out by hand."""
 
 import re
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -8,13 +9,15 @@ import pytest
 from deployment_check.load.load_test import LoadTest, Phase
 from deployment_check.load.metrics import Look, Metrics
 from deployment_check.load.observer import Probe
+from deployment_check.options import Options
 from deployment_check.report import series
 from deployment_check.report.page import page
-from deployment_check.report.report import Report
+from deployment_check.report.report import Report, conditions
 from deployment_check.report.svg import Scale, number
 from deployment_check.result import Result, Verdict
 from load_generator.known_images import Outcome
 from load_generator.loops import Exchange
+from tests.support.toys import RED, encoded
 
 RIGHT, WRONG = Outcome.RIGHT, Outcome.WRONG
 
@@ -47,28 +50,30 @@ def look(when: float, count: int) -> Look:
 
 def phase(name: str, begin: float, outcome: Outcome, rate: float | None = None) -> Phase:
     exchanges = [Exchange(n / 4, n / 4, n / 4 + 0.050, outcome) for n in range(16)]
-    return Phase(name, begin, 4.0, exchanges, 0.9, rate)
+    # 8 batches of two: as many as there are requests.
+    looks = look(begin, 10), look(begin + 4, 18)
+    return Phase(name, begin, 4.0, exchanges, 0.9, rate, looks)
 
 
 FOUND = LoadTest(
-    (phase("1 client", 0, RIGHT), phase("8 clients", 4, WRONG), phase("9 arrivals/s", 8, RIGHT, 9)),
+    (phase("1 client", 0, RIGHT), phase("8 clients", 4, RIGHT), phase("9 arrivals/s", 8, RIGHT, 9)),
     [look(when, 10 * when) for when in range(12)],
     [],
     [Probe(float(when), 0.004, None) for when in range(12)],
+    images=[encoded(RED, (2000, 500))],
 )
+
+
+ALONE = FOUND.phases[0]
 
 
 def report(found: LoadTest, *results: Result) -> str:
     started = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
-    return page(Report("http://a<b", {"model": "<i>"}, started, 12.3, results, found))
+    known = conditions(Options("http://127.0.0.1"), found)
+    return page(Report("http://a<b", {"model": "<i>"}, started, 12.3, results, found, (), known))
 
 
 def test_series() -> None:
-    alone = FOUND.phases[0]
-    assert series.stages(FOUND, alone) == pytest.approx(
-        {"decode and resize": 10, "inference": 20, "waiting, HTTP": 15, "network, client": 5}
-    )
-    assert series.stages(FOUND, FOUND.phases[1]) == {}
     assert set(dict(series.batch_size(FOUND)["images"]).values()) == {2.0}
     assert set(dict(series.processors(FOUND)["worker 1"]).values()) == {1.5}
     assert series.memory(FOUND)["worker 1"][0] == (0, 100.0)
@@ -76,7 +81,41 @@ def test_series() -> None:
     assert series.gpu_memory(FOUND) == {}
     answered = series.throughput(FOUND)
     assert answered[RIGHT][:3] == [(0.0, 4.0), (0.5, 4.0), (1.0, 4.0)]
-    assert answered[WRONG][0] == (4.0, 4.0)
+    assert answered[WRONG] == []
+
+
+def test_the_stages_of_a_request_are_together_its_latency() -> None:
+    stages = {"decode and resize": 10, "inference": 20, "waiting, HTTP": 15, "network, client": 5}
+    assert series.stages(ALONE) == pytest.approx(stages)
+    assert sum(stages.values()) == pytest.approx(1000 * ALONE.latency.mean)
+
+
+@pytest.mark.parametrize(
+    ("unclear", "reason"),
+    [
+        (replace(ALONE, looks=None), "/metrics gave no answer"),
+        (
+            replace(ALONE, looks=(look(0, 10), look(4, 19))),
+            "16 right answers to 1 client, but 18 in /metrics",
+        ),
+        (
+            phase("8 clients", 4, WRONG),
+            "0 right answers to 8 clients, but 16 in /metrics",
+        ),
+        (
+            replace(
+                ALONE, exchanges=[replace(e, finished=e.scheduled + 0.04) for e in ALONE.exchanges]
+            ),
+            "1 client: less than nothing is left for network, client",
+        ),
+    ],
+)
+def test_stages_that_cannot_be_right_are_not_drawn(unclear: Phase, reason: str) -> None:
+    found = replace(FOUND, phases=(ALONE, unclear, FOUND.phases[2]))
+    assert series.why_no_stages(found) == reason
+    html = report(found)
+    assert f"Where the time goes is not drawn: {reason}." in html
+    assert "inference: 20 ms" not in html
 
 
 def test_the_page_of_a_load_test() -> None:
@@ -95,14 +134,36 @@ def test_the_page_of_a_load_test() -> None:
     cells = re.findall(r"<td>(.*?)</td>", html)
     assert cells[0] == "1 client"
     assert cells[2:11] == [*["50.0"] * 6, "16", "0", "0"]
+
+
+def test_a_loop_without_right_answers_has_no_latency() -> None:
+    html = report(replace(FOUND, phases=(ALONE, phase("8 clients", 4, WRONG), ALONE)))
+    cells = re.findall(r"<td>(.*?)</td>", html)
     assert cells[11:22] == ["8 clients", "0.0", *["–"] * 6, "0", "0", "16"]
 
 
 def test_the_page_of_several_replicas_has_no_charts_of_their_metrics() -> None:
-    jumping = LoadTest(FOUND.phases, [*FOUND.looks, look(12, 3)], [], FOUND.probes)
+    jumping = replace(FOUND, looks=[*FOUND.looks, look(12, 3)])
     html = report(jumping)
     assert html.count("<svg") == 5
-    assert "/metrics came from several replicas" in html
+    assert "Several replicas answered /metrics in turn: its figures are not drawn." in html
+
+
+def test_what_the_figures_depend_on() -> None:
+    here, elsewhere = (
+        conditions(Options(url, max_p99_ms=limit), FOUND)
+        for url, limit in (("http://127.0.0.1", None), ("http://192.0.2.1", 100.0))
+    )
+    assert here[0].startswith("Processors: the deployment and this client share ")
+    assert here[1:4] == [
+        "Workers of the deployment: 1.",
+        "Images: 1, of 4 KB and 1.00 megapixels (medians).",
+        "Limit of the 99th percentile (--max-p99-ms): none was set.",
+    ]
+    assert elsewhere[0].startswith("Processors: this client has ")
+    assert elsewhere[3] == "Limit of the 99th percentile (--max-p99-ms): 100 ms."
+    assert conditions(Options("http://127.0.0.1"), LoadTest()) == []
+    assert here[4] in report(FOUND).replace("&#x27;", "'")
 
 
 def test_the_page_without_a_load_test() -> None:
