@@ -56,11 +56,9 @@ class ClassifierService(WrappedService):
 
     def wrapped(self, app: ASGIApp) -> ASGIApp:
         """BentoML's application behind the front door, on this service's connections."""
-        settings = current_settings()
         if is_supported():
-            HttpConnection.header_seconds = settings.header_timeout
             use_server(HttpConnection, _listen)
-        return FrontDoor(app, ROUTES, settings, _current_monitor)
+        return FrontDoor(app, ROUTES, current_settings(), _current_monitor)
 
     def described(self, document: OpenAPISpecification) -> OpenAPISpecification:
         """BentoML's document, with every form, error and status of the public contract."""

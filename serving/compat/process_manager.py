@@ -46,7 +46,7 @@ class PromptArbiter(circus.Arbiter):
 
 
 def use_prompt_arbiter() -> None:
-    """Have BentoML keep its workers with :class:`PromptArbiter`, in containers too."""
+    """Have BentoML keep its workers with :class:`PromptArbiter`, also in containers."""
     os.environ.pop(_NO_REPLACEMENT, None)
     circus.Arbiter = PromptArbiter  # type: ignore[misc]
 

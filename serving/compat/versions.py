@@ -23,8 +23,8 @@ def _is_tried(package: str) -> bool:
     if Version(lowest) <= Version(installed) <= Version(newest):
         return True
     logger.warning(
-        "%s %s was not tried with this service (%s to %s were): the service runs on uvicorn's own "
-        "protocol, without bounds on headers, balancing of connections and draining",
+        "%s %s was not tried with this service (%s to %s were). It runs on uvicorn's own "
+        "connections: without header bounds, notice of clients that leave, balancing or draining",
         package,
         installed,
         lowest,

@@ -21,6 +21,7 @@ from serving.api.responses import error_response
 from serving.metrics.requests import OTHER, begin, end
 from serving.transport.balancing import Balancer
 from serving.transport.http_request import HttpRequest, header_lines, status_line
+from settings import current_settings
 
 MAX_HEADER_BYTES = 65_536
 """Of the request line and all header lines: eight times nginx's default."""
@@ -48,8 +49,6 @@ class HttpConnection(asyncio.Protocol):
 
     balancer: ClassVar[Balancer] = Balancer()
     """Of this worker."""
-    header_seconds: ClassVar[float]
-    """That a header may take to arrive."""
 
     def __init__(
         self,
@@ -66,6 +65,7 @@ class HttpConnection(asyncio.Protocol):
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._request: HttpRequest | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._header_seconds = current_settings().header_timeout
         self._is_idle = False
         self._in_header = True
         # Bytes since the last header or piece of a body was complete.
@@ -86,7 +86,7 @@ class HttpConnection(asyncio.Protocol):
         self._client = _address(transport, "peername")
         self._server = _address(transport, "sockname")
         self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
-        self._start_timer(self.header_seconds, self._header_is_late)
+        self._start_timer(self._header_seconds, self._header_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the request that its client has gone."""
@@ -117,7 +117,7 @@ class HttpConnection(asyncio.Protocol):
         if self._overhead > MAX_HEADER_BYTES:
             self._refuse(_too_large())
         elif self._in_header and self._overhead and self._timer is None:
-            self._start_timer(self.header_seconds, self._header_is_late)
+            self._start_timer(self._header_seconds, self._header_is_late)
 
     def pause_writing(self) -> None:
         """The client reads more slowly than the application writes."""
@@ -219,7 +219,7 @@ class HttpConnection(asyncio.Protocol):
             return
         if request.keep_alive:
             if request.more_body:
-                self._start_timer(self.header_seconds, self.transport.close)
+                self._start_timer(self._header_seconds, self.transport.close)
             else:
                 self._wait_for_next_request()
         elif request.more_body:
@@ -290,7 +290,7 @@ class HttpConnection(asyncio.Protocol):
         self._timer = None
         if self._overhead:
             self._refuse(
-                HeaderTimeout(f"the header did not arrive within {self.header_seconds:g} s")
+                HeaderTimeout(f"the header did not arrive within {self._header_seconds:g} s")
             )
         else:
             self.transport.close()

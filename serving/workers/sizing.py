@@ -1,11 +1,15 @@
 """What is derived from the machine where the settings leave it open."""
 
+import contextlib
+import json
+import os
 from collections.abc import Callable
 
 from inference import RunnerOptions
 from inference.batch_size import Sizes
 from inference.cpus import usable_cpus
 from inference.gpu import count_gpus
+from serving.workers.table import shared_folder
 from settings import Device, Settings
 
 # Decoding feeds a GPU from several processes, since Python runs one thread at a time
@@ -33,6 +37,27 @@ def intra_op_threads(settings: Settings) -> int:
     return settings.intra_op_threads or max(1, usable_cpus() // workers(settings))
 
 
+def agreed_sizes(measure: Callable[[], Sizes]) -> Sizes:
+    """The sizes that the first worker of this service measured.
+
+    Workers of one service should batch alike, and one that is started later should not measure
+    beside the load of the others.
+
+    Args:
+        measure: called if no worker has measured yet.
+    """
+    folder = shared_folder()
+    if folder is None:
+        return measure()
+    agreed, own = folder / "sizes.json", folder / f"sizes.{os.getpid()}.json"
+    if not agreed.exists():
+        own.write_text(json.dumps(measure()))
+        with contextlib.suppress(FileExistsError):  # another was faster
+            os.link(own, agreed)
+        own.unlink()
+    return Sizes(*json.loads(agreed.read_text()))
+
+
 def runner_options(
     settings: Settings, device: Device, cpu_sizes: Callable[[], Sizes]
 ) -> RunnerOptions:
@@ -51,7 +76,7 @@ def runner_options(
         # Who asks for batches of one wants nobody to wait for others.
         sizes = Sizes(settings.max_batch_size, settings.max_batch_size)
     else:
-        sizes = cpu_sizes() if on_cpu else Sizes(_GPU_BATCH, _GPU_BATCH)
+        sizes = agreed_sizes(cpu_sizes) if on_cpu else Sizes(_GPU_BATCH, _GPU_BATCH)
     return RunnerOptions(
         max_batch_size=sizes.batch,
         max_group_size=sizes.group,

@@ -18,6 +18,7 @@ import time
 import psutil
 
 from serving.compat.process_manager import use_prompt_arbiter, worker_processes
+from serving.compat.versions import is_supported
 from serving.metrics.storage import (
     forget_process,
     hold_metrics_folder,
@@ -46,7 +47,8 @@ def supervise(workers: int, start_seconds: float) -> None:
         workers: how many there are to be.
         start_seconds: that a worker may take until its first beat.
     """
-    use_prompt_arbiter()
+    if is_supported():
+        use_prompt_arbiter()
     os.environ[_SUPERVISOR] = str(os.getpid())
     hold_metrics_folder()
     atexit.register(remove_metrics_folder)

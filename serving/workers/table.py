@@ -118,6 +118,12 @@ class WorkerTable:
         ]
 
 
+def shared_folder() -> Path | None:
+    """The folder of the table, which all workers of this service see; None without one."""
+    name = os.environ.get(_VARIABLE)
+    return Path(name).parent if name else None
+
+
 def lives(process: int) -> bool:
     """Whether there is such a process that has not ended."""
     try:

@@ -21,7 +21,6 @@ END = signal.SIGTERM
 def _stock_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(uvicorn, "Server", uvicorn.Server)
     monkeypatch.setattr(WorkerServer, "running", None)
-    monkeypatch.setattr(HttpConnection, "header_seconds", 10.0, raising=False)
     use_server(HttpConnection, lambda *given: Listener(given[0], given[1], Balancer(), given[2]))
     # uvicorn raises the signals that it was sent again when it ends.
     before = signal.signal(END, signal.SIG_IGN)

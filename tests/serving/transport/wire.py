@@ -55,7 +55,6 @@ def connected(app: ASGIApp) -> tuple[HttpConnection, Wire]:
     """A connection to an application, in the running event loop."""
     config, state = Config(app, log_config=None, proxy_headers=False), ServerState()
     config.load()
-    HttpConnection.header_seconds = 10.0
     state.default_headers = [DATE]
     connection, wire = HttpConnection(config, state, {}), Wire()
     wire.protocol = connection

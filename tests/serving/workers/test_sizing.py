@@ -3,6 +3,8 @@ import pytest
 from inference import RunnerOptions
 from inference.batch_size import Sizes
 from serving.workers import sizing
+from serving.workers import table as tables
+from serving.workers.table import WorkerTable
 from settings import Device, Settings
 
 
@@ -84,3 +86,24 @@ def test_when_the_workers_try_a_gpu(
 ) -> None:
     machine.setattr(sizing, "count_gpus", lambda: gpus)
     assert sizing.wants_gpu(Settings(device=device)) is wanted
+
+
+def test_workers_of_one_service_take_the_sizes_that_the_first_has_measured(
+    table: WorkerTable,
+) -> None:
+    first, second = Sizes(4, 8), Sizes(2, 2)
+    measured: list[Sizes] = []
+
+    def measure_late() -> Sizes:
+        measured.append(second)
+        assert sizing.agreed_sizes(lambda: first) == first  # another worker is faster
+        return second
+
+    assert sizing.agreed_sizes(measure_late) == first
+    assert sizing.agreed_sizes(measure_late) == first  # it is not measured again
+    assert measured == [second]
+
+
+def test_a_process_alone_measures_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(tables._VARIABLE, raising=False)
+    assert sizing.agreed_sizes(lambda: Sizes(3, 4)) == Sizes(3, 4)
