@@ -79,9 +79,17 @@ class Settings(BaseSettings):
     max_held_body_bytes: PositiveInt = Field(
         default=200_000_000, description="Bytes of all request bodies that a worker holds"
     )
-    max_pixels: PositiveInt = Field(default=25_000_000, description="Pixels of one image")
+    max_pixels: PositiveInt = Field(
+        default=25_000_000, description="Pixels that decoding one image computes"
+    )
     max_aspect_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
         default=20.0, description="Longer side of an image divided by its shorter side"
+    )
+    decode_cpu_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
+        default=2_000, description="Processor milliseconds that decoding one request's images takes"
+    )
+    decode_memory_bytes: PositiveInt = Field(
+        default=512_000_000, description="Bytes of memory that decoding an unusual image takes"
     )
     scaled_decode: bool = Field(
         default=True, description="Whether large JPEGs are decoded at 1/2, 1/4 or 1/8 of their size"
@@ -126,6 +134,11 @@ class Settings(BaseSettings):
     def drain(self) -> float:
         """Seconds for which a worker that was sent SIGTERM serves on, but is not ready."""
         return self.drain_ms / 1000
+
+    @property
+    def decode_seconds(self) -> float:
+        """Seconds of processor time that decoding the images of one request may take."""
+        return self.decode_cpu_ms / 1000
 
     @property
     def deadline(self) -> float:

@@ -1,12 +1,20 @@
 """Sound files, cut off and with bits turned over."""
 
+import asyncio
+import atexit
+import functools
 import random
+import time
 from dataclasses import dataclass
 
 from errors import ImageError
 from hostile.expected import RED, Outcome, refused
 from hostile.files import CORRUPT, UNSUPPORTED
-from preprocessing import DecodeLimits, decode_scaled, least_side, transform
+from preprocessing import DecodeLimits, decode_ordinary, least_side, transform
+from preprocessing.budget import DecodeBudget
+from preprocessing.isolated.decoder import IsolatedDecoder
+from preprocessing.isolated.messages import Setup
+from preprocessing.transform import Pixels
 from settings import Settings
 from tests.support.toys import LABELS, encoded, toy_preprocessing
 from tests.support.toys import RED as COLOUR
@@ -15,6 +23,11 @@ PIECES = 64
 FLIPPED = 64
 
 _SIZE = (64, 48)
+
+_SETTINGS = Settings()
+_LIMITS = DecodeLimits(_SETTINGS.max_pixels, _SETTINGS.max_aspect_ratio)
+_LEAST_SIDE = least_side(toy_preprocessing())
+_PATIENCE = 60.0  # seconds of the clock; the bound is one of processor time
 
 
 @dataclass(frozen=True)
@@ -64,14 +77,36 @@ def flips(name: str) -> list[tuple[bytes, Outcome]]:
 
 def decoded_alone(content: bytes) -> Outcome:
     """The class or error that decoding gives, without a service."""
-    settings, preprocessing = Settings(), toy_preprocessing()
-    limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
     try:
-        image, box = decode_scaled(content, limits, least_side(preprocessing))
+        pixels = _pixels(content)
     except ImageError as error:
         return refused(type(error))
-    means = transform(image, preprocessing, box).mean(axis=(0, 1))
-    return Outcome(200, LABELS[int(means.argmax())])
+    return Outcome(200, LABELS[int(pixels.mean(axis=(0, 1)).argmax())])
+
+
+def _pixels(content: bytes) -> Pixels:
+    """As the service makes them: in place, or in the process whose time and memory are bounded."""
+    decoded = decode_ordinary(content, _LIMITS, _LEAST_SIDE)
+    if decoded is not None:
+        return transform(decoded.image, toy_preprocessing(), decoded.box)
+    loop, decoder = _decoding_process()
+    budget = DecodeBudget(_SETTINGS.decode_seconds)
+    return loop.run_until_complete(decoder.pixels(content, budget, time.monotonic() + _PATIENCE))
+
+
+@functools.cache
+def _decoding_process() -> tuple[asyncio.AbstractEventLoop, IsolatedDecoder]:
+    """One for as long as this process lives."""
+    setup = Setup(
+        preprocessing=toy_preprocessing(),
+        limits=_LIMITS,
+        least_side=_LEAST_SIDE,
+        memory_bytes=_SETTINGS.decode_memory_bytes,
+        max_encoded_bytes=_SETTINGS.max_body_bytes,
+    )
+    loop, decoder = asyncio.new_event_loop(), IsolatedDecoder(setup)
+    atexit.register(lambda: loop.run_until_complete(decoder.close()))
+    return loop, decoder
 
 
 def _flipped(content: bytes, chance: random.Random) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -35,8 +35,13 @@ Input = TypeVar("Input")
 Output = TypeVar("Output")
 Pixels = npt.NDArray[np.uint8]
 
-Prepare = Callable[[Input], Pixels]
-"""Makes the pixels of one image, uint8 ``[H, W, 3]``; raises a ClassifierError."""
+Prepare = Callable[[Input], Pixels | None]
+"""Makes the pixels of one image, uint8 ``[H, W, 3]``, in the worker's own threads; None: it is to
+be prepared apart. Raises a ClassifierError."""
+
+PrepareApart = Callable[[Input, float], Awaitable[Input]]
+"""Makes, by a deadline in ``time.monotonic()`` seconds, an input that ``Prepare`` has pixels for.
+Raises a ClassifierError."""
 
 Answer = Callable[[Input, Probabilities], Output]
 """Makes of an input's float32 ``[classes]`` probabilities what its client is told."""
@@ -45,6 +50,9 @@ Answer = Callable[[Input, Probabilities], Output]
 PATIENCE = 1 / 3
 """Share of the time to a deadline that the queue may be expected to take: hardly anything
 accepted comes too late, and an overload is over soon after its cause."""
+
+_CLOSING_SECONDS = 0.005
+"""Between two looks at whether anything is still prepared apart."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class OnnxRunner(Generic[Input, Output]):
     Args:
         session: the model.
         prepare: makes the pixels of an input; runs in a thread.
+        prepare_apart: for the inputs that ``prepare`` leaves to it, of which each then passes
+            through ``prepare`` once more; runs in the event loop.
         answer: makes an answer of an input's probabilities; runs where it keeps nobody waiting:
             in the session's thread, or, where that feeds a GPU, in the event loop.
         options: how to arrange the work.
@@ -86,20 +96,23 @@ class OnnxRunner(Generic[Input, Output]):
         self,
         session: OnnxSession,
         prepare: Prepare[Input],
+        prepare_apart: PrepareApart[Input],
         answer: Answer[Input, Output],
         options: RunnerOptions,
     ) -> None:
         self._session = session
         self._prepare = prepare
+        self._prepare_apart = prepare_apart
         self._answer = answer
         self._max_pending = options.max_pending_images
         self._pending = 0
+        self._apart = 0
         self._closing = False
         self._batch_sizes = batch_sizes(session.device, options.max_batch_size)
         self._batch = np.zeros((self._batch_sizes[-1], *session.spec.pixels_shape), np.uint8)
         self._joins = options.max_batch_size > GROUP
         self._pool: ThreadPoolExecutor | None = None
-        self._submit: Callable[[Input, float], asyncio.Future[Output]]
+        self._submit: Callable[[Input, float], asyncio.Future[Output | None]]
         batcher = partial(
             Batcher[Any, Any],
             max_delay=options.max_batch_delay,
@@ -137,7 +150,8 @@ class OnnxRunner(Generic[Input, Output]):
         """
         self._admit(1, deadline)
         try:
-            return await self._submit(value, deadline)
+            answer = await self._submit(value, deadline)
+            return await self._answer_apart(value, deadline) if answer is None else answer
         finally:
             self._release(1)
 
@@ -158,7 +172,11 @@ class OnnxRunner(Generic[Input, Output]):
         self._admit(len(values), deadline)
         try:
             futures = [self._submit(each, deadline) for each in values]
-            return await asyncio.gather(*futures, return_exceptions=True)
+            answers = await asyncio.gather(*futures, return_exceptions=True)
+            return [
+                await self._answer_or_error_apart(value, deadline) if answer is None else answer
+                for value, answer in zip(values, answers, strict=True)
+            ]
         finally:
             self._release(len(values))
 
@@ -169,6 +187,8 @@ class OnnxRunner(Generic[Input, Output]):
     async def close(self) -> None:
         """Finish what was taken, then stop the threads."""
         self._closing = True
+        while self._apart:
+            await asyncio.sleep(_CLOSING_SECONDS)
         if self._pool:
             # Images taken a moment ago are in tasks that have not begun: they reach the pool now.
             await asyncio.sleep(0)
@@ -209,19 +229,41 @@ class OnnxRunner(Generic[Input, Output]):
         self._pending -= count
         metrics.set_pending(self._pending)
 
+    async def _answer_apart(self, value: Input, deadline: float) -> Output:
+        """Answer for an input that ``prepare`` has left."""
+        self._apart += 1
+        try:
+            prepared = await self._prepare_apart(value, deadline)
+            answering = self._submit(prepared, deadline)
+        finally:
+            self._apart -= 1
+        answer = await answering
+        if answer is None:
+            raise InternalError("preparing the image failed")
+        return answer
+
+    async def _answer_or_error_apart(self, value: Input, deadline: float) -> Output | BaseException:
+        """One after the other: what one request sends apart takes one place there."""
+        try:
+            return await self._answer_apart(value, deadline)
+        except ClassifierError as error:
+            return without_traces(error)
+
     def _submit_decoded(
         self, pool: ThreadPoolExecutor, value: Input, deadline: float
-    ) -> asyncio.Future[Output]:
+    ) -> asyncio.Future[Output | None]:
         return asyncio.ensure_future(self._decode_ahead(pool, value, deadline))
 
     async def _decode_ahead(
         self, pool: ThreadPoolExecutor, value: Input, deadline: float
-    ) -> Output:
+    ) -> Output | None:
         loop = asyncio.get_running_loop()
         pixels = await loop.run_in_executor(pool, self._prepare_in_time, value, deadline)
+        if pixels is None:
+            return None
         return self._answer(value, await self._batcher.submit(pixels, deadline))
 
-    def _prepare_in_time(self, value: Input, deadline: float) -> Pixels:
+    def _prepare_in_time(self, value: Input, deadline: float) -> Pixels | None:
         if time.monotonic() >= deadline:
             metrics.count_dropped(1)
             raise DeadlineExceeded("the deadline passed before the image was decoded")
@@ -231,24 +273,24 @@ class OnnxRunner(Generic[Input, Output]):
         finally:
             metrics.observe_prepared(time.perf_counter() - started)
 
-    def _classify(self, inputs: list[Input]) -> list[Output | ClassifierError]:
+    def _classify(self, inputs: list[Input]) -> list[Output | ClassifierError | None]:
         """A bad image fails here, before it joins the others, and keeps its own error."""
         inputs, prepared = self._prepared(inputs)
-        good = [each for each in prepared if not isinstance(each, ClassifierError)]
+        good = [each for each in prepared if isinstance(each, np.ndarray)]
         size = self._batch_sizes[-1]
         batches = [good[start : start + size] for start in range(0, len(good), size)]
         outcomes = iter([each for batch in batches for each in self._infer_or_errors(batch)])
         return [
-            self._answer_or_error(
-                value, each if isinstance(each, ClassifierError) else next(outcomes)
-            )
+            self._answer_or_error(value, next(outcomes) if isinstance(each, np.ndarray) else each)
             for value, each in zip(inputs, prepared, strict=True)
         ]
 
-    def _prepared(self, inputs: list[Input]) -> tuple[list[Input], list[Pixels | ClassifierError]]:
+    def _prepared(
+        self, inputs: list[Input]
+    ) -> tuple[list[Input], list[Pixels | ClassifierError | None]]:
         """The group and its pixels; with it, where a batch can hold more than a group, who
         comes meanwhile: decoding takes as long now as later, and a run is saved."""
-        group, prepared = [*inputs], list[Pixels | ClassifierError]()
+        group, prepared = [*inputs], list[Pixels | ClassifierError | None]()
         started = time.perf_counter()
         while inputs:
             prepared += map(self._prepare_or_error, inputs)
@@ -258,9 +300,9 @@ class OnnxRunner(Generic[Input, Output]):
         return group, prepared
 
     def _answer_or_error(
-        self, value: Input, outcome: Probabilities | ClassifierError
-    ) -> Output | ClassifierError:
-        if isinstance(outcome, ClassifierError):
+        self, value: Input, outcome: Probabilities | ClassifierError | None
+    ) -> Output | ClassifierError | None:
+        if outcome is None or isinstance(outcome, ClassifierError):
             return outcome
         try:
             return self._answer(value, outcome)
@@ -276,7 +318,7 @@ class OnnxRunner(Generic[Input, Output]):
             logger.exception("inference failed for a batch of %d", len(images))
             return [InferenceFailed("inference failed") for _ in images]
 
-    def _prepare_or_error(self, value: Input) -> Pixels | ClassifierError:
+    def _prepare_or_error(self, value: Input) -> Pixels | ClassifierError | None:
         self._batcher.progressed()
         try:
             return self._prepare(value)

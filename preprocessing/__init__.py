@@ -1,6 +1,14 @@
 """Encoded bytes → RGB image → uint8 pixels, as the model's training saw them."""
 
-from preprocessing.decode import FORMATS, DecodeLimits, decode, decode_scaled
+from preprocessing.decode import FORMATS, DecodeLimits, decode, decode_ordinary, decode_scaled
 from preprocessing.transform import least_side, transform
 
-__all__ = ["FORMATS", "DecodeLimits", "decode", "decode_scaled", "least_side", "transform"]
+__all__ = [
+    "FORMATS",
+    "DecodeLimits",
+    "decode",
+    "decode_ordinary",
+    "decode_scaled",
+    "least_side",
+    "transform",
+]

@@ -11,6 +11,7 @@ One rule for each kind of image:
 - Of an animation the first frame counts.
 """
 
+import re
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -19,13 +20,23 @@ from typing import NamedTuple
 import numpy as np
 from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
-from errors import CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage
-from preprocessing.orientation import Box, upright
-from preprocessing.structure import Size, begins_like_an_image, check_structure
+from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge, UnsupportedImage
+from preprocessing.ordinary import recognise
+from preprocessing.orientation import Box, orientation_of, upright
 
 # Pillow's JPEG plugin also opens "MPO": what phones write, a JPEG with a preview behind it.
 FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
 """Image formats that are taken, as far as the installed Pillow decodes them."""
+
+MAX_ORDINARY_BYTES = 8 * 1024 * 1024
+"""Of a file that the worker itself decodes."""
+
+MAX_ORDINARY_PIXELS = 5_000_000
+"""That decoding computes in the worker itself; in every pass, where it goes over the image
+several times. A JPEG of a phone, decoded at a part of its size, has fewer."""
+
+MAX_ORDINARY_FULL_PIXELS = 32_000_000
+"""Of a file that the worker itself decodes: those that scaled decoding passes over count, too."""
 
 # The limits below are checked on the header, with a clear error; Pillow's own check
 # would only warn at this size.
@@ -40,10 +51,17 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # Characters of a PNG's texts together: Pillow keeps them, with up to four bytes each.
 PngImagePlugin.MAX_TEXT_MEMORY = 8 * 1024 * 1024
 
-# An AVIF may have its transparency, tiles and layers beside the image itself.
-_FULL_FRAMES = 4
-
 _CORRUPT = "the image is truncated or corrupt"
+# Of the formats; an AVIF names itself among the brands at its start, HEIC and others do not.
+_START = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBPVP8[ LX]"
+    rb"|....ftyp(?:.{4}){0,16}?avi[fs]",
+    re.DOTALL,
+)
+# A JPEG's frame with other than 8 bits: what libjpeg-turbo, as Pillow has it, does not decode.
+_FRAME_OF_OTHER_BITS = re.compile(
+    rb"\xff[\xc0-\xc3\xc5-\xcb\xcd-\xcf]\0[\x08-\x14][^\x08]", re.DOTALL
+)
 
 _BACKGROUND = (255, 255, 255)
 
@@ -53,7 +71,8 @@ class DecodeLimits:
     """Checked on an image's header, before any pixel is decoded.
 
     Attributes:
-        max_pixels: width × height.
+        max_pixels: that decoding computes: width × height, but of a large JPEG, decoded at a
+            part of its size, those of that part.
         max_aspect_ratio: longer side divided by shorter side.
     """
 
@@ -83,6 +102,34 @@ def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
     return decode_scaled(encoded, limits, None).image
 
 
+def decode_ordinary(
+    encoded: bytes | memoryview, limits: DecodeLimits, least_side: int | None
+) -> Decoded | None:
+    """Decode an ordinary image (:mod:`preprocessing.ordinary`) that costs little.
+
+    Args:
+        encoded: an image.
+        limits: for what decoding computes.
+        least_side: as for ``decode_scaled``.
+
+    Returns:
+        None if it is not ordinary: then ``decode_scaled`` is to decode it, in a process whose
+        time and memory are bounded.
+
+    Raises:
+        ImageError: as ``decode_scaled``.
+    """
+    content = bytes(encoded)
+    image = recognise(content) if len(content) <= MAX_ORDINARY_BYTES else None
+    if image is None or image.width * image.height * image.passes > MAX_ORDINARY_FULL_PIXELS:
+        return None
+    opened = _opened(image.content, (image.format,))
+    box = _draft(opened, limits, least_side)
+    if opened.width * opened.height > MAX_ORDINARY_PIXELS:
+        return None
+    return _decoded(opened, box, image.orientation)
+
+
 def decode_scaled(
     encoded: bytes | memoryview, limits: DecodeLimits, least_side: int | None
 ) -> Decoded:
@@ -90,34 +137,59 @@ def decode_scaled(
 
     libjpeg then computes fewer pixels of each block of 8 x 8.
 
+    How long it takes and how much memory is not bounded here: some files of a few kilobytes
+    keep a decoder busy for minutes.
+
     Args:
         encoded: an image.
-        limits: for its full size.
+        limits: for what decoding computes.
         least_side: pixels that the shorter side must keep; None: nothing is scaled.
 
     Raises:
         UnsupportedImage: the bytes are in none of the formats that are taken.
-        CorruptImage: they begin like one of them but cannot be decoded, or not in
-            reasonable time.
-        ImageTooLarge: more pixels than the limit.
+        CorruptImage: they begin like one of them but cannot be decoded.
+        ImageTooLarge: decoding would compute more pixels than the limit.
         ExtremeAspectRatio: longer and narrower than the limit.
     """
-    content = bytes(encoded)
-    _check_frames(check_structure(content), limits)
+    image = _opened(bytes(encoded), FORMATS)
+    return _decoded(image, _draft(image, limits, least_side))
+
+
+def _opened(content: bytes, formats: tuple[str, ...]) -> Image.Image:
     try:
-        image = Image.open(BytesIO(content), formats=FORMATS)
-        _check_size(image.width, image.height, limits)
-        box = _draft(image, least_side)
-        image.load()
-        turned, box = upright(image, box)
-        return Decoded(_to_rgb(turned), box)
+        return Image.open(BytesIO(content), formats=formats)
     except UnidentifiedImageError as error:
-        if begins_like_an_image(content):
-            raise CorruptImage(_CORRUPT) from error
-        raise UnsupportedImage(
-            f"not an image in a supported format ({', '.join(FORMATS)})"
-        ) from error
-    except (ImageTooLarge, ExtremeAspectRatio, MemoryError):
+        raise _unidentified(content) from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise CorruptImage(_CORRUPT) from error
+
+
+def _unidentified(content: bytes) -> ImageError:
+    """What is wrong with a file that Pillow does not open."""
+    if _FRAME_OF_OTHER_BITS.search(content) and content.startswith(b"\xff\xd8\xff"):
+        return UnsupportedImage("JPEGs with other than 8 bits a channel are not supported")
+    if _START.match(content):
+        return CorruptImage(_CORRUPT)
+    return UnsupportedImage(f"not an image in a supported format ({', '.join(FORMATS)})")
+
+
+def _decoded(image: Image.Image, box: Box, orientation: int | None = None) -> Decoded:
+    """Load an opened image, turn it upright and convert it.
+
+    Args:
+        image: opened.
+        box: what of the loaded image is the photograph.
+        orientation: None: it is read from the image.
+    """
+    try:
+        image.load()
+        if orientation is None:
+            orientation = orientation_of(image)
+        turned, box = upright(image, box, orientation)
+        return Decoded(_to_rgb(turned), box)
+    except MemoryError:
         raise
     except Exception as error:
         # Pillow's decoders raise many types for broken files (OSError, SyntaxError,
@@ -125,44 +197,29 @@ def decode_scaled(
         raise CorruptImage(_CORRUPT) from error
 
 
-def _check_frames(sizes: list[Size], limits: DecodeLimits) -> None:
-    for width, height in sizes:
-        _check_pixels(width, height, limits)
-    together = sum(width * height for width, height in sizes)
-    if together > _FULL_FRAMES * limits.max_pixels:
-        raise ImageTooLarge(
-            f"the image has {len(sizes)} frames of {together} pixels, "
-            f"more than {_FULL_FRAMES} times the limit of {limits.max_pixels}"
-        )
+def _draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> Box:
+    """Have an image loaded scaled; where the photograph will be in what is loaded.
 
-
-def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
-    _check_pixels(width, height, limits)
+    The box is exact: a side is divided by a power of two, while the pixels are whole ones.
+    """
+    width, height = image.size
     if max(width, height) > limits.max_aspect_ratio * min(width, height):
         raise ExtremeAspectRatio(
             f"the image is {width} x {height}, its sides differ by more than "
             f"the limit of 1:{limits.max_aspect_ratio:g}"
         )
-
-
-def _check_pixels(width: int, height: int, limits: DecodeLimits) -> None:
-    if width * height > limits.max_pixels:
+    # None: nothing is to be scaled, or the format cannot.
+    drafted = image.draft(None, (least_side, least_side)) if least_side else None
+    pixels = image.width * image.height
+    if pixels > limits.max_pixels:
+        decoded = (
+            "" if image.size == (width, height) else f", decoded at {image.width} x {image.height}"
+        )
         raise ImageTooLarge(
-            f"the image has {width} x {height} = {width * height} pixels, "
+            f"the image has {width} x {height}{decoded} = {pixels} pixels, "
             f"more than the limit of {limits.max_pixels}"
         )
-
-
-def _draft(image: Image.Image, least_side: int | None) -> Box:
-    """Have an image loaded scaled; where the photograph will be in what is loaded.
-
-    The box is exact: a side is divided by a power of two, while the pixels are whole ones.
-    """
-    full = Box(0, 0, *image.size)
-    if least_side is None:
-        return full
-    drafted = image.draft(None, (least_side, least_side))  # None: a format that cannot
-    return full if drafted is None else Box(*drafted[1])
+    return Box(0, 0, width, height) if drafted is None else Box(*drafted[1])
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

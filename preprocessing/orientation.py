@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image
 
-from preprocessing.exif import has_too_many_tags
+UPRIGHT = 1
+"""Nothing has to be done to the stored image."""
 
 Method = Image.Transpose
 
 # Exif 2.32, tag 0x0112: what has to be done to the stored image to see it upright.
-_UPRIGHT = {
+_METHODS = {
     2: Method.FLIP_LEFT_RIGHT,
     3: Method.ROTATE_180,
     4: Method.FLIP_TOP_BOTTOM,
@@ -34,32 +35,32 @@ class Box(NamedTuple):
     bottom: float
 
 
-def upright(image: Image.Image, box: Box) -> tuple[Image.Image, Box]:
-    """Turn an image as its EXIF data says, and a box with it; unreadable data says nothing.
-
-    Args:
-        image: as stored.
-        box: in it.
-
-    Returns:
-        The turned image and where the box is now.
-    """
-    method = _method(image)
-    if method is None:
-        return image, box
-    turned = image.transpose(method)
-    return turned, _turned(box, *turned.size, method)
-
-
-def _method(image: Image.Image) -> Method | None:
-    if has_too_many_tags(image.info.get("exif", b"")):
-        return None
+def orientation_of(image: Image.Image) -> int:
+    """The orientation in an image's EXIF data, 1 to 8; 1 (upright) if they cannot be read."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:
         # A photograph with damaged EXIF data is still a photograph.
-        return None
-    return _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+        return UPRIGHT
+    return orientation if orientation in _METHODS else UPRIGHT
+
+
+def upright(image: Image.Image, box: Box, orientation: int) -> tuple[Image.Image, Box]:
+    """Turn an image upright, and a box with it.
+
+    Args:
+        image: as stored.
+        box: in it.
+        orientation: of its EXIF data, 1 to 8.
+
+    Returns:
+        The turned image and where the box is now.
+    """
+    method = _METHODS.get(orientation)
+    if method is None:
+        return image, box
+    turned = image.transpose(method)
+    return turned, _turned(box, *turned.size, method)
 
 
 def _turned(box: Box, width: int, height: int, method: Method) -> Box:

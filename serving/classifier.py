@@ -24,7 +24,11 @@ from inference.gpu import GpuMonitor
 from inference.session import Probabilities
 from inference.top_k import DECIMALS, prediction
 from model_spec import ModelSpec
-from preprocessing import DecodeLimits, decode, decode_scaled, least_side, transform
+from preprocessing import DecodeLimits, decode, decode_ordinary, least_side, transform
+from preprocessing.budget import DecodeBudget
+from preprocessing.isolated.decoder import IsolatedDecoder
+from preprocessing.isolated.messages import Setup
+from preprocessing.transform import Pixels
 from settings import Settings
 
 logger = logging.getLogger("image_classifier")
@@ -65,8 +69,17 @@ def cpu_sizes(session: OnnxSession, folder: Path) -> Sizes:
 
 
 class _Wanted(NamedTuple):
-    image: Encoded
+    """An image of a request.
+
+    Attributes:
+        image: encoded, or its pixels, uint8 ``[H, W, 3]``, if it was decoded apart.
+        top_k: classes wanted.
+        budget: of the request.
+    """
+
+    image: Encoded | Pixels
     top_k: int
+    budget: DecodeBudget
 
 
 class Classifier:
@@ -89,18 +102,29 @@ class Classifier:
         self.session = session
         self.spec = session.spec
         self._settings = settings
-        limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
-        least = least_side(self.spec.preprocessing) if settings.scaled_decode else None
-        pixels = partial(self._pixels, limits=limits, least=least)
-        self._runner = OnnxRunner(session, pixels, self._prediction, options)
+        self._limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
+        self._least_side = least_side(self.spec.preprocessing) if settings.scaled_decode else None
+        self._isolated = IsolatedDecoder(
+            Setup(
+                preprocessing=self.spec.preprocessing,
+                limits=self._limits,
+                least_side=self._least_side,
+                memory_bytes=settings.decode_memory_bytes,
+                max_encoded_bytes=settings.max_body_bytes,
+            )
+        )
+        self._runner = OnnxRunner(
+            session, self._pixels, self._decoded_apart, self._prediction, options
+        )
         self.gpu = None if session.device_id is None else GpuMonitor(session.device_id)
 
     def start(self, folder: Path) -> None:
-        """Warm up, then classify the model's golden image.
+        """Start the decoding process, warm up, then classify the model's golden image.
 
         Raises:
             ModelUnavailable: the answer is not the one PyTorch gave at conversion.
         """
+        self._isolated.start()
         self._runner.warm_up()
         golden = self.spec.golden
         probabilities = self.session.run(golden_pixels(self.spec, folder)[None])[0]
@@ -118,6 +142,7 @@ class Classifier:
     async def close(self) -> None:
         """Answer what was taken, then stop."""
         await self._runner.close()
+        await self._isolated.close()
 
     def check_room(self, deadline: float) -> None:
         """Refuse what could not be answered by ``time.monotonic()`` seconds, before it is read.
@@ -143,7 +168,7 @@ class Classifier:
             ClassifierError: the image cannot be classified, or not now.
         """
         started = time.perf_counter()
-        wanted = _Wanted(image, self._top_k(top_k))
+        wanted = _Wanted(image, self._top_k(top_k), self._budget())
         answer = await self._runner.infer_one(wanted, deadline)
         return answer | self._footer(started)
 
@@ -164,9 +189,11 @@ class Classifier:
             ClassifierError: none of them can be classified now.
         """
         started = time.perf_counter()
-        count = self._top_k(top_k)
+        count, budget = self._top_k(top_k), self._budget()
         readable = [
-            _Wanted(image, count) for image in images if not isinstance(image, ClassifierError)
+            _Wanted(image, count, budget)
+            for image in images
+            if not isinstance(image, ClassifierError)
         ]
         answers = iter(await self._runner.infer(readable, deadline))
         outcomes = [
@@ -175,9 +202,22 @@ class Classifier:
         results = [_prediction_or_error(outcome) for outcome in outcomes]
         return {"results": results} | self._footer(started)
 
-    def _pixels(self, wanted: _Wanted, *, limits: DecodeLimits, least: int | None) -> Any:
-        decoded = decode_scaled(wanted.image, limits, least)
-        return transform(decoded.image, self.spec.preprocessing, decoded.box)
+    def _budget(self) -> DecodeBudget:
+        return DecodeBudget(self._settings.decode_seconds)
+
+    def _pixels(self, wanted: _Wanted) -> Pixels | None:
+        if isinstance(wanted.image, np.ndarray):
+            return wanted.image
+        with wanted.budget.spending():
+            decoded = decode_ordinary(wanted.image, self._limits, self._least_side)
+            if decoded is None:
+                return None
+            return transform(decoded.image, self.spec.preprocessing, decoded.box)
+
+    async def _decoded_apart(self, wanted: _Wanted, deadline: float) -> _Wanted:
+        assert not isinstance(wanted.image, np.ndarray)
+        pixels = await self._isolated.pixels(wanted.image, wanted.budget, deadline)
+        return wanted._replace(image=pixels)
 
     def _top_k(self, top_k: int | None) -> int:
         classes = len(self.spec.labels)

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from inference import OnnxRunner, OnnxSession, RunnerOptions, metrics
+from inference.runner import PrepareApart
 from inference.session import Probabilities
 from preprocessing import DecodeLimits, decode, transform
 from tests.support.gates import PATIENCE, GatedSession
@@ -37,11 +38,16 @@ def from_bytes(image: bytes) -> Pixels:
     return transform(decode(image, LIMITS), toy_preprocessing())
 
 
+async def never_apart(value: Any, deadline: float) -> Any:
+    raise AssertionError("no input is left to be prepared apart")
+
+
 @asynccontextmanager
 async def running(  # noqa: PLR0913
     session: OnnxSession,
-    prepare: Callable[[Any], Pixels] = pixels,
+    prepare: Callable[[Any], Pixels | None] = pixels,
     *,
+    prepare_apart: PrepareApart[Any] = never_apart,
     answer: Callable[[Any, Probabilities], Any] = lambda _, probabilities: probabilities,
     decode_threads: int = 0,
     max_batch_size: int = 4,
@@ -56,7 +62,7 @@ async def running(  # noqa: PLR0913
         max_pending_images=max_pending_images,
         decode_threads=decode_threads,
     )
-    runner = OnnxRunner(session, prepare, answer, options)
+    runner: OnnxRunner[Any, Any] = OnnxRunner(session, prepare, prepare_apart, answer, options)
     try:
         yield runner
     finally:

@@ -5,8 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from errors import ClassifierError, CorruptImage, InvalidParameter, ModelUnavailable
+from errors import (
+    ClassifierError,
+    CorruptImage,
+    ImageTooLarge,
+    InvalidParameter,
+    ModelUnavailable,
+)
 from inference import open_session
 from inference.batch_size import Sizes
 from model_spec import ModelSpec
@@ -136,3 +143,42 @@ def test_the_golden_image_is_not_held_to_the_limits_for_clients(toy_folder: Path
         await classifier.close()
 
     asyncio.run(run())
+
+
+def test_unusual_images_are_answered_beside_ordinary_ones(toy_folder: Path) -> None:
+    images = [
+        encoded(RED, (16, 16), "GIF"),
+        encoded(GREEN),
+        b"no image",
+        encoded(GREEN, (16, 16), "AVIF"),
+        encoded(RED, (16, 16), "JPEG")[:-9],
+    ]
+
+    answer = with_classifier(toy_folder, lambda toy: toy.classify_batch(images, 1, soon()))
+
+    found = [each.get("label") or each["error"]["code"] for each in answer["results"]]
+    assert found == ["red", "green", "unsupported_image", "green", "corrupt_image"]
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "JPEG"])
+def test_the_images_of_a_request_share_its_processor_time(
+    image_format: str, toy_folder: Path
+) -> None:
+    # A millisecond is over after one of these, in place or apart.
+    images = [save(textured(1500, 1200), image_format)] * 8
+
+    answer = with_classifier(
+        toy_folder, lambda toy: toy.classify_batch(images, 1, soon()), decode_cpu_ms=1
+    )
+
+    codes = [each.get("error", {}).get("code") for each in answer["results"]]
+    assert codes[1:] == ["image_too_large"] * 7
+
+
+def test_an_unusual_image_that_takes_too_much_memory_is_refused(toy_folder: Path) -> None:
+    large = save(Image.new("RGBA", (2500, 2500)), "PNG")
+
+    with pytest.raises(ImageTooLarge, match="more than 1000000 bytes of memory"):
+        with_classifier(
+            toy_folder, lambda toy: toy.classify(large, 1, soon()), decode_memory_bytes=1_000_000
+        )

@@ -1,0 +1,105 @@
+"""What a worker and its decoding process tell each other.
+
+The encoded image and the pixels lie in memory that both see. Sent are only a request, which
+says how large the image is and what decoding it may cost, and a reply, which says what came of it.
+"""
+
+import json
+import mmap
+import struct
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from model_spec import Preprocessing
+from preprocessing.decode import DecodeLimits
+
+REQUEST = struct.Struct("=Qdd")
+"""Bytes of the image; seconds of processor time and of the clock that decoding may take."""
+
+MAX_REPLY_BYTES = 4096
+
+BUSY = 0
+"""Offset of the byte that is 1 while an image is decoded, so that a process that ends with a
+request unanswered is told from one that ends between two."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a decoding process is started with.
+
+    Attributes:
+        preprocessing: of the model.
+        limits: for what decoding computes.
+        least_side: pixels that the shorter side of a scaled JPEG keeps; None: none is scaled.
+        memory_bytes: that decoding may take, beyond what the process has anyway.
+        max_encoded_bytes: of one image.
+    """
+
+    preprocessing: Preprocessing
+    limits: DecodeLimits
+    least_side: int | None
+    memory_bytes: int
+    max_encoded_bytes: int
+
+    def to_json(self) -> str:
+        """For the command line of the process."""
+        values = asdict(self) | {"preprocessing": self.preprocessing.model_dump(mode="json")}
+        return json.dumps(values)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Setup":
+        """What ``to_json`` was called on."""
+        values: dict[str, Any] = json.loads(text)
+        values["preprocessing"] = Preprocessing.model_validate(values["preprocessing"])
+        values["limits"] = DecodeLimits(**values["limits"])
+        return cls(**values)
+
+    @property
+    def pixels_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of what the model takes."""
+        return (self.preprocessing.crop_size, self.preprocessing.crop_size, 3)
+
+    @property
+    def pixels_start(self) -> int:
+        """Offset of the pixels in the shared memory."""
+        return mmap.PAGESIZE
+
+    @property
+    def encoded_start(self) -> int:
+        """Offset of the encoded image in the shared memory; on a page of its own."""
+        height, width, channels = self.pixels_shape
+        pages = -(-height * width * channels // mmap.PAGESIZE)
+        return self.pixels_start + pages * mmap.PAGESIZE
+
+    @property
+    def memory_size(self) -> int:
+        """Bytes of the shared memory; the kernel makes room only for those that are used."""
+        return self.encoded_start + self.max_encoded_bytes
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a request.
+
+    Attributes:
+        seconds: of processor time that it took.
+        code: of the error; None: the pixels are there.
+        message: of the error.
+        out_of_memory: whether it took more memory than it may.
+        signal: that ended the process; the other fields say nothing then.
+    """
+
+    seconds: float = 0.0
+    code: str | None = None
+    message: str = ""
+    out_of_memory: bool = False
+    signal: int | None = None
+
+    def to_bytes(self) -> bytes:
+        """As it is sent."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, sent: bytes) -> "Reply":
+        """As it was received."""
+        return cls(**json.loads(sent))

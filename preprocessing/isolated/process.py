@@ -1,0 +1,113 @@
+"""The decoding process and its keeper: ``python -m preprocessing.isolated.process``.
+
+The keeper loads what decoding needs, then forks a process that decodes one image after the
+other. When the kernel ends that process, the keeper answers in its place and forks the next,
+which takes about a millisecond. Both end when the worker closes its end of the connection.
+
+Time is bounded everywhere, memory on Linux.
+"""
+
+import logging
+import mmap
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from errors import ImageError, InternalError
+from preprocessing.decode import decode_scaled
+from preprocessing.isolated.messages import BUSY, REQUEST, Reply, Setup
+from preprocessing.transform import transform
+
+logger = logging.getLogger("image_classifier.decoding")
+
+_NICENESS = 5
+"""Ordinary images go first. With every processor busy this process still gets a quarter of one
+(sched(7): the weights of nice 0 and 5 are 1024 and 335)."""
+
+_OUT_OF_MEMORY_SCORE = "500"
+"""Should the machine's memory run out, this process is ended, not the worker (proc(5))."""
+
+_LEAST_SECONDS = 0.001
+"""Zero would switch a timer off."""
+
+_ENDED, _RENEWED = 0, 3
+"""Exit status of a process: the worker has gone; memory ran out, and the next has all of it."""
+
+
+def main() -> None:
+    """Keep a decoding process; the arguments are two file descriptors and the setup."""
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    setup = Setup.from_json(sys.argv[3])
+    memory = mmap.mmap(int(sys.argv[2]), setup.memory_size)
+    # Ctrl-C reaches every process of a terminal, and the worker still wants its last answers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICENESS)
+    Image.init()  # or each process would load all plugins at its first file that is no image
+    while True:
+        process = os.fork()
+        if process == 0:
+            _bound(setup.memory_bytes)
+            os._exit(_serve(connection, memory, setup))
+        _, status = os.waitpid(process, 0)
+        if os.waitstatus_to_exitcode(status) == _ENDED:
+            return
+        if memory[BUSY]:
+            memory[BUSY] = 0
+            connection.send(Reply(signal=os.WTERMSIG(status)).to_bytes())
+
+
+def _bound(memory_bytes: int) -> None:
+    """Bound what a decoding process may take; its time is bounded for each image anew."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        Path("/proc/self/oom_score_adj").write_text(_OUT_OF_MEMORY_SCORE, encoding="ascii")
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit = pages * mmap.PAGESIZE + memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    # What decoding needs is loaded: nothing has to be opened any more.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def _serve(connection: socket.socket, memory: mmap.mmap, setup: Setup) -> int:
+    """Decode one image after the other, until there is an exit status."""
+    while request := connection.recv(REQUEST.size):
+        size, processor_seconds, seconds = REQUEST.unpack(request)
+        memory[BUSY] = 1
+        signal.setitimer(signal.ITIMER_PROF, max(processor_seconds, _LEAST_SECONDS))
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, _LEAST_SECONDS))
+        reply = _decode(memory, size, setup)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        memory[BUSY] = 0
+        connection.send(reply.to_bytes())
+        if reply.out_of_memory:
+            return _RENEWED
+    return _ENDED
+
+
+def _decode(memory: mmap.mmap, size: int, setup: Setup) -> Reply:
+    started = time.process_time()
+    code, message, out_of_memory = None, "", False
+    try:
+        encoded = memory[setup.encoded_start : setup.encoded_start + size]
+        decoded = decode_scaled(encoded, setup.limits, setup.least_side)
+        pixels = transform(decoded.image, setup.preprocessing, decoded.box)
+        memory[setup.pixels_start : setup.pixels_start + pixels.nbytes] = pixels.tobytes()
+    except ImageError as error:
+        code, message = error.code, error.message
+    except MemoryError:
+        out_of_memory = True
+    except Exception:
+        logger.exception("decoding an image failed")
+        code, message = InternalError.code, "decoding the image failed"
+    return Reply(time.process_time() - started, code, message, out_of_memory=out_of_memory)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Ordinary JPEGs: baseline and progressive, 8 bits, grey or three channels, Huffman coded.
+
+The grammar (ITU-T T.81, annex B) is kept to the letter: segments follow each other without a
+byte between them, and within a scan only ``00`` or a restart number follows ``FF``. libjpeg
+skips what it does not know, and so finds other parts than we do in a file that breaks these
+rules. In a file that keeps them there is nothing to skip.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from preprocessing.ordinary.exif import orientation_of
+from preprocessing.ordinary.image import Odd, OrdinaryImage, must
+
+START = b"\xff\xd8\xff"
+
+MAX_SEGMENTS = 600
+"""A colour profile has up to 255; optimised progressive files have two for each scan."""
+
+MAX_TABLE_BYTES = 16 * 1024
+"""Of all tables together; eight Huffman and four quantisation tables have 3 KB."""
+
+_END_OF_IMAGE = b"\xff\xd9"
+_FRAMES, _SCAN = (0xC0, 0xC1, 0xC2), 0xDA
+_TABLES = (0xC4, 0xDB, 0xDD)  # Huffman, quantisation, restart interval
+_METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})
+# The metadata that say how the channels are meant.
+_COLOUR = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
+_APP1, _EXIF, _XMP = 0xE1, b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]")
+_BITS, _GREY, _COLOURED = 8, 1, 3
+# Sampling factors of the first channel; those of the second and third are 1 x 1.
+_SAMPLING = (0x11, 0x12, 0x21, 0x22)
+
+
+class _Segment(NamedTuple):
+    marker: int
+    content: bytes
+    whole: bytes
+    """From the marker to the next one: a scan's data, too."""
+
+
+def read(encoded: bytes) -> OrdinaryImage:
+    """The image.
+
+    Raises:
+        Odd: it is not an ordinary JPEG.
+    """
+    segments = list(_segments(encoded))
+    kept = [each.whole for each in segments if _is_needed(each)]
+    frame, scans = _frame_and_scans(segments)
+    must(sum(len(each.content) for each in segments if each.marker in _TABLES) <= MAX_TABLE_BYTES)
+    return OrdinaryImage(
+        format="JPEG",
+        content=b"".join([encoded[:2], *kept, _END_OF_IMAGE]),
+        width=int.from_bytes(frame[3:5], "big"),
+        height=int.from_bytes(frame[1:3], "big"),
+        orientation=_orientation([each.content for each in segments if each.marker == _APP1]),
+        passes=len(scans),
+    )
+
+
+def _segments(encoded: bytes) -> Iterator[_Segment]:
+    """All segments up to the end of the image."""
+    position = 2
+    for _ in range(MAX_SEGMENTS):
+        head = encoded[position : position + 4]
+        if head[:2] == _END_OF_IMAGE:
+            return
+        must(len(head) == 4 and head[0] == 0xFF)  # noqa: PLR2004
+        marker, length = head[1], int.from_bytes(head[2:], "big")
+        end = content_end = position + 2 + length
+        must(length >= 2 and end < len(encoded))  # noqa: PLR2004
+        if marker == _SCAN:
+            following = _END_OF_SCAN.search(encoded, end)
+            if following is None:
+                raise Odd
+            end = following.start()
+        yield _Segment(marker, encoded[position + 4 : content_end], encoded[position:end])
+        position = end
+    raise Odd
+
+
+def _is_needed(segment: _Segment) -> bool:
+    """Whether pixels depend on it; refuses what is neither needed nor metadata."""
+    if segment.marker in _METADATA:
+        return segment.content.startswith(_COLOUR.get(segment.marker, b"\0no colour"))
+    must(segment.marker == _SCAN or segment.marker in _FRAMES or segment.marker in _TABLES)
+    return True
+
+
+def _frame_and_scans(segments: list[_Segment]) -> tuple[bytes, list[bytes]]:
+    """The header of the one frame and those of its scans, which come behind it."""
+    headers = [each for each in segments if each.marker == _SCAN or each.marker in _FRAMES]
+    must(len(headers) > 1 and headers[0].marker in _FRAMES)
+    must(all(each.marker == _SCAN for each in headers[1:]))
+    frame, scans = headers[0].content, [each.content for each in headers[1:]]
+    channels = _channels(frame)
+    must(all(_is_scan_of(each, channels) for each in scans))
+    return frame, scans
+
+
+def _channels(frame: bytes) -> bytes:
+    """The identifiers of a frame's channels."""
+    must(len(frame) > 6 and frame[0] == _BITS and frame[5] in (_GREY, _COLOURED))  # noqa: PLR2004
+    channels, sampling = frame[6::3], frame[7::3]
+    must(len(frame) == 6 + 3 * frame[5] and len(set(channels)) == len(channels))
+    must(sampling[0] in _SAMPLING and set(sampling[1:]) <= {0x11})
+    must(any(frame[1:3]) and any(frame[3:5]))  # height and width
+    return channels
+
+
+def _is_scan_of(scan: bytes, channels: bytes) -> bool:
+    count = scan[0] if scan else 0
+    named = scan[1 : 1 + 2 * count : 2]
+    return (
+        len(scan) == 4 + 2 * count
+        and 1 <= count <= len(channels)
+        and len(set(named)) == count
+        and set(named) <= set(channels)
+    )
+
+
+def _orientation(segments: list[bytes]) -> int:
+    exif = [each for each in segments if each.startswith(_EXIF)]
+    xmp = [each for each in segments if each.startswith(_XMP)]
+    must(len(exif) <= 1)
+    return orientation_of(exif[0] if exif else b"", xmp[-1][len(_XMP) :] if xmp else b"")

@@ -1,0 +1,32 @@
+import mmap
+
+from model_spec import Interpolation
+from preprocessing.decode import DecodeLimits
+from preprocessing.isolated.messages import MAX_REPLY_BYTES, Reply, Setup
+from tests.support.images import preprocessing
+
+SETUP = Setup(
+    preprocessing=preprocessing(64, 48, Interpolation.LANCZOS),
+    limits=DecodeLimits(max_pixels=1000, max_aspect_ratio=7.5),
+    least_side=None,
+    memory_bytes=100,
+    max_encoded_bytes=200,
+)
+
+
+def test_a_setup_survives_the_command_line() -> None:
+    assert Setup.from_json(SETUP.to_json()) == SETUP
+
+
+def test_pixels_and_image_lie_on_pages_of_their_own() -> None:
+    assert SETUP.pixels_shape == (48, 48, 3)
+    assert SETUP.pixels_start == mmap.PAGESIZE
+    assert SETUP.encoded_start == mmap.PAGESIZE * (1 + -(-48 * 48 * 3 // mmap.PAGESIZE))
+    assert SETUP.memory_size == SETUP.encoded_start + 200
+
+
+def test_a_reply_survives_the_way() -> None:
+    reply = Reply(0.25, "corrupt_image", "message", out_of_memory=True, signal=9)
+
+    assert Reply.from_bytes(reply.to_bytes()) == reply
+    assert len(reply.to_bytes()) < MAX_REPLY_BYTES
