@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import itertools
+import math
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,7 @@ from load_generator.loops import Exchange, closed_loop, open_loop
 from resilience.answers import learned
 from resilience.evidence import Evidence, record, table
 from resilience.faults.scene import FAILURES, TWO_WORKERS
-from resilience.processes import health
+from resilience.processes import cpu_seconds, health
 from settings import Settings
 from tests.support.servers import PROJECT, Server, free_port, running, toy_home
 
@@ -63,10 +64,12 @@ class Maximum:
     Attributes:
         alone: answers a second.
         beside: answers a second while ``resilience.refuser`` refuses three times as many.
+        cpu_seconds: processor time of the service for each answer.
     """
 
     alone: float
     beside: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,11 @@ class Overload:
     """What came of it.
 
     Attributes:
-        maximum: before or afterwards, whichever was more.
+        maximum: before or afterwards, whichever was better.
         offered: requests a second during the overload.
         exchanges: of them.
         seconds: how long they were sent.
+        cpu_seconds: processor time of the service until all were answered.
         recovery: seconds from the last of them until an answer was as fast as before.
     """
 
@@ -85,7 +89,14 @@ class Overload:
     offered: float
     exchanges: Sequence[Exchange]
     seconds: float
+    cpu_seconds: float
     recovery: float
+
+    @property
+    def cost(self) -> float:
+        """Processor time of the service for each right answer ÷ that without overload."""
+        answers = sum(e.outcome is Outcome.RIGHT for e in self.exchanges)
+        return self.cpu_seconds / answers / self.maximum.cpu_seconds if answers else math.inf
 
     @property
     def goodput(self) -> float:
@@ -118,6 +129,12 @@ class Overload:
                 f"({self.goodput / self.maximum.alone:.2f} of {self.maximum.alone:.1f}/s, which "
                 "are answered when nobody sends more)",
                 share >= GOODPUT,
+            ),
+            Evidence(
+                "the service's processor time for each right answer, refusals included",
+                f"at most {1 / GOODPUT:.2f} × that without overload",
+                f"{self.cost:.2f} ×",
+                self.cost <= 1 / GOODPUT,
             ),
             Evidence(
                 "time of the accepted",
@@ -157,18 +174,23 @@ async def overload(
     """Measure the maximum, send several times more, and wait until all is well again."""
     known = await asyncio.to_thread(learned, server.url, images)
     service, other = Sender(server.url, known), Sender(refuser, known)
-    before = await _maximum(service, other)
+    before = await _maximum(server, service, other)
     as_fast = _AS_FAST * await _alone(service)
     offered = FACTOR * before.alone
-    begun = time.monotonic()
+    begun, used = time.monotonic(), cpu_seconds(server)
     exchanges = await open_loop(service.send, poisson(offered, seconds), _CONNECTIONS)
+    used = cpu_seconds(server) - used
     while await _alone(service) > as_fast or await asyncio.to_thread(health, server) != 200:
         pass
     recovery = time.monotonic() - begun - seconds
     # Again: a machine that became faster meanwhile must not flatter.
-    after = await _maximum(service, other)
-    maximum = Maximum(max(before.alone, after.alone), max(before.beside, after.beside))
-    return Overload(maximum, offered, exchanges, seconds, recovery)
+    after = await _maximum(server, service, other)
+    maximum = Maximum(
+        max(before.alone, after.alone),
+        max(before.beside, after.beside),
+        min(before.cpu_seconds, after.cpu_seconds),
+    )
+    return Overload(maximum, offered, exchanges, seconds, used, recovery)
 
 
 async def _alone(service: Sender) -> float:
@@ -177,13 +199,15 @@ async def _alone(service: Sender) -> float:
     return median(each.latency for each in exchanges)
 
 
-async def _maximum(service: Sender, refuser: Sender) -> Maximum:
+async def _maximum(server: Server, service: Sender, refuser: Sender) -> Maximum:
+    used = cpu_seconds(server)
     alone = await _answered(service)
+    used = cpu_seconds(server) - used
     more = poisson((FACTOR - 1) * alone, _MAXIMUM_SECONDS)
     beside, _ = await asyncio.gather(
         _answered(service), open_loop(refuser.send, more, _CONNECTIONS)
     )
-    return Maximum(alone, beside)
+    return Maximum(alone, beside, used / (alone * _MAXIMUM_SECONDS))
 
 
 async def _answered(service: Sender) -> float:

@@ -21,6 +21,13 @@ def worker_ids(server: Server) -> set[int]:
     return {worker.pid for worker in workers(server)}
 
 
+def cpu_seconds(server: Server) -> float:
+    """Processor time that the server and its children have used, those that ended included."""
+    root = psutil.Process(server.process.pid)
+    tree = [root, *root.children(recursive=True)]
+    return float(sum(sum(process.cpu_times()[:4]) for process in tree))
+
+
 def client_ports(process: psutil.Process) -> set[int]:
     """The other ends of the TCP connections that a process holds."""
     with contextlib.suppress(psutil.NoSuchProcess):
