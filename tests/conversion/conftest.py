@@ -11,11 +11,11 @@ from bentoml._internal.models import ModelStore
 from bentoml._internal.utils.analytics.usage_stats import do_not_track
 from torch import nn
 
-from conversion import architectures, weights
+from conversion import architectures
 from conversion.export import export
+from conversion.request import DEFAULT_OPSET
+from conversion.weights import files
 from model_spec import Interpolation, Preprocessing
-
-OPSET = 18
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def tiny_network() -> nn.Module:
 @pytest.fixture(scope="session")
 def tiny_graph(tiny_network: nn.Module, tiny_preprocessing: Preprocessing) -> onnx.ModelProto:
     """The tiny network's export; change copies only."""
-    return export(tiny_network, tiny_preprocessing, OPSET)
+    return export(tiny_network, tiny_preprocessing, DEFAULT_OPSET)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +78,8 @@ def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands in for the project's `weights/`, so that the real one stays clean."""
     folder = tmp_path / "weights"
     (folder / "checkpoints").mkdir(parents=True)
-    monkeypatch.setattr(weights, "WEIGHTS_FOLDER", folder)
-    monkeypatch.setattr(weights, "DOWNLOADS", folder / "checkpoints")
+    monkeypatch.setattr(files, "WEIGHTS_FOLDER", folder)
+    monkeypatch.setattr(files, "DOWNLOADS", folder / "checkpoints")
     monkeypatch.setattr(architectures, "WEIGHTS_FOLDER", folder)
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     # No test asks another machine, not even one that fails.

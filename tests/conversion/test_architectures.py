@@ -7,9 +7,9 @@ import torchvision
 
 from conversion.architectures import get_architecture, published_file
 from conversion.errors import ConversionError
-from conversion.request import Wanted, make_request
-from conversion.weights import fill
-from model_spec import Interpolation, Precision, Preprocessing
+from conversion.request import Request
+from conversion.weights.fit import Filled, fill
+from model_spec import Interpolation, Preprocessing
 
 TORCHVISION = torchvision.models.list_models(module=torchvision.models)
 
@@ -77,26 +77,32 @@ def test_every_architecture_has_what_torchvision_says_of_its_weights(name: str) 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "squeezenet1_1"])
 def test_a_network_has_as_many_classes_as_asked_for(name: str) -> None:
-    network = get_architecture(name).build(3, frozenset()).eval()
+    network = get_architecture(name).build(3).eval()
     with torch.inference_mode():
         assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("heads", [True, False], ids=["with_heads", "without_heads"])
+@pytest.mark.parametrize("heads", [None, 3, 1000], ids=["none", "same_classes", "other_classes"])
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
-def test_training_heads_are_built_where_the_users_weights_have_them(name: str, heads: bool) -> None:
-    theirs = torchvision.models.get_model(
-        name, num_classes=3, aux_logits=heads, transform_input=True, init_weights=False
-    ).eval()
-    state = theirs.state_dict()
-    ours = get_architecture(name).build(3, frozenset(state)).eval()
-    fill(ours, state, "theirs.pth", classes=7)
+def test_heads_that_only_training_uses_are_left_out(
+    name: str, heads: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "image_classifier")
+    options = {"aux_logits": heads is not None, "transform_input": True, "init_weights": False}
+    theirs = torchvision.models.get_model(name, num_classes=heads or 3, **options)
+    # As one fine-tunes: the last layer is replaced, the heads are forgotten.
+    theirs.fc = torch.nn.Linear(theirs.fc.in_features, 3)
+    ours = get_architecture(name).build(3).eval()
+    assert fill(ours, {"": theirs.state_dict()}, "theirs.pth", classes=3) == Filled(".", False)
     image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         answer = ours(image)
         assert answer.shape == (1, 3)
-        assert torch.equal(answer, theirs(image))
+        assert torch.equal(answer, theirs.eval()(image))
+    named = {"googlenet": "aux1, aux2", "inception_v3": "AuxLogits"}[name]
+    log = [f"left out, as only training uses them: {named}"] if heads else []
+    assert caplog.messages == log
 
 
 def test_published_weights_are_built_from_the_file_that_is_there(weights_folder: Path) -> None:
@@ -115,7 +121,7 @@ def test_a_wrong_file_under_a_published_name_is_refused_unread(weights_folder: P
     found = hashlib.sha256(content).hexdigest()[:16]
     path = Path("weights/checkpoints/resnet18-f37072fd.pth")
     with pytest.raises(ConversionError) as caught:
-        make_request(Wanted("resnet18", None, None, None, Precision.FP32, 18))
+        _ = Request("resnet18").fingerprint
     assert str(caught.value) == (
         f"{path} has sha256 {found}…, expected f37072fd…; delete it and try again"
     )

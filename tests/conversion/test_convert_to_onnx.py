@@ -1,6 +1,7 @@
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import onnxruntime
 import pytest
 import torch
 import torchvision
+from torch.optim.swa_utils import AveragedModel
 
 from conversion import verify
 from conversion.convert_to_onnx import main
@@ -147,12 +149,80 @@ def test_a_users_own_weights_and_labels(
     folder = folder_of(capfd.readouterr().out)
     spec = ModelSpec.load(folder)
     assert spec.labels == ("cup", "saucer", "spoon")
-    assert spec.weights.pretrained
+    # Nobody has trained it.
+    assert not spec.weights.pretrained
     assert spec.weights.source == "mine.pth"
     expected = verify.PyTorchModel(theirs, spec.preprocessing, 3).probabilities(
         golden_pixels(folder, spec)
     )
     np.testing.assert_allclose(golden_answer(folder, spec), expected[0], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_trained_entry_of_a_users_checkpoint(
+    model_store: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(1)
+    theirs = torchvision.models.squeezenet1_1(num_classes=3).train()
+    theirs(torch.randn(1, 3, 64, 64)).logsumexp(1).sum().backward()
+    torch.optim.SGD(theirs.parameters(), lr=0.001).step()
+    plain = {name: tensor + 1 for name, tensor in theirs.state_dict().items()}
+    content = {
+        "model": plain,
+        "model_ema": AveragedModel(theirs).state_dict(),
+        "best": np.float64(1),
+    }
+    torch.save(content, tmp_path / "mine.pth")
+    (tmp_path / "labels.json").write_text('{"0": "cup", "1": "saucer", "2": "spoon"}')
+    mine = ["--weights", str(tmp_path / "mine.pth"), "--labels", str(tmp_path / "labels.json")]
+    assert main(["--architecture", "squeezenet1_1", *mine, "--entry", "model_ema"]) == 0
+    out, err = capfd.readouterr()
+    assert err.splitlines()[1] == "took 'model_ema.module' from mine.pth; not used: model"
+    folder = folder_of(out)
+    spec = ModelSpec.load(folder)
+    assert spec.labels == ("cup", "saucer", "spoon")
+    assert spec.weights.pretrained
+    assert spec.weights.source == "mine.pth, entry model_ema.module"
+    expected = verify.PyTorchModel(theirs.eval(), spec.preprocessing, 3).probabilities(
+        golden_pixels(folder, spec)
+    )
+    np.testing.assert_allclose(golden_answer(folder, spec), expected[0], atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, to be root without rights")
+def test_a_store_that_cannot_be_written_is_read_but_refused_before_the_work(
+    squeezenet: Completed, model_store: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(model_store, home)
+    folders = [home, *(path for path in home.rglob("*") if path.is_dir())]
+    for path in (*folders, *home.rglob("*")):
+        path.chmod(0o555)
+    # Root writes where nobody may, unless it gives that right away.
+    harmless = ["setpriv", "--bounding-set", "-all"] if os.geteuid() == 0 else []
+
+    def converted(*arguments: str) -> Completed:
+        return subprocess.run(
+            [*harmless, sys.executable, "-m", "conversion.convert_to_onnx", *arguments],
+            cwd=PROJECT,
+            env={**os.environ, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    again = converted(*SQUEEZENET)
+    another = converted("--architecture", "squeezenet1_1", "--random-weights", "9")
+    for path in folders:
+        path.chmod(0o755)
+    assert (again.returncode, again.stdout) == (0, squeezenet.stdout)
+    assert again.stderr.startswith(f"already converted: {squeezenet.stdout}")
+    assert (another.returncode, another.stdout) == (1, "")
+    assert another.stderr == (
+        f"error: the model store {home / 'models'} cannot be written (Permission denied); "
+        "BENTOML_HOME names its parent folder\n"
+    )
 
 
 @pytest.mark.slow
@@ -225,6 +295,7 @@ def test_by_default_a_pretrained_network_that_knows_an_espresso(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
+        (["--weights", "README.md"], "README.md is no checkpoint: it is a text file that begins "),
         (["--architecture", "resnet5000", "--random-weights", "0"], "no architecture 'resnet5000'"),
         (["--weights", "absent.pth"], "no weights file absent.pth"),
         (["--random-weights", "0", "--labels", "absent.txt"], "cannot read the labels: "),
@@ -256,6 +327,7 @@ def test_own_labels_must_fit_the_published_weights(
     [
         ["--weights", "mine.pth", "--random-weights", "0"],
         ["--random-weights", "many"],
+        ["--random-weights", "0", "--entry", "model"],
         ["--precision", "fp1"],
         ["--opset", "latest"],
         ["--nothing"],

@@ -49,7 +49,7 @@ def test_a_transformers_answers_depend_on_the_image() -> None:
     size = architecture.preprocessing.crop_size
     images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
-    network = enliven(architecture.build(3, frozenset()), images).eval()
+    network = enliven(architecture.build(3), images).eval()
     with torch.inference_mode():
         first, second = network(images).softmax(dim=1)
     assert (first - second).abs().max() > 1e-4

@@ -5,6 +5,7 @@ import bentoml
 import pytest
 
 from conversion import store
+from conversion.errors import ConversionError
 from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec
 from tests.support import toys
 
@@ -161,3 +162,83 @@ def test_the_model_asked_for_last_is_told(
 def test_a_model_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert store.main(["image_classifier:unknown"]) == 1
     assert capsys.readouterr().err.startswith("error: no model image_classifier:unknown: ")
+
+
+def test_what_bentoml_cannot_load_is_passed_over(
+    unsaved: Path, toy_spec: ModelSpec, model_store: Path
+) -> None:
+    tag = store.save(unsaved, toy_spec, FINGERPRINT)
+    # As a conversion leaves it that was killed while it saved.
+    killed = model_store / "models" / "image_classifier" / "another"
+    killed.mkdir()
+    assert store.find(FINGERPRINT) == tag
+    killed.rmdir()
+
+
+def test_looking_for_a_model_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "home"))
+    assert store.find(FINGERPRINT) is None
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_store_that_can_be_written_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "home"))
+    store.check_writable()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").write_text("a file, so that there can be no folder")
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "home"))
+    with pytest.raises(ConversionError) as caught:
+        store.check_writable()
+    assert str(caught.value) == (
+        f"the model store {tmp_path / 'home' / 'models'} cannot be written (Not a directory); "
+        "BENTOML_HOME names its parent folder"
+    )
+
+
+def test_a_model_that_cannot_be_saved_is_refused(toy_spec: ModelSpec, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConversionError,
+        match=r"^the model store .* cannot be written \(No such file or directory\)",
+    ):
+        store.save(tmp_path / "absent", toy_spec, FINGERPRINT)
+
+
+def test_the_newest_model_is_not_written_again(
+    unsaved: Path, toy_spec: ModelSpec, model_store: Path
+) -> None:
+    tag = store.save(unsaved, toy_spec, FINGERPRINT)
+    latest = model_store / "models" / "image_classifier" / "latest"
+    before = latest.stat().st_mtime_ns
+    store.make_newest(tag)
+    assert latest.stat().st_mtime_ns == before
+    latest.unlink()
+    store.make_newest(tag)
+    assert latest.read_text() == tag.partition(":")[2]
+
+
+def test_a_newest_model_that_cannot_be_named_is_refused(
+    unsaved: Path, toy_spec: ModelSpec, model_store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tag = store.save(unsaved, toy_spec, FINGERPRINT)
+    latest = model_store / "models" / "image_classifier" / "latest"
+    latest.unlink()
+    latest.mkdir()
+    message = (
+        f"the model store {model_store / 'models'} cannot be written (Is a directory); "
+        "BENTOML_HOME names its parent folder"
+    )
+    with pytest.raises(ConversionError) as caught:
+        store.make_newest(tag)
+    assert str(caught.value) == message
+    assert store.main([tag]) == 1
+    assert capsys.readouterr() == ("", f"error: {message}\n")
+    latest.rmdir()

@@ -14,18 +14,14 @@ import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from conversion.errors import ConversionError
 from model_spec import Weights, sha256_of_file
 
-if TYPE_CHECKING:
-    import torch
-
 logger = logging.getLogger("image_classifier.conversion")
 
-WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
+WEIGHTS_FOLDER = Path(__file__).parent.parent.parent / "weights"
 LOCK_FILE = WEIGHTS_FOLDER / "weights.lock.json"
 
 # Where torch.hub puts files below the folder that torch.hub.set_dir names.
@@ -34,10 +30,6 @@ DOWNLOADS = WEIGHTS_FOLDER / "checkpoints"
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.")
 _MIB = 1024 * 1024
 
-# Under which training checkpoints keep the state_dict.
-_CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model")
-
-_LISTED_KEYS = 5
 _URL_DIGITS = 8
 
 
@@ -151,104 +143,6 @@ def own_weights(location: str) -> tuple[Path, Weights]:
     source = location if "://" in location else path.name
     sha256 = verified(path, None)
     return path, Weights(pretrained=True, source=source, sha256=sha256, licence=None)
-
-
-def load_state_dict(path: Path) -> "dict[str, torch.Tensor]":
-    """Read a ``state_dict`` from ``.safetensors`` or a torch file, never running its code.
-
-    The entry of a training checkpoint that holds it and the ``module.`` prefix that
-    DataParallel adds are looked through.
-
-    Raises:
-        ConversionError: the file holds anything but tensors by name.
-    """
-    import torch
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            content: object = load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # torch and safetensors raise many types for what they cannot read.
-        raise _not_a_state_dict(path, type(error).__name__) from error
-    if isinstance(content, dict):
-        nested = (content[key] for key in _CHECKPOINT_KEYS if isinstance(content.get(key), dict))
-        content = next(nested, content)
-    if not isinstance(content, dict) or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
-    ):
-        raise _not_a_state_dict(path, "it holds more than named tensors")
-    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
-
-
-def _not_a_state_dict(path: Path, reason: str) -> ConversionError:
-    return ConversionError(
-        f"{path.name} is not a state_dict ({reason}); save one with "
-        "torch.save(model.state_dict(), FILE)"
-    )
-
-
-def fill(
-    network: "torch.nn.Module", state: "dict[str, torch.Tensor]", file: str, classes: int
-) -> None:
-    """Load a ``state_dict`` into a network.
-
-    Args:
-        network: to load into.
-        state: tensors by name.
-        file: where they came from.
-        classes: how many labels there are.
-
-    Raises:
-        ConversionError: names or shapes differ; lists them.
-    """
-    expected = network.state_dict()
-    counters = {name for name in expected if name.endswith("num_batches_tracked")}
-    shapes = {
-        name: (tensor.shape, state[name].shape)
-        for name, tensor in expected.items()
-        if name in state and state[name].shape != tensor.shape
-    }
-    if expected.keys() == state.keys():
-        _check_classes(list(shapes.values()), file, classes)
-    problems = {
-        "missing": sorted(expected.keys() - state.keys() - counters),
-        "unexpected": sorted(state.keys() - expected.keys()),
-        "of another shape": [
-            f"{name} {list(found)} instead of {list(wanted)}"
-            for name, (wanted, found) in shapes.items()
-        ],
-    }
-    if any(problems.values()):
-        listed = "; ".join(f"{what}: {_listed(names)}" for what, names in problems.items() if names)
-        raise ConversionError(f"{file} does not fit the network; {listed}")
-    network.load_state_dict(state, strict=False)
-
-
-def _check_classes(shapes: "list[tuple[torch.Size, torch.Size]]", file: str, classes: int) -> None:
-    """If all that differs is how many classes the last layer tells apart, say just that.
-
-    Args:
-        shapes: wanted and found, of the tensors in which they differ.
-        file: where the tensors came from.
-        classes: how many labels there are.
-    """
-    lengths = {(wanted[:1], found[:1]) for wanted, found in shapes}
-    if len(lengths) == 1:
-        ((wanted, found),) = lengths
-        if tuple(wanted) == (classes,) and found:
-            raise ConversionError(
-                f"{classes} labels do not fit {file}, which tells {found[0]} classes apart; "
-                "give --labels with one for each"
-            )
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:_LISTED_KEYS])
-    hidden = len(names) - _LISTED_KEYS
-    return f"{shown} and {hidden} more" if hidden > 0 else shown
 
 
 def _hash_in_name(path: Path) -> str | None:

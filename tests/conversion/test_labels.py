@@ -1,0 +1,133 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from conversion.errors import ConversionError
+from conversion.labels import read_labels
+
+
+def labels_of(content: str | bytes, folder: Path, name: str = "labels.txt") -> tuple[str, ...]:
+    file = folder / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_labels(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.txt", "one\ntwo words\nthree\n"),
+        ("labels.txt", "one\r\ntwo words  \r\n  three"),
+        ("labels.json", '["one", "two words", "three"]'),
+        ("labels.json", '[\n"one",\n" two words",\n"three"\n]\n'),
+        # Begun with a byte order mark.
+        ("labels.txt", "\ufeffone\ntwo words\nthree"),
+        ("labels.json", '\ufeff["one", "two words", "three"]'),
+        # From class ids to names, in any order, and from names to class ids.
+        ("labels.json", '{"0": "one", "1": "two words", "2": "three"}'),
+        ("labels.json", '{"2": "three", "0": "one", "1": "two words"}'),
+        ("labels.json", '{"three": 2, "one": 0, "two words": 1}'),
+        # JSON under another name.
+        ("labels.txt", '["one", "two words", "three"]'),
+        ("labels.txt", '{"0": "one", "1": "two words", "2": "three"}'),
+    ],
+)
+def test_labels_are_lines_or_json(tmp_path: Path, name: str, content: str) -> None:
+    assert labels_of(content, tmp_path, name) == ("one", "two words", "three")
+
+
+def test_more_than_ten_labels_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    names = {str(number): f"class {number}" for number in sorted(range(12), key=str)}
+    found = labels_of(json.dumps(names), tmp_path, "labels.json")
+    assert found == tuple(f"class {number}" for number in range(12))
+
+
+@pytest.mark.parametrize(
+    ("content", "missing"),
+    [
+        ('{"1": "one", "2": "two"}', "0"),
+        ('{"0": "one", "2": "two"}', "1"),
+        ('{"one": "1", "two": "2"}', "0"),
+        ('{"one": 1, "two": 2}', "0"),
+        ('{"one": 0, "two": 0}', "1"),
+        ('{"one": true, "two": false}', "0"),
+    ],
+)
+def test_class_ids_that_are_not_all_there_are_refused(
+    tmp_path: Path, content: str, missing: str
+) -> None:
+    with pytest.raises(ConversionError) as caught:
+        labels_of(content, tmp_path, "labels.json")
+    assert str(caught.value) == (
+        f"labels.json must number its 2 classes from 0 to 1; '{missing}' is missing"
+    )
+
+
+def test_a_class_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConversionError, match=r"^cannot read the labels: a key stands twice in the JSON object$"
+    ):
+        labels_of('{"0": "one", "0": "two"}', tmp_path, "labels.json")
+
+
+@pytest.mark.parametrize(("name", "content"), [("labels.txt", "cat\n"), ("labels.json", '["cat"]')])
+def test_one_label_alone_is_refused_with_what_to_do(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    with pytest.raises(ConversionError) as caught:
+        labels_of(content, tmp_path, name)
+    assert str(caught.value) == (
+        f"{name} holds one label, of a network with one output: "
+        "the service applies softmax, which makes a single output always 1; "
+        "give the last layer two outputs and two labels, the negative "
+        "class first. After training with sigmoid: put a row of zeros before its weight and a "
+        "zero before its bias"
+    )
+
+
+def test_a_label_may_begin_like_json(tmp_path: Path) -> None:
+    assert labels_of("[other]\ncat\n", tmp_path) == ("[other]", "cat")
+
+
+def test_labels_may_have_letters_of_any_alphabet(tmp_path: Path) -> None:
+    assert labels_of("Äpfel\n苹果\n", tmp_path) == ("Äpfel", "苹果")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.txt", "one\n\nthree"),
+        ("labels.txt", "one\n \nthree"),
+        ("labels.json", '["one", ""]'),
+        ("labels.json", '["one", 2]'),
+        ("labels.json", '{"0": "one", "1": 2}'),
+        ("labels.json", '{"0": ["n1", "one"], "1": ["n2", "two"]}'),
+        ("labels.json", "3"),
+    ],
+)
+def test_labels_that_are_not_all_names_are_refused(tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(ConversionError, match=r"must hold one label per class, none empty$"):
+        labels_of(content, tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("labels.txt", ""), ("labels.txt", "\n\n"), ("labels.json", "[]"), ("labels.json", "{}")],
+)
+def test_no_labels_at_all_are_refused(tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(ConversionError, match=r"holds no labels$"):
+        labels_of(content, tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("labels.txt", b"\xc4pfel\n"), ("labels.json", b'["one", "two"')]
+)
+def test_unreadable_labels_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    with pytest.raises(ConversionError, match=r"^cannot read the labels: ") as caught:
+        labels_of(content, tmp_path, name)
+    assert "\n" not in str(caught.value)
+
+
+def test_absent_labels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match=r"^cannot read the labels: .*absent\.txt"):
+        read_labels(tmp_path / "absent.txt")
