@@ -35,7 +35,7 @@ def filled(entries: Entries, entry: str | None = None) -> tuple[Filled, float]:
     """What was taken, and the value of the parameters afterwards."""
     network = new_network()
     found = fill(network, entries, "x.pth", 2, entry)
-    (value,) = nn.utils.parameters_to_vector(network.parameters()).unique().tolist()
+    (value,) = set(nn.utils.parameters_to_vector(network.parameters()).tolist())
     return found, value
 
 
