@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from conversion.weights.file_kind import Format, format_of
-from tests import toys
+from tests.support import toys
 
 STATE = {"weight": torch.zeros(2, 3)}
 
