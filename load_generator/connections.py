@@ -150,9 +150,9 @@ class _Connection(asyncio.Protocol):
 
 
 def address(url: str) -> tuple[str, int]:
-    """Host and port of an ``http://`` URL with a port."""
+    """Host and port of an ``http://`` URL."""
     host, _, port = url.rpartition("//")[2].partition(":")
-    return host, int(port)
+    return host, int(port or 80)
 
 
 def post(path: str, body: bytes) -> bytes:

@@ -5,22 +5,24 @@ if an answer was wrong, a status unexpected, or memory or descriptors grew.
 """
 
 import argparse
+import asyncio
 import contextlib
+import json
 import random
 import sys
 import tempfile
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psutil
+import uvloop
 
-from load_generator.known_images import Known
+from load_generator.connections import Connections, Lost, address
+from load_generator.known_images import Known, Outcome
+from load_generator.loops import closed_loop
 from resilience.answers import photographs, toy_images
 from resilience.evidence import Evidence, record, table
 from resilience.faults.scene import FAILURES, TWO_WORKERS
@@ -55,28 +57,23 @@ class Account:
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def lost(self, call: Call, error: httpx.TransportError) -> None:
+    def lost(self, call: Call, error: Lost) -> None:
         """The connection broke before the answer."""
-        with self._lock:
-            self.counts[call.kind, _LOST] += 1
-            self.unexpected.append(f"{call.kind}: {type(error).__name__}: {error}")
+        self.counts[call.kind, _LOST] += 1
+        self.unexpected.append(f"{call.kind}: {error}")
 
-    def answered(self, call: Call, response: httpx.Response) -> None:
+    def answered(self, call: Call, status: int, body: bytes) -> None:
         """An answer came."""
-        status = response.status_code
-        with self._lock:
-            self.counts[call.kind, str(status)] += 1
-            if status not in call.statuses | {_OVERLOADED}:
-                self.unexpected.append(f"{call.kind}: {status} {response.text[:200]}")
-            elif status == 200 and not call.check(response.json()):
-                self.wrong.append(f"{call.kind}: {response.text[:200]}")
+        self.counts[call.kind, str(status)] += 1
+        if status not in call.statuses | {_OVERLOADED}:
+            self.unexpected.append(f"{call.kind}: {status} {body[:200].decode()}")
+        elif status == 200 and not call.check(json.loads(body)):
+            self.wrong.append(f"{call.kind}: {body[:200].decode()}")
 
     def disconnected(self, call: Call) -> None:
         """The client did not wait."""
-        with self._lock:
-            self.counts[call.kind, "–"] += 1
+        self.counts[call.kind, "–"] += 1
 
 
 @dataclass(frozen=True)
@@ -106,30 +103,32 @@ def soak(plan: Plan, root: psutil.Process | None) -> list[Evidence]:
         root: the service's first process, where it is on this machine.
     """
     account = Account()
-    end = time.monotonic() + plan.seconds
     with contextlib.ExitStack() as stack:
         sampler = stack.enter_context(Sampler(root)) if root else None
-        threads = stack.enter_context(ThreadPoolExecutor(plan.clients))
-        for client in [threads.submit(_client, plan, end, account) for _ in range(plan.clients)]:
-            client.result()
+        uvloop.run(_send_all(plan, account))
     _print_requests(account, plan.seconds)
     return _answers(account, plan) + (_resources(sampler.second_half) if sampler else [])
 
 
-def _client(plan: Plan, end: float, account: Account) -> None:
-    with httpx.Client(base_url=plan.url, timeout=_TIMEOUT, trust_env=False) as client:
-        while time.monotonic() < end:
-            call = (hostile if random.random() < plan.hostile else good)(plan.images)
-            if call.kind == DISCONNECTED:
-                disconnect(plan.url, call.options["content"])
-                account.disconnected(call)
-                continue
-            try:
-                response = client.request(call.method, call.path, **call.options)
-            except httpx.TransportError as error:
-                account.lost(call, error)
-            else:
-                account.answered(call, response)
+async def _send_all(plan: Plan, account: Account) -> None:
+    connections = Connections(*address(plan.url), timeout=_TIMEOUT)
+
+    async def send() -> tuple[Outcome, str]:
+        call = (hostile if random.random() < plan.hostile else good)(plan.images)
+        if call.kind == DISCONNECTED:
+            await asyncio.to_thread(disconnect, plan.url, call.options["content"])
+            account.disconnected(call)
+            return Outcome.RIGHT, ""
+        try:
+            status, body, _ = await connections.send(call.request(plan.url))
+        except Lost as error:
+            account.lost(call, error)
+            return Outcome.LOST, str(error)
+        account.answered(call, status, body)
+        return Outcome.RIGHT, ""
+
+    await closed_loop(send, plan.clients, plan.seconds)
+    connections.close()
 
 
 def _print_requests(account: Account, seconds: float) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
+from load_generator.connections import address, post
 from load_generator.known_images import Known
 
 DISCONNECTED = "client went away"
@@ -38,6 +41,15 @@ class Call:
     check: Check = bool
     method: str = "POST"
 
+    def request(self, url: str) -> bytes:
+        """The whole request to a server."""
+        made = httpx.Request(self.method, url + self.path, **self.options)
+        lines = [
+            b"%b %b HTTP/1.1" % (made.method.encode(), made.url.raw_path),
+            *(b"%b: %b" % header for header in made.headers.raw),
+        ]
+        return b"\r\n".join([*lines, b"", made.read()])
+
 
 def good(images: Sequence[Known]) -> Call:
     """A request that must be answered, of a random kind."""
@@ -54,13 +66,12 @@ def hostile(images: Sequence[Known]) -> Call:
 
 def disconnect(url: str, image: bytes) -> None:
     """Send a request, or half of one, and go away without waiting for its answer."""
-    host, _, port = url.rpartition("//")[2].partition(":")
-    head = f"POST /classify HTTP/1.1\r\nhost: {host}\r\ncontent-length: {len(image)}\r\n\r\n"
-    request = head.encode() + image
-    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 5) as client:
+    request = post("/classify", image)
+    head = len(request) - len(image)
+    with contextlib.suppress(OSError), socket.create_connection(address(url), 5) as client:
         if random.random() < 0.5:  # a reset instead of an orderly end
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        client.sendall(request[: random.choice((10, len(head), len(request) - 5, len(request)))])
+        client.sendall(request[: random.choice((10, head, len(request) - 5, len(request)))])
 
 
 def _classify_form(images: Sequence[Known]) -> Call:

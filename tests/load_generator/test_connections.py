@@ -123,3 +123,4 @@ def test_nobody_listens() -> None:
 
 def test_addresses() -> None:
     assert address("http://127.0.0.1:3000") == ("127.0.0.1", 3000)
+    assert address("http://localhost") == ("localhost", 80)
