@@ -38,7 +38,7 @@ OTHER = "the rest of the thread: waking, handing over, Python's own"
 PARTS = (
     ("JPEG decoding (libjpeg)", ("load (PIL/ImageFile.py",)),
     ("resize and crop (Pillow)", ("resize (PIL/Image.py",)),
-    ("file structure and limits", ("preprocessing/structure.py",)),
+    ("file structure and limits", ("preprocessing/ordinary/",)),
     ("the rest of decode and transform", ("preprocessing/",)),
     ("session.run", ("run (inference/session.py",)),
     ("metrics", ("prometheus_client/", "serving/metrics/", "inference/metrics.py")),
