@@ -98,7 +98,7 @@ format: $(BIN)/.developing ## Mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-end-to-end: $(BIN)/.serving ## Convert, serve, classify, build the Bento, serve it, stop
+end-to-end: $(BIN)/.serving $(BIN)/.checking ## Convert, serve, classify, build the Bento, serve it, stop
 	@bash tests/end_to_end.sh
 
 # Made anew unless it was finished: an interrupted one may lack anything. Debian and Ubuntu

@@ -29,7 +29,7 @@ class Device(str, Enum):
 class Settings(BaseSettings):
     """What an operator may choose; ``None`` means: derived from the machine.
 
-    Each field is documented, with its unit, in the README's settings table.
+    Each field is documented, with its unit, in docs/settings.md.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)

@@ -29,6 +29,6 @@ def _outcome(check: Check, deployment: Deployment) -> tuple[Verdict, str]:
         return Verdict.FAILED, str(reason)
     except httpx.HTTPError as error:
         return Verdict.FAILED, f"{type(error).__name__}: {error}"
-    # An answer without a document to be held to may have any shape.
+    # Without a document to compare it with, an answer may have any shape.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         return Verdict.FAILED, f"the answer cannot be read: {type(error).__name__}: {error}"

@@ -20,13 +20,13 @@ _TIMEOUT = 60.0
 _SHOWN = 120
 
 _LEAST_OF_KEY = 8
-"""Characters: what is cut off within a key shows no more than these of it."""
+"""Characters of a key that a text that ends within it may show."""
 
 _UNAUTHORIZED = 401
 
 
 class Unusable(Exception):
-    """There is nothing to check: nobody answers, or nobody without another key."""
+    """Nothing can be checked: there is no answer, or the key is not accepted."""
 
 
 class Deployment:
@@ -78,7 +78,7 @@ class Deployment:
         return None if self.health.get("pretrained") else "the model has random weights"
 
     def ask(self, method: str, path: str, status: int = 200, **request: Any) -> httpx.Response:
-        """Send a request whose answer must have a status and be what the document describes.
+        """Send a request; fail unless the answer has the status and is as the document describes.
 
         Args:
             method: of HTTP.
@@ -114,7 +114,7 @@ class Deployment:
         return json.loads(self.redacted(response.text))
 
     def redacted(self, text: str) -> str:
-        """A text without the API key, or the beginning of it, which a server might send back."""
+        """The text without the API key or its beginning, which a server might send back."""
         key = self.options.api_key or ""
         for length in range(len(key), min(len(key), _LEAST_OF_KEY) - 1, -1):
             text = text.replace(key[:length], "…") if length else text

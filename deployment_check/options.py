@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 KEY_VARIABLE = "CLASSIFIER_API_KEY"
 """An API key given so stands in no list of processes and in no shell's history."""
 
-# Enough to saturate a GPU from one machine, too little to bring down what is not ours.
+# High enough to saturate a GPU from one machine, too low to bring down somebody else's service.
 MAX_CONCURRENCY = 256
 MAX_SECONDS = 300.0
 MAX_RATE = 2000.0
@@ -38,7 +38,7 @@ class Options:
         rate: arrivals a second in the open loop; None: derived from the closed loop.
         max_p99_ms: milliseconds that the open loop's 99th percentile may reach; None: any.
         photographs: folder of images for the load test; None: the test images.
-        yes: whether strangers may be loaded and sent too large bodies without asking.
+        yes: whether to send load and too large bodies to another host without asking.
         report: folder to write the report to.
     """
 
@@ -69,21 +69,29 @@ class Options:
 
 def parse(arguments: list[str] | None = None) -> Options:
     """The command line's options; ends the program with 2 if they are wrong."""
-    given = vars(_parser().parse_args(arguments))
+    given = vars(parser().parse_args(arguments))
     given["api_key"] = given["api_key"] or os.environ.get(KEY_VARIABLE) or None
     return Options(**given)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m deployment_check",
         description="Check a running deployment, or classify one image with it.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--url", type=_url, required=True, help="of the deployment")
+    parser.add_argument("--url", type=_url, required=True, help="address of the deployment")
     parser.add_argument("--api-key", metavar="KEY", help=f"better given as {KEY_VARIABLE}")
-    parser.add_argument("--image", type=_file, metavar="FILE", help="classify it, check nothing")
-    parser.add_argument("--top-k", type=_bounded(int, 1000), metavar="N", help="classes of it")
+    parser.add_argument(
+        "--image", type=_file, metavar="FILE", help="classify this image, check nothing"
+    )
+    parser.add_argument(
+        "--top-k",
+        type=_bounded(int, 1000),
+        metavar="N",
+        help="number of classes to show of the image",
+    )
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="write JSON and a page")
     _add_load_options(parser)
     return parser
@@ -91,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_load_options(parser: argparse.ArgumentParser) -> None:
     load = parser.add_argument_group("load test")
-    load.add_argument("--no-load", dest="load", action="store_false", help="make none")
+    load.add_argument("--no-load", dest="load", action="store_false", help="send no load")
     load.add_argument(
         "--concurrency",
         type=_bounded(int, MAX_CONCURRENCY),
@@ -104,7 +112,7 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
         type=_bounded(float, MAX_SECONDS),
         default=10.0,
         metavar="S",
-        help=f"of each loop, up to {MAX_SECONDS:g} (default 10)",
+        help=f"duration of each loop, up to {MAX_SECONDS:g} (default 10)",
     )
     load.add_argument(
         "--rate",
@@ -117,7 +125,7 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
         "--max-p99-ms",
         type=_bounded(float, 3_600_000),
         metavar="MS",
-        help="fail if the open loop's 99th percentile is above",
+        help="fail if the open loop's 99th percentile is above this",
     )
     load.add_argument(
         "--photographs", type=_folder, metavar="FOLDER", help="send these, not the test images"

@@ -1,4 +1,4 @@
-"""Send a service everything hostile there is: ``python -m hostile``.
+"""Send a service the whole hostile corpus: ``python -m hostile``.
 
 Prints a Markdown table with a line per case and ends with 1 if an answer was not the
 expected one, the next good request was not answered right, or a request took more processor
@@ -27,10 +27,10 @@ from tests.support.images import save
 from tests.support.servers import Server, running, toy_home
 
 CPU_MS = 300.0
-"""Milliseconds of processor time that a request may take, more than what it may decode."""
+"""Milliseconds of processor time that a request may take beyond decoding."""
 
 RSS_MB = 100.0
-"""Megabytes of memory that a request may take, more than what it may decode."""
+"""Megabytes of memory that a request may take beyond decoding."""
 
 # The C library gives freed memory back at once: none that one request has left hides what
 # the next one takes.
@@ -68,7 +68,7 @@ class Cost:
 
 @dataclass
 class Row:
-    """What came of one case.
+    """The outcome of one case.
 
     Attributes:
         case: its name.
@@ -103,7 +103,7 @@ class Row:
 
 
 class Meter:
-    """Measures what a process and its descendants take, more than when this was made.
+    """Measures what a process and its descendants use beyond what they used when this was made.
 
     Args:
         root: the process, idle.
@@ -121,7 +121,7 @@ class Meter:
         self._cpu = self._cpu_seconds()
 
     def stop(self) -> Cost:
-        """What was taken since the beginning."""
+        """What was used since the start."""
         grown = self._status("VmHWM") - self._idle
         return Cost(1000 * (self._cpu_seconds() - self._cpu), grown / MEGABYTE)
 
@@ -130,7 +130,7 @@ class Meter:
         return sum(each.user + each.system for each in times)
 
     def _status(self, name: str) -> int:
-        """Bytes that /proc/PID/status tells of all processes together."""
+        """Bytes in /proc/PID/status, of all processes together."""
         files = [Path(f"/proc/{process.pid}/status") for process in self._processes]
         lines = [line for file in files for line in file.read_text().splitlines()]
         return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))
@@ -138,7 +138,7 @@ class Meter:
 
 @cache
 def largest_photographs() -> dict[str, bytes]:
-    """Honest images of as many pixels as may be, dear in memory and in processor time."""
+    """Valid images of the largest size allowed, costly in memory and processor time."""
     red = Image.new("RGBA", (_SIDE, _SIDE), (255, 0, 0, 254))
     noise = Image.effect_noise((_SIDE, _SIDE), 60).convert("RGB")
     noise.paste((255, 0, 0), (0, 0, _SIDE, _SIDE // 2))

@@ -1,4 +1,4 @@
-"""Hostile requests, each made when asked for, and what must come of it."""
+"""Hostile requests, each made on demand, with the outcome that is expected."""
 
 import base64
 import io

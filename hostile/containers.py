@@ -9,7 +9,7 @@ from tests.support.toys import RED, encoded
 JPEG, PNG, GIF, WEBP, AVIF = (
     encoded(RED, (16, 16), name) for name in ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 )
-"""Small red images that may be put something into."""
+"""Small red images, into which other parts can be put."""
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -45,17 +45,17 @@ def png_of(width: int, height: int, *, depth: int = 1, colour_type: int = 0) -> 
 
 
 def in_jpeg(filling: bytes, jpeg: bytes = JPEG) -> bytes:
-    """A JPEG with something after its start."""
+    """A JPEG with more bytes after its start."""
     return jpeg[:2] + filling + jpeg[2:]
 
 
 def in_png(filling: bytes) -> bytes:
-    """A PNG with something after its first chunk."""
+    """A PNG with more bytes after its first chunk."""
     return PNG[:_PNG_HEADER_END] + filling + PNG[_PNG_HEADER_END:]
 
 
 def in_gif(filling: bytes) -> bytes:
-    """A GIF with something before its image."""
+    """A GIF with more bytes before its image."""
     flags = GIF[_GIF_FLAGS]
     start = _GIF_HEADER_END + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
     return GIF[:start] + filling + GIF[start:]

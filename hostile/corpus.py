@@ -1,4 +1,4 @@
-"""The whole hostile corpus: every case by its name, made when asked for."""
+"""The whole hostile corpus: every case by its name, made on demand."""
 
 import socket
 from collections import Counter
@@ -49,7 +49,7 @@ def _bodies(make: Callable[[str], list[tuple[bytes, Outcome]]], name: str) -> Ca
 
 
 def ask(client: httpx.Client, call: Call) -> Outcome:
-    """Send a request; what came of it."""
+    """Send a request; returns the outcome."""
     try:
         return outcome_of(client.request(call.method, call.path, **call.options()))
     except httpx.TransportError:

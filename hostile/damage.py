@@ -1,4 +1,4 @@
-"""Sound files, cut off and with bits turned over."""
+"""Valid files, truncated or with flipped bits."""
 
 import asyncio
 import atexit
@@ -45,7 +45,7 @@ class Sound:
     end: int
 
     def cut(self, length: int) -> Outcome:
-        """What must come of its first bytes."""
+        """The expected outcome of its first bytes."""
         if length < self.start:
             return UNSUPPORTED
         return CORRUPT if length < len(self.content) - self.end else RED
@@ -62,14 +62,14 @@ SOUND = {
 
 
 def truncations(name: str) -> list[tuple[bytes, Outcome]]:
-    """A file cut at every 1/64 of its length, and what must come of each piece."""
+    """A file cut at every 1/64 of its length, with the expected outcome of each piece."""
     sound = SOUND[name]
     lengths = [len(sound.content) * i // PIECES for i in range(1, PIECES)]
     return [(sound.content[:length], sound.cut(length)) for length in lengths]
 
 
 def flips(name: str) -> list[tuple[bytes, Outcome]]:
-    """A file with one to four bits turned over, and what decoding it alone comes to."""
+    """A file with one to four flipped bits, and the outcome of decoding it alone."""
     chance = random.Random(name)
     damaged = [_flipped(SOUND[name].content, chance) for _ in range(FLIPPED)]
     return [(content, decoded_alone(content)) for content in damaged]

@@ -1,4 +1,4 @@
-"""What must come of a hostile file or request: exactly one status and code, or one class."""
+"""The expected outcome of a hostile file or request: exactly one status and code, or one class."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from tests.support.toys import LABELS
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came, or must come, of a file or a request.
+    """The actual or the expected outcome of a file or a request.
 
     Attributes:
         status: of HTTP.
@@ -32,12 +32,12 @@ PAGE = Outcome(200, "")
 
 
 def refused(error: type[ClassifierError]) -> Outcome:
-    """The outcome that an error is."""
+    """The outcome of an error."""
     return Outcome(int(error.status), error.code)
 
 
 def outcome_of(response: httpx.Response) -> Outcome:
-    """The outcome that a response is; an error that is not the one envelope has no code."""
+    """The outcome of a response; an error outside the envelope has no code."""
     answer: Any = None
     if response.headers.get("content-type") == "application/json":
         answer = response.json()

@@ -1,4 +1,4 @@
-"""Hostile files, each made when asked for, and what must come of it.
+"""Hostile files, each made on demand, with the outcome that is expected.
 
 Sizes are meant for the service's default limits: 25 MP, 1:20, 20 MB.
 """

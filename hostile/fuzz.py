@@ -32,7 +32,7 @@ _INPUTS, _EDGES = re.compile(r"^#(\d+)\t", re.MULTILINE), re.compile(r"cov: (\d+
 
 
 def seeds(target: str) -> list[bytes]:
-    """The corpus' small cases, as an input of a target has them."""
+    """The corpus' small cases as inputs of a target."""
     if target == "decoded":
         files = [sound.content for sound in SOUND.values()]
         small = [file.make() for name, file in FILES.items() if name.startswith(_QUICK)]
@@ -53,7 +53,7 @@ _QUICK = ("animated", "MPO", "GIF", "turned", "PNG and", "WebP canvas", "only", 
 
 
 def fuzz(target: str, seconds: float, folder: Path = FOLDER) -> list[Path]:
-    """Look for some time.
+    """Run the fuzzer for some time.
 
     Args:
         target: one of TARGETS.

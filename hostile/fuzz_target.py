@@ -1,4 +1,4 @@
-"""The process that the fuzzer takes over: ``python -m hostile.fuzz_target TARGET …``.
+"""The process in which the fuzzer runs: ``python -m hostile.fuzz_target TARGET …``.
 
 What is to guide it must not be imported before it is instrumented.
 """

@@ -1,4 +1,4 @@
-"""What must be true of any bytes whatever; `hostile/fuzz.py` looks for bytes of which not."""
+"""Properties that must hold for any bytes; `hostile/fuzz.py` looks for bytes that break them."""
 
 import warnings
 

@@ -1,1 +1,1 @@
-"""Breaks, overloads and tires a running service, and records what came of it."""
+"""Breaks, overloads and soaks a running service, and records the outcome."""

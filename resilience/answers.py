@@ -16,7 +16,7 @@ def toy_images() -> list[Known]:
 
 
 def photographs(url: str) -> list[Known]:
-    """The test images with the server's first answers, if these show what is to be seen."""
+    """The test images with the server's first answers, if these are right."""
     found = learned(url, [(TEST_IMAGES / name).read_bytes() for name in sorted(EXPECTED)])
     for known, name in zip(found, sorted(EXPECTED), strict=True):
         if known.label not in EXPECTED[name]["labels"]:

@@ -1,4 +1,4 @@
-"""What was tried, what was expected and what was seen: ``python -m resilience.evidence``.
+"""What was tried, expected and seen: ``python -m resilience.evidence``.
 
 The tools of this folder record their rows with ``--record``; this command makes
 ``resilience/README.md`` of all that were recorded.
@@ -49,7 +49,7 @@ class Evidence:
 
 
 def record(group: str, rows: Iterable[Evidence]) -> None:
-    """Keep the rows of one tool, in place of its earlier ones."""
+    """Keep the rows of one tool; they replace its earlier ones."""
     FOLDER.mkdir(exist_ok=True)
     content = {
         "date": datetime.now(timezone.utc).date().isoformat(),

@@ -1,4 +1,4 @@
-"""What a server's processes hold over time: memory and descriptors."""
+"""Memory and descriptors of a server's processes over time."""
 
 import contextlib
 import threading

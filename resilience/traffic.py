@@ -1,4 +1,4 @@
-"""Mixed traffic: requests of every kind, good and hostile, each with what must come back."""
+"""Mixed traffic: good and hostile requests of every kind, each with its expected answer."""
 
 import contextlib
 import random
@@ -14,7 +14,7 @@ from load_generator.connections import address, post
 from load_generator.known_images import Known
 
 DISCONNECTED = "client went away"
-"""In place of a status: nobody waited for one."""
+"""Instead of a status: the client did not wait for one."""
 
 MAX_BATCH = 8
 

@@ -43,14 +43,6 @@ wait_until_healthy() {
     expect "health check" "$health" healthy
 }
 
-classify_everything() {
-    for image in test_images/*.{jpg,png,webp,avif}; do
-        curl --silent --show-error --fail -F "image=@$image" "$URL/classify" |
-            .venv/bin/python tests/support/check_answer.py "$image"
-    done
-    .venv/bin/python tests/support/check_answer.py --client "$URL"
-}
-
 echo "== make container CONTAINER=cpu"
 make container CONTAINER=cpu >"$LOG" 2>&1 || { tail -20 "$LOG"; echo "FAILED: make container"; exit 1; }
 size=$(docker image inspect --format '{{.Size}}' image_classifier:cpu)
@@ -66,7 +58,7 @@ echo "== docker run"
 $RUN >/dev/null
 trap 'docker rm --force classifier >/dev/null; rm -f "$LOG"' EXIT
 wait_until_healthy
-classify_everything
+.venv/bin/python -m deployment_check --url "$URL" --no-load || fail "see above"
 
 model=$(curl --silent --fail "$URL/health" | .venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["model"])')
 expect "label: model" "$(label image-classifier.model)" "$model"

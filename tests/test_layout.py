@@ -14,6 +14,7 @@ WITHOUT_SOURCE = {
     "examples": "run as users run them",
     "benchmarks/tune/test_serve.py": "`make serve` with tuned settings",
     "preprocessing/test_hostile_files.py": "the files of hostile/",
+    "preprocessing/ordinary/test_two_readers.py": "the grammar against Pillow",
     "preprocessing/test_scaled.py": "decode and transform together",
     "serving/test_contract.py": "a whole server against its own schema",
     "serving/test_faults.py": "a whole server whose workers are broken",

@@ -1,9 +1,9 @@
-"""The README is true: its commands run, its tables are complete."""
+"""The README and docs/ are true: their commands run as a reader runs them, tables are complete."""
 
 import json
 import os
 import re
-import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +14,19 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from deployment_check.options import Options, parser
 from errors import ClassifierError
 from serving.bento import ROUTES
 from settings import PREFIX, Settings
-from tests.support.documents import PROJECT, README, blocks, commands, table_rows
+from tests.support.documents import (
+    ACTIVATE,
+    DOCS,
+    PROJECT,
+    README,
+    blocks,
+    commands,
+    table_rows,
+)
 from tests.support.kustomized import kubectl
 from tests.support.servers import Server, environment, free_port, wait_until_ready
 from tests.support.tools import program
@@ -41,14 +50,24 @@ RUN_BY_SCRIPTS = (
 )
 
 
+def typed(command: str) -> str:
+    """What a reader has typed who gets to this command: perhaps the virtual environment's first."""
+    return f"{ACTIVATE}; {command}" if commands().get(command) else command
+
+
+def reader(home: Path, folder: Path, **variables: str) -> dict[str, str]:
+    """The variables of a reader, whose path does not lead into the virtual environment."""
+    own = str(Path(sys.executable).parent)
+    path = [each for each in os.environ["PATH"].split(os.pathsep) if each != own]
+    return environment(home, folder, {"PATH": os.pathsep.join(path), **variables})
+
+
 def shell(command: str, home: Path, folder: Path, **variables: str) -> str:
-    """Run a command in the project folder with the virtual environment active; its output."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    settings = {"PATH": path, **variables}
+    """Run a command in the project folder, in a new shell; its output."""
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=PROJECT,
-        env=environment(home, folder, settings),
+        env=reader(home, folder, **variables),
         capture_output=True,
         text=True,
         timeout=300,
@@ -75,12 +94,12 @@ def test_every_other_command_runs(
     if README_URL in command:
         if command.startswith("node "):
             program("node", "nodejs")
-        asked = command.replace(README_URL, default_server.url)
+        asked = typed(command).replace(README_URL, default_server.url)
         output = shell(asked, default_home, tmp_path, CHECK=f"--seconds 1 --report {tmp_path}")
         assert "exit 0" in output
         assert '"error"' not in output
     else:
-        RUNNERS[command](command, default_home, tmp_path)
+        RUNNERS[command](typed(command), default_home, tmp_path)
 
 
 def run_it(command: str, home: Path, folder: Path) -> None:
@@ -93,7 +112,7 @@ def run_with_kubectl(command: str, home: Path, folder: Path) -> None:
 
 
 def prepare_the_newest_bento(command: str, home: Path, folder: Path) -> None:
-    assert "exit 0" in shell("bentoml build", home, folder)
+    assert "exit 0" in shell(f"{ACTIVATE}; bentoml build", home, folder)
     upload = str(folder / "upload")
     output = shell(command.replace("build/cerebrium", upload), home, folder)
     assert output == f"now: cd {upload} && cerebrium deploy\nexit 0"
@@ -106,9 +125,7 @@ def serve_it(command: str, home: Path, folder: Path) -> None:
         process = subprocess.Popen(
             ["bash", "-c", command],
             cwd=PROJECT,
-            env=environment(
-                home, folder, {"PATH": os.environ["PATH"], "PORT": url.rpartition(":")[2]}
-            ),
+            env=reader(home, folder, PORT=url.rpartition(":")[2]),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -123,10 +140,10 @@ def serve_it(command: str, home: Path, folder: Path) -> None:
         process.wait(40)
 
 
-def serve_in_the_virtual_environment(command: str, home: Path, folder: Path) -> None:
-    serve_it(
-        f"cd {PROJECT}; {shlex.quote(str(Path(sys.executable).parent))}/{command}", home, folder
-    )
+def delete_from_a_copy(command: str, home: Path, folder: Path) -> None:
+    copy = shutil.copytree(home, folder / "copy", symlinks=True)
+    assert "exit 0" in shell(command, copy, folder)
+    assert "[]" in shell(f"{ACTIVATE}; bentoml models list --output json", copy, folder)
 
 
 def offline(command: str, home: Path, folder: Path) -> None:
@@ -147,16 +164,18 @@ def own_model(command: str, home: Path, folder: Path) -> None:
     serve_it(command.replace("my_", f"{folder}/my_"), home, folder)
 
 
-BY_NAME = "bentoml serve service:ImageClassifier --host 127.0.0.1 --port 3001"
-
 RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
-    ". .venv/bin/activate": lambda command, home, folder: None,
-    BY_NAME: serve_in_the_virtual_environment,
+    ACTIVATE: run_it,
+    "bentoml serve service:ImageClassifier --host 127.0.0.1 --port 3001": serve_it,
     "make serve MODEL=resnet50": offline,
     "make serve MODEL=resnet18 WEIGHTS=my_model.pth LABELS=my_labels.txt": own_model,
     "python -m conversion.convert_to_onnx --architecture efficientnet_lite0": run_it,
     "python -m conversion.convert_to_onnx --architecture resnet50 --random-weights 0": run_it,
-    "bentoml models list": run_it,
+    "bentoml models list --output json": run_it,
+    "bentoml models get image_classifier:latest": run_it,
+    "bentoml models delete --yes image_classifier:efficientnet_lite0-fp32-9976bb07": (
+        delete_from_a_copy
+    ),
     "python -m deploy.cerebrium.prepare build/cerebrium": prepare_the_newest_bento,
     "kubectl kustomize deploy/kubernetes/overlays/cpu": run_with_kubectl,
     "kubectl kustomize deploy/kubernetes/overlays/gpu": run_with_kubectl,
@@ -170,7 +189,9 @@ def test_the_python_example_runs(
     (example,) = blocks("python")
     script = tmp_path / "example.py"
     script.write_text(example.replace(README_URL, default_server.url))
-    assert shell(f"python {script}", default_home, tmp_path) == "espresso\ncpu\nexit 0"
+    assert README.index(ACTIVATE) < README.index("```python")
+    output = shell(f"{ACTIVATE}; python {script}", default_home, tmp_path)
+    assert output == "espresso\ncpu\nexit 0"
 
 
 @pytest.mark.slow
@@ -185,7 +206,10 @@ def test_the_answer_shown_is_the_answer_given(default_server: Server) -> None:
 
 
 def test_every_setting_is_in_the_table_with_its_default() -> None:
-    rows = {row[0].strip("`"): row[1].strip("`") for row in table_rows("## Settings")}
+    rows = {
+        row[0].strip("`"): row[1].strip("`")
+        for row in table_rows("# Settings", DOCS["settings.md"])
+    }
     fields = Settings.model_fields
     assert set(rows) == {f"{PREFIX}{name.upper()}" for name in fields}
     for name, field in fields.items():
@@ -200,7 +224,7 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
 
 
 def test_every_error_is_in_the_table_with_its_status() -> None:
-    rows = table_rows("### Errors")
+    rows = table_rows("# Errors", DOCS["errors.md"])
     shown = {(int(row[0]), code) for row in rows for code in re.findall("`(.+?)`", row[1])}
     assert shown == {(int(error.status), error.code) for error in concrete(ClassifierError)}
 
@@ -211,6 +235,23 @@ def concrete(family: type[ClassifierError]) -> list[type[ClassifierError]]:
     return [family, *below] if hasattr(family, "code") else below
 
 
+def test_every_option_of_the_check_is_in_the_table_with_its_default() -> None:
+    rows = table_rows("## Options", DOCS["check.md"])
+    shown = {name: row[1] for row in rows for name in re.findall("`(--.+?)`", row[0])}
+    elsewhere = {"--help", "--url", "--image", "--top-k"}
+    options = {each for action in parser()._actions for each in action.option_strings}
+    assert set(shown) == {each for each in options if each.startswith("--")} - elsewhere
+    assert shown["--concurrency"] == str(Options("").concurrency)
+    assert shown["--seconds"] == f"{Options('').seconds:g}"
+
+
+def test_links_lead_somewhere() -> None:
+    pages = {"README.md": README, **{f"docs/{name}": text for name, text in DOCS.items()}}
+    for page, text in pages.items():
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            assert ((PROJECT / page).parent / target).exists(), f"{page}: {target}"
+
+
 def test_every_route_is_in_the_table() -> None:
-    shown = " ".join(row[0] for row in table_rows("## API"))
+    shown = " ".join(row[0] for row in table_rows("# API", DOCS["api.md"]))
     assert set(ROUTES) <= set(re.findall(r"/\w+", shown))

@@ -23,13 +23,13 @@ _CLOSED, _OPEN = 1, 2
 
 
 class LoadChecks:
-    """Checks of one load test, which the first of them makes.
+    """Checks of one load test. The first check makes it.
 
     Attributes:
         found: by the load test; empty until it was made.
 
     Args:
-        announce: is told of each loop.
+        announce: is called with the name and the seconds of each loop.
     """
 
     def __init__(self, announce: Announce) -> None:
@@ -65,7 +65,7 @@ class LoadChecks:
 
 
 def why_not(options: Options) -> str | None:
-    """Why no load may be made; None if it may. Asks whoever sits at the terminal."""
+    """Why no load may be sent; None if it may. Asks the user at the terminal."""
     if not options.load:
         return "--no-load"
     if options.yes or options.is_loopback:
@@ -74,7 +74,7 @@ def why_not(options: Options) -> str | None:
         return "a host that is not this one is not loaded without --yes"
     question = (
         f"Load {options.url} with {options.concurrency} clients, "
-        f"for {2 * options.seconds:g} s? Is it yours, or may you"
+        f"for {2 * options.seconds:g} s? Are you allowed to"
     )
     return None if Confirm.ask(question, default=False) else "you said no"
 

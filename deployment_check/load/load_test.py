@@ -22,7 +22,7 @@ SHARE_OF_CAPACITY = 0.6
 """Of the closed loop's throughput, for the open loop: busy, and far from overload."""
 
 BUSY = 0.8
-"""Processors that this process, which can use but one, takes when it may be the limit itself."""
+"""Processors in use by this process from which on it may itself be the limit; it can use one."""
 
 _ALONE_SECONDS = 3.0
 _WARM_UP_SHARE = 0.1
@@ -32,7 +32,7 @@ _LOOKS = 20
 _LEAST_INTERVAL = 0.25
 
 Announce = Callable[[str, float], AbstractContextManager[object]]
-"""Tells whoever waits what begins, and how many seconds it takes."""
+"""Announces a loop: its name and how many seconds it takes."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class LoadTest:
-    """All that was seen.
+    """What a load test found.
 
     Attributes:
         phases: in the order in which they were.
@@ -105,7 +105,7 @@ class LoadTest:
 
     @property
     def doubt(self) -> str | None:
-        """Why the figures may be worse than the deployment; None if they hold."""
+        """Why the deployment may be faster than the figures; None if nothing suggests that."""
         busiest = max((phase.own_cores for phase in self.phases), default=0.0)
         if busiest < BUSY:
             return None
@@ -146,7 +146,7 @@ async def load(options: Options, images: Sequence[Known], announce: Announce) ->
     Args:
         options: of the command.
         images: to send.
-        announce: is told of each loop.
+        announce: is called with the name and the seconds of each loop.
     """
     async with session(options) as opened:
         observer = Observer(opened, options.url, max(_LEAST_INTERVAL, options.seconds / _LOOKS))

@@ -1,4 +1,4 @@
-"""What ``/metrics`` said at some moments, and what that means for the time between them."""
+"""Answers of ``/metrics``, and what happened between them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ def mean(old: Look, new: Look, histogram: str, **labels: str) -> float | None:
 
 
 def never_falls(looks: Sequence[Look], name: str) -> bool:
-    """Whether a counter behaves as one: that of one of several replicas by turns does not."""
+    """Whether a counter never falls. It does if several replicas answer in turn."""
     return all(_grown(old, new, name) >= 0 for old, new in _windows(looks, 0.0))
 
 

@@ -20,12 +20,12 @@ _PATIENCE = 3.0
 """Seconds for which requests that were answered may be missing in the metrics."""
 
 HIDDEN = (401, 403, 404)
-"""Statuses of what a deployer does not show, as the proxy of deploy/nginx does not."""
+"""Statuses of a page that the deployer hides, as the proxy of deploy/nginx hides /metrics."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One question to ``/readyz``.
+    """One request to ``/readyz``.
 
     Attributes:
         when: seconds since the load test began.
@@ -39,7 +39,7 @@ class Probe:
 
 
 class Observer:
-    """Asks again and again.
+    """Asks for ``/metrics`` and ``/readyz`` at intervals.
 
     Attributes:
         looks: at ``/metrics``.
@@ -50,7 +50,7 @@ class Observer:
     Args:
         session: with the API key.
         url: of the deployment.
-        interval: seconds between two questions.
+        interval: seconds between two requests.
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, interval: float) -> None:

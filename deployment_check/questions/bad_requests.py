@@ -1,4 +1,4 @@
-"""Every documented error that a client can provoke without harm, and that all goes on after it.
+"""Every documented error that a client can provoke without harm; the service goes on after it.
 
 Not provoked: 408 takes half a minute, and 500, 503 and a 504 of the service's own deadline
 would need a defect or an overload.
@@ -23,7 +23,7 @@ from deployment_check.questions.images import encoded, photograph, picture
 from deployment_check.result import Failed, Skipped
 
 _ANNOUNCED_BYTES = 10**12
-"""Of a body that is too large for everybody, announced and never sent."""
+"""Size of a body that no deployment takes; it is announced and never sent."""
 
 _TIMEOUT = 30.0
 
@@ -184,7 +184,7 @@ def is_hasty_client_refused(deployment: Deployment) -> str:
 def is_large_body_refused(deployment: Deployment) -> str:
     """A body that is announced as too large gets 413 before a byte of it is sent."""
     if not (deployment.options.is_loopback or deployment.options.yes):
-        raise Skipped("not sent to strangers without --yes")
+        raise Skipped("not sent to another host without --yes")
     status, body = _announce(deployment.options.url, deployment.options.api_key)
     if (status, _code(body)) != (413, "body_too_large"):
         raise Failed(f"{status} {body[:200]!r}, not 413 body_too_large")

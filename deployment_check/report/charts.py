@@ -185,7 +185,7 @@ def _percentiles(ordered: Sequence[float]) -> list[Point]:
     return [
         (_nines(rank / len(ordered)), value)
         for rank, value in enumerate(ordered)
-        # Of the many only some: the few at the end are what it is about.
+        # Fewer points where there are many: the slowest requests matter most.
         if rank % (1 + (len(ordered) - rank) // _BINS) == 0
     ]
 

@@ -1,4 +1,4 @@
-"""All that was found out about a deployment."""
+"""All findings about a deployment."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was found out.
+    """All findings.
 
     Attributes:
         url: of the deployment.
@@ -139,7 +139,7 @@ def conditions(options: Options, found: LoadTest) -> list[str]:
         f"Workers of the deployment: {len(workers) or 'unknown'}.",
         f"Images: {_sizes(found.images)}.",
         f"Limit of the 99th percentile (--max-p99-ms): {limit}.",
-        "The README's rates are of other photographs and another client: do not compare these.",
+        "The README's table has other photographs and another client: `make bench` measures it.",
     ]
 
 

@@ -31,15 +31,15 @@ _RESIDENT = "image_classifier_worker_resident_bytes"
 _GPU = "image_classifier_gpu_utilization"
 _GPU_MEMORY = "image_classifier_gpu_memory_used_bytes"
 
-# A worker brings its figures up to date every second.
+# A worker updates its figures every second.
 _CPU_WINDOW = 2.5
 
-# More lines than can be told apart.
+# A reader cannot tell more lines apart.
 _MAX_LINES = 4
 
 
 def is_whole(found: LoadTest) -> bool:
-    """Whether all looks were at one replica: figures of several by turns mean nothing."""
+    """Whether one replica gave all answers; figures of several in turn mean nothing."""
     return never_falls(found.looks, f"{_BATCH}_count") and never_falls(found.looks, _CPU)
 
 

@@ -1,4 +1,8 @@
-"""Charts as inline SVG: scales, axes and marks. Colours come from the page's style sheet."""
+"""Charts as inline SVG: scales, axes and marks. Colours come from the page's style sheet.
+
+No library draws them: the page needs light and dark colours, values under the pointer and the loops
+as bands, without JavaScript, and the check shall not install a plotting library.
+"""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What stands on the terminal."""
+"""What the command prints."""
 
 import asyncio
 import contextlib

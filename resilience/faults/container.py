@@ -21,7 +21,7 @@ from resilience.processes import until
 from settings import load_settings
 
 _BATCHES = (4, 6, 8, 10)
-"""Images in the requests of each client: so many that some are in work whenever it is asked."""
+"""Images in each request: so many that some are in progress at any moment."""
 
 _TIMEOUT = 60.0
 
@@ -121,7 +121,7 @@ def stop_under_load(url: str, container: str, command: str) -> str:
 
 
 def account(exchanges: Sequence[Exchange], stopped: float) -> str:
-    """What became of the batches.
+    """The outcome of the batches.
 
     Args:
         exchanges: all of them.

@@ -1,4 +1,4 @@
-"""Load: clients that ask for images with known answers and keep account of every request."""
+"""Load: clients that send images with known answers and record every request."""
 
 import asyncio
 import itertools

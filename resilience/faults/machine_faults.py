@@ -1,4 +1,4 @@
-"""Faults of what the service stands on: its model's files, disk, descriptors and clock."""
+"""Faults of what the service depends on: its model's files, disk, descriptors and clock."""
 
 import contextlib
 import email.utils
@@ -164,7 +164,7 @@ def _limited_bentoml(folder: Path) -> Iterator[None]:
 
 
 def _connect(url: str, idle: contextlib.ExitStack) -> None:
-    """Open connections that say nothing, as many as can be had."""
+    """Open as many silent connections as possible."""
     port = int(url.rpartition(":")[2])
     for _ in range(IDLE_CONNECTIONS):
         with contextlib.suppress(OSError):
@@ -172,7 +172,7 @@ def _connect(url: str, idle: contextlib.ExitStack) -> None:
 
 
 def _preload(compiler: str, folder: Path, offset: Path) -> dict[str, str]:
-    """Variables with which a process sees the clock off by what a file says."""
+    """Variables that make a process see the clock shifted by the seconds in a file."""
     library = folder / "clock.so"
     command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(_CLOCK_SOURCE)]
     subprocess.run(command, check=True)
@@ -180,7 +180,7 @@ def _preload(compiler: str, folder: Path, offset: Path) -> dict[str, str]:
 
 
 def _put_clock(offset: Path, hours: int) -> None:
-    """At once: a reader must not find the file empty."""
+    """Replace the file in one step: a reader must never find it empty."""
     new = offset.with_suffix(".new")
     new.write_text(str(hours * 3600))
     new.replace(offset)

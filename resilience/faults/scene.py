@@ -19,7 +19,7 @@ from tests.support.servers import Server, running, toy_home
 TWO_WORKERS = MappingProxyType({"CLASSIFIER_WORKERS": "2"})
 
 FAILURES = (AssertionError, httpx.TransportError, subprocess.TimeoutExpired)
-"""How an expectation may fail, beside being noted."""
+"""Exceptions that mean a failed expectation."""
 
 _SHOWN = 3
 
@@ -122,7 +122,7 @@ class Scene:
         )
 
     def close(self) -> None:
-        """Count what became of the requests; the load must have ended."""
+        """Count the outcomes of the requests; the load must have ended."""
         wrong = self.load.of(Outcome.WRONG)
         self.expect(not wrong, f"wrong: {[each.detail for each in wrong[:_SHOWN]]}")
         self.expect(self.load.count(Outcome.RIGHT) > 0, "nothing was answered right")

@@ -138,7 +138,7 @@ def test_where_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
         (Options(STRANGER, yes=True, load=False), "--no-load"),
     ],
 )
-def test_strangers_are_not_loaded_unless_somebody_says_yes(
+def test_another_host_is_sent_load_only_with_permission(
     options: Options, reason: str | None
 ) -> None:
     # No terminal: pytest reads from nothing.
