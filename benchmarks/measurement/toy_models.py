@@ -45,8 +45,7 @@ _GRAPH = """
 <ir_version: 10, opset_import: ["": {opset}]>
 toy (uint8[batch, {size}, {size}, 3] pixels) => (float[batch, {classes}] probabilities)
 <int64[2] starts = {{{start}, {start}}}, int64[2] ends = {{{size}, {size}}},
- int64[2] axes = {{1, 2}}, int64[2] steps = {{{step}, {step}}},
- int64[1] first = {{0}}, int64[1] one = {{1}}, float scale = {{255.0}}, float zero = {{0.0}}> {{
+ int64[2] axes = {{1, 2}}, int64[2] steps = {{{step}, {step}}}, float scale = {{255.0}}> {{
     grid = Slice(pixels, starts, ends, axes, steps)
     flat = Flatten<axis = 1>(grid)
     numbers = Cast<to = 1>(flat)
@@ -60,6 +59,9 @@ _BODIES = {
     # The products begin with a number of the first image, so that they cannot be folded into a
     # constant, and end multiplied by zero: the answers are those without them.
     "sublinear": """
+    first = Constant <value_ints = [0]> ()
+    one = Constant <value_ints = [1]> ()
+    zero = Constant <value_float = 0.0> ()
     head = MatMul(scaled, weights)
     first_image = Slice(scaled, first, one, first)
     mean = ReduceMean<keepdims = 0>(first_image)
