@@ -28,6 +28,9 @@ export ORT_DISABLE_TELEMETRY ?= 1
 # Whether a model is asked for: in the environment or on the command line.
 GIVEN := $(if $(filter file,$(origin MODEL)),$(CLASSIFIER_MODEL),$(MODEL))$(WEIGHTS)$(LABELS)
 
+# Prints the tag of the model that was asked for last, which is the one that is given, if any.
+STORED = $(BIN)/python -m conversion.store
+
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)') $(if $(ENTRY),--entry '$(ENTRY)')
 
@@ -48,7 +51,8 @@ help: ## Show this list
 serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIGHTS= LABELS= HOST= PORT=)
 	@$(BIN)/python -m serving.workers.address '$(HOST)' '$(PORT)'
 	@case '$(MODEL)' in \
-		*:*) tag='$(MODEL)'; $(BIN)/python -m serving.workers.model_store "$$tag" || exit 1 ;; \
+		*:*) tag='$(MODEL)'; $(BIN)/python -m serving.workers.model_store "$$tag" || exit 1; \
+			$(STORED) "$$tag" >/dev/null 2>&1 || echo "not kept as the model asked for last" ;; \
 		*) tag=$$($(CONVERT)) || exit 1 ;; \
 	esac; \
 	echo; \
@@ -64,7 +68,6 @@ model: $(BIN)/.serving ## Only convert (MODEL= WEIGHTS= LABELS=)
 	@$(CONVERT)
 
 # The model that is packed: the one given, else the one asked for last, else the default.
-STORED = $(BIN)/python -m conversion.store
 PACKED = $(if $(findstring :,$(MODEL)),$(STORED) '$(MODEL)',$(if $(GIVEN),$(CONVERT),$(STORED) || $(CONVERT)))
 TELL_PACKED = tag=$$($(PACKED)) || exit 1; \
 	echo "packing $$tag"; \

@@ -1,3 +1,4 @@
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from conversion import store
 from conversion.errors import ConversionError
 from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec
 from tests.support import toys
+from tests.support.servers import PROJECT, environment, toy_home
 
 FINGERPRINT = "0123456789abcdef" * 2
 OTHER = "f" * 32
@@ -242,3 +244,26 @@ def test_a_newest_model_that_cannot_be_named_is_refused(
     assert store.main([tag]) == 1
     assert capsys.readouterr() == ("", f"error: {message}\n")
     latest.rmdir()
+
+
+@pytest.mark.slow
+def test_make_bento_packs_the_model_asked_for_last_and_says_that_it_is_not_the_default(
+    tmp_path: Path,
+) -> None:
+    variables = environment(toy_home(tmp_path), tmp_path, {})
+    done = subprocess.run(
+        # As if everything was installed.
+        ["make", "-o", ".venv/bin/.serving", "bento"],
+        cwd=PROJECT,
+        env={name: value for name, value in variables.items() if "MAKE" not in name},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.startswith(
+        "packing image_classifier:toy\n"
+        "not the default, efficientnet_lite0; for that: make bento MODEL=efficientnet_lite0\n"
+    )
+    (packed,) = (tmp_path / "home/bentos/image_classifier").glob("*/bento.yaml")
+    assert "tag: image_classifier:toy\n" in packed.read_text()
