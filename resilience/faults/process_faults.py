@@ -11,14 +11,17 @@ import psutil
 
 from load_generator.known_images import Outcome
 from resilience.faults.scene import TWO_WORKERS, Row, Scene, under_load
-from resilience.processes import client_ports, health, healthy_worker, until, workers
+from resilience.processes import client_ports, health, healthy_worker, until, worker_ids, workers
 from tests.support.servers import Server, running
 
 REPLACE_SECONDS = 30.0
-"""The supervisor looks every 10 s, and a worker loads the model in a few."""
+"""Until a successor has loaded the model and serves, on a machine that is busy."""
 
 NOTICE_SECONDS = 3.0
 KILL_SECONDS = (9.0, 13.0)
+RESTART_SECONDS = 3.0
+"""Until a killed worker's successor is a process; it serves as soon as it has loaded the model."""
+
 STOP_SECONDS = 30.0
 DRAIN_MS = "2000"
 
@@ -34,6 +37,7 @@ def kill_worker(folder: Path, settings: Mapping[str, str] = MappingProxyType({})
         victim, other = workers(scene.server)
         ports = client_ports(victim)
         victim.kill()
+        until(lambda: len(worker_ids(scene.server) - scene.before) == 1, RESTART_SECONDS, "started")
         scene.row.recovery = scene.replaced(victim, REPLACE_SECONDS)
         scene.expect_lost(ports)
         scene.expect(other.is_running(), "the other worker has died, too")

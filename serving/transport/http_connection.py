@@ -11,16 +11,20 @@ closed behind that answer.
 import asyncio
 from itertools import chain
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
 import httptools
-from starlette.types import ASGIApp, Scope
 
 from errors import ClassifierError, HeaderTimeout, HeaderTooLarge, InvalidRequest
 from serving.api.responses import error_response
 from serving.metrics.requests import OTHER, begin, end
 from serving.transport.balancing import Balancer
-from serving.transport.http_request import HttpRequest, header_lines, status_line
+from serving.transport.http_request import (
+    HttpRequest,
+    connection_scope,
+    header_lines,
+    request_scope,
+    status_line,
+)
 from settings import current_settings
 
 MAX_HEADER_BYTES = 65_536
@@ -57,7 +61,7 @@ class HttpConnection(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._app: ASGIApp = config.loaded_app
+        self._app = config.loaded_app
         self._keep_alive_seconds: float = config.timeout_keep_alive
         self._server_state = server_state
         self._app_state = app_state
@@ -83,9 +87,7 @@ class HttpConnection(asyncio.Protocol):
         """Wait for the first request."""
         self.transport = transport
         self._server_state.connections.add(self)
-        self._client = _address(transport, "peername")
-        self._server = _address(transport, "sockname")
-        self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
+        self._ends = connection_scope(transport)
         self._start_timer(self._header_seconds, self._header_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -104,7 +106,8 @@ class HttpConnection(asyncio.Protocol):
         if self._has_ended:
             self._drop(data)
             return
-        if self._is_answering() and not self._is_reading_body():
+        request = self._request
+        if request is not None and not (request.is_answered or request.more_body):
             self._end_behind_answer()
             return
         if self._is_idle:
@@ -158,7 +161,13 @@ class HttpConnection(asyncio.Protocol):
         assert self._parser is not None
         version = self._parser.get_http_version()
         request = HttpRequest(
-            self._scope(self._parser, version),
+            {
+                **self._ends,
+                **request_scope(self._parser, self._url),
+                "http_version": version,
+                "headers": self._headers,
+                "state": self._app_state.copy(),
+            },
             self,
             date_header=header_lines(self._server_state.default_headers),
             keep_alive=version != "1.0" and self._parser.should_keep_alive(),
@@ -253,34 +262,12 @@ class HttpConnection(asyncio.Protocol):
                 not_http = InvalidRequest("this is not HTTP as the service speaks it")
                 self._refuse(self._refusal or not_http)
 
-    def _scope(self, parser: httptools.HttpRequestParser, version: str) -> Scope:
-        url = httptools.parse_url(self._url)
-        path = url.path.decode("ascii")
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": version,
-            "server": self._server,
-            "client": self._client,
-            "scheme": self._scheme,
-            "method": parser.get_method().decode("ascii"),
-            "root_path": "",
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": url.path,
-            "query_string": url.query or b"",
-            "headers": self._headers,
-            "state": self._app_state.copy(),
-        }
-
     def _header_bytes(self) -> int:
         text = sum(map(len, chain.from_iterable(self._headers)))
         return len(self._url) + text + len(b": \r\n") * len(self._headers)
 
     def _is_answering(self) -> bool:
         return self._request is not None and not self._request.is_answered
-
-    def _is_reading_body(self) -> bool:
-        return self._request is not None and self._request.more_body
 
     def _wait_for_next_request(self) -> None:
         self._is_idle = True
@@ -339,12 +326,6 @@ class HttpConnection(asyncio.Protocol):
 
 class _PipelinedRequest(Exception):
     """Another request has begun before its predecessor was answered."""
-
-
-def _address(transport: asyncio.Transport, end: str) -> tuple[str, int] | None:
-    """Host and port; None for a Unix socket."""
-    address = transport.get_extra_info(end)
-    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None
 
 
 def _too_large() -> HeaderTooLarge:

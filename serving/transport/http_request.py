@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+import httptools
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import InternalError
@@ -49,6 +51,33 @@ def status_line(status: int) -> bytes:
 def header_lines(headers: Iterable[Header]) -> bytes:
     """The lines of headers. Their values must hold no line breaks: nothing here looks for them."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def connection_scope(transport: asyncio.Transport) -> Scope:
+    """The part of ASGI's scope that is the same for all requests on a connection."""
+    ends = (transport.get_extra_info(end) for end in ("sockname", "peername"))
+    # A Unix socket's address is no tuple.
+    server, client = (end[:2] if isinstance(end, tuple) else None for end in ends)
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "scheme": "https" if transport.get_extra_info("sslcontext") else "http",
+        "server": server,
+        "client": client,
+        "root_path": "",
+    }
+
+
+def request_scope(parser: httptools.HttpRequestParser, target: bytes) -> Scope:
+    """The part of ASGI's scope that stands in the request line."""
+    url = httptools.parse_url(target)
+    path = url.path.decode("ascii")
+    return {
+        "method": parser.get_method().decode("ascii"),
+        "path": unquote(path) if "%" in path else path,
+        "raw_path": url.path,
+        "query_string": url.query or b"",
+    }
 
 
 class HttpRequest:
@@ -167,7 +196,7 @@ class HttpRequest:
         """
         if not self.client_is_gone:
             content = b"" if self.scope["method"] == "HEAD" else body
-            self._write(self._begin(status, lines) + content)
+            self._connection.transport.write(self._begin(status, lines) + content)
             self._complete()
 
     async def send(self, message: Any) -> None:
@@ -191,7 +220,7 @@ class HttpRequest:
             assert self._head is not None
             self.has_begun_answer = True
             content = self._head + content
-        self._write(content)
+        self._connection.transport.write(content)
         if not more:
             self._complete()
 
@@ -226,9 +255,6 @@ class HttpRequest:
             return body
         chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
         return chunk if more else chunk + b"0\r\n\r\n"
-
-    def _write(self, content: bytes) -> None:
-        self._connection.transport.write(content)
 
     def _complete(self) -> None:
         self.is_answered = True

@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from resilience.faults.scene import TWO_WORKERS
+from resilience.processes import until, workers
 from tests.support.servers import BENTOML, PROJECT, environment, running, toy_home, wait_until_ready
 from tests.support.toys import RED, encoded
 
@@ -116,6 +118,15 @@ def test_several_workers_and_decode_threads_answer_alike(tmp_path: Path) -> None
             for _ in range(10)
         }
     assert answers == {"red"}
+
+
+def test_told_to_end_while_it_starts_its_workers_it_ends_at_the_first_signal(
+    tmp_path: Path,
+) -> None:
+    with running(toy_home(tmp_path), tmp_path, TWO_WORKERS, wait=False) as server:
+        until(lambda: len(workers(server)) > 0, 30, "the first worker is a process")
+        assert server.stop() == 0
+        assert "Traceback" not in server.log
 
 
 def test_sigterm_answers_what_was_taken_and_exits_with_0(tmp_path: Path) -> None:
