@@ -37,7 +37,7 @@ _SAMPLING = (0x11, 0x12, 0x21, 0x22)
 class _Segment(NamedTuple):
     marker: int
     content: bytes
-    whole: bytes
+    whole: memoryview
     """From the marker to the next one: a scan's data, too."""
 
 
@@ -63,7 +63,7 @@ def read(encoded: bytes) -> OrdinaryImage:
 
 def _segments(encoded: bytes) -> Iterator[_Segment]:
     """All segments up to the end of the image."""
-    position = 2
+    position, view = 2, memoryview(encoded)
     for _ in range(MAX_SEGMENTS):
         head = encoded[position : position + 4]
         if head[:2] == _END_OF_IMAGE:
@@ -77,7 +77,7 @@ def _segments(encoded: bytes) -> Iterator[_Segment]:
             if following is None:
                 raise Odd
             end = following.start()
-        yield _Segment(marker, encoded[position + 4 : content_end], encoded[position:end])
+        yield _Segment(marker, encoded[position + 4 : content_end], view[position:end])
         position = end
     raise Odd
 
