@@ -79,6 +79,7 @@ class ImageClassifier:
     @bentoml.on_startup
     async def start(self) -> None:
         """Load the model before the worker takes requests."""
+        _service().monitor = self.monitor
         await start_classifier(self.monitor, _service().model_tag(settings), settings)
         self._beats = start_beating(self.monitor)
         self._records = start_recording(self.monitor)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bentoml
-from bentoml.exceptions import BentoMLException
 from starlette.types import ASGIApp
 
 from errors import ClassifierError, StartupError
@@ -25,6 +24,7 @@ from serving.compat.versions import is_supported
 from serving.health import Monitor
 from serving.metrics import requests as request_metrics
 from serving.metrics.resources import ResourceRecorder, record_for_ever
+from serving.self_check import check_over_http
 from serving.transport.balancing import Balancer, Listener
 from serving.transport.front_door import FrontDoor, Routes
 from serving.transport.http_connection import HttpConnection
@@ -52,13 +52,19 @@ IMAGE = bentoml.images.Image(
 
 
 class ClassifierService(WrappedService):
-    """The service behind the front door."""
+    """The service behind the front door.
+
+    Attributes:
+        monitor: of this worker's model; None before it starts to load.
+    """
+
+    monitor: Monitor | None = None
 
     def wrapped(self, app: ASGIApp) -> ASGIApp:
         """BentoML's application behind the front door, on this service's connections."""
         if is_supported():
             use_server(HttpConnection, _listen)
-        return FrontDoor(app, ROUTES, current_settings(), _current_monitor)
+        return FrontDoor(app, ROUTES, current_settings(), lambda: self.monitor)
 
     def described(self, document: OpenAPISpecification) -> OpenAPISpecification:
         """BentoML's document, with every form, error and status of the public contract."""
@@ -77,14 +83,6 @@ def _listen(
     return Listener(listening, protocol, HttpConnection.balancer, context)
 
 
-def _current_monitor() -> Monitor | None:
-    try:
-        monitor: Monitor = bentoml.get_current_service().monitor
-    except BentoMLException:  # not started yet
-        return None
-    return monitor
-
-
 async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> None:
     """Load the model into this worker; what goes wrong is what ``/health`` says."""
     end_with_supervisor()
@@ -100,6 +98,8 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
         options = runner_options(settings, session.device, lambda: cpu_sizes(session, folder))
         monitor.classifier = Classifier(str(model.tag), session, options, settings)
         monitor.classifier.start(folder)
+        monitor.problem = None  # or the front door would refuse the worker's own request, too
+        await check_over_http(session.spec, folder, settings)
     except (ClassifierError, StartupError) as error:
         monitor.problem = str(error)
         logger.error("cannot classify: %s", error)
@@ -107,7 +107,6 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
         monitor.problem = "the model could not be loaded; see the service's log"
         logger.exception("cannot classify")
     else:
-        monitor.problem = None
         logger.info(
             "serving %s on %s, in batches of up to %d",
             model.tag,

@@ -23,7 +23,7 @@ from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
 from inference.gpu import GpuMonitor
 from inference.session import Probabilities
 from inference.top_k import DECIMALS, prediction
-from model_spec import ModelSpec
+from model_spec import Golden, ModelSpec
 from preprocessing import DecodeLimits, decode, decode_ordinary, least_side, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
@@ -60,6 +60,28 @@ def golden_pixels(spec: ModelSpec, folder: Path) -> npt.NDArray[np.uint8]:
     """uint8 ``[H, W, 3]`` of a model's golden image."""
     image = decode((folder / spec.golden.file).read_bytes(), _GOLDEN_LIMITS)
     return transform(image, spec.preprocessing)
+
+
+def check_golden(
+    golden: Golden, confidence: float, closest: float, *, more_tolerance: float = 0.0
+) -> None:
+    """Compare the answer for the golden image with the one PyTorch gave at conversion.
+
+    Args:
+        golden: of the model's spec.
+        confidence: that its class has now.
+        closest: that the most probable class has now.
+        more_tolerance: beside the golden image's own.
+
+    Raises:
+        ModelUnavailable: it is another one.
+    """
+    tolerance = golden.tolerance + more_tolerance
+    if not (abs(confidence - golden.confidence) <= tolerance and closest - confidence <= tolerance):
+        raise ModelUnavailable(
+            f"the golden image's class {golden.class_id} got {confidence:.4f}, "
+            f"PyTorch gave {golden.confidence:.4f} (tolerance {tolerance:g})"
+        )
 
 
 def cpu_sizes(session: OnnxSession, folder: Path) -> Sizes:
@@ -126,18 +148,9 @@ class Classifier:
         """
         self._isolated.start()
         self._runner.warm_up()
-        golden = self.spec.golden
         probabilities = self.session.run(golden_pixels(self.spec, folder)[None])[0]
-        confidence = float(probabilities[golden.class_id])
-        closest = float(probabilities.max())
-        if not (
-            abs(confidence - golden.confidence) <= golden.tolerance
-            and closest - confidence <= golden.tolerance
-        ):
-            raise ModelUnavailable(
-                f"the golden image's class {golden.class_id} got {confidence:.4f}, "
-                f"PyTorch gave {golden.confidence:.4f} (tolerance {golden.tolerance})"
-            )
+        golden = self.spec.golden
+        check_golden(golden, float(probabilities[golden.class_id]), float(probabilities.max()))
 
     async def close(self) -> None:
         """Answer what was taken, then stop."""

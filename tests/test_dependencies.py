@@ -44,7 +44,10 @@ ONLY_IN = {
 
 SERVING = PROJECT / "serving"
 
-FLOORS = ("bento", "transport", "api", "health", "classifier", "workers", "metrics", "compat")
+FLOORS = (
+    *("bento", "self_check", "transport", "api", "health", "classifier"),
+    *("workers", "metrics", "compat"),
+)
 """Of serving, from the top; each may import those below it."""
 
 PRIVATE = ("bentoml._internal", "_bentoml_impl", "_bentoml_sdk", "circus", "uvicorn")

@@ -15,7 +15,8 @@ The connections read ``Config.loaded_app``, ``Config.timeout_keep_alive`` and
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType
 from typing import Any, ClassVar, Protocol
@@ -84,15 +85,33 @@ class WorkerServer(uvicorn.Server):
         await super().startup(sockets=[])
         if self.should_exit:
             return
-        listen, config = type(self).listen, self.config
-        protocol = partial(
+        listen, protocol = type(self).listen, self._protocol()
+        servers: Any = [listen(each, protocol, self.config.ssl) for each in sockets or []]
+        self.servers = servers
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[socket.socket]:
+        """A client's end of a connection to this very worker.
+
+        All workers share one listening socket, where another one might answer. Only for a server
+        that does not listen yet: it waits until no connection is left.
+        """
+        client, accepted = socket.socketpair()
+        await asyncio.get_running_loop().connect_accepted_socket(self._protocol(), accepted)
+        try:
+            yield client
+        finally:
+            client.close()
+            while self.server_state.connections:
+                await asyncio.sleep(0)
+
+    def _protocol(self) -> Callable[[], asyncio.Protocol]:
+        return partial(
             type(self).connection,
-            config=config,
+            config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
         )
-        servers: Any = [listen(each, protocol, config.ssl) for each in sockets or []]
-        self.servers = servers
 
 
 def use_server(connection: Callable[..., asyncio.Protocol], listen: Listen) -> None:
