@@ -21,7 +21,7 @@ from hostile import calls
 from hostile.calls import Call
 from hostile.corpus import ask, ask_for_good, ask_for_urls, corpus, shown
 from hostile.expected import RED, Outcome
-from resilience.evidence import Evidence, record
+from resilience.evidence import Evidence, report
 from resilience.resources import MEGABYTE
 from tests.support.images import save
 from tests.support.servers import Server, running, toy_home
@@ -39,10 +39,6 @@ SERVER = {
     "MALLOC_MMAP_THRESHOLD_": "131072",
     "MALLOC_TRIM_THRESHOLD_": "131072",
 }
-
-HEADER = (
-    "| case | expected | seen | CPU (ms) | memory (MB) | verdict |\n|---|---|---|---:|---:|---|"
-)
 
 _URLS = "100 URLs at once where images are expected"
 _SIDE = 5000  # of a square of the default limit, 25 MP
@@ -84,22 +80,11 @@ class Row:
     cost: Cost = Cost()
     problems: list[str] = field(default_factory=list)
 
-    @property
-    def verdict(self) -> str:
-        """``ok``, or why not."""
-        return "FAILED: " + "; ".join(self.problems[:_SHOWN]) if self.problems else "ok"
-
     def evidence(self) -> Evidence:
-        """For resilience/README.md."""
-        figures = f"{self.cost.cpu_ms:.0f} ms, {max(0.0, self.cost.rss_mb):.0f} MB"
-        return Evidence(self.case, self.expected, f"{self.seen}; {figures}", not self.problems)
-
-    def markdown(self) -> str:
-        """One line of the table."""
-        figures = [f"{self.cost.cpu_ms:.0f}", f"{self.cost.rss_mb:.0f}"]
-        return (
-            "| " + " | ".join([self.case, self.expected, self.seen, *figures, self.verdict]) + " |"
-        )
+        """The case, with its cost and the first problems."""
+        cost = f"{self.cost.cpu_ms:.0f} ms, {max(0.0, self.cost.rss_mb):.0f} MB"
+        seen = "; ".join([self.seen, cost, *self.problems[:_SHOWN]])
+        return Evidence(self.case, self.expected, seen, not self.problems)
 
 
 class Meter:
@@ -232,15 +217,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m hostile", description=__doc__)
     parser.add_argument("--record", action="store_true", help="for resilience/README.md")
     given = parser.parse_args()
-    print(HEADER, flush=True)
-    evidence = []
-    for row in run():
-        print(row.markdown(), flush=True)
-        evidence.append(row.evidence())
-    if given.record:
-        record("hostile", evidence)
-    failed = sum(not row.ok for row in evidence)
-    sys.exit(f"FAILED: {failed} cases" if failed else 0)
+    sys.exit(report("hostile", (row.evidence() for row in run()), recorded=given.record))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ by hand. Every row ends with the tool's own verdict: it fails where `seen` is no
 The suite itself, `make test`, asserts on the answers; times and memory are measured here.
 """
 
+_HEADER = "| case | expected | seen | |\n|---|---|---|---|"
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -46,6 +48,27 @@ class Evidence:
     expected: str
     seen: str
     ok: bool
+
+    def markdown(self) -> str:
+        """One line of a table."""
+        cells = (self.case, self.expected, self.seen, "ok" if self.ok else "**FAILED**")
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def report(group: str, rows: Iterable[Evidence], *, recorded: bool) -> int:
+    """Print the rows as they come, and record them if asked to.
+
+    Returns:
+        The exit status: 1 if a row failed.
+    """
+    made = []
+    print(_HEADER, flush=True)
+    for row in rows:
+        print(row.markdown(), flush=True)
+        made.append(row)
+    if recorded:
+        record(group, made)
+    return 0 if all(row.ok for row in made) else 1
 
 
 def record(group: str, rows: Iterable[Evidence]) -> None:
@@ -80,11 +103,7 @@ def _section(group: str, file: Path) -> str:
 
 def table(rows: Sequence[Evidence]) -> str:
     """In Markdown."""
-    lines = ["| case | expected | seen | |", "|---|---|---|---|"]
-    for row in rows:
-        cells = (row.case, row.expected, row.seen, "ok" if row.ok else "**FAILED**")
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
+    return "\n".join([_HEADER, *(row.markdown() for row in rows)])
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ from load_generator.known_images import Known, Outcome, judged
 from load_generator.latency import percentile
 from load_generator.loops import Exchange, closed_loop, open_loop
 from resilience.answers import learned
-from resilience.evidence import Evidence, record, table
+from resilience.evidence import Evidence, report
 from resilience.faults.scene import FAILURES, TWO_WORKERS
 from resilience.processes import cpu_seconds, health
 from settings import Settings
@@ -247,7 +247,7 @@ def _target(home: Path | None, photographs: Path | None) -> Iterator[tuple[Serve
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="overload", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m resilience.overload", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--home", type=Path, help="BentoML's, with the model to serve")
     parser.add_argument("--photographs", type=Path, help="folder of JPEGs to send")
@@ -259,10 +259,7 @@ def main() -> None:
     except FAILURES as error:
         sys.exit(f"error: {error}")
     rows = found.evidence(Settings().deadline)
-    print(table(rows))
-    if given.record:
-        record("overload", rows)
-    sys.exit(0 if all(row.ok for row in rows) else 1)
+    sys.exit(report("overload", rows, recorded=given.record))
 
 
 if __name__ == "__main__":

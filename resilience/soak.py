@@ -24,7 +24,7 @@ from load_generator.connections import Connections, Lost, address
 from load_generator.known_images import Known, Outcome
 from load_generator.loops import closed_loop
 from resilience.answers import photographs, toy_images
-from resilience.evidence import Evidence, record, table
+from resilience.evidence import Evidence, report
 from resilience.faults.scene import FAILURES, TWO_WORKERS
 from resilience.resources import MEGABYTE, Sample, Sampler, supervisor, trend
 from resilience.traffic import DISCONNECTED, Call, disconnect, good, hostile
@@ -212,10 +212,8 @@ def main() -> None:
         rows = _run(given)
     except FAILURES as error:
         sys.exit(f"error: {error}")
-    print("\n" + table(rows))
-    if given.record:
-        record("soak", rows)
-    sys.exit(0 if all(row.ok for row in rows) else 1)
+    print()
+    sys.exit(report("soak", rows, recorded=given.record))
 
 
 def _run(given: argparse.Namespace) -> list[Evidence]:

@@ -6,12 +6,12 @@ Prints a Markdown table with a line per fault and ends with 1 if one was not sur
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
-from resilience.evidence import Evidence, record
+from resilience.evidence import Evidence, report
 from resilience.faults import machine_faults, process_faults, start_faults
-from resilience.faults.scene import FAILURES, HEADER, Row
+from resilience.faults.scene import FAILURES, Row
 
 FAULTS: dict[str, Callable[[Path], Row]] = {
     "kill -9 a worker": process_faults.kill_worker,
@@ -38,21 +38,11 @@ def run(name: str) -> Row:
             return Row(problems=[str(error)])
 
 
-def table(names: Iterable[str]) -> list[Evidence]:
-    """Run faults and print the table; returns the rows."""
-    evidence = []
-    print(HEADER, flush=True)
-    for name in names:
-        row = run(name)
-        print(row.markdown(name), flush=True)
-        evidence.append(Evidence(name, _expected(name), row.seen(), not row.problems))
-    return evidence
-
-
-def _expected(name: str) -> str:
-    """What the fault's docstring says behind its colon."""
-    text = (FAULTS[name].__doc__ or "").partition(":")[2]
-    return " ".join(text.split()).rstrip(".")
+def evidence(name: str) -> Evidence:
+    """The row of one fault; the fault's docstring says behind its colon what is expected."""
+    row = run(name)
+    expected = (FAULTS[name].__doc__ or "").partition(":")[2]
+    return Evidence(name, " ".join(expected.split()).rstrip("."), row.seen(), not row.problems)
 
 
 def main() -> None:
@@ -64,10 +54,7 @@ def main() -> None:
     unknown = [name for name in given.names if name not in FAULTS]
     if unknown:
         parser.error(f"no such fault: {unknown}")
-    evidence = table(given.names or FAULTS)
-    if given.record:
-        record("faults", evidence)
-    sys.exit(0 if all(row.ok for row in evidence) else 1)
+    sys.exit(report("faults", map(evidence, given.names or FAULTS), recorded=given.record))
 
 
 if __name__ == "__main__":

@@ -54,19 +54,6 @@ class Row:
         verdict = [] if self.verdict == "ok" else [self.verdict]
         return "; ".join([", ".join(counts), *recovered, *verdict]).lstrip("; ")
 
-    def markdown(self, name: str) -> str:
-        """One line of the table."""
-        counts = [str(self.counts.get(outcome, 0)) for outcome in Outcome]
-        recovery = "–" if self.recovery is None else f"{self.recovery:.1f}"
-        sent = str(sum(self.counts.values()))
-        return "| " + " | ".join([name, sent, *counts, recovery, self.verdict]) + " |"
-
-
-HEADER = (
-    "| fault | requests sent | " + " | ".join(outcome.value for outcome in Outcome) + " | "
-    "recovery time (s) | verdict |\n|---|---:|---:|---:|---:|---:|---:|---|"
-)
-
 
 @dataclass
 class Scene:

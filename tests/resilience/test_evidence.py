@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from resilience import evidence
-from resilience.evidence import PAGE, Evidence, page, record, table
+from resilience.evidence import PAGE, Evidence, page, record, report, table
 
 GOOD = Evidence("a | b", "nothing", "nothing", ok=True)
 BAD = Evidence("c", "nothing", "much", ok=False)
@@ -16,6 +16,17 @@ def test_a_table_says_what_failed() -> None:
         "| a \\| b | nothing | nothing | ok |",
         "| c | nothing | much | **FAILED** |",
     ]
+
+
+def test_rows_are_printed_and_a_failed_one_is_the_exit_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evidence, "FOLDER", tmp_path)
+    assert report("soak", iter([GOOD]), recorded=False) == 0
+    assert not list(tmp_path.iterdir())
+    assert report("soak", iter([GOOD, BAD]), recorded=True) == 1
+    assert capsys.readouterr().out == f"{table([GOOD])}\n{table([GOOD, BAD])}\n"
+    assert "1 of 2 as expected" in page()
 
 
 def test_what_is_recorded_stands_on_the_page(
