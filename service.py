@@ -45,7 +45,7 @@ except StartupError as error:
 choose_metrics_folder()
 
 _NEW_OBJECTS = 20_000
-"""Between two collections; Python's own 700 are two or three requests."""
+"""Objects between two garbage collections. Python's default of 700 is two or three requests."""
 
 
 @bentoml.service(
@@ -53,7 +53,7 @@ _NEW_OBJECTS = 20_000
     service_class=ClassifierService,
     image=IMAGE,
     workers=workers(settings),
-    # Not looked up here: a Bento is built on any machine and asks for GPUs where it is deployed.
+    # The machine that builds the Bento need not have the GPUs that it is deployed on.
     resources={} if settings.device is Device.CPU else {"gpu": settings.gpus},
     # Counted and logged at the front door: serving/metrics/requests.py.
     metrics={"enabled": False},
@@ -84,15 +84,15 @@ class ImageClassifier:
         self._beats = start_beating(self.monitor)
         self._records = start_recording(self.monitor)
         start_balancing(self.monitor, settings)
-        # What is there now stays: the collector need not look through it again and again,
-        # nor after every other request at what that has left behind.
+        # Objects that exist now live until the end: exclude them from garbage collection, and
+        # collect less often.
         gc.collect()
         gc.freeze()
         gc.set_threshold(_NEW_OBJECTS)
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
-        """Answer what was taken."""
+        """Finish the accepted requests."""
         if self.monitor.classifier:
             await self.monitor.classifier.close()
         request_metrics.write()
@@ -102,9 +102,9 @@ class ImageClassifier:
     def __is_ready__(self) -> bool:
         return self.monitor.unready() is None
 
-    # HTTP requests are answered by the front door (serving/transport/front_door.py) with the same
-    # classifier; the methods below describe the contract to BentoML's clients and
-    # documents, and serve callers in the same process or from another BentoML service.
+    # The front door (serving/transport/front_door.py) answers HTTP requests with the same
+    # classifier. The methods below describe the contract to BentoML's clients and documents, and
+    # serve callers in this process or from another BentoML service.
 
     @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
     async def classify(self, image: Path, top_k: int | None = None) -> ClassifyOutput:
@@ -130,7 +130,7 @@ class ImageClassifier:
 
 
 def _service() -> ClassifierService:
-    """What the decorator made of the class."""
+    """The service that the decorator made of the class."""
     return cast("ClassifierService", ImageClassifier)
 
 

@@ -45,7 +45,7 @@ ROUTES: Routes = {
 
 IMAGE = bentoml.images.Image(
     base_image="python:{}.{}-slim".format(*sys.version_info),
-    # Nothing from the distribution: by default BentoML installs a compiler.
+    # No distribution packages: BentoML would install a compiler.
     distro="none",
 )
 """What `bentoml containerize` begins with."""
@@ -84,7 +84,7 @@ def _listen(
 
 
 async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> None:
-    """Load the model into this worker; what goes wrong is what ``/health`` says."""
+    """Load the model into this worker. A failure is logged and shown by ``/health``."""
     end_with_supervisor()
     try:
         model = stored_model(tag)
@@ -116,7 +116,7 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
 
 
 def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
-    """Let the other processes know that this worker lives; None if there are no others."""
+    """Show the other processes that this worker is alive; None if there are no others."""
     table = monitor.table = WorkerTable.inherited(worker_number())
     if table is None:
         return None
@@ -125,7 +125,7 @@ def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
 
 
 def start_balancing(monitor: Monitor, settings: Settings) -> None:
-    """Share the connections with the other workers; leave all to them before this one ends."""
+    """Share connections with the other workers, and leave all to them at shutdown."""
     balancer = HttpConnection.balancer = Balancer(monitor.table, worker_number())
     if monitor.problem:
         balancer.leave()
@@ -139,7 +139,7 @@ def start_balancing(monitor: Monitor, settings: Settings) -> None:
 
 
 def start_recording(monitor: Monitor) -> asyncio.Task[None]:
-    """Keep this worker's metrics up to date for the others to show."""
+    """Write this worker's metrics again and again, so that any worker can show them."""
     gpu = monitor.classifier.gpu if monitor.classifier else None
     resources = ResourceRecorder(worker_number(), gpu)
     return asyncio.create_task(record_for_ever(resources.record, request_metrics.write))

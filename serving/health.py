@@ -39,12 +39,12 @@ class Health(BaseModel):
 
 
 class Monitor:
-    """One worker's model, from the start of the process on, and how the other workers are.
+    """The state of one worker: its model, its shutdown, and what it knows of the other workers.
 
     Attributes:
         classifier: the model once it is loaded.
         problem: why it cannot classify; None when it can.
-        draining: whether it is about to end, and only classifies what still comes.
+        draining: whether the worker shuts down and only finishes what still arrives.
         table: of all workers; None if there is only this process.
     """
 
@@ -74,7 +74,7 @@ class Monitor:
     def unready(self) -> str | None:
         """Why the service should get no new requests; None when it should.
 
-        A worker that hangs keeps the connections it has: one is enough to be unready.
+        One hung worker makes the service unready: it keeps the connections it has.
         """
         if self.problem is not None:
             return self.problem
@@ -86,7 +86,7 @@ class Monitor:
         return f"worker processes do not answer: {silent}" if silent else None
 
     def health(self) -> Health:
-        """How things stand."""
+        """The current state."""
         reason = self.unready()
         classifier = self.classifier
         session = classifier.session if classifier else None

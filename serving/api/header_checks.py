@@ -1,4 +1,4 @@
-"""What the header of a request condemns, before its body is read."""
+"""Checks of a request's header, before its body is read."""
 
 from collections.abc import Iterable
 
@@ -10,11 +10,11 @@ FORM = "multipart/form-data"
 JSON = "application/json"
 TEXT_FORM = "application/x-www-form-urlencoded"
 
-# What clients call a raw body: nothing at all, bytes, an image, or, as curl's
-# --data-binary does unless told otherwise, a form without files.
+# Content types of a raw body: none, bytes, an image, or a form without files, which is
+# the default of curl's --data-binary.
 _RAW = ("", "application/octet-stream", "binary/octet-stream", TEXT_FORM)
 
-# The codings that the HTTP parser removes, or that change nothing.
+# Codings that the HTTP parser removes, or that change nothing.
 _PLAIN_CODINGS = {
     b"content-encoding": (b"", b"identity"),
     b"transfer-encoding": (b"", b"identity", b"chunked"),
@@ -27,12 +27,12 @@ def media_type_of(content_type: str) -> str:
 
 
 def check_classify_head(content_type: str, query: str) -> None:
-    """Check what is known of a request to ``/classify`` before its body.
+    """Check content type and query of a request to ``/classify``.
 
     Raises:
-        UnsupportedMediaType: neither of the forms that an image may be sent in.
-        InvalidRequest: a form without boundary.
-        InvalidParameter: the query's ``top_k``.
+        UnsupportedMediaType: not a content type in which an image may be sent.
+        InvalidRequest: a form without a boundary.
+        InvalidParameter: an invalid ``top_k`` in the query.
     """
     media_type = media_type_of(content_type)
     if media_type not in (FORM, JSON, *_RAW) and not media_type.startswith("image/"):
@@ -41,25 +41,25 @@ def check_classify_head(content_type: str, query: str) -> None:
 
 
 def check_batch_head(content_type: str, query: str) -> None:
-    """Check what is known of a request to ``/classify_batch`` before its body.
+    """Check content type and query of a request to ``/classify_batch``.
 
     Raises:
-        UnsupportedMediaType: neither of the forms that several images may be sent in.
-        InvalidRequest: a form without boundary.
-        InvalidParameter: the query's ``top_k``.
+        UnsupportedMediaType: not a content type in which several images may be sent.
+        InvalidRequest: a form without a boundary.
+        InvalidParameter: an invalid ``top_k`` in the query.
     """
     media_type = media_type_of(content_type)
-    # A form without files is read: its error says what to send.
+    # A form without files passes here: its later error says what to send.
     if media_type not in (FORM, JSON, TEXT_FORM):
         raise unsupported(content_type)
     _check_rest(media_type, content_type, query)
 
 
 def check_codings(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Check that the body is sent as it is.
+    """Check that the body is not compressed.
 
     Raises:
-        UnsupportedMediaType: it is compressed; names the coding.
+        UnsupportedMediaType: it is; names the coding.
     """
     for name, value in headers:
         for coding in value.lower().split(b",") if name in _PLAIN_CODINGS else ():
@@ -72,7 +72,7 @@ def check_codings(headers: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 def unsupported(content_type: str) -> UnsupportedMediaType:
-    """The error for a content type that is not taken."""
+    """The error for an unsupported content type."""
     return UnsupportedMediaType(
         f"content type {shortened(media_type_of(content_type))} is not taken; send {FORM}, "
         f"{JSON} or, to /classify, the image itself as image/*"

@@ -10,7 +10,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from errors import InvalidRequest
 
-# It warns of every malformed form; the client is told.
+# It logs every malformed form; the client is told anyway.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
@@ -22,7 +22,7 @@ _MAX_BOUNDARY_BYTES = 256
 # RFC 5987's and RFC 2231's ways to write a file name; the parser leaves them out.
 _EXTENDED_FILE_NAME = re.compile(rb";\s*filename\*[0-9*]*\s*=", re.IGNORECASE)
 
-# Every image format shows within so many bytes that it is no text.
+# Within this many bytes every image format has one that is not text.
 _TEXT_SAMPLE_BYTES = 1024
 
 _utf8_decoder = codecs.getincrementaldecoder("utf-8")
@@ -102,7 +102,7 @@ class _Collector:
 
 
 def boundary_of(content_type: str) -> bytes:
-    """What stands between the parts of a form.
+    """The boundary between the parts of a form.
 
     Args:
         content_type: the request's.
@@ -131,7 +131,7 @@ def parse_multipart(content_type: str, body: bytes, *, max_parts: int) -> list[P
         InvalidRequest: no boundary, malformed or cut off, or too many parts.
     """
     boundary = boundary_of(content_type)
-    # The parser looks at every boundary in Python: too many are refused before.
+    # The parser runs Python code for each boundary: refuse too many before.
     if body.count(b"\r\n--" + boundary) > max_parts + 1:
         raise _too_many(max_parts)
     collector = _Collector(memoryview(body), max_parts)
@@ -158,7 +158,7 @@ def parse_multipart(content_type: str, body: bytes, *, max_parts: int) -> list[P
 
 
 def _is_binary(sample: memoryview) -> bool:
-    """Whether the beginning of a part is no text in UTF-8."""
+    """Whether the beginning of a part is not UTF-8 text."""
     start = bytes(sample)
     try:
         _utf8_decoder().decode(start)  # a character may be cut off at the end

@@ -1,4 +1,4 @@
-"""The OpenAPI document: all forms a request may have, all answers."""
+"""The OpenAPI document: every form of request, every response."""
 
 from typing import Any, cast
 
@@ -96,7 +96,7 @@ _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-# None at all, or one of them.
+# No key, or either of them.
 _KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"api_key": []}]
 
 _SUCCESS = "Successful Response"
@@ -121,7 +121,7 @@ def documented(spec: OpenAPISpecification) -> OpenAPISpecification:
 
 
 def _version(bento: str) -> str:
-    """The Bento's; BentoML writes "None" for a service that is not in one."""
+    """The Bento's version; BentoML writes "None" outside a Bento."""
     return "dev" if bento == "None" else bento
 
 

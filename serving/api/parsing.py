@@ -24,10 +24,10 @@ from serving.classifier import TOP_K, Encoded
 IMAGE_FIELDS = ("image", "file")
 BATCH_FIELD = "images"
 
-# Fields that a form may have beside its images.
+# A form may have this many fields beside its images.
 _OTHER_PARTS = 16
 
-# No image begins like this.
+# Images do not begin like this.
 _TEXT_FIELD = re.compile(rb"[\w.%+\[\]-]+=[!-~]*")
 _TEXT_FIELD_BYTES = 1024
 
@@ -40,16 +40,16 @@ _BASE64_GROUP = 4
 _DATA_URI = re.compile(r"data:[^,]*,", re.IGNORECASE)
 
 _JSON_STRUCTURE = (b",", b"[", b"{", b":")
-# Some hundred images with a data URI's comma and colon each, and room for more keys.
+# Enough for several hundred data URIs, with a comma and a colon each, and other keys.
 _MAX_JSON_PARTS = 4096
 
 
 @dataclass(frozen=True)
 class ImagesAndTopK:
-    """What a request asks for.
+    """The images of a request, and its ``top_k``.
 
     Attributes:
-        images: encoded images in the order sent, or what is wrong with one.
+        images: encoded images in the order sent; an error in place of an unreadable one.
         top_k: how many classes are wanted; None for the default.
     """
 
@@ -127,7 +127,7 @@ def _from_part(part: Part) -> Encoded | ClassifierError:
 
 
 def _check_no_text_form(request: Request) -> None:
-    """What calls itself a form may be an image all the same, but not if it looks like one."""
+    """Refuse a form without files: only raw images are sent with that content type by mistake."""
     if request.media_type == TEXT_FORM and _TEXT_FIELD.fullmatch(
         request.body, 0, _TEXT_FIELD_BYTES
     ):
@@ -161,7 +161,7 @@ def _not_empty(content: Encoded) -> Encoded | ClassifierError:
 
 
 def _json_object(request: Request) -> dict[str, Any]:
-    # Base64 has none of these; a list of a million nothings would take seconds to read.
+    # Base64 has none of these. Parsing a list of a million items would take seconds.
     if sum(request.body.count(each) for each in _JSON_STRUCTURE) > _MAX_JSON_PARTS:
         raise InvalidRequest("the JSON body has too many parts")
     try:

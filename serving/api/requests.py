@@ -1,4 +1,4 @@
-"""Request: what the front door hands to an endpoint."""
+"""The request that the front door hands to an endpoint."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Response: what an endpoint gives back to the front door."""
+"""The response that an endpoint returns to the front door."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -32,11 +32,11 @@ def json_response(
     status: HTTPStatus = HTTPStatus.OK,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
-    """A response in UTF-8 JSON, with a line end for those who read it in a terminal."""
+    """A JSON response in UTF-8, with a final newline for terminals."""
     body = orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
     return Response(body, status, headers=headers)
 
 
 def error_response(error: ClassifierError) -> Response:
-    """The response that tells a client of an error."""
+    """The response for an error."""
     return json_response(error.envelope(), error.status, error.headers)

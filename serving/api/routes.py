@@ -1,4 +1,4 @@
-"""One function per route that the front door answers."""
+"""One function for each route that the front door answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -40,7 +40,7 @@ async def health(monitor: Monitor, settings: Settings, request: Request) -> Resp
 async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Response:
     """``GET /metrics``: of all workers together, in Prometheus' text format"""
     request_metrics.write()
-    # Reads and merges a file per worker: not in the event loop.
+    # Reads and merges a file per worker, which would block the event loop.
     body, content_type = await asyncio.to_thread(metrics_text)
     return Response(body, media_type=content_type)
 
@@ -49,4 +49,4 @@ HEAD_CHECKS: dict[Endpoint, Callable[[str, str], None]] = {
     classify: check_classify_head,
     classify_batch: check_batch_head,
 }
-"""By endpoint that takes images: the check of content type and query that a body waits for."""
+"""Checks of content type and query, done before the body is read; by endpoint."""

@@ -1,7 +1,7 @@
-"""What is counted of requests, under the names and labels that BentoML uses.
+"""Request metrics, with BentoML's names and labels.
 
-BentoML's own counting sits behind the front door and would never see a classification;
-it is switched off, and the same metrics are kept here.
+BentoML's own counting sits behind the front door and would never see a classification. It is
+switched off, and the same metrics are counted here.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from inference import metrics
 from inference.deferred import Level, Observations
 
 OTHER = "other"
-"""Endpoint label of unknown paths, so that strangers cannot make labels."""
+"""The endpoint label of all unknown paths: clients cannot create labels."""
 
 _LABELS = ("endpoint", "service_name", "service_version", "runner_name")
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -38,7 +38,7 @@ _in_progress = Gauge(
     multiprocess_mode="livesum",
 )
 
-# Looking labels up costs more than counting: the children of each metric are kept.
+# Looking up labels costs more than counting: keep the labelled metrics.
 _CHILDREN = 256
 
 _levels: dict[str, Level] = {}
@@ -54,13 +54,13 @@ def begin(endpoint: str) -> None:
 
 
 def end(endpoint: str, status: int, seconds: float) -> None:
-    """It is answered, some seconds later."""
+    """A request was answered after some seconds."""
     _levels[endpoint].now -= 1
     _observations.add(_observe(endpoint, status), seconds)
 
 
 def write() -> None:
-    """Bring the metrics of this process up to date, those of its runner included."""
+    """Write the metrics of this process, including those of its runner."""
     metrics.write()
     _observations.write()
     for level in _levels.values():
@@ -69,7 +69,7 @@ def write() -> None:
 
 @lru_cache(_CHILDREN)
 def _observe(endpoint: str, status: int) -> Callable[[float], None]:
-    # A number: the text of an enumeration's member depends on Python's version.
+    # As int: str() of an enum member differs between Python versions.
     labels = _labels(endpoint) | {"http_response_code": int(status)}
     total, duration = _total.labels(**labels), _duration.labels(**labels)
 

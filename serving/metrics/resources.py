@@ -1,8 +1,8 @@
-"""What each worker takes of the machine, for ``/metrics``.
+"""Processor time, memory and GPU use of each worker, for ``/metrics``.
 
-Prometheus' own process metrics are not kept in several processes at once; these are. The
-labels are the worker's and the GPU's numbers, not process ids: a worker that takes a dead
-one's place goes on where that one ended.
+prometheus_client's process metrics do not work with several processes. The labels here are
+numbers of workers and GPUs, not process ids: a replaced worker continues its predecessor's
+series.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge
 from inference.gpu import GpuMonitor
 
 RECORD_SECONDS = 1.0
-"""Between two records."""
+"""Interval between two records."""
 
 _cpu_seconds = Counter(
     "image_classifier_worker_cpu_seconds",
@@ -49,11 +49,11 @@ _gpu_memory_total = Gauge(
 
 
 class ResourceRecorder:
-    """Records what this process and its GPU take.
+    """Records the resources of this process and its GPU.
 
     Args:
         worker: this process's number, counted from 1.
-        gpu: that its session runs on; None without one.
+        gpu: the session's; None on the CPU.
     """
 
     def __init__(self, worker: int, gpu: GpuMonitor | None) -> None:
@@ -63,7 +63,7 @@ class ResourceRecorder:
         self._counted = 0.0
 
     def record(self) -> None:
-        """Bring the metrics up to date."""
+        """Record once."""
         times = self._process.cpu_times()
         used = times.user + times.system
         _cpu_seconds.labels(self._worker).inc(max(0.0, used - self._counted))
@@ -83,10 +83,10 @@ class ResourceRecorder:
 
 
 async def record_for_ever(*records: Callable[[], None]) -> None:
-    """Record again and again until cancelled; what cannot be read now is read the next time."""
+    """Record until cancelled. A value that cannot be read is skipped until the next time."""
     while True:
         for record in records:
-            # Without a free descriptor nothing can be read below /proc.
+            # /proc cannot be read if the process has no free descriptor.
             with contextlib.suppress(OSError, psutil.Error):
                 record()
         await asyncio.sleep(RECORD_SECONDS)

@@ -1,8 +1,8 @@
-"""The front door: the outermost ASGI layer, which sees every byte before BentoML does.
+"""The front door: the outermost ASGI layer, in front of BentoML's application.
 
-It answers the routes of the public contract itself and lets only BentoML's own pages
-through, so that a body is bounded before it is read, an unknown path never becomes a
-metric label, and every response that is not a success is the one error envelope.
+It answers the routes of the public contract and passes only BentoML's own pages on. So a body
+is bounded before it is read, an unknown path never becomes a metric label, and every error has
+the same envelope.
 """
 
 import asyncio
@@ -41,16 +41,16 @@ from settings import Settings
 logger = logging.getLogger("image_classifier.http")
 access_logger = logging.getLogger("image_classifier.access")
 
-# BentoML's own pages; everything it serves beside the APIs of a service.
+# All that BentoML serves beside the APIs of a service.
 _PROBES = frozenset({"/livez", "/readyz", "/healthz", "/health"})
 _PAGES = frozenset({"/", "/docs.json", "/schema.json"})
 _FOLDERS = ("/static_content/", "/assets/")
 _READ_METHODS = frozenset({"GET", "HEAD"})
 
 DEADLINE_HEADER = b"x-deadline-ms"
-"""With it a client may ask for an earlier 504 than the service's own."""
+"""A client may set a shorter deadline than the service's with this header."""
 
-# More than any deadline has.
+# Longer numbers are cut: any deadline has fewer digits.
 _DEADLINE_DIGITS = 12
 
 _REQUEST_ID = re.compile(rb"[\w.-]{1,128}", re.ASCII)
@@ -115,13 +115,13 @@ class FrontDoor:
                 _log_access(scope["method"], endpoint, recorder, seconds)
 
     def _current_monitor(self) -> Monitor:
-        """The process's, once it has started; until then one that says so."""
+        """This process's monitor; before the service has started, one that is unready."""
         if self._started is None:
             self._started = self._monitor()
         return self._started or Monitor()
 
     def _label(self, path: str) -> str:
-        """The path in metrics and logs: of those that there are, so that strangers make none."""
+        """The path in metrics and logs. All unknown paths share one label."""
         if path in self._routes or path in _PROBES or path in _PAGES:
             return path
         return next((folder for folder in _FOLDERS if path.startswith(folder)), OTHER)
@@ -151,7 +151,7 @@ class FrontDoor:
     async def _response(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: ResponseSender
     ) -> Response | None:
-        """The response to a request, or None where BentoML has sent its own."""
+        """The response to a request; None if BentoML has sent its own."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         endpoint = self._endpoint(scope["path"], scope["method"], content_type)
         self._check_key(scope["path"], headers)
@@ -165,7 +165,7 @@ class FrontDoor:
         if check_head is not None:
             check_codings(scope["headers"])
             check_head(content_type, query)
-            # A body is not worth reading when there is no room for its images.
+            # Without room for its images a body is not read.
             monitor.ready_classifier().check_room(time.monotonic() + patience)
         source = request_behind(receive)
         with HeldBody(self._bodies, self._settings.max_body_bytes) as held:
@@ -174,7 +174,7 @@ class FrontDoor:
             return await self._answer(endpoint, monitor, request, source)
 
     def _endpoint(self, path: str, method: str, content_type: str) -> Endpoint | None:
-        """The endpoint of a route, or None for BentoML's own pages."""
+        """The endpoint of a route; None for BentoML's own pages."""
         if "pickle" in content_type.lower():
             raise UnsupportedMediaType("pickled content is never accepted")
         methods = self._routes.get(path)
@@ -194,7 +194,7 @@ class FrontDoor:
             self._keys.check(headers)
 
     def _patience(self, headers: Mapping[bytes, bytes]) -> float:
-        """Seconds until the answer is of no use: the service's, or the client's if shorter."""
+        """Seconds until the deadline: the service's, or the client's if that is earlier."""
         asked = headers.get(DEADLINE_HEADER)
         if asked is None:
             return self._settings.deadline
@@ -239,7 +239,7 @@ def _is_bentoml_page(path: str) -> bool:
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
-    """The client's, if it is one that a log can bear, or a new one."""
+    """The client's request id if it is safe to log, else a new one."""
     given = headers.get(REQUEST_ID, b"")
     return given if _REQUEST_ID.fullmatch(given) else b"%032x" % getrandbits(_REQUEST_ID_BITS)
 

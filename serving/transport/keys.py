@@ -1,4 +1,4 @@
-"""API keys: who may ask, where the deployer has set any."""
+"""API keys: checked if the deployer has set any."""
 
 import hmac
 from collections.abc import Iterable, Mapping
@@ -9,10 +9,10 @@ _BEARER = "bearer "
 
 
 class ApiKeys:
-    """The keys that are accepted; several, so that one can be replaced without a gap.
+    """The accepted keys. There can be several, so that one is replaced without downtime.
 
     Args:
-        keys: none at all lets everybody in.
+        keys: if empty, every client is accepted.
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
@@ -22,7 +22,7 @@ class ApiKeys:
         """Look for a key in ``Authorization: Bearer …`` or ``X-API-Key``.
 
         Raises:
-            Unauthorized: no key, or not one of ours.
+            Unauthorized: no key, or an unknown one.
         """
         if self._keys and not self._known(_given(headers)):
             raise Unauthorized(
@@ -31,7 +31,7 @@ class ApiKeys:
             )
 
     def _known(self, given: bytes) -> bool:
-        # Every key is compared, in constant time, so that timing tells nothing of them.
+        # Compare all keys in constant time: the response time must not reveal them.
         matches = [hmac.compare_digest(given, key) for key in self._keys]
         return any(matches)
 

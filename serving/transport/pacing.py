@@ -1,23 +1,23 @@
-"""Refusals, each in its turn."""
+"""Delays refusals, so that clients that retry at once cannot take all processor time."""
 
 import asyncio
 import time
 
 REFUSALS_PER_SECOND = 200
-"""That a worker answers at once. Each costs up to 0.7 ms of a processor beside busy threads, and
-there are clients that ask again at once, whatever ``Retry-After`` says: refusing them took more
-than half of the throughput from those that were accepted."""
+"""Refusals that a worker sends without delay. Each costs up to 0.7 ms of processor time, and some
+clients ignore ``Retry-After``. Without delay, refusing them cost more than half of the throughput
+of accepted requests."""
 
 LONGEST_SECONDS = 1.0
-"""That a refusal waits at most: what ``Retry-After`` says at least."""
+"""A refusal waits this long at most: the smallest value of ``Retry-After``."""
 
 
 class Pacer:
-    """Who comes too soon behind the one before waits for its turn.
+    """Delays refusals beyond ``per_second``.
 
     Args:
-        per_second: turns.
-        longest: seconds that one waits at most.
+        per_second: refusals.
+        longest: seconds that a refusal waits at most.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Pacer:
         """Wait for the next turn.
 
         Args:
-            patience: seconds; who has less than that would take is let through at once.
+            patience: seconds until the client's deadline. A longer wait is skipped.
         """
         now = time.monotonic()
         turn = min(max(now, self._last_turn + self._interval), now + self._longest)

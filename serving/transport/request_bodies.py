@@ -17,7 +17,7 @@ _CLOSE = {"connection": "close"}
 
 
 class ClientGone(Exception):
-    """Nobody is there to be answered."""
+    """The client has closed its connection."""
 
 
 class HeldBodies:
@@ -113,7 +113,7 @@ async def read_body(
         return whole
     task = asyncio.current_task()
     assert task is not None
-    # Not wait_for(), which makes a task of its own for every request.
+    # wait_for() would make another task for every request.
     timer = asyncio.get_running_loop().call_later(seconds, task.cancel)
     try:
         return await _read(receive, held)

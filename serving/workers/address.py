@@ -1,4 +1,4 @@
-"""``python -m serving.workers.address HOST PORT``: can a server listen there? If not, why not."""
+"""``python -m serving.workers.address HOST PORT``: checks that a server can listen there."""
 
 import ipaddress
 import logging
@@ -24,7 +24,7 @@ def in_url(host: str) -> str:
 
 
 def problem_with(host: str, port: str) -> str | None:
-    """What keeps a server from listening at an address; None if nothing does."""
+    """Why a server cannot listen at an address; None if it can."""
     try:
         if int(port) > _LARGEST_PORT:
             return f"the largest port is {_LARGEST_PORT}"
@@ -42,7 +42,7 @@ def check_address(host: str, port: str) -> None:
     """Check that a server could listen at an address.
 
     Raises:
-        StartupError: it could not; says why.
+        StartupError: it cannot; gives the reason.
     """
     problem = problem_with(host, port)
     if problem:
@@ -50,7 +50,7 @@ def check_address(host: str, port: str) -> None:
 
 
 def check_address_of_command() -> None:
-    """Check the address that the running ``bentoml serve`` is to have, if that is what runs.
+    """Check the address that ``bentoml serve`` was given, if this process runs that command.
 
     Raises:
         StartupError: it cannot listen there.

@@ -1,4 +1,4 @@
-"""A check as a command: quiet and 0, or one line that says why not, and 1."""
+"""Runs a check as a command: silent with status 0, or one line of error with status 1."""
 
 import sys
 from collections.abc import Callable, Sequence

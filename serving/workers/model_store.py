@@ -1,4 +1,4 @@
-"""``python -m serving.workers.model_store TAG``: is there such a model? If not, how to make one."""
+"""``python -m serving.workers.model_store TAG``: checks that the model store has the model."""
 
 import sys
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ def stored_model(tag: str) -> bentoml.Model:
     """The model from the model store.
 
     Raises:
-        StartupError: there is none, which says how to make one, or the tag names none.
+        StartupError: there is no such model, or the tag is malformed.
     """
     try:
         return bentoml.models.get(tag)

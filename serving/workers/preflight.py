@@ -18,7 +18,7 @@ logger = logging.getLogger("image_classifier")
 
 
 def preflight(tag: str, settings: Settings) -> str:
-    """Refuse before any worker starts what no worker could serve.
+    """Refuse to start if no worker could serve.
 
     Returns:
         The tag of the one model that ``tag`` means now.
@@ -45,15 +45,16 @@ def preflight(tag: str, settings: Settings) -> str:
 
 
 def serve_only(tag: str) -> None:
-    """Have every worker serve this model, whatever ``latest`` will mean when it starts."""
+    """Make every worker serve this model, even if ``latest`` changes later."""
     os.environ[f"{PREFIX}MODEL"] = tag
 
 
 def _check_elsewhere(folder: Path, device: Device) -> None:
-    """In a process of its own, or the supervisor would hold GPU memory for ever."""
+    """Check in another process: the supervisor would keep the GPU memory."""
     source = str(Path(__file__).parents[2])
     if source not in sys.path:
-        # A Bento's is there only while BentoML imports the service; new processes get a copy.
+        # BentoML removes a Bento's folder from the path after the import. The new process
+        # inherits the path.
         sys.path.insert(0, source)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:

@@ -1,4 +1,4 @@
-"""What is derived from the machine where the settings leave it open."""
+"""Numbers of workers, threads and images in a batch, if the settings leave them open."""
 
 import contextlib
 import json
@@ -12,8 +12,8 @@ from inference.gpu import count_gpus
 from serving.workers.table import shared_folder
 from settings import Device, Settings
 
-# Decoding feeds a GPU from several processes, since Python runs one thread at a time
-# in each; more than a few only cost GPU memory.
+# Python runs one thread at a time, so several processes decode for one GPU. More than a few
+# only cost GPU memory.
 _GPU_WORKERS = 4
 
 _GPU_BATCH = 32
@@ -61,19 +61,19 @@ def agreed_sizes(measure: Callable[[], Sizes]) -> Sizes:
 def runner_options(
     settings: Settings, device: Device, cpu_sizes: Callable[[], Sizes]
 ) -> RunnerOptions:
-    """How a worker arranges its work on the device that it got.
+    """The options of a worker's runner.
 
     Args:
         settings: the service's.
-        device: that was got.
-        cpu_sizes: measures what is worthwhile on the CPU, if nothing was set.
+        device: on which the session runs.
+        cpu_sizes: measures the best sizes on the CPU; not called if a size is set.
     """
     on_cpu = device is Device.CPU
     decode_threads = settings.decode_threads
     if decode_threads is None:
         decode_threads = 0 if on_cpu else max(1, usable_cpus() // workers(settings))
     if settings.max_batch_size:
-        # Who asks for batches of one wants nobody to wait for others.
+        # The group is not larger than the batch: with batches of one no image waits for others.
         sizes = Sizes(settings.max_batch_size, settings.max_batch_size)
     else:
         sizes = agreed_sizes(cpu_sizes) if on_cpu else Sizes(_GPU_BATCH, _GPU_BATCH)

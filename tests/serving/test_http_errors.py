@@ -216,7 +216,7 @@ BAD_REQUESTS: dict[str, tuple[str, str, dict[str, Any], int, str, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_REQUESTS)
-def test_a_bad_request_gets_the_right_error_and_harms_nobody(
+def test_a_bad_request_gets_its_error_and_the_next_request_works(
     client: httpx.Client, name: str
 ) -> None:
     method, path, request, status, code, text = BAD_REQUESTS[name]
@@ -269,7 +269,7 @@ def test_an_announced_body_that_is_too_large_is_not_read(toy_server: Server) -> 
     assert b"body_too_large" in answer
 
 
-def test_405_says_what_is_allowed(client: httpx.Client) -> None:
+def test_405_lists_the_allowed_methods(client: httpx.Client) -> None:
     assert client.get("/classify").headers["allow"] == "POST"
 
 

@@ -68,7 +68,7 @@ def test_it_is_refused_before_its_body_is_sent(toy_server: Server, name: str) ->
 
 
 @pytest.mark.slow
-def test_what_is_not_condemned_is_asked_for(toy_server: Server) -> None:
+def test_a_good_header_is_followed_by_its_body(toy_server: Server) -> None:
     image = encoded(RED)
     with connected(toy_server) as connection:
         connection.sendall(

@@ -110,7 +110,7 @@ def test_just_as_many_parts_as_allowed_and_no_more() -> None:
         (b"--frontier\r\n" + b"x: " + b"y" * 100_000, "malformed"),
     ],
 )
-def test_what_is_wrong_with_a_form_is_said(body: bytes, message: str) -> None:
+def test_the_error_names_the_fault_of_a_form(body: bytes, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         parse(body)
 

@@ -100,7 +100,7 @@ def test_base64_of_every_kind_is_read(text: str) -> None:
         "ÄÄÄÄ",
     ],
 )
-def test_what_is_no_base64_is_refused(text: str) -> None:
+def test_invalid_base64_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="base64"):
         parse_classify(request(json.dumps({"image": text}).encode()))
 

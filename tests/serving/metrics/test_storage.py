@@ -45,7 +45,7 @@ def test_only_what_a_dead_worker_had_in_progress_is_forgotten(chosen: Path) -> N
     assert {file.name for file in chosen.iterdir()} == kept
 
 
-def test_folders_that_nobody_holds_any_more_are_removed(chosen: Path) -> None:
+def test_folders_of_dead_supervisors_are_removed(chosen: Path) -> None:
     chosen.mkdir()
     killed, young, other = (chosen.parent / name for name in (f"{PREFIX}1", f"{PREFIX}2", "other"))
     for folder in (killed, young, other):

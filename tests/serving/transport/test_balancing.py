@@ -126,7 +126,7 @@ async def test_connections_of_one_client_are_shared_evenly(table: WorkerTable) -
 
 
 @in_loop
-async def test_a_connection_that_nobody_takes_is_taken_by_any(table: WorkerTable) -> None:
+async def test_any_worker_accepts_a_connection_that_waits_too_long(table: WorkerTable) -> None:
     table.count(1, 5)  # the second worker has none, and does not look
     with listening(table, 1) as address:
         worker, writer = await _worker_of(address)

@@ -189,14 +189,14 @@ async def test_a_refusal_for_want_of_room_waits_for_its_turn_within_the_deadline
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "1.5", "soon", "²"])
-def test_a_deadline_that_is_none_is_refused(asked: str) -> None:
+def test_an_invalid_deadline_is_refused(asked: str) -> None:
     request = scope("/run")
     request["headers"].append((b"x-deadline-ms", asked.encode("latin-1")))
     sent = call(request, body(b""))
     assert sent[0]["status"] == 422
 
 
-def test_the_access_log_has_no_paths_of_strangers(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_access_log_has_no_unknown_paths(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "image_classifier.access")
     settings = Settings(access_log=True)
     call(scope("/run", x_request_id="one"), body(b""), settings=settings)
@@ -240,7 +240,7 @@ def test_without_one_of_the_keys_nothing_is_read(headers: dict[str, str]) -> Non
     assert b'"unauthorized"' in sent[1]["body"]
 
 
-def test_probes_need_no_key_and_pages_only_where_it_is_said() -> None:
+def test_probes_need_no_key_and_pages_only_if_it_is_set() -> None:
     for path in ("/livez", "/docs.json"):
         assert call(scope(path, "GET"), settings=KEYS)[0]["status"] == 200
     closed = KEYS.model_copy(update={"pages_need_key": True})

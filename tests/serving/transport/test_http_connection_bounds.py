@@ -177,9 +177,7 @@ def test_a_header_that_is_too_large_is_refused(
 
 
 @pytest.mark.parametrize("begin", [b"0\r\nx-trailer: ", b"1;x="], ids=["trailer", "extension"])
-def test_what_is_neither_header_nor_body_is_bounded(
-    connection: socket.socket, begin: bytes
-) -> None:
+def test_trailers_and_chunk_extensions_are_bounded(connection: socket.socket, begin: bytes) -> None:
     connection.sendall(FORM + b"transfer-encoding: chunked\r\n\r\n" + begin)
     status, error = refusal(trickle(connection, itertools.repeat(b"x" * 10_000)))
     assert status == "431 Request Header Fields Too Large"
@@ -199,7 +197,9 @@ def test_what_is_neither_header_nor_body_is_bounded(
     ],
     ids=["text", "TLS", "HTTP/2", "no colon", "length", "two lengths", "chunk"],
 )
-def test_what_is_not_http_gets_the_envelope(connection: socket.socket, sent: bytes) -> None:
+def test_bytes_that_are_not_http_get_the_error_envelope(
+    connection: socket.socket, sent: bytes
+) -> None:
     connection.sendall(sent)
     assert refusal(rest(connection)) == (
         "400 Bad Request",
@@ -236,7 +236,7 @@ def test_a_request_for_another_protocol_is_answered_in_http_and_the_connection_c
     assert b"\r\nconnection: close\r\n" in response
 
 
-def test_connections_that_say_nothing_keep_nobody_out(server: Server) -> None:
+def test_silent_connections_do_not_block_other_clients(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(200):
             stack.enter_context(connected(server)).sendall(FORM)
@@ -256,7 +256,7 @@ def test_a_broken_request_behind_another_does_not_take_its_answer(
     assert response.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_connection_is_timed_again_behind_a_body_that_nobody_waited_for(
+def test_an_idle_connection_is_closed_after_a_body_that_was_dropped(
     connection: socket.socket,
 ) -> None:
     connection.sendall(b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n")

@@ -30,22 +30,22 @@ def _ask(pacer: Pacer, *patience: float) -> None:
         turns.send(None)
 
 
-def test_who_comes_at_once_waits_for_its_turn(slept: list[float]) -> None:
+def test_refusals_beyond_the_rate_wait(slept: list[float]) -> None:
     _ask(Pacer(per_second=8, longest=0.5), *(10.0,) * 4)
     assert slept == [0.125, 0.25, 0.375]
 
 
-def test_nobody_waits_longer_than_the_longest(slept: list[float]) -> None:
+def test_a_refusal_waits_no_longer_than_the_limit(slept: list[float]) -> None:
     _ask(Pacer(per_second=8, longest=0.25), *(10.0,) * 5)
     assert slept == [0.125, 0.25, 0.25, 0.25]
 
 
-def test_who_has_no_time_for_its_turn_takes_none(slept: list[float]) -> None:
+def test_a_refusal_with_an_earlier_deadline_does_not_wait(slept: list[float]) -> None:
     _ask(Pacer(per_second=8, longest=0.5), 10.0, 0.1, 0.125, 0.125)
     assert slept == [0.125]
 
 
-def test_who_comes_in_time_does_not_wait(
+def test_a_refusal_within_the_rate_does_not_wait(
     slept: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pacer = Pacer(per_second=8, longest=0.5)

@@ -31,7 +31,7 @@ def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         ("127.0.0.1", "99999", "65535"),
     ],
 )
-def test_what_is_wrong_with_an_address_is_said(host: str, port: str, problem: str) -> None:
+def test_the_error_names_the_fault_of_an_address(host: str, port: str, problem: str) -> None:
     assert problem in str(problem_with(host, port))
 
 

@@ -14,7 +14,7 @@ MISSING = (
 )
 
 
-def test_what_is_no_tag_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_malformed_tag_is_named_in_the_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["image:a:b"]) == 1
     assert capsys.readouterr().err == (
         "error: image:a:b is no tag of one model: Invalid Tag image:a:b\n"

@@ -49,7 +49,7 @@ def test_a_gpu_is_shared_by_four_workers_that_decode_ahead(machine: pytest.Monke
     )
 
 
-def test_what_is_set_is_taken(machine: pytest.MonkeyPatch) -> None:
+def test_settings_override_the_derived_values(machine: pytest.MonkeyPatch) -> None:
     settings = Settings(
         workers=2,
         intra_op_threads=3,
