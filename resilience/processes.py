@@ -62,9 +62,12 @@ def health(server: Server) -> int:
 
 
 def healthy_worker(server: Server) -> int:
-    """The process id of the worker that just said on a new connection that all is well, or 0."""
+    """The process id of a worker that is healthy, asked on a new connection; 0 if it is not known.
+
+    A worker may close the connection behind its response, and its port is lost.
+    """
     with (
-        contextlib.suppress(httpx.TransportError, psutil.NoSuchProcess),
+        contextlib.suppress(httpx.TransportError, psutil.NoSuchProcess, OSError),
         httpx.Client(timeout=1, trust_env=False) as client,
     ):
         response = client.get(server.url + "/health")
