@@ -19,7 +19,7 @@ from serving.api import routes
 from serving.api.openapi import documented
 from serving.classifier import Classifier, cpu_sizes
 from serving.compat.bentoml_service import OpenAPISpecification, WrappedService
-from serving.compat.uvicorn_server import WorkerServer, use_server
+from serving.compat.uvicorn_server import use_server
 from serving.compat.versions import is_supported
 from serving.health import Monitor
 from serving.metrics import requests as request_metrics
@@ -29,8 +29,8 @@ from serving.transport.balancing import Balancer, Listener
 from serving.transport.front_door import FrontDoor, Routes
 from serving.transport.http_connection import HttpConnection
 from serving.workers.model_store import stored_model
+from serving.workers.shutdown import drain_at_end, end_with_supervisor
 from serving.workers.sizing import intra_op_threads, runner_options
-from serving.workers.supervisor import end_with_supervisor
 from serving.workers.table import WorkerTable, beat_while
 from settings import Settings, current_settings
 
@@ -130,12 +130,11 @@ def start_balancing(monitor: Monitor, settings: Settings) -> None:
     if monitor.problem:
         balancer.leave()
 
-    def begin_to_end() -> None:
+    def on_signal() -> None:
         monitor.draining = True
         balancer.leave()
 
-    if WorkerServer.running is not None:
-        WorkerServer.running.drain_at_exit(settings.drain, begin_to_end)
+    drain_at_end(settings.drain, on_signal)
 
 
 def start_recording(monitor: Monitor) -> asyncio.Task[None]:

@@ -12,7 +12,7 @@ from resilience.faults.scene import Row
 from resilience.processes import health, until, workers
 from tests.support.servers import Server, running, toy_home, wait_until_ready
 
-START_SECONDS = 6.0
+START_SECONDS = 15.0
 
 
 def hang_while_loading(folder: Path) -> Row:

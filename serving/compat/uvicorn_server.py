@@ -19,23 +19,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import uvicorn
 
-
-class Listening(Protocol):
-    """What accepts connections, as uvicorn ends it."""
-
-    def close(self) -> None:
-        """Accept no more."""
-
-    async def wait_closed(self) -> None:
-        """Wait until that is done."""
-
-
-Listen = Callable[[socket.socket, Callable[[], asyncio.Protocol], ssl.SSLContext | None], Listening]
-"""Starts to accept connections from a socket."""
+Listen = Callable[[socket.socket, Callable[[], asyncio.Protocol], ssl.SSLContext | None], Any]
+"""Starts to accept connections from a socket; returns what uvicorn closes at the end."""
 
 
 class WorkerServer(uvicorn.Server):

@@ -7,11 +7,9 @@ end of the service, for ever. A thread here kills it, and it is replaced like an
 
 import atexit
 import contextlib
-import ctypes
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 
@@ -25,6 +23,7 @@ from serving.metrics.storage import (
     metrics_folder,
     remove_metrics_folder,
 )
+from serving.workers.shutdown import name_supervisor
 from serving.workers.table import WorkerTable, lives
 
 logger = logging.getLogger("image_classifier.supervisor")
@@ -33,11 +32,6 @@ KILL_SECONDS = 10.0
 """A worker that has not beaten for this long is killed: five times what makes it unready."""
 
 _LOOK_SECONDS = 0.5
-
-# Process id of the supervisor, inherited by the workers.
-_SUPERVISOR = "IMAGE_CLASSIFIER_SUPERVISOR"
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def supervise(workers: int, start_seconds: float) -> None:
@@ -49,7 +43,7 @@ def supervise(workers: int, start_seconds: float) -> None:
     """
     if is_supported():
         use_prompt_arbiter()
-    os.environ[_SUPERVISOR] = str(os.getpid())
+    name_supervisor()
     hold_metrics_folder()
     atexit.register(remove_metrics_folder)
     watch = Watch(WorkerTable.create(workers, metrics_folder()), start_seconds)
@@ -100,19 +94,6 @@ class Watch:
         for process, seen in self._first_seen.items():
             if now - seen > self._start_seconds:
                 _kill(process, f"has not started in {self._start_seconds:g} s")
-
-
-def end_with_supervisor() -> None:
-    """Have this worker sent SIGTERM when its supervisor dies, so that it frees the port.
-
-    Linux only; elsewhere orphans have to be stopped by hand.
-    """
-    supervisor = os.environ.get(_SUPERVISOR)
-    if sys.platform != "linux" or supervisor is None:
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(supervisor):  # it has died before this line
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _is_child(process: int) -> bool:

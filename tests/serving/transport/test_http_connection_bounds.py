@@ -18,7 +18,7 @@ from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 
-HEADER_SECONDS = 0.5
+HEADER_SECONDS = 1.0
 FORM = b"POST /classify HTTP/1.1\r\nhost: x\r\n"
 
 
