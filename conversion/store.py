@@ -5,6 +5,7 @@ it prints the tag of the newest. It ends with 1 if there is no such model.
 """
 
 import contextlib
+import hashlib
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ from bentoml.exceptions import BentoMLException, NotFound
 
 from conversion.errors import ConversionError
 from errors import StartupError
-from model_spec import MODEL_NAME, ONNX_FILE, ModelSpec
+from model_spec import MODEL_NAME, ModelSpec
 
 _FINGERPRINT = "fingerprint"
 _TAG_HASH_DIGITS = 8
@@ -90,16 +91,16 @@ def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
         fingerprint: of everything that it was converted from.
 
     Returns:
-        Its tag, ``image_classifier:{architecture}-{precision}-{8 digits of sha256}``.
+        Its tag, ``image_classifier:{architecture}-{precision}-{8 digits}``; the digits are of the
+        sha256 of all that answers depend on, so that another model never gets the same tag.
 
     Raises:
         ConversionError: the model store cannot be written.
     """
-    digits = spec.files[ONNX_FILE][:_TAG_HASH_DIGITS]
-    tag = f"{MODEL_NAME}:{spec.architecture}-{spec.precision.value}-{digits}"
+    tag = f"{MODEL_NAME}:{spec.architecture}-{spec.precision.value}-{_digits(spec)}"
     with _refusing("written"):
         with contextlib.suppress(NotFound):
-            # The same graph from another request: the spec may have changed.
+            # The same model from another request: where it came from may have changed.
             bentoml.models.delete(tag)
         with bentoml.models.create(
             tag, labels=_labels(spec, fingerprint), metadata=_metadata(spec)
@@ -107,6 +108,11 @@ def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
             spec.save(Path(model.path))
     return tag
+
+
+def _digits(spec: ModelSpec) -> str:
+    answers_depend_on = spec.model_dump_json(include={"files", "labels", "preprocessing"})
+    return hashlib.sha256(answers_depend_on.encode()).hexdigest()[:_TAG_HASH_DIGITS]
 
 
 def _models_folder() -> Path:

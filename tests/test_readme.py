@@ -173,7 +173,7 @@ RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     "python -m conversion.convert_to_onnx --architecture resnet50 --random-weights 0": run_it,
     "bentoml models list --output json": run_it,
     "bentoml models get image_classifier:latest": run_it,
-    "bentoml models delete --yes image_classifier:efficientnet_lite0-fp32-9976bb07": (
+    "bentoml models delete --yes image_classifier:efficientnet_lite0-fp32-928a39d3": (
         delete_from_a_copy
     ),
     "python -m deploy.cerebrium.prepare build/cerebrium": prepare_the_newest_bento,

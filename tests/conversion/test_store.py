@@ -1,3 +1,4 @@
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,8 +34,19 @@ def unsaved(toy_folder: Path, toy_spec: ModelSpec) -> Path:
 
 def test_the_tag_names_architecture_precision_and_hash(toy_spec: ModelSpec, unsaved: Path) -> None:
     tag = store.save(unsaved, toy_spec, FINGERPRINT)
-    assert tag == f"image_classifier:toy-fp32-{toy_spec.files[ONNX_FILE][:8]}"
+    assert re.fullmatch("image_classifier:toy-fp32-[0-9a-f]{8}", tag)
     assert [str(model.tag) for model in bentoml.models.list()] == [tag]
+
+
+def test_other_labels_make_another_model(toy_spec: ModelSpec, unsaved: Path) -> None:
+    first = store.save(unsaved, toy_spec, FINGERPRINT)
+    renamed = toy_spec.model_copy(update={"labels": ("rot", "grün", "blau")})
+
+    second = store.save(unsaved, renamed, OTHER)
+
+    assert first != second
+    labels = [ModelSpec.load(Path(bentoml.models.get(tag).path)).labels for tag in (first, second)]
+    assert labels == [toy_spec.labels, renamed.labels]
 
 
 def test_what_is_saved_is_complete(toy_spec: ModelSpec, unsaved: Path, model_store: Path) -> None:
