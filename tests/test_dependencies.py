@@ -103,6 +103,7 @@ def test_only_one_room_knows_what_is_not_public() -> None:
         assert [name for name in names if name.startswith(PRIVATE)] == [], room
 
 
+@pytest.mark.slow
 def test_the_service_does_not_import_torch() -> None:
     script = "import sys, service; print([n for n in ('torch', 'onnx') if n in sys.modules])"
     done = subprocess.run(
@@ -112,6 +113,7 @@ def test_the_service_does_not_import_torch() -> None:
 
 
 @pytest.mark.parametrize("module", ["service", "conversion.verify"])
+@pytest.mark.slow
 def test_onnx_runtime_reports_nothing_to_its_makers(module: str, tmp_path: Path) -> None:
     reports = "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI"
     variables = {name: value for name, value in os.environ.items() if name not in reports}

@@ -45,6 +45,7 @@ def test_the_limit_and_the_service(tmp_path: Path) -> None:
     assert output.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_unknown_names_are_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--stacks", "ours,flask"],

@@ -76,6 +76,7 @@ def test_every_architecture_has_what_torchvision_says_of_its_weights(name: str) 
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "squeezenet1_1"])
+@pytest.mark.slow
 def test_a_network_has_as_many_classes_as_asked_for(name: str) -> None:
     network = get_architecture(name).build(3).eval()
     with torch.inference_mode():

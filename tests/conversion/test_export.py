@@ -14,6 +14,8 @@ from conversion.errors import ConversionError
 from conversion.export import PixelsToProbabilities, export, save
 from model_spec import ONNX_FILE, Preprocessing, sha256_of_file
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parent.parent.parent
 
 

@@ -60,6 +60,7 @@ def test_the_simulated_autoscaler_settles_there() -> None:
     assert settled == pytest.approx(rate / capacity.images_per_second(REPLICA, THRESHOLD), rel=0.15)
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_the_command_prints() -> None:
     command = [sys.executable, "-m", "deploy.capacity"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)

@@ -48,6 +48,7 @@ def test_an_overlay_has_each_kind_once(overlay: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.slow
 def test_objects_of_kubernetes_follow_its_schemas(overlay: str, version: str) -> None:
     for each in render(overlay):
         if each["kind"] not in OPERATORS:

@@ -146,6 +146,7 @@ def test_another_host_is_sent_load_only_with_permission(
 
 
 @pytest.mark.parametrize(("typed", "reason"), [("y", "None"), ("", "you said no")])
+@pytest.mark.slow
 def test_at_a_terminal_it_asks_before_it_loads_a_stranger(typed: str, reason: str) -> None:
     script = (
         "from deployment_check.load.load_checks import why_not;"
@@ -168,6 +169,7 @@ def test_at_a_terminal_it_asks_before_it_loads_a_stranger(typed: str, reason: st
     assert printed.endswith(f"answer: {reason}")
 
 
+@pytest.mark.slow
 def test_it_loads_nothing_that_only_conversion_or_tests_need() -> None:
     script = (
         "import sys, deployment_check.__main__;"
@@ -183,6 +185,7 @@ def test_it_loads_nothing_that_only_conversion_or_tests_need() -> None:
 WITH_OTHERS = {"typing-extensions"}
 
 
+@pytest.mark.slow
 def test_every_library_it_imports_is_a_dependency_of_the_project_or_of_its_extra() -> None:
     project = tomli.loads((PROJECT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["check"]]

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 
 from hostile import calls
 from hostile.__main__ import Cost, Meter, Row, _excess, _problems
@@ -29,6 +30,7 @@ input()
 """
 
 
+@pytest.mark.slow
 def test_processor_time_and_the_peak_of_memory_are_measured() -> None:
     command = [sys.executable, "-c", SPENDER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

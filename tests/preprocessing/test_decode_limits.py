@@ -164,6 +164,7 @@ def test_arbitrary_bytes_raise_nothing_but_image_errors(encoded: bytes) -> None:
 
 @given(name=st.sampled_from(list(VALID)), data=st.data())
 @settings(max_examples=150, deadline=None)
+@pytest.mark.slow
 def test_flipped_bits_raise_nothing_but_image_errors(name: str, data: st.DataObject) -> None:
     damaged = bytearray(VALID[name])
     # Half of the flips hit the first bytes, where headers are.

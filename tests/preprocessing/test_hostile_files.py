@@ -8,7 +8,7 @@ from hostile.files import FILES
 from hostile.properties import decoded
 
 # Pillow warns of what is odd in a file; the service runs without warnings as errors.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 
 @pytest.mark.parametrize("name", FILES)

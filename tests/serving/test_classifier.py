@@ -145,6 +145,7 @@ def test_the_golden_image_is_not_held_to_the_limits_for_clients(toy_folder: Path
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_unusual_images_are_answered_beside_ordinary_ones(toy_folder: Path) -> None:
     images = [
         encoded(RED, (16, 16), "GIF"),
@@ -161,6 +162,7 @@ def test_unusual_images_are_answered_beside_ordinary_ones(toy_folder: Path) -> N
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "JPEG"])
+@pytest.mark.slow
 def test_the_images_of_a_request_share_its_processor_time(
     image_format: str, toy_folder: Path
 ) -> None:
@@ -175,6 +177,7 @@ def test_the_images_of_a_request_share_its_processor_time(
     assert codes[1:] == ["image_too_large"] * 7
 
 
+@pytest.mark.slow
 def test_an_unusual_image_that_takes_too_much_memory_is_refused(toy_folder: Path) -> None:
     large = save(Image.new("RGBA", (2500, 2500)), "PNG")
 

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.servers import PROJECT
 
 COUNT = """
@@ -30,6 +32,7 @@ other.kill()
 """
 
 
+@pytest.mark.slow
 def test_orphans_and_the_dead_are_counted_and_ended() -> None:
     done = subprocess.run(
         [sys.executable, "-c", COUNT], cwd=PROJECT, capture_output=True, text=True, check=True

@@ -34,6 +34,7 @@ def test_results_survive_their_file(tmp_path: Path) -> None:
     assert Results.load(tmp_path / "results.json") == results()
 
 
+@pytest.mark.slow
 def test_the_chart_is_a_picture_of_every_model(tmp_path: Path) -> None:
     chart.draw(results(), tmp_path / "new" / "chart.png")
     with Image.open(tmp_path / "new" / "chart.png") as image:

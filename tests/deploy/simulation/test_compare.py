@@ -97,6 +97,7 @@ def test_tables_are_printed_as_the_page_has_them() -> None:
     assert table("variant", shown("## What else matters").items()) in PAGE
 
 
+@pytest.mark.slow
 def test_the_chart_is_a_picture_of_every_day(tmp_path: Path) -> None:
     of = AS_DEPLOYED
     day = simulate(bursty_day()[:7200], of.rule, of.sampling, of.replica)

@@ -27,6 +27,8 @@ from preprocessing.isolated.decoder import MAX_WAITING, IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from tests.support.images import preprocessing, save, textured
 
+pytestmark = pytest.mark.slow
+
 LIMITS = DecodeLimits(max_pixels=25_000_000, max_aspect_ratio=20.0)
 WANTED = preprocessing(64, 48)
 MEGABYTE = 1_000_000

@@ -55,6 +55,7 @@ def test_sound_files_are_recognised(name: str) -> None:
 
 @given(name=st.sampled_from(list(FILES)), data=st.data())
 @settings(max_examples=400, deadline=None)
+@pytest.mark.slow
 def test_damaged_files_are_seen_as_pillow_sees_them(name: str, data: st.DataObject) -> None:
     content = bytearray(FILES[name])
     places = st.integers(0, 60) | st.integers(0, len(content) - 1)
