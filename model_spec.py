@@ -40,6 +40,7 @@ class Precision(str, Enum):
     """Arithmetic of the exported network."""
 
     FP32 = "fp32"
+    FP16 = "fp16"
 
 
 class _Frozen(BaseModel):

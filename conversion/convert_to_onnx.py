@@ -160,13 +160,17 @@ def _random_network(architecture: Architecture, seed: int, classes: int) -> "nn.
 def _export(original: _Original, request: Request, folder: Path) -> ModelSpec:
     """Write the model's files into a folder and verify them."""
     from conversion import export, verify
+    from conversion.half import halved
 
     network, preprocessing, labels = original.network, original.preprocessing, original.labels
     properties = {
         "preprocessing": preprocessing.model_dump_json(),
         "labels": json.dumps(labels, ensure_ascii=False),
     }
-    files = export.save(export.export(network, preprocessing, request.opset), folder, properties)
+    proto = export.export(network, preprocessing, request.opset)
+    if request.precision is Precision.FP16:
+        proto = halved(proto)
+    files = export.save(proto, folder, properties)
     pixels = photograph_pixels(preprocessing)
     model = verify.PyTorchModel(network, preprocessing, len(labels))
     verification = verify.verify(folder / ONNX_FILE, model, pixels, request.precision)

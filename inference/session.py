@@ -1,32 +1,30 @@
 """An ONNX Runtime session on the device that was asked for, and what it really got."""
 
 import logging
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
 from errors import StartupError
-from inference.gpu import count_gpus
-from model_spec import ONNX_FILE, ModelSpec
+from inference.gpu import count_gpus, wait_without_spinning
+from inference.providers import PROVIDERS, provider_options
+from model_spec import ONNX_FILE, ModelSpec, Precision
 from settings import PREFIX, Device
 
 logger = logging.getLogger("image_classifier.session")
 
+_ERRORS_ONLY = 3  # of ONNX Runtime's log
+
+# In a page about where in its source it stands.
+_CUDA_FAILURE = re.compile(r"(?:CUDA|CUBLAS|CUDNN) failure [^;]*[^; ]")
+
 Probabilities = npt.NDArray[np.float32]
-
-CPU_PROVIDER = "CPUExecutionProvider"
-CUDA_PROVIDER = "CUDAExecutionProvider"
-TENSORRT_PROVIDER = "TensorrtExecutionProvider"
-
-_PROVIDERS = {
-    Device.CPU: (CPU_PROVIDER,),
-    Device.CUDA: (CUDA_PROVIDER, CPU_PROVIDER),
-    Device.TENSORRT: (TENSORRT_PROVIDER, CUDA_PROVIDER, CPU_PROVIDER),
-}
 
 
 class _UnavailableError(Exception):
@@ -34,8 +32,23 @@ class _UnavailableError(Exception):
 
 
 @dataclass(frozen=True)
+class _Options:
+    """What :func:`open_session` was given, for one session or several."""
+
+    folder: Path
+    intra_op_threads: int
+    device_id: int
+    max_batch_size: int
+
+
+@dataclass(frozen=True)
 class OnnxSession:
     """A loaded model.
+
+    On CUDA, each batch size has an ONNX Runtime session of its own. A convolution keeps the
+    cuDNN plan of one input shape and makes a new one when the shape changes: with one session
+    for all sizes, a changed batch size cost 0.06 to 1 s instead of 1 to 7 ms on an H100
+    (docs/gpu.md; https://github.com/microsoft/onnxruntime/issues/23006).
 
     Attributes:
         spec: of the model.
@@ -49,12 +62,34 @@ class OnnxSession:
     device_id: int | None
     providers: tuple[str, ...]
     _session: onnxruntime.InferenceSession
+    _create: Callable[[], onnxruntime.InferenceSession]
+    _by_batch_size: dict[int, onnxruntime.InferenceSession] = field(default_factory=dict)
 
     def run(self, pixels: npt.NDArray[np.uint8]) -> Probabilities:
-        """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]``."""
-        outputs = self._session.run([self.spec.output_name], {self.spec.input_name: pixels})
+        """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]``; from one thread at a time.
+
+        Raises:
+            StartupError: the GPU has no room for batches of this size.
+        """
+        session = self._session_for(len(pixels))
+        outputs = session.run([self.spec.output_name], {self.spec.input_name: pixels})
         probabilities: Probabilities = outputs[0]
         return probabilities
+
+    def _session_for(self, batch_size: int) -> onnxruntime.InferenceSession:
+        if self.device is not Device.CUDA:
+            return self._session
+        if batch_size not in self._by_batch_size:
+            self._by_batch_size[batch_size] = self._new_for(batch_size)
+        return self._by_batch_size[batch_size]
+
+    def _new_for(self, batch_size: int) -> onnxruntime.InferenceSession:
+        if not self._by_batch_size:
+            return self._session
+        try:
+            return self._create()
+        except _UnavailableError as error:
+            raise StartupError(f"no session for batches of {batch_size}: {error}") from error
 
     def run_and_forget(self, pixels: npt.NDArray[np.uint8]) -> None:
         """Run on the CPU, and give back the memory that the arena would keep for the next time.
@@ -67,7 +102,12 @@ class OnnxSession:
 
 
 def open_session(
-    folder: Path, device: Device, *, intra_op_threads: int, device_id: int = 0
+    folder: Path,
+    device: Device,
+    *,
+    intra_op_threads: int,
+    device_id: int = 0,
+    max_batch_size: int = 1,
 ) -> OnnxSession:
     """Load the model in a folder of the model store.
 
@@ -78,6 +118,7 @@ def open_session(
         device: where to run.
         intra_op_threads: threads that one operator may use on the CPU.
         device_id: CUDA's index of the GPU to use.
+        max_batch_size: images in one batch, of which TensorRT must know beforehand.
 
     Raises:
         StartupError: the model is damaged, or an explicit GPU device cannot be had.
@@ -85,41 +126,45 @@ def open_session(
     spec = ModelSpec.load(folder)
     if device is Device.AUTO and not count_gpus():
         device = Device.CPU
+    options = _Options(folder, intra_op_threads, device_id, max_batch_size)
     try:
-        wanted = Device.CUDA if device is Device.AUTO else device
-        return _open(folder, spec, wanted, intra_op_threads, device_id)
+        return _open(spec, Device.CUDA if device is Device.AUTO else device, options)
     except _UnavailableError as error:
         if device is not Device.AUTO:
             message = f"{PREFIX}DEVICE={device.value} cannot be had: {error}"
             raise StartupError(message) from error
         logger.warning("running on the CPU: %s", error)
-        return _open(folder, spec, Device.CPU, intra_op_threads, device_id)
+        return _open(spec, Device.CPU, options)
 
 
-def check_device(folder: Path, device: Device) -> None:
+def check_device(folder: Path, device: Device, max_batch_size: int = 1) -> None:
     """Open a session on an explicit device and drop it again.
+
+    Args:
+        folder: of the model.
+        device: where to run.
+        max_batch_size: as for :func:`open_session`; TensorRT builds its engine here.
 
     Raises:
         StartupError: it cannot be had.
     """
-    open_session(folder, device, intra_op_threads=1)
+    open_session(folder, device, intra_op_threads=1, max_batch_size=max_batch_size)
 
 
-def _open(
-    folder: Path, spec: ModelSpec, device: Device, intra_op_threads: int, device_id: int
-) -> OnnxSession:
+def _open(spec: ModelSpec, device: Device, options: _Options) -> OnnxSession:
     if device is not Device.CPU:
-        _require_gpu(device, device_id)
-    session = _create(folder / ONNX_FILE, device, intra_op_threads, device_id)
-    got = tuple(session.get_providers())
-    if got[0] != _PROVIDERS[device][0]:
-        raise _UnavailableError(f"ONNX Runtime offers only {', '.join(got)}; see its log above")
-    return OnnxSession(spec, device, None if device is Device.CPU else device_id, got, session)
+        _require_gpu(device, options.device_id)
+    elif spec.precision is Precision.FP16:
+        logger.warning("an fp16 model is slower than an fp32 model on the CPU")
+    create = partial(_create, spec, device, options)
+    session = create()
+    gpu = None if device is Device.CPU else options.device_id
+    return OnnxSession(spec, device, gpu, tuple(session.get_providers()), session, create)
 
 
 def _require_gpu(device: Device, device_id: int) -> None:
     """Tell what is missing before ONNX Runtime would fall back to the CPU without a word."""
-    wanted = _PROVIDERS[device][0]
+    wanted = PROVIDERS[device][0]
     if wanted not in onnxruntime.get_available_providers():
         raise _UnavailableError(f"this build of ONNX Runtime has no {wanted}")
     gpus = count_gpus()
@@ -129,41 +174,28 @@ def _require_gpu(device: Device, device_id: int) -> None:
         raise _UnavailableError(f"the NVIDIA driver shows {gpus} GPUs, index {device_id} wanted")
     # Finds CUDA and cuDNN where pip put them; without effect where the system has them.
     onnxruntime.preload_dlls()
+    # It warns with each session that CUDA is no plugin; checked below is what it gives.
+    onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
+    wait_without_spinning(device_id)
 
 
-def _create(
-    path: Path, device: Device, intra_op_threads: int, device_id: int
-) -> onnxruntime.InferenceSession:
+def _create(spec: ModelSpec, device: Device, given: _Options) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = intra_op_threads
+    options.intra_op_num_threads = given.intra_op_threads
     options.inter_op_num_threads = 1
+    providers = provider_options(
+        device, spec, given.folder, device_id=given.device_id, max_batch_size=given.max_batch_size
+    )
+    path = given.folder / ONNX_FILE
     try:
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=provider_options(device, path.parent, device_id)
-        )
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:
         # ONNX Runtime's exceptions share no base class of their own.
         if device is Device.CPU:
             raise StartupError(f"ONNX Runtime cannot load {path.name}: {error}") from error
-        raise _UnavailableError(str(error)) from error
-
-
-def provider_options(
-    device: Device, folder: Path, device_id: int
-) -> list[tuple[str, dict[str, Any]]]:
-    """Execution providers for ``InferenceSession``, best first, each with its options.
-
-    Option names are those of ONNX Runtime's CUDA and TensorRT execution providers.
-    """
-    options: dict[str, dict[str, Any]] = {
-        # Every batch size is warmed up, so the exhaustive search is paid once, at start.
-        CUDA_PROVIDER: {"device_id": device_id, "cudnn_conv_algo_search": "EXHAUSTIVE"},
-        TENSORRT_PROVIDER: {
-            "device_id": device_id,
-            "trt_engine_cache_enable": True,
-            "trt_engine_cache_path": str(folder / "tensorrt"),
-            "trt_timing_cache_enable": True,
-        },
-        CPU_PROVIDER: {},
-    }
-    return [(provider, options[provider]) for provider in _PROVIDERS[device]]
+        failure = _CUDA_FAILURE.search(str(error))
+        raise _UnavailableError(failure.group() if failure else str(error)) from error
+    got = session.get_providers()
+    if got[0] != PROVIDERS[device][0]:
+        raise _UnavailableError(f"ONNX Runtime offers only {', '.join(got)}; see its log above")
+    return session

@@ -30,7 +30,7 @@ from serving.transport.front_door import FrontDoor, Routes
 from serving.transport.http_connection import HttpConnection
 from serving.workers.model_store import stored_model
 from serving.workers.shutdown import drain_at_end, end_with_supervisor
-from serving.workers.sizing import intra_op_threads, runner_options
+from serving.workers.sizing import gpu_batch_size, intra_op_threads, runner_options
 from serving.workers.table import WorkerTable, beat_while
 from settings import Settings, current_settings
 
@@ -94,6 +94,7 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
             settings.device,
             intra_op_threads=intra_op_threads(settings),
             device_id=_device_id(),
+            max_batch_size=gpu_batch_size(settings),
         )
         options = runner_options(settings, session.device, lambda: cpu_sizes(session, folder))
         monitor.classifier = Classifier(str(model.tag), session, options, settings)

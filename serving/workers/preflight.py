@@ -12,6 +12,7 @@ from inference.gpu import count_gpus
 from model_spec import ModelSpec
 from serving.workers.address import check_address_of_command
 from serving.workers.model_store import stored_model
+from serving.workers.sizing import gpu_batch_size
 from settings import PREFIX, Device, Settings, unknown_variables
 
 logger = logging.getLogger("image_classifier")
@@ -38,7 +39,7 @@ def preflight(tag: str, settings: Settings) -> str:
             "%s has random weights (pretrained: false): its answers mean nothing", model.tag
         )
     if settings.device in (Device.CUDA, Device.TENSORRT):
-        _check_elsewhere(folder, settings.device)
+        _check_elsewhere(folder, settings.device, gpu_batch_size(settings))
     elif settings.device is Device.AUTO and not count_gpus():
         logger.info("no NVIDIA GPU, running on the CPU")
     return str(model.tag)
@@ -49,7 +50,7 @@ def serve_only(tag: str) -> None:
     os.environ[f"{PREFIX}MODEL"] = tag
 
 
-def _check_elsewhere(folder: Path, device: Device) -> None:
+def _check_elsewhere(folder: Path, device: Device, max_batch_size: int) -> None:
     """Check in another process: the supervisor would keep the GPU memory."""
     source = str(Path(__file__).parents[2])
     if source not in sys.path:
@@ -58,4 +59,4 @@ def _check_elsewhere(folder: Path, device: Device) -> None:
         sys.path.insert(0, source)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        pool.submit(check_device, folder, device).result()
+        pool.submit(check_device, folder, device, max_batch_size).result()

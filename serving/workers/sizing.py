@@ -8,13 +8,16 @@ from collections.abc import Callable
 from inference import RunnerOptions
 from inference.batch_size import Sizes
 from inference.cpus import usable_cpus
-from inference.gpu import count_gpus
+from inference.gpu import GpuMonitor, count_gpus
 from serving.workers.table import shared_folder
 from settings import Device, Settings
 
 # Python runs one thread at a time, so several processes decode for one GPU. More than a few
 # only cost GPU memory.
 _GPU_WORKERS = 4
+
+_GPU_WORKER_BYTES = 4 * 2**30
+"""GPU memory of a worker: ResNet-50 took 4.0 GiB, EfficientNet-Lite0 3.1 (docs/gpu.md)."""
 
 _GPU_BATCH = 32
 
@@ -27,9 +30,17 @@ def wants_gpu(settings: Settings) -> bool:
 
 
 def workers(settings: Settings) -> int:
-    """Processes that serve: on the CPU one per usable processor, else a few per GPU."""
+    """Processes that serve: on the CPU one per usable processor, else a few on the GPU."""
     cpus = usable_cpus()
-    return settings.workers or (min(cpus, _GPU_WORKERS) if wants_gpu(settings) else cpus)
+    return settings.workers or (min(cpus, _gpu_workers()) if wants_gpu(settings) else cpus)
+
+
+def _gpu_workers() -> int:
+    """As many as the first GPU has memory for, at least one."""
+    memory = GpuMonitor(0).memory() if count_gpus() else None
+    if memory is None:
+        return _GPU_WORKERS
+    return max(1, min(_GPU_WORKERS, memory.total // _GPU_WORKER_BYTES))
 
 
 def intra_op_threads(settings: Settings) -> int:
@@ -58,6 +69,11 @@ def agreed_sizes(measure: Callable[[], Sizes]) -> Sizes:
     return Sizes(*json.loads(agreed.read_text()))
 
 
+def gpu_batch_size(settings: Settings) -> int:
+    """Images in one batch on a GPU, at most."""
+    return settings.max_batch_size or _GPU_BATCH
+
+
 def runner_options(
     settings: Settings, device: Device, cpu_sizes: Callable[[], Sizes]
 ) -> RunnerOptions:
@@ -76,7 +92,8 @@ def runner_options(
         # The group is not larger than the batch: with batches of one no image waits for others.
         sizes = Sizes(settings.max_batch_size, settings.max_batch_size)
     else:
-        sizes = agreed_sizes(cpu_sizes) if on_cpu else Sizes(_GPU_BATCH, _GPU_BATCH)
+        batch = gpu_batch_size(settings)
+        sizes = agreed_sizes(cpu_sizes) if on_cpu else Sizes(batch, batch)
     return RunnerOptions(
         max_batch_size=sizes.batch,
         max_group_size=sizes.group,

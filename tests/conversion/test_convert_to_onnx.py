@@ -112,6 +112,22 @@ def test_the_spec_tells_all_of_a_model(squeezenet: Completed) -> None:
 
 
 @pytest.mark.slow
+def test_an_fp16_model_is_a_model_of_its_own_of_half_the_size(
+    squeezenet: Completed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SQUEEZENET, "--precision", "fp16"]) == 0
+    tag = capsys.readouterr().out
+    assert re.fullmatch(r"image_classifier:squeezenet1_1-fp16-[0-9a-f]{8}\n", tag)
+    half, full = folder_of(tag), folder_of(squeezenet.stdout)
+    spec = ModelSpec.load(half)
+    assert (spec.precision, spec.verification.limit) == (Precision.FP16, 0.01)
+    assert 0 < spec.verification.max_abs_diff <= 0.01
+    share = (half / ONNX_FILE).stat().st_size / (full / ONNX_FILE).stat().st_size
+    assert 0.5 < share < 0.55
+    np.testing.assert_allclose(golden_answer(half, spec).max(), spec.golden.confidence, atol=0.01)
+
+
+@pytest.mark.slow
 def test_the_golden_image_gets_pytorchs_answer(
     squeezenet: Completed,
 ) -> None:

@@ -30,7 +30,8 @@ in_both_threads = pytest.mark.parametrize("decode_threads", [0, 2])
 def gated(session: OnnxSession, **fields: Any) -> tuple[OnnxSession, GatedSession]:
     """The session with ONNX Runtime's behind a gate, and that gate."""
     inner = GatedSession(session._session)
-    return dataclasses.replace(session, _session=inner, **fields), inner
+    own: dict[str, Any] = {"_session": inner, "_create": lambda: inner, "_by_batch_size": {}}
+    return dataclasses.replace(session, **own, **fields), inner
 
 
 def from_bytes(image: bytes) -> Pixels:

@@ -1,6 +1,7 @@
 import logging
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -10,8 +11,7 @@ from errors import StartupError
 from inference import OnnxSession, check_device, open_session
 from inference import session as session_module
 from inference.gpu import count_gpus
-from inference.session import provider_options
-from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
+from model_spec import ONNX_FILE, ModelSpec, Precision, sha256_of_file
 from settings import Device
 from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 
@@ -180,22 +180,79 @@ def test_a_missing_model_is_refused(device: Device, tmp_path: Path) -> None:
         open_session(tmp_path / "nothing", device, intra_op_threads=1)
 
 
-def test_provider_options(tmp_path: Path) -> None:
-    cpu: tuple[str, dict[str, Any]] = (CPU, {})
-    cuda = (CUDA, {"device_id": 3, "cudnn_conv_algo_search": "EXHAUSTIVE"})
-    tensorrt = (
-        TENSORRT,
-        {
-            "device_id": 3,
-            "trt_engine_cache_enable": True,
-            "trt_engine_cache_path": str(tmp_path / "tensorrt"),
-            "trt_timing_cache_enable": True,
-        },
+def test_on_cuda_each_batch_size_has_a_session_of_its_own(session: OnnxSession) -> None:
+    made: list[onnxruntime.InferenceSession] = []
+
+    def create() -> onnxruntime.InferenceSession:
+        # The same file on the CPU: which session a batch gets does not depend on the provider.
+        made.append(onnxruntime.InferenceSession(session._session._model_path))
+        return made[-1]
+
+    on_cuda = replace(session, device=Device.CUDA, device_id=0, _create=create, _by_batch_size={})
+    first = {size: on_cuda.run(np.stack([pixels(RED)] * size)) for size in (2, 1, 4)}
+    again = {size: on_cuda.run(np.stack([pixels(RED)] * size)) for size in (4, 2, 1, 2)}
+
+    assert on_cuda._by_batch_size == {2: session._session, 1: made[0], 4: made[1]}
+    for size, probabilities in (first | again).items():
+        assert probabilities.tolist() == np.array([[HIGH, LOW, LOW]] * size, np.float32).tolist()
+
+
+def on_cuda(session: OnnxSession, folder: Path) -> OnnxSession:
+    """A session on the CPU that takes itself for one on CUDA, and has run a batch of one."""
+    options = session_module._Options(folder, 1, 0, 1)
+    create = partial(session_module._create, session.spec, Device.CUDA, options)
+    posing = replace(session, device=Device.CUDA, _create=create, _by_batch_size={})
+    posing.run(np.stack([pixels(RED)]))
+    return posing
+
+
+def test_a_gpu_without_room_for_another_batch_size_is_said_in_one_line(
+    session: OnnxSession, toy_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The middle of it is what an H100 said whose memory was full.
+    page = (
+        "[ONNXRuntimeError] : 1 : FAIL : /onnxruntime_src/cuda_call.cc:154 CudaCall CUBLAS "
+        "failure 3: the resource allocation failed ; GPU=0 ; hostname=vm ; line=245 ; expr=x"
     )
 
-    assert provider_options(Device.CPU, tmp_path, 3) == [cpu]
-    assert provider_options(Device.CUDA, tmp_path, 3) == [cuda, cpu]
-    assert provider_options(Device.TENSORRT, tmp_path, 3) == [tensorrt, cuda, cpu]
+    def full(*_: object, **__: object) -> onnxruntime.InferenceSession:
+        raise RuntimeError(page)
+
+    posing = on_cuda(session, toy_folder)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", full)
+
+    with pytest.raises(StartupError) as caught:
+        posing.run(np.stack([pixels(RED)] * 2))
+    assert str(caught.value) == (
+        "no session for batches of 2: CUBLAS failure 3: the resource allocation failed"
+    )
+
+
+@pytest.mark.skipif(CUDA not in onnxruntime.get_available_providers(), reason="a build for CPUs")
+@without_gpu
+def test_another_batch_size_never_runs_on_the_cpu_instead(
+    session: OnnxSession, toy_folder: Path
+) -> None:
+    # Where CUDA fails, ONNX Runtime goes on with the CPU.
+    posing = on_cuda(session, toy_folder)
+    with pytest.raises(StartupError, match=r"^no session for batches of 2: ONNX Runtime offers"):
+        posing.run(np.stack([pixels(RED)] * 2))
+
+
+def test_on_the_cpu_all_batch_sizes_share_the_session(session: OnnxSession) -> None:
+    for size in (2, 1, 4):
+        session.run(np.stack([pixels(RED)] * size))
+    assert session._by_batch_size == {}
+
+
+def test_an_fp16_model_on_the_cpu_is_warned_of(
+    toy_folder: Path, toy_spec: ModelSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    toy_spec.model_copy(update={"precision": Precision.FP16}).save(toy_folder)
+    open_session(toy_folder, Device.CPU, intra_op_threads=1)
+    assert [record.message for record in caplog.records] == [
+        "an fp16 model is slower than an fp32 model on the CPU"
+    ]
 
 
 def test_a_run_that_is_forgotten_changes_no_other(toy_folder: Path) -> None:

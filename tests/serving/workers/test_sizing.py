@@ -1,11 +1,16 @@
+from types import SimpleNamespace
+
 import pytest
 
 from inference import RunnerOptions
 from inference.batch_size import Sizes
+from inference.gpu import GpuMemory
 from serving.workers import sizing
 from serving.workers import table as tables
 from serving.workers.table import WorkerTable
 from settings import Device, Settings
+
+GIB = 2**30
 
 
 @pytest.fixture
@@ -36,8 +41,32 @@ def test_fewer_workers_have_more_threads_each(machine: pytest.MonkeyPatch) -> No
     assert sizing.intra_op_threads(Settings(workers=16)) == 1
 
 
-def test_a_gpu_is_shared_by_four_workers_that_decode_ahead(machine: pytest.MonkeyPatch) -> None:
+def give_gpu(machine: pytest.MonkeyPatch, total_bytes: int | None) -> None:
+    """One GPU of some memory; None: NVML cannot tell."""
+    memory = None if total_bytes is None else GpuMemory(0, total_bytes)
     machine.setattr(sizing, "count_gpus", lambda: 1)
+    machine.setattr(sizing, "GpuMonitor", lambda _: SimpleNamespace(memory=lambda: memory))
+
+
+@pytest.mark.parametrize(
+    ("total_bytes", "expected"),
+    [
+        (85_520_809_984, 4),  # H100
+        (4 * 4 * GIB, 4),
+        (4 * 4 * GIB - 1, 3),
+        (4 * GIB - 1, 1),
+        (None, 4),
+    ],
+)
+def test_a_gpu_has_no_more_workers_than_fit_into_its_memory(
+    machine: pytest.MonkeyPatch, total_bytes: int | None, expected: int
+) -> None:
+    give_gpu(machine, total_bytes)
+    assert sizing.workers(Settings()) == expected
+
+
+def test_a_gpu_is_shared_by_four_workers_that_decode_ahead(machine: pytest.MonkeyPatch) -> None:
+    give_gpu(machine, 80 * GIB)
     settings = Settings()
     assert sizing.workers(settings) == 4
     assert sizing.runner_options(settings, Device.CUDA, lambda: Sizes(8, 8)) == RunnerOptions(

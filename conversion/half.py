@@ -1,0 +1,48 @@
+"""A float32 graph → the same graph in float16, for GPUs."""
+
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
+
+from conversion.export import INPUT_NAME
+
+
+def halved(proto: ModelProto) -> ModelProto:
+    """Convert the network's parameters and arithmetic to float16.
+
+    Normalisation and softmax stay in float32: float16 would round pixels less a mean, and small
+    probabilities. Input and output keep their types.
+
+    Args:
+        proto: as :func:`conversion.export.export` makes it; is changed.
+    """
+    graph = proto.graph
+    pixels, probabilities = graph.input.pop(), graph.output.pop()
+    before, softmax = _take_normalisation(graph), graph.node.pop()
+    assert softmax.op_type == "Softmax"
+    graph.input.append(_float32(before[-1].output[0]))
+    graph.output.append(_float32(softmax.input[0]))
+    # The exporter describes parameters there, too, which the converter takes for float16 then.
+    del graph.value_info[:]
+    converted: ModelProto = convert_float_to_float16(proto, keep_io_types=True)
+    graph = converted.graph
+    graph.node.extend([*before, softmax])
+    graph.input[0].CopyFrom(pixels)
+    graph.output[0].CopyFrom(probabilities)
+    OnnxModel.graph_topological_sort(graph)
+    return converted
+
+
+def _take_normalisation(graph: GraphProto) -> list[NodeProto]:
+    """Remove the nodes from the pixels to the division by the standard deviation."""
+    nodes, value = list[NodeProto](), INPUT_NAME
+    while not nodes or nodes[-1].op_type != "Div":
+        nodes.append(next(node for node in graph.node if value in node.input))
+        value = nodes[-1].output[0]
+    for node in nodes:
+        graph.node.remove(node)
+    return nodes
+
+
+def _float32(name: str) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
