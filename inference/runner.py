@@ -4,8 +4,9 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -52,7 +53,7 @@ PATIENCE = 1 / 3
 accepted comes too late, and an overload is over soon after its cause."""
 
 _CLOSING_SECONDS = 0.005
-"""Between two looks at whether anything is still prepared apart."""
+"""Between two looks at whether everything that was taken is answered."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +152,12 @@ class OnnxRunner(Generic[Input, Output]):
         self._admit(1, deadline)
         try:
             answer = await self._submit(value, deadline)
-            return await self._answer_apart(value, deadline) if answer is None else answer
         finally:
             self._release(1)
+        if answer is not None:
+            return answer
+        with self._preparing_apart():
+            return await self._answer_apart(value, deadline)
 
     async def infer(self, values: Sequence[Input], deadline: float) -> list[Output | BaseException]:
         """Classify the images of one request.
@@ -173,12 +177,13 @@ class OnnxRunner(Generic[Input, Output]):
         try:
             futures = [self._submit(each, deadline) for each in values]
             answers = await asyncio.gather(*futures, return_exceptions=True)
+        finally:
+            self._release(len(values))
+        with self._preparing_apart():
             return [
                 await self._answer_or_error_apart(value, deadline) if answer is None else answer
                 for value, answer in zip(values, answers, strict=True)
             ]
-        finally:
-            self._release(len(values))
 
     def busy_seconds(self) -> float:
         """For how long one image has been decoded or one batch been run; 0 without one."""
@@ -187,11 +192,9 @@ class OnnxRunner(Generic[Input, Output]):
     async def close(self) -> None:
         """Finish what was taken, then stop the threads."""
         self._closing = True
-        while self._apart:
+        while self._pending or self._apart:
             await asyncio.sleep(_CLOSING_SECONDS)
         if self._pool:
-            # Images taken a moment ago are in tasks that have not begun: they reach the pool now.
-            await asyncio.sleep(0)
             await asyncio.to_thread(self._pool.shutdown)
         await self._batcher.close()
 
@@ -229,15 +232,27 @@ class OnnxRunner(Generic[Input, Output]):
         self._pending -= count
         metrics.set_pending(self._pending)
 
-    async def _answer_apart(self, value: Input, deadline: float) -> Output:
-        """Answer for an input that ``prepare`` has left."""
+    @contextmanager
+    def _preparing_apart(self) -> Iterator[None]:
+        """Count a request whose images are prepared apart.
+
+        They take no room in the queue meanwhile, which many of one request could fill for
+        seconds: who prepares them bounds how many requests wait.
+        """
         self._apart += 1
         try:
-            prepared = await self._prepare_apart(value, deadline)
-            answering = self._submit(prepared, deadline)
+            yield
         finally:
             self._apart -= 1
-        answer = await answering
+
+    async def _answer_apart(self, value: Input, deadline: float) -> Output:
+        """Answer for an input that ``prepare`` has left."""
+        prepared = await self._prepare_apart(value, deadline)
+        self._pending += 1
+        try:
+            answer = await self._submit(prepared, deadline)
+        finally:
+            self._release(1)
         if answer is None:
             raise InternalError("preparing the image failed")
         return answer

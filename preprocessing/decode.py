@@ -12,6 +12,7 @@ One rule for each kind of image:
 """
 
 import re
+import time
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,22 +22,32 @@ import numpy as np
 from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge, UnsupportedImage
-from preprocessing.ordinary import recognise
+from preprocessing.ordinary import OrdinaryImage, recognise
+from preprocessing.ordinary.image import Odd
 from preprocessing.orientation import Box, orientation_of, upright
 
 # Pillow's JPEG plugin also opens "MPO": what phones write, a JPEG with a preview behind it.
 FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
 """Image formats that are taken, as far as the installed Pillow decodes them."""
 
-MAX_ORDINARY_BYTES = 8 * 1024 * 1024
-"""Of a file that the worker itself decodes."""
+MAX_ORDINARY_BYTES = {"JPEG": 8 * 1024 * 1024, "PNG": 8 * 1024 * 1024, "WEBP": 1024 * 1024}
+"""Of a file that the worker itself decodes. A byte of a WebP costs eight times as much as one of
+a JPEG (hostile/dearest.py)."""
 
-MAX_ORDINARY_PIXELS = 5_000_000
-"""That decoding computes in the worker itself; in every pass, where it goes over the image
-several times. A JPEG of a phone, decoded at a part of its size, has fewer."""
+MAX_ORDINARY_PIXELS = {"JPEG": 5_000_000, "PNG": 5_000_000, "WEBP": 2_100_000}
+"""That decoding computes in the worker itself: 1920 x 1080 of a WebP, whose pixels cost most.
+A JPEG of a phone, decoded at a part of its size, has fewer."""
 
-MAX_ORDINARY_FULL_PIXELS = 32_000_000
-"""Of a file that the worker itself decodes: those that scaled decoding passes over count, too."""
+MAX_ORDINARY_FULL_PIXELS = 25_000_000
+"""Of a file that the worker itself decodes: those that scaled decoding passes over count, too,
+and each as often as there are passes over the whole image."""
+
+MAX_ORDINARY_SECONDS = 0.15
+"""Of processor time that the worker itself spends while it feeds a decoder. The compressed data
+of a PNG can be arranged so that a megabyte takes a sixth of a second and gives no pixel."""
+
+_PIECE_BYTES = 4096
+"""From this on, what a decoder reads are pixels."""
 
 # The limits below are checked on the header, with a clear error; Pillow's own check
 # would only warn at this size.
@@ -120,14 +131,41 @@ def decode_ordinary(
         ImageError: as ``decode_scaled``.
     """
     content = bytes(encoded)
-    image = recognise(content) if len(content) <= MAX_ORDINARY_BYTES else None
-    if image is None or image.width * image.height * image.passes > MAX_ORDINARY_FULL_PIXELS:
+    image = recognise(content) if len(content) <= max(MAX_ORDINARY_BYTES.values()) else None
+    if image is None or not _is_cheap(image):
         return None
-    opened = _opened(image.content, (image.format,))
-    box = _draft(opened, limits, least_side)
-    if opened.width * opened.height > MAX_ORDINARY_PIXELS:
+    try:
+        opened = _opened(_Metered(image.content), (image.format,))
+        box = _draft(opened, limits, least_side)
+        if opened.width * opened.height > MAX_ORDINARY_PIXELS[image.format]:
+            return None
+        return _decoded(opened, box, image.orientation)
+    except Odd:
         return None
-    return _decoded(opened, box, image.orientation)
+
+
+def _is_cheap(image: OrdinaryImage) -> bool:
+    """As far as that can be told before it is opened."""
+    return (
+        len(image.content) <= MAX_ORDINARY_BYTES[image.format]
+        and image.width * image.height * image.passes <= MAX_ORDINARY_FULL_PIXELS
+    )
+
+
+class _Metered(BytesIO):
+    """A file that can be read until this thread has spent a time with it, then raises Odd.
+
+    Decoders of PNGs and JPEGs read 64 KB at a time.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._end = time.thread_time() + MAX_ORDINARY_SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size >= _PIECE_BYTES and time.thread_time() > self._end:
+            raise Odd
+        return super().read(size)
 
 
 def decode_scaled(
@@ -151,15 +189,15 @@ def decode_scaled(
         ImageTooLarge: decoding would compute more pixels than the limit.
         ExtremeAspectRatio: longer and narrower than the limit.
     """
-    image = _opened(bytes(encoded), FORMATS)
+    image = _opened(BytesIO(encoded), FORMATS)
     return _decoded(image, _draft(image, limits, least_side))
 
 
-def _opened(content: bytes, formats: tuple[str, ...]) -> Image.Image:
+def _opened(file: BytesIO, formats: tuple[str, ...]) -> Image.Image:
     try:
-        return Image.open(BytesIO(content), formats=formats)
+        return Image.open(file, formats=formats)
     except UnidentifiedImageError as error:
-        raise _unidentified(content) from error
+        raise _unidentified(file.getvalue()) from error
     except MemoryError:
         raise
     except Exception as error:
@@ -189,7 +227,7 @@ def _decoded(image: Image.Image, box: Box, orientation: int | None = None) -> De
             orientation = orientation_of(image)
         turned, box = upright(image, box, orientation)
         return Decoded(_to_rgb(turned), box)
-    except MemoryError:
+    except (MemoryError, Odd):
         raise
     except Exception as error:
         # Pillow's decoders raise many types for broken files (OSError, SyntaxError,

@@ -1,8 +1,9 @@
 """The worker's side: hands images to its decoding process, one at a time."""
 
 import asyncio
+import contextlib
 import logging
-import mmap
+import math
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,13 +47,28 @@ _ERRORS: dict[str, type[ClassifierError]] = {
 _GRACE_SECONDS = 2.0
 """The kernel ends the process in time. If it has not by then, the process does not run at all."""
 
-_KEPT_BYTES = 1 << 20
-"""Shared memory beyond this is given back to the system when its image is done."""
+_LARGE_BYTES = 1 << 20
+"""An image of more takes milliseconds to copy, so that a thread does it, and its memory is given
+back to the system when it is done."""
 
 _MODULE = "preprocessing.isolated.process"
 _SOURCE = Path(__file__).parents[2]
 # Threads have address space of their own, which is bounded, and cannot be forked.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+
+
+class _Process(NamedTuple):
+    """What a worker holds of its decoding process.
+
+    Attributes:
+        connection: to keeper and process.
+        file: the memory that both sides see, never used for another process.
+        keeper: leads the group of processes.
+    """
+
+    connection: socket.socket
+    file: int
+    keeper: subprocess.Popen[bytes]
 
 
 class IsolatedDecoder:
@@ -68,24 +85,31 @@ class IsolatedDecoder:
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._closed = False
-        self._file = _unnamed_file(setup.memory_size)
-        self._memory = mmap.mmap(self._file, setup.memory_size)
-        self._connection: socket.socket | None = None
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._process: _Process | None = None
 
     def start(self) -> None:
         """Start the process, so that the first image need not wait until it has."""
-        self._connection, theirs = socket.socketpair()
-        self._connection.setblocking(False)
+        connection, theirs = socket.socketpair()
+        connection.setblocking(False)
+        file = _unnamed_file(self._setup.memory_size)
         with theirs:
-            files = (theirs.fileno(), self._file)
-            self._keeper = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", _MODULE, *map(str, files), self._setup.to_json()],
-                pass_fds=files,
-                cwd=_SOURCE,
-                env=os.environ | _ONE_THREAD,
-                stdin=subprocess.DEVNULL,
-            )
+            try:
+                keeper = self._keeper(theirs.fileno(), file)
+            except OSError:
+                connection.close()
+                os.close(file)
+                raise
+        self._process = _Process(connection, file, keeper)
+
+    def _keeper(self, *files: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", _MODULE, *map(str, files), self._setup.to_json()],
+            pass_fds=files,
+            cwd=_SOURCE,
+            env=os.environ | _ONE_THREAD,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     async def pixels(
         self, encoded: bytes | memoryview, budget: DecodeBudget, deadline: float
@@ -117,8 +141,6 @@ class IsolatedDecoder:
         async with self._turn:
             self._closed = True
             self._stop()
-            self._memory.close()
-            os.close(self._file)
 
     async def _take_turn(self, deadline: float) -> None:
         if not self._turn.locked():
@@ -131,7 +153,7 @@ class IsolatedDecoder:
         try:
             await asyncio.wait_for(self._turn.acquire(), deadline - time.monotonic())
         except (TimeoutError, asyncio.TimeoutError) as error:
-            raise DeadlineExceeded("the deadline passed before the image was decoded") from error
+            raise _late() from error
         finally:
             self._waiting -= 1
 
@@ -147,40 +169,65 @@ class IsolatedDecoder:
             raise ModelUnavailable("the service is shutting down")
         if budget.seconds <= 0:
             raise budget.exhausted()
+        if time.monotonic() >= deadline:
+            raise _late()
         if len(encoded) > self._setup.max_encoded_bytes:
             raise ImageTooLarge(f"the image has more than {self._setup.max_encoded_bytes} bytes")
-        reply = await self._ask(encoded, budget.seconds, deadline - time.monotonic())
+        reply = await self._ask(encoded, budget.seconds, deadline)
         budget.spend(reply.seconds)
         self._raise_for(reply, budget)
-        height, width, channels = self._setup.pixels_shape
-        start = self._setup.pixels_start
-        pixels = np.frombuffer(self._memory[start : start + height * width * channels], np.uint8)
-        return pixels.reshape(height, width, channels)
+        assert self._process is not None
+        shape = self._setup.pixels_shape
+        pixels = os.pread(self._process.file, math.prod(shape), self._setup.pixels_start)
+        return np.frombuffer(pixels, np.uint8).reshape(shape)
 
-    async def _ask(self, encoded: bytes | memoryview, budget: float, seconds: float) -> Reply:
-        """Have an image decoded within so many seconds of processor time and of the clock."""
-        if self._connection is None:
-            self.start()
-        start, size = self._setup.encoded_start, len(encoded)
-        self._memory[start : start + size] = encoded
+    async def _ask(self, encoded: bytes | memoryview, budget: float, deadline: float) -> Reply:
+        """Have an image decoded within so many seconds of processor time, by a deadline."""
         try:
-            sent = await self._exchange(REQUEST.pack(size, budget, seconds), seconds)
+            sent = await self._answer(encoded, budget, deadline)
         except (OSError, TimeoutError, asyncio.TimeoutError) as error:
             logger.warning("the decoding process does not answer and is replaced: %r", error)
             sent = b""
-        if size > _KEPT_BYTES and sys.platform == "linux":
-            self._memory.madvise(mmap.MADV_REMOVE, start, size)
         if not sent:
             self._stop()
             raise ModelUnavailable("the process that decodes this kind of image has ended")
         return Reply.from_bytes(sent)
 
-    async def _exchange(self, request: bytes, seconds: float) -> bytes:
-        """Send a request and wait for the reply; empty if the keeper has ended."""
-        assert self._connection is not None
+    async def _answer(self, encoded: bytes | memoryview, budget: float, deadline: float) -> bytes:
+        """What the process, or its keeper, answers; empty if both have ended."""
+        if self._process is None:
+            self.start()
+        assert self._process is not None
+        connection, file, _ = self._process
+        await self._write(encoded, file)
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            raise _late()
+        sent = await self._exchange(
+            connection, REQUEST.pack(len(encoded), budget, seconds), seconds
+        )
+        if len(encoded) > _LARGE_BYTES:
+            await asyncio.to_thread(self._give_back, file)
+        return sent
+
+    async def _write(self, encoded: bytes | memoryview, file: int) -> None:
+        """Put an image where the process sees it; a large one takes some time, in a thread."""
+        start = self._setup.encoded_start
+        if len(encoded) > _LARGE_BYTES:
+            await asyncio.to_thread(os.pwrite, file, encoded, start)
+        else:
+            os.pwrite(file, encoded, start)
+
+    def _give_back(self, file: int) -> None:
+        """Give the memory of an image back to the system."""
+        os.truncate(file, self._setup.encoded_start)
+        os.truncate(file, self._setup.memory_size)
+
+    async def _exchange(self, connection: socket.socket, request: bytes, seconds: float) -> bytes:
+        """Send a request and wait for the reply."""
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._connection, request)
-        reply = loop.sock_recv(self._connection, MAX_REPLY_BYTES)
+        await loop.sock_sendall(connection, request)
+        reply = loop.sock_recv(connection, MAX_REPLY_BYTES)
         return await asyncio.wait_for(reply, seconds + _GRACE_SECONDS)
 
     def _raise_for(self, reply: Reply, budget: DecodeBudget) -> None:
@@ -191,7 +238,7 @@ class IsolatedDecoder:
             budget.spend(budget.seconds)
             raise budget.exhausted()
         if reply.signal == signal.SIGALRM:
-            raise DeadlineExceeded("the deadline passed before the image was decoded")
+            raise _late()
         if reply.signal is not None:
             logger.warning("decoding an image ended its process with signal %d", reply.signal)
             raise CorruptImage("the image is truncated or corrupt")
@@ -199,14 +246,20 @@ class IsolatedDecoder:
             raise _ERRORS[reply.code](reply.message)
 
     def _stop(self) -> None:
-        """Leave the process: at the end of the connection it ends."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if self._keeper is not None:
-            self._keeper.kill()
-            self._keeper.wait()
-            self._keeper = None
+        """End the keeper and its process, and leave the memory that they see."""
+        if self._process is None:
+            return
+        connection, file, keeper = self._process
+        self._process = None
+        connection.close()
+        os.close(file)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended
+            os.killpg(keeper.pid, signal.SIGKILL)
+        keeper.wait()
+
+
+def _late() -> DeadlineExceeded:
+    return DeadlineExceeded("the deadline passed before the image was decoded")
 
 
 def _unnamed_file(size: int) -> int:

@@ -22,6 +22,9 @@ BUSY = 0
 """Offset of the byte that is 1 while an image is decoded, so that a process that ends with a
 request unanswered is told from one that ends between two."""
 
+STARTED, SECONDS = 8, struct.Struct("=d")
+"""Offset of the processor time that the process had taken before that image."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -82,11 +85,11 @@ class Reply:
     """What came of a request.
 
     Attributes:
-        seconds: of processor time that it took.
+        seconds: of processor time that it took, however it ended.
         code: of the error; None: the pixels are there.
         message: of the error.
         out_of_memory: whether it took more memory than it may.
-        signal: that ended the process; the other fields say nothing then.
+        signal: that ended the process; 0 if it ended by itself.
     """
 
     seconds: float = 0.0

@@ -2,7 +2,10 @@
 
 The keeper loads what decoding needs, then forks a process that decodes one image after the
 other. When the kernel ends that process, the keeper answers in its place and forks the next,
-which takes about a millisecond. Both end when the worker closes its end of the connection.
+which takes about a millisecond. A process that had to refuse an image, or that took much memory,
+ends by itself: what its libraries have left behind concerns no other image. Keeper and process
+end when the worker closes its end of the connection, and only then: who ends every process of a
+container or of a terminal still gets the last answers from the worker.
 
 Time is bounded everywhere, memory on Linux.
 """
@@ -21,7 +24,7 @@ from PIL import Image
 
 from errors import ImageError, InternalError
 from preprocessing.decode import decode_scaled
-from preprocessing.isolated.messages import BUSY, REQUEST, Reply, Setup
+from preprocessing.isolated.messages import BUSY, REQUEST, SECONDS, STARTED, Reply, Setup
 from preprocessing.transform import transform
 
 logger = logging.getLogger("image_classifier.decoding")
@@ -37,7 +40,13 @@ _LEAST_SECONDS = 0.001
 """Zero would switch a timer off."""
 
 _ENDED, _RENEWED = 0, 3
-"""Exit status of a process: the worker has gone; memory ran out, and the next has all of it."""
+"""Exit status of a process: the worker has gone; the next one is to go on."""
+
+_KEPT_MEMORY = 64 * 1024 * 1024
+"""Bytes of memory that a process may have taken and yet decode the next image."""
+
+_PAUSE_SECONDS = 0.1
+"""Before the next process, if one has ended without an image: its start may be what fails."""
 
 
 def main() -> None:
@@ -45,39 +54,64 @@ def main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     setup = Setup.from_json(sys.argv[3])
     memory = mmap.mmap(int(sys.argv[2]), setup.memory_size)
-    # Ctrl-C reaches every process of a terminal, and the worker still wants its last answers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     os.nice(_NICENESS)
     Image.init()  # or each process would load all plugins at its first file that is no image
-    while True:
-        process = os.fork()
-        if process == 0:
-            _bound(setup.memory_bytes)
-            os._exit(_serve(connection, memory, setup))
-        _, status = os.waitpid(process, 0)
-        if os.waitstatus_to_exitcode(status) == _ENDED:
-            return
-        if memory[BUSY]:
-            memory[BUSY] = 0
-            connection.send(Reply(signal=os.WTERMSIG(status)).to_bytes())
+    while _keep(connection, memory, setup):
+        pass
+
+
+def _keep(connection: socket.socket, memory: mmap.mmap, setup: Setup) -> bool:
+    """Have one process decode until it ends; whether there is to be another."""
+    process = os.fork()
+    if process == 0:
+        _bound(setup.memory_bytes)
+        os._exit(_serve(connection, memory, setup))
+    _, status, usage = os.wait4(process, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if memory[BUSY]:
+        memory[BUSY] = 0
+        (started,) = SECONDS.unpack_from(memory, STARTED)
+        seconds = usage.ru_utime + usage.ru_stime - started
+        return _send(connection, Reply(seconds, signal=os.WTERMSIG(status)))
+    if code not in (_ENDED, _RENEWED):
+        logger.warning("the decoding process has ended without an image: %d", code)
+        time.sleep(_PAUSE_SECONDS)
+    return code != _ENDED
+
+
+def _send(connection: socket.socket, reply: Reply) -> bool:
+    """Send a reply; whether the worker is still there."""
+    try:
+        connection.send(reply.to_bytes())
+    except OSError:
+        return False
+    return True
 
 
 def _bound(memory_bytes: int) -> None:
     """Bound what a decoding process may take; its time is bounded for each image anew."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
-        Path("/proc/self/oom_score_adj").write_text(_OUT_OF_MEMORY_SCORE, encoding="ascii")
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        limit = pages * mmap.PAGESIZE + memory_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        try:
+            Path("/proc/self/oom_score_adj").write_text(_OUT_OF_MEMORY_SCORE, encoding="ascii")
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        except OSError as error:
+            logger.warning("the memory that decoding takes is not bounded: %s", error)
+        else:
+            limit = pages * mmap.PAGESIZE + memory_bytes
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     # What decoding needs is loaded: nothing has to be opened any more.
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 
 
 def _serve(connection: socket.socket, memory: mmap.mmap, setup: Setup) -> int:
     """Decode one image after the other, until there is an exit status."""
+    own = _peak_of_memory()
     while request := connection.recv(REQUEST.size):
         size, processor_seconds, seconds = REQUEST.unpack(request)
+        SECONDS.pack_into(memory, STARTED, time.process_time())
         memory[BUSY] = 1
         signal.setitimer(signal.ITIMER_PROF, max(processor_seconds, _LEAST_SECONDS))
         signal.setitimer(signal.ITIMER_REAL, max(seconds, _LEAST_SECONDS))
@@ -85,10 +119,17 @@ def _serve(connection: socket.socket, memory: mmap.mmap, setup: Setup) -> int:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         memory[BUSY] = 0
-        connection.send(reply.to_bytes())
-        if reply.out_of_memory:
+        if not _send(connection, reply):
+            break
+        if reply.code or reply.out_of_memory or _peak_of_memory() > own + _KEPT_MEMORY:
             return _RENEWED
     return _ENDED
+
+
+def _peak_of_memory() -> int:
+    """Bytes of this process, at most, since it began."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _decode(memory: mmap.mmap, size: int, setup: Setup) -> Reply:

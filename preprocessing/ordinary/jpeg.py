@@ -6,6 +6,7 @@ skips what it does not know, and so finds other parts than we do in a file that 
 rules. In a file that keeps them there is nothing to skip.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -22,7 +23,8 @@ MAX_TABLE_BYTES = 16 * 1024
 """Of all tables together; eight Huffman and four quantisation tables have 3 KB."""
 
 _END_OF_IMAGE = b"\xff\xd9"
-_FRAMES, _SCAN = (0xC0, 0xC1, 0xC2), 0xDA
+_PROGRESSIVE, _SCAN = 0xC2, 0xDA
+_FRAMES = (0xC0, 0xC1, _PROGRESSIVE)
 _TABLES = (0xC4, 0xDB, 0xDD)  # Huffman, quantisation, restart interval
 _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})
 # The metadata that say how the channels are meant.
@@ -56,8 +58,8 @@ def read(encoded: bytes) -> OrdinaryImage:
         content=b"".join([encoded[:2], *kept, _END_OF_IMAGE]),
         width=int.from_bytes(frame[3:5], "big"),
         height=int.from_bytes(frame[1:3], "big"),
-        orientation=_orientation([each.content for each in segments if each.marker == _APP1]),
-        passes=len(scans),
+        orientation=_orientation(segments),
+        passes=len(scans) + _is_put_together(segments, len(scans)),
     )
 
 
@@ -101,6 +103,11 @@ def _frame_and_scans(segments: list[_Segment]) -> tuple[bytes, list[bytes]]:
     return frame, scans
 
 
+def _is_put_together(segments: list[_Segment], scans: int) -> bool:
+    """Whether decoding makes its pixels in a pass of their own, behind those of the scans."""
+    return scans > 1 or any(each.marker == _PROGRESSIVE for each in segments)
+
+
 def _channels(frame: bytes) -> bytes:
     """The identifiers of a frame's channels."""
     must(len(frame) > 6 and frame[0] == _BITS and frame[5] in (_GREY, _COLOURED))  # noqa: PLR2004
@@ -122,8 +129,11 @@ def _is_scan_of(scan: bytes, channels: bytes) -> bool:
     )
 
 
-def _orientation(segments: list[bytes]) -> int:
-    exif = [each for each in segments if each.startswith(_EXIF)]
-    xmp = [each for each in segments if each.startswith(_XMP)]
+def _orientation(segments: list[_Segment]) -> int:
+    """From the metadata in front of the first scan; Pillow looks no further."""
+    heads = itertools.takewhile(lambda each: each.marker != _SCAN, segments)
+    metadata = [each.content for each in heads if each.marker == _APP1]
+    exif = [each for each in metadata if each.startswith(_EXIF)]
+    xmp = [each for each in metadata if each.startswith(_XMP)]
     must(len(exif) <= 1)
     return orientation_of(exif[0] if exif else b"", xmp[-1][len(_XMP) :] if xmp else b"")

@@ -17,6 +17,7 @@ _CANVAS, _FRAME, _EXIF, _XMP = b"VP8X", b"VP8 ", b"EXIF", b"XMP "
 _KINDS = frozenset({_CANVAS, b"ICCP", _FRAME, _EXIF, _XMP})
 _HEAD_BYTES, _RIFF_BYTES = 8, 12
 _ANIMATED, _WITH_ALPHA = 0x02, 0x10
+_ANNOUNCED = {_EXIF: 0x08, _XMP: 0x04}
 _KEY_FRAME_START = b"\x9d\x01\x2a"
 _SIDE = 0x3FFF  # the two bits above scale the picture, which decoders ignore
 
@@ -32,8 +33,13 @@ def read(encoded: bytes) -> OrdinaryImage:
     must(_FRAME in chunks)
     frame = chunks[_FRAME]
     width, height = _size(frame)
-    if _CANVAS in chunks:
+    if list(chunks) != [_FRAME]:
+        # Decoders look at nothing else in a file that begins with its frame.
+        must(next(iter(chunks)) == _CANVAS)
         _check_canvas(chunks[_CANVAS], width, height)
+        # Nor at metadata that the canvas does not announce.
+        announced = chunks[_CANVAS][0]
+        must(all(announced & flag for kind, flag in _ANNOUNCED.items() if kind in chunks))
     body = b"WEBP" + _FRAME + len(frame).to_bytes(4, "little") + frame + b"\0" * (len(frame) % 2)
     return OrdinaryImage(
         format="WEBP",

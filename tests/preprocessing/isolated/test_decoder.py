@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from errors import (
     ImageTooLarge,
     ModelUnavailable,
     Overloaded,
-    UnsupportedImage,
 )
 from hostile.files import BOMBS
 from preprocessing import DecodeLimits, decode_scaled, transform
@@ -89,13 +89,30 @@ def test_one_process_decodes_one_image_after_the_other() -> None:
     async def test(isolated: IsolatedDecoder) -> list[Any]:
         first = await ask(isolated, GIF)
         processes = children()
-        several = await asyncio.gather(*(ask(isolated, each) for each in (GIF, b"text", GIF)))
+        several = await asyncio.gather(*(ask(isolated, GIF) for _ in range(3)))
         assert children() == processes
         return [first, *several]
 
-    first, second, error, third = run(test)
-    assert all(np.array_equal(pixels, here(GIF)) for pixels in (first, second, third))
-    assert isinstance(error, UnsupportedImage)
+    assert all(np.array_equal(pixels, here(GIF)) for pixels in run(test))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4000, 4000)], ids=["refused", "large"])
+def test_a_process_that_refused_an_image_or_took_much_memory_is_replaced(
+    size: tuple[int, int],
+) -> None:
+    last = save(Image.new("RGBA", size), "PNG", compress_level=1)
+
+    async def test(isolated: IsolatedDecoder) -> Any:
+        await ask(isolated, GIF)
+        keeper, process = children()
+        await ask(isolated, last[:-100] if size == (1, 1) else last)
+        pixels = await ask(isolated, GIF)
+        after = children()
+        assert after[0] == keeper
+        assert after[1] != process
+        return pixels
+
+    assert np.array_equal(run(test), here(GIF))
 
 
 def test_errors_keep_their_messages() -> None:
@@ -129,6 +146,50 @@ def test_what_decoding_takes_is_counted() -> None:
         return budget.seconds
 
     assert 0.0 < run(test) < 5.0
+
+
+def test_what_a_process_took_that_ended_otherwise_is_counted() -> None:
+    async def test(isolated: IsolatedDecoder) -> float:
+        await ask(isolated, DEAR, budget=0.5)
+        budget = DecodeBudget(30.0)
+        dear = asyncio.create_task(isolated.pixels(DEAR, budget, time.monotonic() + 60))
+        await asyncio.sleep(1)
+        process = max(children(), key=psutil.Process.create_time)
+        process.send_signal(signal.SIGSEGV)
+        with pytest.raises(CorruptImage):
+            await dear
+        return budget.seconds
+
+    assert 0.0 < run(test) < 30.0
+
+
+def test_a_deadline_that_has_passed_decodes_nothing_and_ends_nothing() -> None:
+    async def test(isolated: IsolatedDecoder) -> list[Any]:
+        await ask(isolated, GIF)
+        processes = children()
+        late = await ask(isolated, GIF, seconds=-5.0)
+        assert children() == processes
+        return [late, await ask(isolated, GIF)]
+
+    late, pixels = run(test)
+    assert isinstance(late, DeadlineExceeded)
+    assert np.array_equal(pixels, here(GIF))
+
+
+def test_a_large_image_is_decoded_and_leaves_no_memory() -> None:
+    large = GIF + bytes(19 * MEGABYTE)
+
+    async def test(isolated: IsolatedDecoder) -> list[Any]:
+        pixels = [await ask(isolated, large), await ask(isolated, GIF)]
+        (file,) = [each.stat() for each in Path("/proc/self/fd").iterdir() if _is_shared(each)]
+        assert file.st_blocks * 512 < MEGABYTE
+        return pixels
+
+    assert all(np.array_equal(pixels, here(GIF)) for pixels in run(test))
+
+
+def _is_shared(descriptor: Path) -> bool:
+    return descriptor.exists() and "memfd:image-classifier" in str(descriptor.readlink())
 
 
 def test_an_empty_budget_decodes_nothing() -> None:
@@ -217,6 +278,33 @@ def test_a_keeper_that_ends_is_started_again() -> None:
         for process in children():
             process.kill()
         return [await ask(isolated, GIF), await ask(isolated, GIF)]
+
+    error, pixels = run(test)
+    assert isinstance(error, ModelUnavailable)
+    assert np.array_equal(pixels, here(GIF))
+
+
+def test_a_signal_to_every_process_ends_no_image() -> None:
+    async def test(isolated: IsolatedDecoder) -> Any:
+        await ask(isolated, GIF)
+        for process in children():
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                process.send_signal(number)
+        return await ask(isolated, GIF)
+
+    assert np.array_equal(run(test), here(GIF))
+
+
+def test_a_process_of_a_killed_keeper_ends_when_it_does_not_answer() -> None:
+    async def test(isolated: IsolatedDecoder) -> list[Any]:
+        await ask(isolated, GIF)
+        keeper, process = children()
+        process.suspend()
+        keeper.kill()
+        error = await ask(isolated, GIF, seconds=0.2)
+        pixels = await ask(isolated, GIF)
+        assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        return [error, pixels]
 
     error, pixels = run(test)
     assert isinstance(error, ModelUnavailable)

@@ -27,7 +27,7 @@ def patched(old: bytes, new: bytes) -> bytes:
     [
         (JPEG, 1),
         (save(PHOTO.convert("L"), "JPEG"), 1),
-        (save(PHOTO, "JPEG", progressive=True), 10),
+        (save(PHOTO, "JPEG", progressive=True), 11),
         (save(PHOTO, "JPEG", subsampling=0), 1),
         (save(PHOTO, "JPEG", subsampling=1), 1),
         (save(PHOTO, "JPEG", restart_marker_rows=1), 1),
@@ -139,3 +139,15 @@ def test_a_small_image_is_unchanged() -> None:
 
     assert image is not None
     assert (image.width, image.height) == (1, 1)
+
+
+def test_exif_data_behind_a_scan_turn_nothing() -> None:
+    progressive = save(PHOTO, "JPEG", progressive=True)
+    scan = progressive.rindex(b"\xff\xda")
+    turned = segment(0xE1, exif(6).tobytes())
+
+    image = recognise(progressive[:scan] + turned + progressive[scan:])
+
+    assert image is not None
+    assert image.orientation == 1
+    assert image.content == progressive

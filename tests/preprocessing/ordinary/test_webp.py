@@ -7,6 +7,7 @@ from tests.support.images import exif, save, textured
 PHOTO = textured(40, 24)
 PLAIN = save(PHOTO, "WEBP")
 FRAME, CANVAS = webp_frame(PLAIN), webp_canvas(40, 24)
+EXIF = (b"EXIF", exif(6).tobytes())
 
 
 def test_a_lossy_picture_is_ordinary() -> None:
@@ -42,6 +43,10 @@ def test_the_orientation_is_read(orientation: int) -> None:
         riff([CANVAS, FRAME, FRAME]),
         riff([CANVAS, (b"abcd", b""), FRAME]),
         riff([CANVAS, (b"ALPH", b""), FRAME]),
+        riff([FRAME, EXIF]),
+        riff([FRAME, CANVAS]),
+        riff([CANVAS, FRAME, EXIF]),
+        riff([CANVAS, FRAME, (b"XMP ", b"")]),
         riff([CANVAS]),
         riff([(b"VP8 ", FRAME[1][:9])]),
         riff([(b"VP8 ", b"\x01" + FRAME[1][1:])]),
@@ -50,8 +55,9 @@ def test_the_orientation_is_read(orientation: int) -> None:
     ],
     ids=[
         "lossless", "animated", "another canvas", "animated canvas", "two frames",
-        "an unknown chunk", "transparency", "no frame", "a short frame", "no key frame",
-        "cut off", "sound",
+        "an unknown chunk", "transparency", "Exif data without a canvas", "the canvas last",
+        "Exif data that are not announced", "XMP that is not announced", "no frame",
+        "a short frame", "no key frame", "cut off", "sound",
     ],
 )  # fmt: skip
 def test_what_is_not_plain_is_not_ordinary(encoded: bytes) -> None:

@@ -1,0 +1,62 @@
+"""Files that cost their decoder as much as their format allows."""
+
+import zlib
+from collections.abc import Iterable
+
+from hostile import containers as made
+
+Field = tuple[int, int]
+"""A number, and how many bits it has."""
+
+
+def packed(fields: Iterable[Field]) -> bytes:
+    """Bits, the lowest first, as deflate and lossless WebP write them."""
+    number = length = 0
+    for value, bits in fields:
+        number |= value << length
+        length += bits
+    return number.to_bytes(-(-length // 8), "little")
+
+
+def no_pixels(length: int) -> bytes:
+    """A PNG of 16 x 16 with so many bytes of deflate blocks that build tables and are empty.
+
+    Source: RFC 1951, 3.2.7.
+    """
+    block = packed([*_empty_block()] * 8)  # eight of them end with a byte
+    plain = zlib.compressobj(9)
+    rows = plain.compress(RED_ROWS) + plain.flush()
+    data = rows[:2] + block * (length // len(block)) + rows[2:]
+    return (
+        made.PNG_START + made.png_header(16, 16) + made.chunk(b"IDAT", data) + made.chunk(b"IEND")
+    )
+
+
+RED_ROWS = (b"\0" + b"\xff\0\0" * 16) * 16
+
+# The order in which the lengths of the code of code lengths come, and those used here.
+_ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3)
+_LENGTHS = {16: 1, 4: 3, 5: 3, 8: 3, 9: 3}
+_REPEAT = 16
+_CODES = {16: 0, 4: 0b001, 5: 0b101, 8: 0b011, 9: 0b111}  # bits reversed, as they are written
+
+
+def _empty_block() -> list[Field]:
+    """286 and 30 codes of 8 and 9, 4 and 5 bits: full tables, for the end of the block alone."""
+    lengths = [(8, 226), (9, 60), (4, 2), (5, 28)]
+    return [
+        *((0, 1), (2, 2), (286 - 257, 5), (30 - 1, 5), (len(_ORDER) - 4, 4)),
+        *((_LENGTHS.get(symbol, 0), 3) for symbol in _ORDER),
+        *(field for length, count in lengths for field in _run(length, count)),
+        (0b010001111, 9),  # 256, the end: 452 + 30, reversed
+    ]
+
+
+def _run(length: int, count: int) -> list[Field]:
+    """The same code length several times: once, then repeated six times or fewer at once."""
+    fields, left = [(_CODES[length], _LENGTHS[length])], count - 1
+    while left >= 3:
+        times = min(6, left)
+        fields += [(_CODES[_REPEAT], _LENGTHS[_REPEAT]), (times - 3, 2)]
+        left -= times
+    return fields + [(_CODES[length], _LENGTHS[length])] * left
