@@ -29,7 +29,7 @@ from PIL import Image, ImageFilter
 from inference import OnnxSession, open_session
 from model_spec import MODEL_NAME, Preprocessing
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
-from preprocessing.transform import Pixels
+from preprocessing.pixels import Pixels
 from settings import Device, Settings
 
 MEGAPIXELS: tuple[float, ...] = (12, 24)

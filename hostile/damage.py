@@ -14,7 +14,7 @@ from preprocessing import DecodeLimits, decode_ordinary, least_side, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
-from preprocessing.transform import Pixels
+from preprocessing.pixels import Pixels
 from settings import Settings
 from tests.support.toys import LABELS, encoded, toy_preprocessing
 from tests.support.toys import RED as COLOUR

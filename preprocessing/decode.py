@@ -22,9 +22,11 @@ import numpy as np
 from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge, UnsupportedImage
+from preprocessing.jpeg import decode_jpeg, divisor_for, is_soon_decoded
 from preprocessing.ordinary import OrdinaryImage, recognise
 from preprocessing.ordinary.image import Odd
-from preprocessing.orientation import Box, orientation_of, upright
+from preprocessing.orientation import UPRIGHT, Box, orientation_of, upright
+from preprocessing.pixels import Pixels
 
 # Pillow's JPEG plugin also opens "MPO": what phones write, a JPEG with a preview behind it.
 FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
@@ -104,6 +106,18 @@ class Decoded(NamedTuple):
     box: Box
 
 
+class DecodedArray(NamedTuple):
+    """A photograph that was decoded without Pillow.
+
+    Attributes:
+        image: uint8 ``[H, W, 3]``, upright.
+        box: as in ``Decoded``.
+    """
+
+    image: Pixels
+    box: Box
+
+
 def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
     """Decode an image to 8-bit RGB, upright.
 
@@ -115,7 +129,7 @@ def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
 
 def decode_ordinary(
     encoded: bytes | memoryview, limits: DecodeLimits, least_side: int | None
-) -> Decoded | None:
+) -> Decoded | DecodedArray | None:
     """Decode an ordinary image (:mod:`preprocessing.ordinary`) that costs little.
 
     Args:
@@ -134,6 +148,9 @@ def decode_ordinary(
     image = recognise(content) if len(content) <= max(MAX_ORDINARY_BYTES.values()) else None
     if image is None or not _is_cheap(image):
         return None
+    decoded = _upright_jpeg(image, limits, least_side)
+    if decoded is not None:
+        return decoded
     try:
         opened = _opened(_Metered(image.content), (image.format,))
         box = _draft(opened, limits, least_side)
@@ -193,6 +210,28 @@ def decode_scaled(
     return _decoded(image, _draft(image, limits, least_side))
 
 
+def _upright_jpeg(
+    image: OrdinaryImage, limits: DecodeLimits, least_side: int | None
+) -> DecodedArray | None:
+    """Decode an ordinary JPEG that needs no turning; None if Pillow is to do it.
+
+    Raises:
+        ImageError: it is over a limit.
+    """
+    if image.format != "JPEG" or image.orientation != UPRIGHT or not is_soon_decoded(image):
+        return None
+    size = image.width, image.height
+    divisor = divisor_for(min(size), least_side)
+    width, height = (-(-side // divisor) for side in size)
+    _check_size(size, (width, height), limits)
+    if width * height > MAX_ORDINARY_PIXELS[image.format]:
+        return None
+    pixels = decode_jpeg(image.content, width, height, divisor)
+    if pixels is None:
+        return None
+    return DecodedArray(pixels, Box(0, 0, size[0] / divisor, size[1] / divisor))
+
+
 def _opened(file: BytesIO, formats: tuple[str, ...]) -> Image.Image:
     try:
         return Image.open(file, formats=formats)
@@ -240,24 +279,28 @@ def _draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> 
 
     The box is exact: a side is divided by a power of two, while the pixels are whole ones.
     """
-    width, height = image.size
-    if max(width, height) > limits.max_aspect_ratio * min(width, height):
+    full = image.size
+    # None: nothing is to be scaled, or the format cannot.
+    drafted = image.draft(None, (least_side, least_side)) if least_side else None
+    _check_size(full, image.size, limits)
+    return Box(0, 0, *full) if drafted is None else Box(*drafted[1])
+
+
+def _check_size(full: tuple[int, int], scaled: tuple[int, int], limits: DecodeLimits) -> None:
+    """Refuse what is long and narrow, or more pixels than the limit once it is scaled."""
+    width, height = full
+    if max(full) > limits.max_aspect_ratio * min(full):
         raise ExtremeAspectRatio(
             f"the image is {width} x {height}, its sides differ by more than "
             f"the limit of 1:{limits.max_aspect_ratio:g}"
         )
-    # None: nothing is to be scaled, or the format cannot.
-    drafted = image.draft(None, (least_side, least_side)) if least_side else None
-    pixels = image.width * image.height
+    pixels = scaled[0] * scaled[1]
     if pixels > limits.max_pixels:
-        decoded = (
-            "" if image.size == (width, height) else f", decoded at {image.width} x {image.height}"
-        )
+        decoded = "" if scaled == full else f", decoded at {scaled[0]} x {scaled[1]}"
         raise ImageTooLarge(
             f"the image has {width} x {height}{decoded} = {pixels} pixels, "
             f"more than the limit of {limits.max_pixels}"
         )
-    return Box(0, 0, width, height) if drafted is None else Box(*drafted[1])
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

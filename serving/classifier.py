@@ -28,7 +28,7 @@ from preprocessing import DecodeLimits, decode, decode_ordinary, least_side, tra
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
-from preprocessing.transform import Pixels
+from preprocessing.pixels import Pixels
 from settings import Settings
 
 logger = logging.getLogger("image_classifier")

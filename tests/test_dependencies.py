@@ -37,6 +37,8 @@ ONLY_IN = {
     "onnx": {"conversion"},
     "onnxruntime": {"inference", "conversion"},
     "PIL": {"preprocessing"},
+    "cykooz_resizer": {"preprocessing"},
+    "simplejpeg": {"preprocessing"},
     "starlette": {"serving"},
     "bentoml": {"conversion", "serving", "service"},
 }

@@ -1,0 +1,47 @@
+"""Pixels as arrays, and which of them a crop after a resize needs."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+"""RGB, ``[H, W, 3]``."""
+
+
+class Side(NamedTuple):
+    """One side of a photograph that is resized and then cropped.
+
+    Attributes:
+        pixels: of the image along this side.
+        start: where the photograph begins in it.
+        length: of the photograph, in the image's pixels; with a fraction if it was decoded scaled.
+        resized: pixels that it becomes.
+        offset: of these, how many lie before the crop.
+        size: how many the crop has.
+    """
+
+    pixels: int
+    start: float
+    length: float
+    resized: int
+    offset: int
+    size: int
+
+    @property
+    def edges(self) -> tuple[float, float]:
+        """Of the crop, in the image's pixels."""
+        scale = self.length / self.resized
+        end = min((self.offset + self.size) * scale, self.length)
+        return self.start + self.offset * scale, self.start + end
+
+    def reached(self, support: float) -> tuple[int, int]:
+        """First and last (exclusive) pixel of the image that a filter takes for the crop.
+
+        Args:
+            support: half the filter's width, in output pixels.
+        """
+        first, last = self.edges
+        reach = support * max(1.0, self.length / self.resized) + 1
+        return max(0, math.floor(first - reach)), min(self.pixels, math.ceil(last + reach))
