@@ -36,17 +36,17 @@ MAX_ORDINARY_BYTES = {"JPEG": 8 * 1024 * 1024, "PNG": 8 * 1024 * 1024, "WEBP": 1
 """Of a file that the worker itself decodes. A byte of a WebP costs eight times as much as one of
 a JPEG (hostile/dearest.py)."""
 
-MAX_ORDINARY_PIXELS = {"JPEG": 5_000_000, "PNG": 5_000_000, "WEBP": 2_100_000}
-"""That decoding computes in the worker itself: 1920 x 1080 of a WebP, whose pixels cost most.
-A JPEG of a phone, decoded at a part of its size, has fewer."""
+MAX_ORDINARY_PIXELS = {"JPEG": 5_000_000, "PNG": 2_100_000, "WEBP": 2_100_000}
+"""That decoding computes in the worker itself: 1920 x 1080 where a pixel costs much. A JPEG of
+a phone, decoded at a part of its size, has fewer."""
 
 MAX_ORDINARY_FULL_PIXELS = 25_000_000
 """Of a file that the worker itself decodes: those that scaled decoding passes over count, too,
 and each as often as there are passes over the whole image."""
 
-MAX_ORDINARY_SECONDS = 0.15
-"""Of processor time that the worker itself spends while it feeds a decoder. The compressed data
-of a PNG can be arranged so that a megabyte takes a sixth of a second and gives no pixel."""
+MAX_ORDINARY_SECONDS, MAX_ORDINARY_SECONDS_PER_PIXEL = 0.01, 5e-8
+"""Of processor time that the worker itself spends while it feeds a decoder; three times what it
+takes. A megabyte in a PNG can be arranged to take a sixth of a second and to give no pixel."""
 
 _PIECE_BYTES = 4096
 """From this on, what a decoder reads are pixels."""
@@ -152,7 +152,7 @@ def decode_ordinary(
     if decoded is not None:
         return decoded
     try:
-        opened = _opened(_Metered(image.content), (image.format,))
+        opened = _opened(_Metered(image), (image.format,))
         box = _draft(opened, limits, least_side)
         if opened.width * opened.height > MAX_ORDINARY_PIXELS[image.format]:
             return None
@@ -170,14 +170,16 @@ def _is_cheap(image: OrdinaryImage) -> bool:
 
 
 class _Metered(BytesIO):
-    """A file that can be read until this thread has spent a time with it, then raises Odd.
+    """A file that raises Odd once this thread has spent more time with it than its pixels take.
 
     Decoders of PNGs and JPEGs read 64 KB at a time.
     """
 
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self._end = time.thread_time() + MAX_ORDINARY_SECONDS
+    def __init__(self, image: OrdinaryImage) -> None:
+        super().__init__(image.content)
+        pixels = image.width * image.height
+        seconds = MAX_ORDINARY_SECONDS + MAX_ORDINARY_SECONDS_PER_PIXEL * pixels
+        self._end = time.thread_time() + seconds
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size >= _PIECE_BYTES and time.thread_time() > self._end:
