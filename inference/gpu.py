@@ -136,3 +136,9 @@ class GpuMonitor:
         except pynvml.NVMLError:
             return None
         return GpuMemory(int(memory.used), int(memory.total))
+
+
+def least_memory() -> int | None:
+    """Bytes of the visible GPU that has least; None if there is none or NVML cannot say."""
+    memories = [GpuMonitor(index).memory() for index in range(count_gpus())]
+    return min((memory.total for memory in memories if memory), default=None)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from inference import RunnerOptions
 from inference.batch_size import Sizes
 from inference.cpus import usable_cpus
-from inference.gpu import GpuMonitor, count_gpus
+from inference.gpu import count_gpus, least_memory
 from serving.workers.table import shared_folder
 from settings import Device, Settings
 
@@ -36,11 +36,11 @@ def workers(settings: Settings) -> int:
 
 
 def _gpu_workers() -> int:
-    """As many as the first GPU has memory for, at least one."""
-    memory = GpuMonitor(0).memory() if count_gpus() else None
+    """As many as a GPU has memory for, at least one."""
+    memory = least_memory()
     if memory is None:
         return _GPU_WORKERS
-    return max(1, min(_GPU_WORKERS, memory.total // _GPU_WORKER_BYTES))
+    return max(1, min(_GPU_WORKERS, memory // _GPU_WORKER_BYTES))
 
 
 def intra_op_threads(settings: Settings) -> int:

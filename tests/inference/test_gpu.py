@@ -1,3 +1,4 @@
+import ctypes
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -6,7 +7,7 @@ import pynvml
 import pytest
 
 from inference import gpu
-from inference.gpu import GpuMemory, GpuMonitor, count_gpus
+from inference.gpu import GpuMemory, GpuMonitor, count_gpus, least_memory
 
 
 def driver_is_missing() -> bool:
@@ -47,6 +48,8 @@ class Driver:
             nvmlDeviceGetHandleByUUID=self._initialised(lambda uuid: f"handle {uuid}"),
             nvmlDeviceGetUtilizationRates=self._initialised(self._rates),
             nvmlDeviceGetMemoryInfo=self._initialised(self._memory),
+            nvmlDeviceGetName=self._initialised(lambda handle: f"name of {handle}"),
+            nvmlSystemGetDriverVersion=self._initialised(lambda: "580.159.04"),
         )
 
     def _init(self) -> None:
@@ -186,3 +189,55 @@ def test_memory_is_read_every_time_and_none_while_nvml_cannot_say(driver: Driver
 
     driver.percent = None
     assert monitor.memory() is None
+
+
+def test_the_least_memory_is_that_of_the_smallest_gpu_that_can_be_read(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def memory_of(handle: str) -> SimpleNamespace:
+        return SimpleNamespace(used=0, total={"handle 0": 8, "handle 1": 4}[handle])
+
+    monkeypatch.setattr("inference.gpu.pynvml.nvmlDeviceGetMemoryInfo", memory_of)
+    assert least_memory() == 4
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert least_memory() == 8
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert least_memory() is None
+
+
+def test_there_is_no_least_memory_if_nvml_cannot_say(driver: Driver) -> None:
+    driver.percent = None
+    assert least_memory() is None
+
+
+@pytest.mark.usefixtures("driver")
+def test_driver_and_product_are_named() -> None:
+    assert gpu.driver_version() == "580.159.04"
+    assert GpuMonitor(1).name() == "name of handle 1"
+
+
+@pytest.mark.skipif(not driver_is_missing(), reason="this machine has NVIDIA's driver")
+def test_without_a_driver_nothing_has_a_version_and_waiting_needs_no_setting() -> None:
+    assert gpu.driver_version() is None
+    gpu.wait_without_spinning(0)
+
+
+@pytest.mark.parametrize(("there", "flags"), [(True, [(7, 4)]), (False, [])])
+def test_threads_that_wait_for_a_gpu_sleep(
+    there: bool, flags: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def device_get(device: Any, index: int) -> int:
+        device._obj.value = 7
+        assert index == 2
+        return 0 if there else 101  # CUDA_ERROR_INVALID_DEVICE
+
+    cuda = SimpleNamespace(
+        cuInit=lambda flags: 0,
+        cuDeviceGet=device_get,
+        cuDevicePrimaryCtxSetFlags_v2=lambda device, flag: asked.append((device.value, flag)),
+    )
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: {"libcuda.so.1": cuda}[name])
+    gpu.wait_without_spinning(2)
+    assert asked == flags

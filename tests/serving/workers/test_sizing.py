@@ -1,10 +1,7 @@
-from types import SimpleNamespace
-
 import pytest
 
 from inference import RunnerOptions
 from inference.batch_size import Sizes
-from inference.gpu import GpuMemory
 from serving.workers import sizing
 from serving.workers import table as tables
 from serving.workers.table import WorkerTable
@@ -18,6 +15,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Eight processors and no GPU."""
     monkeypatch.setattr(sizing, "usable_cpus", lambda: 8)
     monkeypatch.setattr(sizing, "count_gpus", lambda: 0)
+    monkeypatch.setattr(sizing, "least_memory", lambda: None)
     return monkeypatch
 
 
@@ -42,10 +40,9 @@ def test_fewer_workers_have_more_threads_each(machine: pytest.MonkeyPatch) -> No
 
 
 def give_gpu(machine: pytest.MonkeyPatch, total_bytes: int | None) -> None:
-    """One GPU of some memory; None: NVML cannot tell."""
-    memory = None if total_bytes is None else GpuMemory(0, total_bytes)
+    """A GPU of some memory; None: NVML cannot tell."""
     machine.setattr(sizing, "count_gpus", lambda: 1)
-    machine.setattr(sizing, "GpuMonitor", lambda _: SimpleNamespace(memory=lambda: memory))
+    machine.setattr(sizing, "least_memory", lambda: total_bytes)
 
 
 @pytest.mark.parametrize(
