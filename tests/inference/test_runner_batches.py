@@ -18,7 +18,7 @@ from tests.inference.runners import (
     numbers,
     running,
 )
-from tests.support.gates import PATIENCE, Gate, in_loop
+from tests.support.gates import Gate, in_loop
 from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
 
 
@@ -193,9 +193,9 @@ async def test_padding_is_right_wherever_images_are_prepared(
     decode_threads: int, session: OnnxSession
 ) -> None:
     session, inner = gated(session, device=Device.CUDA)
-    # The delay is longer than the test may take: the batch begins when the runner closes.
+    # All three arrive long before the batch begins.
     async with running(
-        session, decode_threads=decode_threads, max_batch_size=8, max_batch_delay=10 * PATIENCE
+        session, decode_threads=decode_threads, max_batch_size=8, max_batch_delay=1.0
     ) as runner:
         taken = asyncio.create_task(runner.infer([RED, GREEN, BLUE], later()))
         await asyncio.sleep(0)
