@@ -2,7 +2,7 @@
 
 Prints a Markdown table with a line per case and ends with 1 if an answer was not the
 expected one, the next good request was not answered right, or a request took more processor
-time or memory than it may. Linux only: the peak of memory is read from ``/proc``.
+time or memory than it may.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from hostile.calls import Call
 from hostile.corpus import ask, ask_for_good, ask_for_urls, corpus, shown
 from hostile.expected import RED, Outcome
 from resilience.evidence import Evidence, report
-from resilience.resources import MEGABYTE
+from resilience.resources import MEGABYTE, Sampler, cpu_seconds, look
+from settings import Settings
 from tests.support.images import save
 from tests.support.servers import Server, running, toy_home
 
@@ -39,6 +40,8 @@ SERVER = {
     "MALLOC_MMAP_THRESHOLD_": "131072",
     "MALLOC_TRIM_THRESHOLD_": "131072",
 }
+
+_SAMPLE_SECONDS = 0.02
 
 _URLS = "100 URLs at once where images are expected"
 _SIDE = 5000  # of a square of the default limit, 25 MP
@@ -60,6 +63,10 @@ class Cost:
     def __or__(self, other: "Cost") -> "Cost":
         """The larger of each."""
         return Cost(max(self.cpu_ms, other.cpu_ms), max(self.rss_mb, other.rss_mb))
+
+
+DECODING = Cost(cpu_ms=Settings().decode_cpu_ms, rss_mb=Settings().decode_memory_bytes / MEGABYTE)
+"""What decoding the images of one request may take."""
 
 
 @dataclass
@@ -95,30 +102,23 @@ class Meter:
     """
 
     def __init__(self, root: psutil.Process) -> None:
-        self._processes = [root, *root.children(recursive=True)]
+        self._root = root
         self._cpu = 0.0
-        self._idle = self._status("VmRSS")
+        self._idle = look(root).rss
+        self._sampler = Sampler(root)
 
     def start(self) -> None:
         """Begin to measure."""
-        for process in self._processes:  # proc_pid_clear_refs(5): resets the peak
-            Path(f"/proc/{process.pid}/clear_refs").write_text("5")
-        self._cpu = self._cpu_seconds()
+        self._cpu = cpu_seconds(self._root)
+        self._sampler = Sampler(self._root, _SAMPLE_SECONDS)
+        self._sampler.start()
 
     def stop(self) -> Cost:
         """What was used since the start."""
-        grown = self._status("VmHWM") - self._idle
-        return Cost(1000 * (self._cpu_seconds() - self._cpu), grown / MEGABYTE)
-
-    def _cpu_seconds(self) -> float:
-        times = [process.cpu_times() for process in self._processes]
-        return sum(each.user + each.system for each in times)
-
-    def _status(self, name: str) -> int:
-        """Bytes in /proc/PID/status, of all processes together."""
-        files = [Path(f"/proc/{process.pid}/status") for process in self._processes]
-        lines = [line for file in files for line in file.read_text().splitlines()]
-        return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))
+        self._sampler.close()
+        samples = [*self._sampler.samples, look(self._root)]
+        grown = max(each.rss for each in samples) - self._idle
+        return Cost(1000 * (cpu_seconds(self._root) - self._cpu), grown / MEGABYTE)
 
 
 @cache
@@ -138,13 +138,10 @@ def rows(server: Server) -> Iterator[Row]:
     with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client:
         ask_for_good(client)
         meter = Meter(psutil.Process(server.process.pid))
-        reference = Cost()
         for kind, photograph in largest_photographs().items():
-            row = _row(f"honest {kind} of 25 MP", client, meter, [_decoded(photograph)], None)
-            reference |= row.cost
-            yield row
+            yield _row(f"honest {kind} of 25 MP", client, meter, [_decoded(photograph)])
         for name, case in corpus().items():
-            yield _row(name, client, meter, case(), reference)
+            yield _row(name, client, meter, case())
         yield _urls(server.url, client, meter)
 
 
@@ -160,10 +157,8 @@ def _decoded(photograph: bytes) -> Call:
     return Call(RED, calls.body(photograph), is_decoded=True)
 
 
-def _row(
-    name: str, client: httpx.Client, meter: Meter, requests: list[Call], reference: Cost | None
-) -> Row:
-    """Send the requests of a case; without a reference their cost is not judged."""
+def _row(name: str, client: httpx.Client, meter: Meter, requests: list[Call]) -> Row:
+    """Send the requests of a case."""
     seen: list[Outcome] = []
     row = Row(name, shown(call.expected for call in requests), "")
     for call in requests:
@@ -172,8 +167,7 @@ def _row(
         cost = meter.stop()
         row.cost |= cost
         row.problems += _problems(call, seen[-1])
-        if reference is not None:
-            row.problems += _excess(cost, reference if call.is_decoded else Cost())
+        row.problems += _excess(cost, DECODING if call.is_decoded else Cost())
         row.problems += _after(client)
     row.seen = shown(seen)
     return row

@@ -17,7 +17,10 @@ from errors import (
 from hostile.containers import JPEG, PNG
 from hostile.expected import PAGE, RED, Outcome, refused
 from hostile.files import BODY, FILES, MEGABYTE, UNSUPPORTED, File
+from hostile.two_readers import DEAREST, TWO_READERS
 from serving.bento import ROUTES
+
+ALL_FILES = FILES | TWO_READERS | DEAREST
 
 INVALID, TOO_LARGE, UNSUPPORTED_TYPE, INVALID_PARAMETER = map(
     refused,
@@ -43,7 +46,7 @@ class Call:
         options: makes those of httpx.
         path: it goes to.
         method: of HTTP.
-        is_decoded: whether it may cost what the largest photograph does: it is decoded.
+        is_decoded: whether it may cost what decoding the images of one request may.
     """
 
     expected: Outcome
@@ -250,14 +253,14 @@ def with_file_names() -> dict[str, Call]:
 
 def with_files() -> dict[str, Call]:
     """Every hostile file as a body."""
-    return {name: _with_file(file) for name, file in FILES.items()}
+    return {name: _with_file(file) for name, file in ALL_FILES.items()}
 
 
 def _with_file(file: File) -> Call:
     def options() -> dict[str, Any]:
         return body(file.make())()
 
-    return Call(file.expected, options, is_decoded=file.is_decoded)
+    return Call(file.expected, options, is_decoded=True)
 
 
 def in_every_form() -> dict[str, Call]:

@@ -1,8 +1,10 @@
 """Files put together by hand from the parts that their formats have."""
 
+import re
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from tests.support.toys import RED, encoded
 
@@ -61,10 +63,14 @@ def in_gif(filling: bytes) -> bytes:
     return GIF[:start] + filling + GIF[start:]
 
 
-def gif(screen: tuple[int, int], frame: tuple[int, int], data: bytes = b"") -> bytes:
-    """A GIF of two colours whose image data is what is given."""
+def gif(
+    screen: tuple[int, int], frame: tuple[int, int], data: bytes = b"", before: bytes = b""
+) -> bytes:
+    """A GIF of two colours whose image data is what is given, as is what stands before it."""
     header = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + b"\xff\0\0\0\0\0"
-    return header + b"\x2c" + struct.pack("<HHHHB", 0, 0, *frame, 0) + b"\x02" + data + b"\0;"
+    return (
+        header + before + b"\x2c" + struct.pack("<HHHHB", 0, 0, *frame, 0) + b"\x02" + data + b"\0;"
+    )
 
 
 Chunk = tuple[bytes, bytes]
@@ -112,3 +118,36 @@ def _riff_chunk(name: bytes, content: bytes) -> bytes:
 
 def _u24(number: int) -> bytes:
     return struct.pack("<I", number)[:3]
+
+
+def parts_of(file: bytes) -> list[bytes]:
+    """The start of a sound JPEG, PNG or WebP, then its segments or chunks."""
+    if file.startswith(b"\xff\xd8"):
+        markers = re.finditer(rb"\xff[\xc0-\xcf\xd9-\xfe]", file)
+        starts = [0, *_without_those_inside(file, [each.start() for each in markers])]
+    else:
+        starts = list(_chunk_starts(file))
+    return [file[start:end] for start, end in pairwise([*starts, len(file)])]
+
+
+def _without_those_inside(file: bytes, markers: list[int]) -> list[int]:
+    starts, end = list[int](), 2
+    for marker in markers:
+        if marker >= end:
+            starts.append(marker)
+            end = marker + 2 + int.from_bytes(file[marker + 2 : marker + 4], "big")
+    return starts
+
+
+def _chunk_starts(file: bytes) -> Iterator[int]:
+    is_png = file.startswith(PNG_START)
+    start, position = 0, len(PNG_START) if is_png else 12
+    while position < len(file):
+        yield start
+        start = position
+        if is_png:
+            position += 12 + int.from_bytes(file[start : start + 4], "big")
+        else:
+            length = int.from_bytes(file[start + 4 : start + 8], "little")
+            position += 8 + length + length % 2
+    yield start

@@ -1,5 +1,6 @@
 """Files that cost their decoder as much as their format allows."""
 
+import struct
 import zlib
 from collections.abc import Iterable
 
@@ -60,3 +61,39 @@ def _run(length: int, count: int) -> list[Field]:
         fields += [(_CODES[_REPEAT], _LENGTHS[_REPEAT]), (times - 3, 2)]
         left -= times
     return fields + [(_CODES[length], _LENGTHS[length])] * left
+
+
+def huffman_groups(side: int) -> bytes:
+    """A lossless WebP of a square that has a group of Huffman codes for each 4 x 4 pixels.
+
+    Source: RFC 9649, 3.7; libwebp makes tables of 9 KB for each group.
+    """
+    groups = (side // 4) ** 2
+    pixels = b"".join(
+        _reversed_byte(each & 255) + _reversed_byte(each >> 8) for each in range(groups)
+    )
+    head = [(0x2F, 8), (side - 1, 14), (side - 1, 14), (0, 6), (1, 1), (0, 3), (0, 1)]
+    codes = [*_byte_code(280), *_byte_code(256), *[_NO_CODE] * 3]
+    start = "".join(f"{value:0{bits}b}"[::-1] for value, bits in head + codes)
+    bits = start + pixels.decode() + "1000" * 5 * groups
+    return made.riff([(b"VP8L", int(bits[::-1], 2).to_bytes(-(-len(bits) // 8), "little"))])
+
+
+_NO_CODE = (1, 4)  # of one symbol, which takes no bit
+
+
+def _byte_code(symbols: int) -> list[Field]:
+    """A code in which the first 256 symbols have eight bits each."""
+    order = (17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8)
+    lengths = [(int(each in (0, 8)), 3) for each in order]
+    return [(0, 1), (len(order) - 4, 4), *lengths, (0, 1), (2**256 - 1, symbols)]
+
+
+def _reversed_byte(byte: int) -> bytes:
+    return f"{byte:08b}".encode()
+
+
+def exif_of_numbers(count: int) -> bytes:
+    """Exif data whose orientation is as many fractions."""
+    entry = struct.pack(">HHLL", 0x0112, 5, count, 26)
+    return b"MM\0*\0\0\0\x08\0\1" + entry + bytes(4) + struct.pack(">LL", 1, 1) * count

@@ -16,7 +16,7 @@ from hostile import calls, properties
 from hostile.damage import SOUND
 from hostile.files import FILES
 
-TARGETS = ("decoded", "parsed")
+TARGETS = ("decoded", "recognised", "parsed")
 
 SECONDS = 60.0
 FOLDER = Path(__file__).parents[1] / "build/fuzz"
@@ -33,7 +33,7 @@ _INPUTS, _EDGES = re.compile(r"^#(\d+)\t", re.MULTILINE), re.compile(r"cov: (\d+
 
 def seeds(target: str) -> list[bytes]:
     """The corpus' small cases as inputs of a target."""
-    if target == "decoded":
+    if target != "parsed":
         files = [sound.content for sound in SOUND.values()]
         small = [file.make() for name, file in FILES.items() if name.startswith(_QUICK)]
         return files + [content for content in small if len(content) <= _MAX_BYTES]

@@ -1,11 +1,15 @@
 """Properties that must hold for any bytes; `hostile/fuzz.py` looks for bytes that break them."""
 
 import warnings
+from io import BytesIO
 
 import numpy as np
+from PIL import Image
 
 from errors import ClassifierError, ImageError
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
+from preprocessing.ordinary import recognise
+from preprocessing.orientation import orientation_of
 from serving.api.header_checks import check_batch_head, check_classify_head
 from serving.api.parsing import parse_classify, parse_classify_batch
 from serving.api.requests import Request
@@ -39,6 +43,34 @@ def decoded(content: bytes) -> None:
         pixels = transform(image, toy_preprocessing(), box)
         assert pixels.shape == (SIZE, SIZE, 3)
         assert pixels.dtype == np.uint8
+
+
+def recognised(content: bytes) -> bool:
+    """Bytes that are recognised as an ordinary image are to Pillow what they are to us.
+
+    Returns:
+        Whether they are recognised.
+    """
+    image = recognise(content)
+    if image is None:
+        return False
+    kept, whole = _seen(image.content), _seen(content)
+    if whole is not None:
+        assert kept is not None
+        assert (image.orientation, (image.width, image.height)) == whole[:2]
+        assert kept[1:] == whole[1:]
+    return True
+
+
+def _seen(content: bytes) -> tuple[int, tuple[int, int], bytes] | None:
+    """Orientation, size and pixels, as Pillow has them; None if it does not decode the file."""
+    try:
+        with Image.open(BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
+            if image.width * image.height > LIMITS.max_pixels:
+                return None
+            return orientation_of(image), image.size, np.asarray(image.convert("RGBA")).tobytes()
+    except Exception:
+        return None
 
 
 def parsed(content: bytes) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import httpx
 import psutil
 
+from resilience import resources
 from serving.compat.process_manager import worker_processes
 from tests.support.servers import Server
 
@@ -23,9 +24,7 @@ def worker_ids(server: Server) -> set[int]:
 
 def cpu_seconds(server: Server) -> float:
     """Processor time that the server and its children have used, those that ended included."""
-    root = psutil.Process(server.process.pid)
-    tree = [root, *root.children(recursive=True)]
-    return float(sum(sum(process.cpu_times()[:4]) for process in tree))
+    return resources.cpu_seconds(psutil.Process(server.process.pid))
 
 
 def client_ports(process: psutil.Process) -> set[int]:

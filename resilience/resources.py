@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import linear_regression, mean
 
@@ -54,12 +54,18 @@ def trend(times: Sequence[float], values: Sequence[float]) -> Trend:
 
 
 class Sampler(threading.Thread):
-    """Looks at a process and its descendants every second until the block ends."""
+    """Looks at a process and its descendants again and again until the block ends.
 
-    def __init__(self, root: psutil.Process) -> None:
+    Args:
+        root: the process.
+        seconds: between two looks.
+    """
+
+    def __init__(self, root: psutil.Process, seconds: float = _SECONDS) -> None:
         super().__init__(name="sampler", daemon=True)
         self.samples: list[Sample] = []
         self._root = root
+        self._seconds = seconds
         self._stopped = threading.Event()
 
     def __enter__(self) -> Self:
@@ -67,6 +73,10 @@ class Sampler(threading.Thread):
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Look no more."""
         self._stopped.set()
         self.join()
 
@@ -77,10 +87,18 @@ class Sampler(threading.Thread):
 
     def run(self) -> None:
         """Look until stopped."""
-        while not self._stopped.wait(_SECONDS):
+        while not self._stopped.wait(self._seconds):
             with contextlib.suppress(psutil.NoSuchProcess):
-                tree = [self._root, *self._root.children(recursive=True)]
-                self.samples.append(_look(tree))
+                self.samples.append(look(self._root))
+
+
+def cpu_seconds(root: psutil.Process) -> float:
+    """Processor time that a process and its descendants have used, those that ended included."""
+    total = 0.0
+    for process in [root, *root.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += sum(process.cpu_times()[:4])
+    return total
 
 
 def supervisor(port: int) -> psutil.Process | None:
@@ -94,10 +112,11 @@ def supervisor(port: int) -> psutil.Process | None:
     return None
 
 
-def _look(tree: Iterable[psutil.Process]) -> Sample:
+def look(root: psutil.Process) -> Sample:
+    """What a process and its descendants hold now."""
     rss = descriptors = 0
     seen = set()
-    for process in tree:
+    for process in [root, *root.children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             rss += process.memory_info().rss
             descriptors += process.num_fds()

@@ -2,18 +2,18 @@
 
 import pytest
 
+from hostile.calls import ALL_FILES
 from hostile.damage import SOUND, decoded_alone, flips, truncations
 from hostile.expected import RED
-from hostile.files import FILES
 from hostile.properties import decoded
 
 # Pillow warns of what is odd in a file; the service runs without warnings as errors.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ALL_FILES)
 def test_a_hostile_file_gets_its_own_class_or_error(name: str) -> None:
-    assert decoded_alone(FILES[name].make()) == FILES[name].expected
+    assert decoded_alone(ALL_FILES[name].make()) == ALL_FILES[name].expected
 
 
 @pytest.mark.parametrize("name", SOUND)
