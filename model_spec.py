@@ -6,12 +6,11 @@ input size, a mean or a label.
 """
 
 import hashlib
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from typing_extensions import Self
 
 from errors import StartupError
 
@@ -27,7 +26,7 @@ PositiveInt = Annotated[int, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Interpolation(str, Enum):
+class Interpolation(StrEnum):
     """Resampling filters, named as torchvision and Pillow name them."""
 
     NEAREST = "nearest"
@@ -36,7 +35,7 @@ class Interpolation(str, Enum):
     LANCZOS = "lanczos"
 
 
-class Precision(str, Enum):
+class Precision(StrEnum):
     """Arithmetic of the exported network."""
 
     FP32 = "fp32"

@@ -1,7 +1,7 @@
 """Settings: environment variables with the prefix ``CLASSIFIER_``, in one typed class."""
 
 import os
-from enum import Enum
+from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
 
@@ -17,7 +17,7 @@ PositiveInt = Annotated[int, Field(gt=0)]
 _HOUR_MS = 3_600_000
 
 
-class Device(str, Enum):
+class Device(StrEnum):
     """Where inference runs."""
 
     AUTO = "auto"

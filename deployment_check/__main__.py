@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -64,7 +64,7 @@ def classify(deployment: Deployment, terminal: Terminal) -> int:
 
 def check(deployment: Deployment, terminal: Terminal) -> int:
     """Make every check, print what came of it and write the report."""
-    started, begun = datetime.now(timezone.utc), time.monotonic()
+    started, begun = datetime.now(UTC), time.monotonic()
     loading = LoadChecks(terminal.loop)
     terminal.deployment(deployment)
     made = []

@@ -2,10 +2,9 @@
 
 import json
 import ssl
-from typing import Any
+from typing import Any, Self
 
 import httpx
-from typing_extensions import Self
 
 from deployment_check.contract import Contract
 from deployment_check.options import KEY_VARIABLE, Options

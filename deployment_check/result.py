@@ -1,10 +1,10 @@
 """What came of a check."""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """How a check ended."""
 
     PASSED = "passed"

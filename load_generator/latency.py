@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-
-from typing_extensions import Self
+from typing import Self
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import json
 import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from inference.cpus import usable_cpus
@@ -75,7 +75,7 @@ def record(group: str, rows: Iterable[Evidence]) -> None:
     """Keep the rows of one tool; they replace its earlier ones."""
     FOLDER.mkdir(exist_ok=True)
     content = {
-        "date": datetime.now(timezone.utc).date().isoformat(),
+        "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{usable_cpus()} processors, {platform.system()}, "
         f"Python {platform.python_version()}",
         "rows": [asdict(row) for row in rows],

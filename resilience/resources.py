@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import linear_regression, mean
+from typing import Self
 
 import psutil
-from typing_extensions import Self
 
 MEGABYTE = 2**20
 

@@ -56,7 +56,7 @@ def run(plan: Plan, models: Sequence[str]) -> Results:
     records = [each for name in models for each in measure(plan, obtain(name))]
     kilobytes = mean(map(len, plan.photographs)) / 1000
     return Results(
-        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes"),
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         machine=machine(),
         photographs=f"{len(plan.photographs)} photographs of {kilobytes:.0f} KB",
         seconds=plan.seconds,

@@ -1,9 +1,9 @@
 """What a benchmark measured, as its JSON file has it; everything shown is computed from it."""
 
 from pathlib import Path
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
-from typing_extensions import Self
 
 
 class _Frozen(BaseModel):

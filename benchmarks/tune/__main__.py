@@ -54,7 +54,7 @@ def _tell(found: Search, model: Model, given: argparse.Namespace) -> None:
     print(report.verdict(choice, found.default, given.p99_ms))
     report.draw(measured, choice, given.p99_ms, given.chart)
     if choice.worth_it:
-        today = datetime.datetime.now(datetime.timezone.utc).date()
+        today = datetime.datetime.now(datetime.UTC).date()
         where = f"measured with {model.tag} on {usable_cpus()} processors, {today}"
         write(given.output, choice.best.values, where)
         print(f"written to {given.output}, which make serve reads; delete it for the defaults")

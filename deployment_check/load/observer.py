@@ -100,7 +100,7 @@ class Observer:
             async with self._session.get(f"{self._url}/metrics") as response:
                 self.hidden = response.status in HIDDEN
                 return Look(when, Metrics(await _text(response)))
-        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
             self.problems.append(f"{type(error).__name__}: {error}")
             return None
 
@@ -119,7 +119,7 @@ class Observer:
                     f"{self._url}/readyz", timeout=_PROBE_TIMEOUT
                 ) as response:
                     await _text(response)
-            except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+            except (TimeoutError, aiohttp.ClientError, ValueError) as error:
                 problem = f"{type(error).__name__}: {error}"
             self.probes.append(Probe(when, self.now() - when, problem))
             await asyncio.sleep(self._interval)

@@ -1,6 +1,5 @@
 """Sends the load. By aiohttp, whose requests cost this process a third of httpx's."""
 
-import asyncio
 import itertools
 from collections.abc import Sequence
 
@@ -34,7 +33,7 @@ class Sender:
         try:
             async with self._session.post(self._url, data=known.image) as response:
                 return judged(response.status, await response.read(), known)
-        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+        except (TimeoutError, aiohttp.ClientError) as error:
             return Outcome.LOST, f"{type(error).__name__}: {error}"
 
 

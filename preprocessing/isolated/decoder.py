@@ -152,7 +152,7 @@ class IsolatedDecoder:
         self._waiting += 1
         try:
             await asyncio.wait_for(self._turn.acquire(), deadline - time.monotonic())
-        except (TimeoutError, asyncio.TimeoutError) as error:
+        except TimeoutError as error:
             raise _late() from error
         finally:
             self._waiting -= 1
@@ -185,7 +185,7 @@ class IsolatedDecoder:
         """Have an image decoded within so many seconds of processor time, by a deadline."""
         try:
             sent = await self._answer(encoded, budget, deadline)
-        except (OSError, TimeoutError, asyncio.TimeoutError) as error:
+        except (OSError, TimeoutError) as error:
             logger.warning("the decoding process does not answer and is replaced: %r", error)
             sent = b""
         if not sent:

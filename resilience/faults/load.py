@@ -6,8 +6,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-
-from typing_extensions import Self
+from typing import Self
 
 from load_generator.connections import Connections, Lost, address, post
 from load_generator.known_images import Outcome, judged

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Self
 
 from starlette.types import Receive
-from typing_extensions import Self
 
 from errors import BodyTimeout, BodyTooLarge, Overloaded
 from serving.transport.http_request import HttpRequest

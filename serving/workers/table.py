@@ -13,10 +13,10 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import psutil
-from typing_extensions import Self
 
 BEAT_SECONDS = 0.25
 """Between two beats."""

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from enum import Enum
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import cast
@@ -15,7 +15,7 @@ from model_spec import Precision, Weights
 RANDOM = Request("squeezenet1_1", seed=0)
 
 
-class LaterPrecision(str, Enum):
+class LaterPrecision(StrEnum):
     """Stands in for those to come: as yet there is only one."""
 
     FP16 = "fp16"

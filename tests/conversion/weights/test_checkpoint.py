@@ -94,7 +94,7 @@ HARMLESS = {
     "set": {1, 2},
     "frozen set": frozenset([1]),
     "range": range(3),
-    "datetime": datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
+    "datetime": datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
     "timedelta": datetime.timedelta(seconds=1),
     "device": torch.device("cuda:1"),
     "dtype": torch.bfloat16,

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -68,7 +68,7 @@ ALONE = FOUND.phases[0]
 
 
 def report(found: LoadTest, *results: Result) -> str:
-    started = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
+    started = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
     known = conditions(Options("http://127.0.0.1"), found)
     return page(Report("http://a<b", {"model": "<i>"}, started, 12.3, results, found, (), known))
 
