@@ -22,8 +22,14 @@ class Device(StrEnum):
 
     AUTO = "auto"
     CPU = "cpu"
+    OPENVINO = "openvino"
     CUDA = "cuda"
     TENSORRT = "tensorrt"
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it needs no GPU; of auto it is not known."""
+        return self in (Device.CPU, Device.OPENVINO)
 
 
 class Settings(BaseSettings):
@@ -37,7 +43,7 @@ class Settings(BaseSettings):
     model: str | None = Field(
         default=None, description="Tag of the model in the BentoML model store"
     )
-    device: Device = Field(default=Device.AUTO, description="auto, cpu, cuda or tensorrt")
+    device: Device = Field(default=Device.AUTO, description="auto, cpu, openvino, cuda or tensorrt")
     gpus: PositiveInt = Field(
         default=1, description="GPUs asked of BentoML; workers share them in turn"
     )

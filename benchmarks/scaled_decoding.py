@@ -26,7 +26,7 @@ import bentoml
 import numpy as np
 from PIL import Image, ImageFilter
 
-from inference import OnnxSession, open_session
+from inference import Session, open_session
 from model_spec import MODEL_NAME, Preprocessing
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
 from preprocessing.pixels import Pixels
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def table(
-    session: OnnxSession,
+    session: Session,
     paths: list[Path],
     progressive: bool = False,
     megapixels: Sequence[float] = MEGAPIXELS,
@@ -134,7 +134,7 @@ def _noisy(pixels: Pixels) -> Pixels:
     return noisy
 
 
-def look(session: OnnxSession, encoded: bytes, way: Callable[[bytes], Pixels]) -> Look:
+def look(session: Session, encoded: bytes, way: Callable[[bytes], Pixels]) -> Look:
     """Decode and transform a photograph in some way, and classify it."""
     started = time.thread_time()
     pixels = way(encoded)

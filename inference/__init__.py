@@ -1,4 +1,4 @@
-"""uint8 pixels → class probabilities: an ONNX session behind an adaptive batcher."""
+"""uint8 pixels → class probabilities: a session behind an adaptive batcher."""
 
 import os
 
@@ -6,6 +6,13 @@ import os
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from inference.runner import OnnxRunner, RunnerOptions
-from inference.session import OnnxSession, check_device, open_session
+from inference.session import OnnxSession, Session, check_device, open_session
 
-__all__ = ["OnnxRunner", "OnnxSession", "RunnerOptions", "check_device", "open_session"]
+__all__ = [
+    "OnnxRunner",
+    "OnnxSession",
+    "RunnerOptions",
+    "Session",
+    "check_device",
+    "open_session",
+]

@@ -50,7 +50,13 @@ class Sizes(NamedTuple):
     group: int
 
 
-def worthwhile_sizes(run: Run, pixels_shape: tuple[int, int, int], prepare_seconds: float) -> Sizes:
+def worthwhile_sizes(
+    run: Run,
+    pixels_shape: tuple[int, int, int],
+    prepare_seconds: float,
+    *,
+    first_is_dearer: bool = False,
+) -> Sizes:
     """A batch of one image, doubled while that makes images cheaper.
 
     Each size tried is time until the worker is ready, so nothing beyond the first that gains
@@ -60,6 +66,8 @@ def worthwhile_sizes(run: Run, pixels_shape: tuple[int, int, int], prepare_secon
         run: inference of a batch, uint8 ``[N, H, W, 3]``.
         pixels_shape: of one image.
         prepare_seconds: that decoding and resizing an image take, whatever the batch.
+        first_is_dearer: the first run of each size prepares for the others and is not timed:
+            OpenVINO takes up to twice the time for it.
 
     Returns:
         A batch of 1 to 4 for most networks, whose cost is that of their images; up to
@@ -68,6 +76,8 @@ def worthwhile_sizes(run: Run, pixels_shape: tuple[int, int, int], prepare_secon
 
     def seconds(size: int) -> float:
         batch = np.zeros((size, *pixels_shape), np.uint8)
+        if first_is_dearer:
+            run(batch)
         return prepare_seconds + seconds_of(lambda: run(batch)) / size
 
     batch, cost = 1, seconds(1)

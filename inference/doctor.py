@@ -14,6 +14,7 @@ import onnxruntime
 from errors import StartupError
 from inference.cpus import usable_cpus
 from inference.gpu import GpuMonitor, count_gpus, driver_version
+from inference.openvino_session import OPENVINO_PACKAGES, openvino_version
 from inference.providers import PROVIDERS
 from settings import Device, load_settings
 
@@ -31,7 +32,7 @@ class Finding:
     """Whether a device can be had.
 
     Attributes:
-        device: cpu, cuda or tensorrt.
+        device: cpu, openvino, cuda or tensorrt.
         missing: what is missing; None if nothing is.
         remedy: the command or the step that mends it.
     """
@@ -43,6 +44,8 @@ class Finding:
 
 def examine(device: Device) -> Finding:
     """Look for everything a device needs, in the order in which it is needed."""
+    if device is Device.OPENVINO:
+        return _openvino()
     provider = PROVIDERS[device][0]
     if provider not in onnxruntime.get_available_providers():
         return Finding(device, f"this build of ONNX Runtime has no {provider}", _GPU_PACKAGES)
@@ -57,6 +60,12 @@ def examine(device: Device) -> Finding:
         except OSError as error:
             return Finding(device, str(error), remedy)
     return Finding(device)
+
+
+def _openvino() -> Finding:
+    if openvino_version() is None:
+        return Finding(Device.OPENVINO, "OpenVINO cannot be imported", OPENVINO_PACKAGES)
+    return Finding(Device.OPENVINO)
 
 
 def _driver_remedy() -> str:
@@ -92,6 +101,7 @@ def report() -> list[str]:
         f"processors    {usable_cpus()} usable of {os.cpu_count()}",
         f"ONNX Runtime  {onnxruntime.__version__}: "
         + ", ".join(onnxruntime.get_available_providers()),
+        f"OpenVINO      {openvino_version() or 'none'}",
         f"driver        {driver_version() or 'none'}",
     ]
     for index in range(count_gpus()):
@@ -99,8 +109,9 @@ def report() -> list[str]:
         memory = monitor.memory()
         size = f", {memory.total / _GIB:.0f} GiB" if memory else ""
         lines.append(f"GPU {index}         {monitor.name()}{size}")
-    for device in PROVIDERS:
-        lines += _lines(examine(device))
+    for device in Device:
+        if device is not Device.AUTO:
+            lines += _lines(examine(device))
     return lines
 
 

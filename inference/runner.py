@@ -27,7 +27,7 @@ from errors import (
 from inference import metrics
 from inference.batch_size import GROUP
 from inference.batcher import Batcher
-from inference.session import OnnxSession, Probabilities
+from inference.session import Probabilities, Session
 from settings import Device
 
 logger = logging.getLogger("image_classifier.runner")
@@ -95,7 +95,7 @@ class OnnxRunner(Generic[Input, Output]):
 
     def __init__(
         self,
-        session: OnnxSession,
+        session: Session,
         prepare: Prepare[Input],
         prepare_apart: PrepareApart[Input],
         answer: Answer[Input, Output],
@@ -131,10 +131,10 @@ class OnnxRunner(Generic[Input, Output]):
         """Run what costs more the first time, so that no request pays for it.
 
         On a GPU each new shape costs a cuDNN search or a TensorRT build. On the CPU the
-        largest makes the memory arena grow to its full size.
+        largest makes the memory arena grow to its full size; OpenVINO prepares for each size.
         """
-        on_cpu = self._session.device is Device.CPU
-        for size in self._batch_sizes[-1:] if on_cpu else self._batch_sizes:
+        any_size = self._session.device is Device.CPU
+        for size in self._batch_sizes[-1:] if any_size else self._batch_sizes:
             self._session.run(self._batch[:size])
 
     async def infer_one(self, value: Input, deadline: float) -> Output:
@@ -363,7 +363,7 @@ def batch_sizes(device: Device, max_batch_size: int) -> list[int]:
     On the CPU every size is as good as any other. On a GPU each new shape is expensive
     once, so batches are padded to powers of two and to the maximum.
     """
-    if device is Device.CPU:
+    if device.on_cpu:
         return list(range(1, max_batch_size + 1))
     powers = (2**exponent for exponent in range(max_batch_size.bit_length()))
     return sorted({*powers, max_batch_size})

@@ -1,4 +1,4 @@
-"""An ONNX Runtime session on the device that was asked for, and what it really got."""
+"""A session on the device that was asked for, and what it really got."""
 
 import logging
 import re
@@ -13,6 +13,7 @@ import onnxruntime
 
 from errors import StartupError
 from inference.gpu import count_gpus, wait_without_spinning
+from inference.openvino_session import OpenVinoSession, open_openvino
 from inference.providers import PROVIDERS, provider_options
 from model_spec import ONNX_FILE, ModelSpec, Precision
 from settings import PREFIX, Device
@@ -43,7 +44,7 @@ class _Options:
 
 @dataclass(frozen=True)
 class OnnxSession:
-    """A loaded model.
+    """A model that ONNX Runtime has loaded.
 
     On CUDA, each batch size has an ONNX Runtime session of its own. A convolution keeps the
     cuDNN plan of one input shape and makes a new one when the shape changes: with one session
@@ -101,6 +102,10 @@ class OnnxSession:
         self._session.run([self.spec.output_name], {self.spec.input_name: pixels}, options)
 
 
+Session = OnnxSession | OpenVinoSession
+"""A loaded model; whoever runs it need not know what loaded it."""
+
+
 def open_session(
     folder: Path,
     device: Device,
@@ -108,10 +113,11 @@ def open_session(
     intra_op_threads: int,
     device_id: int = 0,
     max_batch_size: int = 1,
-) -> OnnxSession:
+) -> Session:
     """Load the model in a folder of the model store.
 
-    ``auto`` takes CUDA where it works and otherwise the CPU, with a warning if there is a GPU.
+    ``auto`` takes CUDA where it works and otherwise ONNX Runtime on the CPU, with a warning if
+    there is a GPU. It never takes OpenVINO.
 
     Args:
         folder: with ``spec.json`` and ``model.onnx``.
@@ -121,9 +127,11 @@ def open_session(
         max_batch_size: images in one batch, of which TensorRT must know beforehand.
 
     Raises:
-        StartupError: the model is damaged, or an explicit GPU device cannot be had.
+        StartupError: the model is damaged, or an explicit device cannot be had.
     """
     spec = ModelSpec.load(folder)
+    if device is Device.OPENVINO:
+        return open_openvino(spec, folder, intra_op_threads)
     if device is Device.AUTO and not count_gpus():
         device = Device.CPU
     options = _Options(folder, intra_op_threads, device_id, max_batch_size)

@@ -18,7 +18,7 @@ from errors import (
     ModelUnavailable,
     shortened,
 )
-from inference import OnnxRunner, OnnxSession, RunnerOptions
+from inference import OnnxRunner, RunnerOptions, Session
 from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
 from inference.gpu import GpuMonitor
 from inference.session import Probabilities
@@ -29,7 +29,7 @@ from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
-from settings import Settings
+from settings import Device, Settings
 
 logger = logging.getLogger("image_classifier")
 
@@ -84,10 +84,15 @@ def check_golden(
         )
 
 
-def cpu_sizes(session: OnnxSession, folder: Path) -> Sizes:
+def cpu_sizes(session: Session, folder: Path) -> Sizes:
     """How many images are worth taking together on the CPU, if they are like the golden one."""
     prepare_seconds = seconds_of(partial(golden_pixels, session.spec, folder))
-    return worthwhile_sizes(session.run_and_forget, session.spec.pixels_shape, prepare_seconds)
+    return worthwhile_sizes(
+        session.run_and_forget,
+        session.spec.pixels_shape,
+        prepare_seconds,
+        first_is_dearer=session.device is Device.OPENVINO,
+    )
 
 
 class _Wanted(NamedTuple):
@@ -118,7 +123,7 @@ class Classifier:
     """
 
     def __init__(
-        self, tag: str, session: OnnxSession, options: RunnerOptions, settings: Settings
+        self, tag: str, session: Session, options: RunnerOptions, settings: Settings
     ) -> None:
         self.tag = tag
         self.session = session

@@ -24,8 +24,12 @@ class Health(BaseModel):
     model_loaded: bool
     gpu_available: bool = Field(description="The NVIDIA driver shows a GPU")
     gpu_utilization: float | None = Field(description="0 to 1; null without a GPU in use")
-    device: str | None = Field(description="Where inference runs: cpu, cuda or tensorrt")
-    execution_providers: list[str] = Field(description="What ONNX Runtime really uses")
+    device: str | None = Field(
+        description="Where inference runs: cpu, openvino (on the CPU), cuda or tensorrt"
+    )
+    execution_providers: list[str] = Field(
+        description="What ONNX Runtime really uses; OpenVINO CPU if that is OpenVINO"
+    )
     model: str | None = Field(description="Tag in the BentoML model store")
     architecture: str | None
     precision: str | None

@@ -36,6 +36,7 @@ ONLY_IN = {
     "torchvision": {"conversion"},
     "onnx": {"conversion"},
     "onnxruntime": {"inference", "conversion"},
+    "openvino": {"inference"},
     "PIL": {"preprocessing"},
     "cykooz_resizer": {"preprocessing"},
     "simplejpeg": {"preprocessing"},

@@ -54,6 +54,7 @@ def test_defaults() -> None:
         ("model", "image_classifier:abc", "image_classifier:abc"),
         ("device", "auto", Device.AUTO),
         ("device", "cpu", Device.CPU),
+        ("device", "openvino", Device.OPENVINO),
         ("device", "cuda", Device.CUDA),
         ("device", "tensorrt", Device.TENSORRT),
         ("gpus", "2", 2),
@@ -97,7 +98,7 @@ def test_an_empty_variable_means_the_default(name: str, monkeypatch: pytest.Monk
 
 
 INVALID = [
-    ("device", "tpu", "Input should be 'auto', 'cpu', 'cuda' or 'tensorrt'"),
+    ("device", "tpu", "Input should be 'auto', 'cpu', 'openvino', 'cuda' or 'tensorrt'"),
     ("decode_threads", "-1", "Input should be greater than or equal to 0"),
     ("max_batch_delay_ms", "-0.1", "Input should be greater than or equal to 0"),
     ("max_batch_delay_ms", "nan", "Input should be a finite number"),
@@ -144,7 +145,7 @@ def test_every_invalid_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(StartupError) as caught:
         load_settings()
     assert str(caught.value) == (
-        "CLASSIFIER_DEVICE=tpu: Input should be 'auto', 'cpu', 'cuda' or 'tensorrt'; "
+        "CLASSIFIER_DEVICE=tpu: Input should be 'auto', 'cpu', 'openvino', 'cuda' or 'tensorrt'; "
         "CLASSIFIER_WORKERS=0: Input should be greater than 0"
     )
 

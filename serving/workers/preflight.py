@@ -25,7 +25,7 @@ def preflight(tag: str, settings: Settings) -> str:
         The tag of the one model that ``tag`` means now.
 
     Raises:
-        StartupError: the address is taken, the model is missing or damaged, or an explicit GPU
+        StartupError: the address is taken, the model is missing or damaged, or an explicit
             device cannot be had.
     """
     check_address_of_command()
@@ -38,7 +38,7 @@ def preflight(tag: str, settings: Settings) -> str:
         logger.warning(
             "%s has random weights (pretrained: false): its answers mean nothing", model.tag
         )
-    if settings.device in (Device.CUDA, Device.TENSORRT):
+    if settings.device not in (Device.AUTO, Device.CPU):
         _check_elsewhere(folder, settings.device, gpu_batch_size(settings))
     elif settings.device is Device.AUTO and not count_gpus():
         logger.info("no NVIDIA GPU, running on the CPU")
@@ -51,7 +51,7 @@ def serve_only(tag: str) -> None:
 
 
 def _check_elsewhere(folder: Path, device: Device, max_batch_size: int) -> None:
-    """Check in another process: the supervisor would keep the GPU memory."""
+    """Check in another process: the supervisor would keep the memory, the GPU's, too."""
     source = str(Path(__file__).parents[2])
     if source not in sys.path:
         # BentoML removes a Bento's folder from the path after the import. The new process

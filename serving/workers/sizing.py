@@ -26,7 +26,7 @@ def wants_gpu(settings: Settings) -> bool:
     """Whether the workers will try a GPU."""
     if settings.device is Device.AUTO:
         return count_gpus() > 0
-    return settings.device is not Device.CPU
+    return not settings.device.on_cpu
 
 
 def workers(settings: Settings) -> int:
@@ -84,7 +84,7 @@ def runner_options(
         device: on which the session runs.
         cpu_sizes: measures the best sizes on the CPU; not called if a size is set.
     """
-    on_cpu = device is Device.CPU
+    on_cpu = device.on_cpu
     decode_threads = settings.decode_threads
     if decode_threads is None:
         decode_threads = 0 if on_cpu else max(1, usable_cpus() // workers(settings))

@@ -8,4 +8,6 @@ from settings import Device
 
 @pytest.fixture
 def session(toy_folder: Path) -> OnnxSession:
-    return open_session(toy_folder, Device.CPU, intra_op_threads=1)
+    opened = open_session(toy_folder, Device.CPU, intra_op_threads=1)
+    assert isinstance(opened, OnnxSession)
+    return opened

@@ -76,3 +76,17 @@ def test_the_fastest_of_a_few_times_counts(
 ) -> None:
     runs = iter([machine(each, 0.0) for each in seconds])
     assert seconds_of(lambda: next(runs)(np.zeros((1, *SHAPE), np.uint8))) == pytest.approx(counts)
+
+
+def test_a_first_run_that_prepares_for_the_others_is_not_timed(
+    machine: Callable[[float, float], Run],
+) -> None:
+    prepare, run, seen = machine(0.1, 0.0), machine(0.0, 0.02), set[int]()
+
+    def preparing(batch: npt.NDArray[np.uint8]) -> None:
+        if len(batch) not in seen:
+            seen.add(len(batch))
+            prepare(batch)
+        run(batch)
+
+    assert worthwhile_sizes(preparing, SHAPE, 0.0, first_is_dearer=True) == Sizes(1, 2)

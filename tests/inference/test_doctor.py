@@ -58,6 +58,15 @@ def test_a_build_of_onnx_runtime_without_the_provider_is_said_first(
     )
 
 
+def test_openvino_is_ready_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "openvino_version", lambda: "2026.4.1")
+    assert examine(Device.OPENVINO) == Finding(Device.OPENVINO)
+    monkeypatch.setattr(doctor, "openvino_version", lambda: None)
+    assert examine(Device.OPENVINO) == Finding(
+        Device.OPENVINO, "OpenVINO cannot be imported", "pip install '.[openvino]'"
+    )
+
+
 def test_without_a_driver_it_says_to_install_one(machine: Machine) -> None:
     machine.gpus, machine.driver = 0, None  # type: ignore[assignment]
     assert examine(Device.CUDA) == Finding(

@@ -127,6 +127,7 @@ async def test_a_batch_of_bad_images_alone_runs_no_session(session: OnnxSession)
     ("device", "expected"),
     [
         (Device.CPU, [6]),
+        (Device.OPENVINO, [1, 2, 3, 4, 5, 6]),
         (Device.CUDA, [1, 2, 4, 6]),
         (Device.TENSORRT, [1, 2, 4, 6]),
     ],
@@ -147,6 +148,7 @@ async def test_warming_up_runs_every_size_that_costs_more_the_first_time(
     [
         (Device.CPU, 1, [1]),
         (Device.CPU, 4, [1, 2, 3, 4]),
+        (Device.OPENVINO, 4, [1, 2, 3, 4]),
         (Device.CUDA, 1, [1]),
         (Device.CUDA, 3, [1, 2, 3]),
         (Device.CUDA, 12, [1, 2, 4, 8, 12]),

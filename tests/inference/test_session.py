@@ -48,6 +48,7 @@ def test_on_the_cpu_the_session_is_what_it_says(session: OnnxSession, toy_spec: 
 
 def test_threads_are_those_that_were_asked_for(toy_folder: Path) -> None:
     session = open_session(toy_folder, Device.CPU, intra_op_threads=3)
+    assert isinstance(session, OnnxSession)
     options = session._session.get_session_options()
 
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 1)

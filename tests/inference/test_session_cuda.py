@@ -17,7 +17,9 @@ CPU, CUDA = (f"{name}ExecutionProvider" for name in ("CPU", "CUDA"))
 
 @pytest.fixture
 def on_gpu(toy_folder: Path) -> OnnxSession:
-    return open_session(toy_folder, Device.CUDA, intra_op_threads=1)
+    opened = open_session(toy_folder, Device.CUDA, intra_op_threads=1)
+    assert isinstance(opened, OnnxSession)
+    return opened
 
 
 def test_the_session_is_what_it_says(on_gpu: OnnxSession) -> None:

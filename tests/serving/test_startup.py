@@ -10,10 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from inference.openvino_session import openvino_version
 from resilience.faults.scene import TWO_WORKERS
 from resilience.processes import until, workers
 from tests.support.servers import BENTOML, PROJECT, environment, running, toy_home, wait_until_ready
-from tests.support.toys import RED, encoded
+from tests.support.toys import GOLDEN_FILE, HIGH, RED, encoded
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +72,28 @@ def test_a_setting_that_cannot_be_is_refused_by_name(tmp_path: Path) -> None:
 def test_an_explicit_gpu_that_cannot_be_had_is_refused(tmp_path: Path, device: str) -> None:
     message = refusal(toy_home(tmp_path), tmp_path, {"CLASSIFIER_DEVICE": device})
     assert message.startswith(f"error: CLASSIFIER_DEVICE={device} cannot be had: ")
+
+
+@pytest.mark.skipif(openvino_version() is None, reason="OpenVINO is not installed")
+def test_openvino_serves_and_health_says_so(tmp_path: Path) -> None:
+    settings = ONE_WORKER | {"CLASSIFIER_DEVICE": "openvino"}
+    home = toy_home(tmp_path)
+    golden = (home / "models/image_classifier/toy" / GOLDEN_FILE).read_bytes()
+    with running(home, tmp_path, settings) as server:
+        health = httpx.get(server.url + "/health").json()
+        answer = httpx.post(server.url + "/classify", content=golden).json()
+    assert (health["status"], health["device"]) == ("healthy", "openvino")
+    assert health["execution_providers"] == ["OpenVINO CPU"]
+    assert (answer["label"], answer["confidence"]) == ("red", pytest.approx(HIGH, abs=1e-5))
+
+
+def test_openvino_that_is_not_installed_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "openvino.py").write_text("""raise ImportError("No module named 'openvino'")""")
+    settings = {"CLASSIFIER_DEVICE": "openvino", "PYTHONPATH": str(tmp_path)}
+    assert refusal(toy_home(tmp_path), tmp_path, settings) == (
+        "error: CLASSIFIER_DEVICE=openvino cannot be had: No module named 'openvino'; "
+        "install it with: pip install '.[openvino]'"
+    )
 
 
 def test_auto_without_a_gpu_is_said_once_and_is_no_warning(tmp_path: Path) -> None:

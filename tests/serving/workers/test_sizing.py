@@ -103,6 +103,7 @@ def test_settings_override_the_derived_values(machine: pytest.MonkeyPatch) -> No
         (Device.AUTO, 0, False),
         (Device.AUTO, 2, True),
         (Device.CPU, 2, False),
+        (Device.OPENVINO, 2, False),
         (Device.CUDA, 0, True),
         (Device.TENSORRT, 0, True),
     ],

@@ -1,0 +1,109 @@
+"""An OpenVINO session: the model on the CPU, by Intel's engine instead of ONNX Runtime."""
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from errors import StartupError
+from model_spec import ONNX_FILE, ModelSpec
+from settings import PREFIX, Device
+
+OPENVINO_PACKAGES = "pip install '.[openvino]'"
+
+# Its import reports itself to OpenVINO's makers, unless the user has opted out in a file of the
+# home folder. OpenVINO does without it, and it is not needed for ONNX.
+_REPORTS_ITS_IMPORT = "openvino.tools.ovc"
+
+_CPU = "CPU"
+
+# https://docs.openvino.ai/2026/api/ie_python_api/_autosummary/openvino.properties.html
+_OPTIONS = {
+    # By itself OpenVINO takes bfloat16 where the processor has it: not the verified answers.
+    "INFERENCE_PRECISION_HINT": "f32",
+    "NUM_STREAMS": 1,
+    # Several workers share the processors: each would bind its threads to the same ones.
+    "ENABLE_CPU_PINNING": False,
+    # Otherwise OpenVINO may take fewer threads than it is given.
+    "ENABLE_HYPER_THREADING": True,
+}
+
+
+@dataclass(frozen=True)
+class OpenVinoSession:
+    """A loaded model. One compiled model runs batches of any size.
+
+    Attributes:
+        spec: of the model.
+        device: openvino.
+        device_id: None, as of every session without a GPU.
+        providers: OpenVINO and the devices that it really uses.
+    """
+
+    device: ClassVar[Device] = Device.OPENVINO
+    device_id: ClassVar[int | None] = None
+
+    spec: ModelSpec
+    providers: tuple[str, ...]
+    _compiled: Any
+    _request: Any
+
+    def run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]``; from one thread at a time."""
+        # The pixels are read where they lie; the probabilities are a copy.
+        outputs = self._request.infer({self.spec.input_name: pixels}, share_inputs=True)
+        probabilities: npt.NDArray[np.float32] = outputs[self.spec.output_name]
+        return probabilities
+
+    def run_and_forget(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Run, and give back the memory that would be kept for the next time."""
+        self.run(pixels)
+        self._compiled.release_memory()
+
+
+def open_openvino(spec: ModelSpec, folder: Path, intra_op_threads: int) -> OpenVinoSession:
+    """Load a model with OpenVINO.
+
+    Args:
+        spec: of the model.
+        folder: with ``model.onnx``.
+        intra_op_threads: threads that one inference may use.
+
+    Raises:
+        StartupError: OpenVINO is not installed, or cannot load the model.
+    """
+    core = _imported().Core()
+    options = {**_OPTIONS, "INFERENCE_NUM_THREADS": intra_op_threads}
+    try:
+        compiled = core.compile_model(core.read_model(folder / ONNX_FILE), _CPU, options)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise StartupError(f"OpenVINO cannot load {ONNX_FILE}: {reason}") from error
+    devices = compiled.get_property("EXECUTION_DEVICES")
+    providers = tuple(f"OpenVINO {device}" for device in devices)
+    return OpenVinoSession(spec, providers, compiled, compiled.create_infer_request())
+
+
+def openvino_version() -> str | None:
+    """Of the installed OpenVINO; None without one."""
+    try:
+        version: str = _imported().__version__
+    except StartupError:
+        return None
+    return version.partition("-")[0]
+
+
+def _imported() -> ModuleType:
+    sys.modules.setdefault(_REPORTS_ITS_IMPORT, None)  # type: ignore[arg-type]
+    try:
+        return import_module("openvino")
+    except ImportError as error:
+        raise StartupError(
+            f"{PREFIX}DEVICE={Device.OPENVINO.value} cannot be had: {error}; "
+            f"install it with: {OPENVINO_PACKAGES}"
+        ) from error

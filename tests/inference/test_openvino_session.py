@@ -1,0 +1,125 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from errors import StartupError
+from inference import OnnxSession, check_device, open_session
+from inference.openvino_session import OpenVinoSession, openvino_version
+from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
+from settings import Device
+from tests.support.servers import PROJECT
+from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
+
+needs_openvino = pytest.mark.skipif(openvino_version() is None, reason="OpenVINO is not installed")
+
+
+def opened(folder: Path, threads: int = 1) -> OpenVinoSession:
+    session = open_session(folder, Device.OPENVINO, intra_op_threads=threads)
+    assert isinstance(session, OpenVinoSession)
+    return session
+
+
+@needs_openvino
+def test_the_toy_answers_as_worked_out_by_hand(toy_folder: Path) -> None:
+    third = 1 / 3
+    expected = [[HIGH, LOW, LOW], [LOW, HIGH, LOW], [LOW, LOW, HIGH], [third, third, third]]
+    batch = np.stack([pixels(colour) for colour in (RED, GREEN, BLUE, BLACK)])
+    session = opened(toy_folder)
+
+    for size in (4, 1, 3, 4):
+        probabilities = session.run(batch[:size])
+        assert probabilities.dtype == np.float32
+        assert probabilities == pytest.approx(np.array(expected[:size]), abs=1e-5)
+
+
+@needs_openvino
+def test_it_answers_as_onnx_runtime_does(toy_folder: Path, session: OnnxSession) -> None:
+    shape = (5, *session.spec.pixels_shape)
+    batch = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    assert opened(toy_folder).run(batch) == pytest.approx(session.run(batch), abs=1e-5)
+
+
+@needs_openvino
+def test_the_answers_of_one_run_are_not_those_of_the_next(toy_folder: Path) -> None:
+    session = opened(toy_folder)
+    red = session.run(pixels(RED)[None])
+    session.run(pixels(BLUE)[None])
+    assert red == pytest.approx(np.array([[HIGH, LOW, LOW]]), abs=1e-5)
+
+
+@needs_openvino
+def test_the_session_is_what_it_says(toy_folder: Path, toy_spec: ModelSpec) -> None:
+    session = opened(toy_folder)
+    assert (session.device, session.device_id) == (Device.OPENVINO, None)
+    assert session.providers == ("OpenVINO CPU",)
+    assert session.spec == toy_spec
+
+
+@needs_openvino
+def test_it_computes_in_float32_in_its_own_threads_and_binds_none(toy_folder: Path) -> None:
+    compiled = opened(toy_folder, threads=1)._compiled
+    names = ("INFERENCE_NUM_THREADS", "NUM_STREAMS", "ENABLE_CPU_PINNING")
+    assert [compiled.get_property(name) for name in names] == [1, 1, False]
+    assert compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
+
+
+@needs_openvino
+def test_a_run_that_is_forgotten_changes_no_other(toy_folder: Path) -> None:
+    session = opened(toy_folder)
+    batch = np.stack([pixels(RED)] * 8)
+    before = session.run(batch)
+    session.run_and_forget(batch)
+    assert session.run(batch).tolist() == before.tolist()
+
+
+@needs_openvino
+@pytest.mark.parametrize("content", [b"", b"not ONNX"], ids=["empty", "text"])
+def test_a_file_that_was_never_onnx_is_refused_in_one_line(
+    content: bytes, toy_folder: Path, toy_spec: ModelSpec
+) -> None:
+    model = toy_folder / ONNX_FILE
+    model.write_bytes(content)
+    files = toy_spec.files | {ONNX_FILE: sha256_of_file(model)}
+    toy_spec.model_copy(update={"files": files}).save(toy_folder)
+
+    with pytest.raises(StartupError, match=r"^OpenVINO cannot load model\.onnx: .+$") as caught:
+        opened(toy_folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_openvino_the_command_that_installs_it_is_named(
+    toy_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)  # cannot be imported
+
+    assert openvino_version() is None
+    with pytest.raises(StartupError) as caught:
+        check_device(toy_folder, Device.OPENVINO)
+    message = str(caught.value)
+    assert message.startswith("CLASSIFIER_DEVICE=openvino cannot be had: ")
+    assert message.endswith("; install it with: pip install '.[openvino]'")
+
+
+@needs_openvino
+@pytest.mark.slow
+def test_openvino_reports_nothing_to_its_makers(tmp_path: Path) -> None:
+    ci = "CI", "TF_BUILD", "JENKINS_URL"  # where it would report nothing anyhow
+    variables = {name: value for name, value in os.environ.items() if name not in ci}
+    script = (
+        "import sys; from inference.openvino_session import openvino_version; "
+        "print(bool(openvino_version()), 'openvino_telemetry' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PROJECT,
+        env={**variables, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "True False\n"
+    assert list(tmp_path.iterdir()) == []  # it would keep a number of this user's there
