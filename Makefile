@@ -45,7 +45,7 @@ LOAD_TUNED = if [ -f '$(TUNED)' ]; then \
 		set -a; . '$(abspath $(TUNED))'; set +a; eval "$$own"; \
 	fi
 
-.PHONY: serve model bento tune test lint format end-to-end faults soak hostile fuzz overload wrk bench bench-peers check help
+.PHONY: serve model bento tune test lint format end-to-end faults soak hostile dearest fuzz overload wrk bench bench-peers check help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -134,7 +134,7 @@ $(BIN)/.developing: pyproject.toml | $(VENV)/.made
 	@$(call INSTALL,convert$(comma)check$(comma)dev)
 	@touch $@ $(BIN)/.serving $(BIN)/.checking
 
-# Seconds that `make soak` and `make fuzz` take.
+# Seconds that `make soak`, `make dearest` and `make fuzz` take.
 SECONDS ?= 600
 
 faults: $(BIN)/.developing ## Break a running service in every way that it must survive
@@ -145,6 +145,9 @@ soak: $(BIN)/.developing ## Send a running service mixed and hostile traffic (SE
 
 hostile: $(BIN)/.developing ## Send a service hostile files and requests, measure each one's cost
 	@$(BIN)/python -m hostile
+
+dearest: $(BIN)/.developing ## Look for the dearest file of each image format (SECONDS=600)
+	@$(BIN)/python -m hostile.dearest --seconds $(SECONDS)
 
 fuzz: $(BIN)/.developing ## Look for bytes that break decoding or parsing (SECONDS=600)
 	@$(BIN)/python -m hostile.fuzz --seconds $(SECONDS)

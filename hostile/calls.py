@@ -192,7 +192,7 @@ BODIES = {
     "300 MB of JSON, chunked": Call(
         TOO_LARGE, lambda: {"content": json_of(300), "headers": {"content-type": JSON}}
     ),
-    "19 MB of base64": Call(UNSUPPORTED, lambda: announced(BODY // MEGABYTE)),
+    "19 MB of base64": Call(UNSUPPORTED, lambda: announced(BODY // MEGABYTE), is_decoded=True),
     "a million lists in JSON": repeated(b'{"image":[', b"[],", MEGABYTE, b"[]]}", JSON),
     "JSON 19 million levels deep": repeated(b"", b"[", BODY, b"", JSON),
     "a number of 19 million digits": repeated(b'{"image":', b"1", BODY, b"}", JSON),
@@ -283,5 +283,6 @@ def in_every_form() -> dict[str, Call]:
                 "headers": {"content-type": JSON},
             },
             "/classify_batch",
+            is_decoded=True,
         ),
     }

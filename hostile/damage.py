@@ -89,8 +89,16 @@ def _pixels(content: bytes) -> Pixels:
     decoded = decode_ordinary(content, _LIMITS, _LEAST_SIDE)
     if decoded is not None:
         return transform(decoded.image, toy_preprocessing(), decoded.box)
+    return pixels_apart(content, DecodeBudget(_SETTINGS.decode_seconds))
+
+
+def pixels_apart(content: bytes, budget: DecodeBudget) -> Pixels:
+    """Decode in the process whose time and memory are bounded.
+
+    Raises:
+        ClassifierError: it cannot be decoded, or takes more than the budget.
+    """
     loop, decoder = _decoding_process()
-    budget = DecodeBudget(_SETTINGS.decode_seconds)
     return loop.run_until_complete(decoder.pixels(content, budget, time.monotonic() + _PATIENCE))
 
 

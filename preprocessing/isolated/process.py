@@ -2,8 +2,8 @@
 
 The keeper loads what decoding needs, then forks a process that decodes one image after the
 other. When the kernel ends that process, the keeper answers in its place and forks the next,
-which takes about a millisecond. A process that had to refuse an image, or that took much memory,
-ends by itself: what its libraries have left behind concerns no other image. Keeper and process
+which takes milliseconds. A process that had to give an image up, or that took much memory, ends
+by itself: what its libraries have left behind concerns no other image. Keeper and process
 end when the worker closes its end of the connection, and only then: who ends every process of a
 container or of a terminal still gets the last answers from the worker.
 
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from errors import ImageError, InternalError
+from errors import CorruptImage, ImageError, InternalError
 from preprocessing.decode import decode_scaled
 from preprocessing.isolated.messages import BUSY, REQUEST, SECONDS, STARTED, Reply, Setup
 from preprocessing.transform import transform
@@ -41,6 +41,9 @@ _LEAST_SECONDS = 0.001
 
 _ENDED, _RENEWED = 0, 3
 """Exit status of a process: the worker has gone; the next one is to go on."""
+
+_FAILURES = (CorruptImage.code, InternalError.code)
+"""What a decoder, or its wrapper, had to give up in the middle of."""
 
 _KEPT_MEMORY = 64 * 1024 * 1024
 """Bytes of memory that a process may have taken and yet decode the next image."""
@@ -121,7 +124,8 @@ def _serve(connection: socket.socket, memory: mmap.mmap, setup: Setup) -> int:
         memory[BUSY] = 0
         if not _send(connection, reply):
             break
-        if reply.code or reply.out_of_memory or _peak_of_memory() > own + _KEPT_MEMORY:
+        failed = reply.out_of_memory or reply.code in _FAILURES
+        if failed or _peak_of_memory() > own + _KEPT_MEMORY:
             return _RENEWED
     return _ENDED
 

@@ -19,6 +19,7 @@ from errors import (
     ImageTooLarge,
     ModelUnavailable,
     Overloaded,
+    UnsupportedImage,
 )
 from hostile.files import BOMBS
 from preprocessing import DecodeLimits, decode_scaled, transform
@@ -89,23 +90,25 @@ def test_one_process_decodes_one_image_after_the_other() -> None:
     async def test(isolated: IsolatedDecoder) -> list[Any]:
         first = await ask(isolated, GIF)
         processes = children()
-        several = await asyncio.gather(*(ask(isolated, GIF) for _ in range(3)))
+        several = await asyncio.gather(*(ask(isolated, each) for each in (GIF, b"text", GIF)))
         assert children() == processes
         return [first, *several]
 
-    assert all(np.array_equal(pixels, here(GIF)) for pixels in run(test))
+    first, second, error, third = run(test)
+    assert all(np.array_equal(pixels, here(GIF)) for pixels in (first, second, third))
+    assert isinstance(error, UnsupportedImage)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (4000, 4000)], ids=["refused", "large"])
-def test_a_process_that_refused_an_image_or_took_much_memory_is_replaced(
-    size: tuple[int, int],
-) -> None:
-    last = save(Image.new("RGBA", size), "PNG", compress_level=1)
-
+@pytest.mark.parametrize(
+    "last",
+    [GIF[:-200], save(Image.new("RGBA", (4000, 4000)), "PNG", compress_level=1)],
+    ids=["corrupt", "large"],
+)
+def test_a_process_that_gave_an_image_up_or_took_much_memory_is_replaced(last: bytes) -> None:
     async def test(isolated: IsolatedDecoder) -> Any:
         await ask(isolated, GIF)
         keeper, process = children()
-        await ask(isolated, last[:-100] if size == (1, 1) else last)
+        await ask(isolated, last)
         pixels = await ask(isolated, GIF)
         after = children()
         assert after[0] == keeper

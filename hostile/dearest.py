@@ -1,0 +1,158 @@
+"""Look for the dearest file of each format: ``python -m hostile.dearest``.
+
+Starts from the corpus and from large images of many kinds, then repeats, joins and damages what
+was dear. Prints a line for each format and place of decoding, and ends with 1 if a file took
+more than it may, or if the next image was not decoded.
+"""
+
+import argparse
+import contextlib
+import random
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from errors import ClassifierError
+from hostile.calls import ALL_FILES
+from hostile.containers import GIF
+from hostile.damage import pixels_apart
+from preprocessing import DecodeLimits, decode_ordinary
+from preprocessing.budget import DecodeBudget
+from settings import Settings
+from tests.support.images import save, textured
+
+SECONDS = 120.0
+FOLDER = Path(__file__).parents[1] / "build/dearest"
+
+MAX_WORKER_SECONDS = 0.4
+"""Of processor time in the worker's own thread: twice that of the dearest photograph decoded
+there, for slow machines."""
+
+_SETTINGS = Settings()
+_LIMITS = DecodeLimits(_SETTINGS.max_pixels, _SETTINGS.max_aspect_ratio)
+_LEAST_SIDE = 640  # of a model of 256 and 224 pixels
+_EXCESS = 1.1  # the kernel looks at its clock a few times in a hundredth of a second
+_KEPT = 8
+_REPEATS = (2, 10, 100, 10_000)
+
+_STARTS = {"JPEG": b"\xff\xd8", "PNG": b"\x89PNG", "GIF": b"GIF8", "WEBP": b"RIFF", "AVIF": b"\0\0"}
+_OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "JPEG": [{"quality": 95}, {"progressive": True}, {"subsampling": 0}],
+    "PNG": [{"compress_level": 1}, {"compress_level": 9}],
+    "GIF": [{}],
+    "WEBP": [{"quality": 90}, {"quality": 5}, {"lossless": True, "method": 0}],
+    "AVIF": [{"speed": 10}, {"speed": 10, "subsampling": "4:4:4"}],
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file and what decoding it took.
+
+    Attributes:
+        seconds: of processor time.
+        place: where it was decoded.
+        content: the file.
+    """
+
+    seconds: float
+    place: str
+    content: bytes
+
+    @property
+    def share(self) -> float:
+        """Of what it may take."""
+        allowed = MAX_WORKER_SECONDS if self.place == "worker" else _SETTINGS.decode_seconds
+        return self.seconds / allowed
+
+
+def measured(content: bytes) -> list[Found]:
+    """Decode a file as the service does.
+
+    Raises:
+        ClassifierError: the image behind it is not decoded.
+    """
+    started = time.thread_time()
+    try:
+        decoded = decode_ordinary(content, _LIMITS, _LEAST_SIDE) is not None
+    except ClassifierError:
+        decoded = True
+    here = Found(time.thread_time() - started, "worker", content)
+    return [here] if decoded else [here, Found(_seconds_apart(content), "apart", content)]
+
+
+def _seconds_apart(content: bytes) -> float:
+    budget = DecodeBudget(_SETTINGS.decode_seconds)
+    with contextlib.suppress(ClassifierError):
+        pixels_apart(content, budget)
+    pixels_apart(GIF, DecodeBudget(_SETTINGS.decode_seconds))
+    return _SETTINGS.decode_seconds - budget.seconds
+
+
+def seeds(image_format: str) -> list[bytes]:
+    """Those of the corpus, and large ones of many kinds."""
+    made = [each.make() for each in ALL_FILES.values()]
+    large = textured(600, 500).resize((2400, 2000), Image.Resampling.NEAREST)
+    return [each for each in made if each.startswith(_STARTS[image_format])] + [
+        save(large, image_format, **options) for options in _OPTIONS[image_format]
+    ]
+
+
+def changed(content: bytes, other: bytes, chance: random.Random) -> bytes:
+    """A file with a piece repeated, replaced by one of another file, or damaged."""
+    start = chance.randrange(len(content))
+    end = min(len(content), start + int(2 ** chance.uniform(0, 16)))
+    kind = chance.randrange(3)
+    if kind == 0:
+        piece = content[start:end] * chance.choice(_REPEATS)
+    elif kind == 1:
+        from_ = chance.randrange(len(other))
+        piece = other[from_ : from_ + end - start]
+    else:
+        piece = chance.randbytes(chance.randint(1, 4)) + content[start:end]
+    return (content[:start] + piece + content[end:])[: _SETTINGS.max_body_bytes]
+
+
+def _pair(files: list[bytes], chance: random.Random) -> tuple[bytes, bytes]:
+    return chance.choice(files), chance.choice(files)
+
+
+def search(image_format: str, seconds: float, chance: random.Random) -> list[Found]:
+    """The dearest file in each place."""
+    end = time.monotonic() + seconds
+    dearest: dict[str, list[Found]] = {"worker": [], "apart": []}
+    waiting = seeds(image_format)
+    parents = list(waiting)
+    while waiting or time.monotonic() < end:
+        content = waiting.pop() if waiting else changed(*_pair(parents, chance), chance)
+        for found in measured(content):
+            best = [*dearest[found.place], found]
+            dearest[found.place] = sorted(best, key=lambda each: -each.seconds)[:_KEPT]
+        parents = [each.content for best in dearest.values() for each in best]
+    return [best[0] for best in dearest.values() if best]
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m hostile.dearest", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for all formats together")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    failed = False
+    for name in _STARTS:
+        chance = random.Random(f"{name} {given.seed}")
+        for found in search(name, given.seconds / len(_STARTS), chance):
+            path = FOLDER / f"{name}-{found.place}"
+            path.write_bytes(found.content)
+            failed |= found.share > _EXCESS
+            print(f"{name} {found.place}: {found.seconds:.2f} s, {path}", flush=True)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
