@@ -72,8 +72,11 @@ def here(encoded: bytes) -> np.ndarray[Any, Any]:
     return transform(decoded.image, WANTED, decoded.box)
 
 
-def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+def processes_of(isolated: IsolatedDecoder) -> list[psutil.Process]:
+    """Its keeper and, behind it, the decoding process."""
+    assert isolated._process is not None
+    keeper = psutil.Process(isolated._process.keeper.pid)
+    return [keeper, *keeper.children()]
 
 
 @pytest.mark.parametrize("image_format", ["AVIF", "GIF", "JPEG", "MPO", "PNG", "WEBP"])
@@ -89,9 +92,9 @@ def test_pixels_are_those_that_decoding_in_place_gives(image_format: str) -> Non
 def test_one_process_decodes_one_image_after_the_other() -> None:
     async def test(isolated: IsolatedDecoder) -> list[Any]:
         first = await ask(isolated, GIF)
-        processes = children()
+        processes = processes_of(isolated)
         several = await asyncio.gather(*(ask(isolated, each) for each in (GIF, b"text", GIF)))
-        assert children() == processes
+        assert processes_of(isolated) == processes
         return [first, *several]
 
     first, second, error, third = run(test)
@@ -107,10 +110,10 @@ def test_one_process_decodes_one_image_after_the_other() -> None:
 def test_a_process_that_gave_an_image_up_or_took_much_memory_is_replaced(last: bytes) -> None:
     async def test(isolated: IsolatedDecoder) -> Any:
         await ask(isolated, GIF)
-        keeper, process = children()
+        keeper, process = processes_of(isolated)
         await ask(isolated, last)
         pixels = await ask(isolated, GIF)
-        after = children()
+        after = processes_of(isolated)
         assert after[0] == keeper
         assert after[1] != process
         return pixels
@@ -157,7 +160,7 @@ def test_what_a_process_took_that_ended_otherwise_is_counted() -> None:
         budget = DecodeBudget(30.0)
         dear = asyncio.create_task(isolated.pixels(DEAR, budget, time.monotonic() + 60))
         await asyncio.sleep(1)
-        process = max(children(), key=psutil.Process.create_time)
+        process = processes_of(isolated)[1]
         process.send_signal(signal.SIGSEGV)
         with pytest.raises(CorruptImage):
             await dear
@@ -169,9 +172,9 @@ def test_what_a_process_took_that_ended_otherwise_is_counted() -> None:
 def test_a_deadline_that_has_passed_decodes_nothing_and_ends_nothing() -> None:
     async def test(isolated: IsolatedDecoder) -> list[Any]:
         await ask(isolated, GIF)
-        processes = children()
+        processes = processes_of(isolated)
         late = await ask(isolated, GIF, seconds=-5.0)
-        assert children() == processes
+        assert processes_of(isolated) == processes
         return [late, await ask(isolated, GIF)]
 
     late, pixels = run(test)
@@ -237,12 +240,12 @@ def test_who_waits_too_long_is_told_so() -> None:
 def test_a_client_that_leaves_costs_nobody_else_the_process() -> None:
     async def test(isolated: IsolatedDecoder) -> Any:
         await ask(isolated, GIF)
-        processes = children()
+        processes = processes_of(isolated)
         left = asyncio.create_task(ask(isolated, GIF))
         await asyncio.sleep(0)
         left.cancel()
         pixels = await ask(isolated, GIF)
-        assert children() == processes
+        assert processes_of(isolated) == processes
         return pixels
 
     assert np.array_equal(run(test), here(GIF))
@@ -265,7 +268,7 @@ def test_a_process_that_ends_otherwise_is_replaced(number: signal.Signals) -> No
         await ask(isolated, GIF)
         dear = asyncio.create_task(ask(isolated, DEAR))
         await asyncio.sleep(0.2)
-        keeper, process = sorted(children(), key=psutil.Process.create_time)[-2:]
+        keeper, process = processes_of(isolated)
         assert process.ppid() == keeper.pid
         os.kill(process.pid, number)
         return [await dear, await ask(isolated, GIF)]
@@ -278,7 +281,7 @@ def test_a_process_that_ends_otherwise_is_replaced(number: signal.Signals) -> No
 def test_a_keeper_that_ends_is_started_again() -> None:
     async def test(isolated: IsolatedDecoder) -> list[Any]:
         await ask(isolated, GIF)
-        for process in children():
+        for process in processes_of(isolated):
             process.kill()
         return [await ask(isolated, GIF), await ask(isolated, GIF)]
 
@@ -290,7 +293,7 @@ def test_a_keeper_that_ends_is_started_again() -> None:
 def test_a_signal_to_every_process_ends_no_image() -> None:
     async def test(isolated: IsolatedDecoder) -> Any:
         await ask(isolated, GIF)
-        for process in children():
+        for process in processes_of(isolated):
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 process.send_signal(number)
         return await ask(isolated, GIF)
@@ -301,7 +304,7 @@ def test_a_signal_to_every_process_ends_no_image() -> None:
 def test_a_process_of_a_killed_keeper_ends_when_it_does_not_answer() -> None:
     async def test(isolated: IsolatedDecoder) -> list[Any]:
         await ask(isolated, GIF)
-        keeper, process = children()
+        keeper, process = processes_of(isolated)
         process.suspend()
         keeper.kill()
         error = await ask(isolated, GIF, seconds=0.2)
@@ -321,20 +324,17 @@ def test_an_image_larger_than_a_body_is_refused() -> None:
 
 
 def test_the_process_opens_no_file_and_ends_with_the_decoder() -> None:
-    async def test(isolated: IsolatedDecoder) -> None:
+    async def test(isolated: IsolatedDecoder) -> list[psutil.Process]:
         await ask(isolated, GIF)
-        process = max(children(), key=psutil.Process.create_time)
+        keeper, process = processes_of(isolated)
         assert process.nice() == psutil.Process().nice() + 5
         if psutil.LINUX:
             assert process.rlimit(psutil.RLIMIT_NOFILE) == (0, 0)
             assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)
+        return [keeper, process]
 
-    before = children()
-    run(test)
-    deadline = time.monotonic() + 10
-    while children() != before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert children() == before
+    _, alive = psutil.wait_procs(run(test), timeout=10)
+    assert alive == []
 
 
 def test_closing_answers_who_waits_and_refuses_who_comes() -> None:
