@@ -45,7 +45,7 @@ LOAD_TUNED = if [ -f '$(TUNED)' ]; then \
 		set -a; . '$(abspath $(TUNED))'; set +a; eval "$$own"; \
 	fi
 
-.PHONY: serve model bento tune test lint format end-to-end faults soak hostile dearest fuzz overload wrk bench bench-peers check help
+.PHONY: serve model evaluate bento tune test lint format end-to-end faults soak hostile dearest fuzz overload wrk bench bench-peers check help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -77,6 +77,14 @@ TELL_PACKED = tag=$$($(PACKED)) || exit 1; \
 	case $$tag in *:$(DEFAULT)-*) ;; *) \
 		echo "not the default, $(DEFAULT); for that: make $@ MODEL=$(DEFAULT)" ;; \
 	esac
+
+# Options of python -m conversion.evaluate, such as '--html mistakes.html --against TAG'.
+EVALUATE ?=
+
+evaluate: $(BIN)/.serving ## Evaluate a model on labelled photographs (MODEL= PHOTOGRAPHS= EVALUATE=)
+	@[ -n '$(PHOTOGRAPHS)' ] || { echo "error: which photographs? make evaluate PHOTOGRAPHS=folder"; exit 1; }
+	@case '$(MODEL)' in *:*) tag='$(MODEL)' ;; *) tag=$$($(CONVERT)) || exit 1 ;; esac; \
+	$(BIN)/python -m conversion.evaluate '$(PHOTOGRAPHS)' --model "$$tag" $(EVALUATE)
 
 bento: $(BIN)/.serving ## Build the Bento with the model asked for last (MODEL= WEIGHTS= LABELS=)
 	@$(TELL_PACKED); $(BIN)/bentoml build

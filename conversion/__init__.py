@@ -1,4 +1,7 @@
-"""PyTorch → ONNX → BentoML model store. The only room that imports torch."""
+"""PyTorch → ONNX → BentoML model store, and the evaluation of what is there.
+
+The only room that imports torch.
+"""
 
 import os
 

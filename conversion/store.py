@@ -82,6 +82,18 @@ def newest() -> str | None:
             return None
 
 
+def folder_of(tag: str) -> Path:
+    """The folder of a model's files.
+
+    Raises:
+        ConversionError: there is no such model, or the model store cannot be read.
+    """
+    try:
+        return Path(bentoml.models.get(tag).path)
+    except (BentoMLException, ValueError, OSError) as error:
+        raise ConversionError(f"no model {tag}: {error}") from error
+
+
 def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
     """Add a model.
 

@@ -27,7 +27,7 @@ ROOMS = {"conversion", "inference", "preprocessing", "serving", "service"}
 MAY_IMPORT = {
     "preprocessing": set[str](),
     "inference": set[str](),
-    "conversion": {"preprocessing"},
+    "conversion": {"inference", "preprocessing"},
     "serving": {"inference", "preprocessing"},
     "service": {"serving"},
 }
@@ -37,7 +37,7 @@ ONLY_IN = {
     "onnx": {"conversion"},
     "onnxruntime": {"inference", "conversion"},
     "openvino": {"inference"},
-    "PIL": {"preprocessing"},
+    "PIL": {"preprocessing", "conversion"},
     "cykooz_resizer": {"preprocessing"},
     "simplejpeg": {"preprocessing"},
     "starlette": {"serving"},

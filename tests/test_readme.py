@@ -164,6 +164,15 @@ def own_model(command: str, home: Path, folder: Path) -> None:
     serve_it(command.replace("my_", f"{folder}/my_"), home, folder)
 
 
+def evaluate_it(command: str, home: Path, folder: Path) -> None:
+    (folder / "my_photographs/espresso").mkdir(parents=True)
+    shutil.copy(PROJECT / "test_images/coffee.jpg", folder / "my_photographs/espresso")
+    output = shell(re.sub(r"\b(my_|mistakes)", rf"{folder}/\1", command), home, folder)
+    assert "top-1              100.00% of 1 labelled photographs" in output
+    assert "exit 0" in output
+    assert (folder / "mistakes.html").exists()
+
+
 RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     ACTIVATE: run_it,
     "bentoml serve service:ImageClassifier --host 127.0.0.1 --port 3001": serve_it,
@@ -171,6 +180,7 @@ RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     "make serve MODEL=resnet18 WEIGHTS=my_model.pth LABELS=my_labels.txt": own_model,
     "python -m conversion.convert_to_onnx --architecture efficientnet_lite0": run_it,
     "python -m conversion.convert_to_onnx --architecture resnet50 --random-weights 0": run_it,
+    "python -m conversion.evaluate my_photographs --html mistakes.html": evaluate_it,
     "bentoml models list --output json": run_it,
     "bentoml models get image_classifier:latest": run_it,
     "bentoml models delete --yes image_classifier:efficientnet_lite0-fp32-928a39d3": (

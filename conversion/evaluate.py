@@ -1,0 +1,192 @@
+"""``python -m conversion.evaluate``: how good a converted model is on a folder of photographs.
+
+The photographs go through the decoding, the pixels and the session of the service, on the device
+of ``CLASSIFIER_DEVICE`` and with its other settings. The result goes to standard output, progress
+to standard error.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from conversion import store
+from conversion.errors import ConversionError
+from conversion.evaluation.comparison import compare
+from conversion.evaluation.labels import LabelledFolder, read_folder
+from conversion.evaluation.model import Model
+from conversion.evaluation.page import page
+from conversion.evaluation.report import Evaluated, Report, lines
+from conversion.evaluation.run import Run, run
+from conversion.evaluation.scores import scores
+from errors import StartupError
+from model_spec import MODEL_NAME, ModelSpec
+from settings import load_settings
+
+_INTERRUPTED = 130  # as shells count SIGINT
+
+_LINES = 10
+"""Of progress, where there is no terminal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    parsed = _parser().parse_args(arguments)
+    logging.getLogger("image_classifier").addHandler(logging.StreamHandler())
+    try:
+        for path in filter(None, (parsed.json, parsed.html)):
+            _check_writable(path)
+        report, found = evaluate(parsed.folder, parsed.model, parsed.against)
+        if parsed.json:
+            _write(parsed.json, json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n")
+        if parsed.html:
+            _write(parsed.html, page(report, found.mistakes))
+        print("\n".join(lines(report)))
+    except (ConversionError, StartupError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return _INTERRUPTED
+    return 0
+
+
+def evaluate(folder: Path, tag: str, against: str | None = None) -> tuple[Report, Run]:
+    """Classify the photographs of a folder and compare the answers with their labels.
+
+    Args:
+        folder: of the photographs.
+        tag: of the model.
+        against: tag of a model of the same classes to compare it with.
+
+    Raises:
+        ConversionError: there is no such model, nothing to evaluate, or the models have other
+            classes.
+        StartupError: a model cannot be loaded.
+    """
+    folders = [store.folder_of(each) for each in (tag, against) if each]
+    labels = [ModelSpec.load(each).labels for each in folders]
+    if labels[0] != labels[-1]:
+        raise ConversionError(f"{tag} and {against} have other classes: they cannot be compared")
+    photographs = read_folder(folder, labels[0])
+    if against is None and all(each.class_id is None for each in photographs.photographs):
+        raise ConversionError("; ".join((_without_labels(folder), *photographs.notes)))
+    settings = load_settings()
+    models = [Model(f"{each.parent.name}:{each.name}", each, settings) for each in folders]
+    with _progress(len(photographs.photographs)) as advance:
+        found = asyncio.run(run(photographs.photographs, models, advance))
+    if not found.predictions[0]:
+        failures = ", ".join(f"{code} {len(names)}" for code, names in found.failures.items())
+        raise ConversionError(f"none of the photographs in {folder} was classified: {failures}")
+    return _report(folder, photographs, models, found), found
+
+
+def _without_labels(folder: Path) -> str:
+    return (
+        f"no photograph in {folder} has a label: put them into folders named after the classes, "
+        "or add labels.csv with the columns file and label"
+    )
+
+
+def _report(folder: Path, labelled: LabelledFolder, models: Sequence[Model], found: Run) -> Report:
+    labels = models[0].session.spec.labels
+    return Report(
+        folder=str(folder),
+        labels_from=labelled.source,
+        notes=labelled.notes,
+        photographs=len(labelled.photographs),
+        unlabelled=sum(each.class_id is None for each in labelled.photographs),
+        failures=dict(found.failures),
+        models=tuple(
+            Evaluated(
+                tag=model.tag,
+                device=model.session.device.value,
+                pretrained=model.session.spec.weights.pretrained,
+                images_per_second=model.answers / model.seconds,
+                scores=scores(predictions, len(labels)),
+            )
+            for model, predictions in zip(models, found.predictions, strict=True)
+        ),
+        comparison=compare(*found.predictions) if len(models) > 1 else None,
+        labels=labels,
+    )
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], object]]:
+    """A bar that fills; without a terminal, a line for each tenth."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        if done * _LINES // total < (done + count) * _LINES // total:
+            console.print(f"{done + count:,} of {total:,} photographs", highlight=False)
+        done += count
+
+    if not console.is_terminal:
+        yield advance
+        return
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("photographs", total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def _check_writable(path: Path) -> None:
+    """Before the work, not behind it."""
+    if path.is_dir():
+        raise ConversionError(f"{path} is a folder, not a file to write")
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a whole file or nothing."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)  # mkstemp's is for the owner only
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m conversion.evaluate",
+        description="Evaluate a converted model on a folder of photographs.",
+    )
+    parser.add_argument(
+        "folder",
+        type=Path,
+        help="with photographs and their labels: folders named after the classes, a CSV file with "
+        "the columns file and label or class_id, or ImageNet's file names",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="TAG",
+        default=f"{MODEL_NAME}:latest",
+        help="of the model store (default: %(default)s)",
+    )
+    parser.add_argument("--against", metavar="TAG", help="another model of the same classes")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the result as JSON")
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="write a page that shows the mistakes"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

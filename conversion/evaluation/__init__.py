@@ -1,0 +1,1 @@
+"""How good a converted model is on photographs whose classes are known. Without torch."""

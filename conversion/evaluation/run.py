@@ -1,0 +1,145 @@
+"""A folder of photographs through one model or two."""
+
+import asyncio
+import heapq
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import NamedTuple, TypeVar
+
+from PIL import Image
+
+from conversion.evaluation.labels import Photograph
+from conversion.evaluation.model import BATCH, Answer, Model
+from conversion.evaluation.scores import TOP, Prediction
+from errors import ClassifierError
+from inference.top_k import best_classes
+
+MAX_MISTAKES = 60
+"""Kept with their pictures."""
+
+UNREADABLE = "unreadable"
+"""Code of a file that the system does not let us read; the others are the service's."""
+
+_QUALITY = 80
+
+Item = TypeVar("Item")
+
+
+class Mistake(NamedTuple):
+    """A photograph whose most probable class is wrong.
+
+    Attributes:
+        confidence: in that class.
+        name: of the photograph.
+        class_id: that it shows.
+        own_confidence: in the class that it shows.
+        best: the most probable classes with their probabilities.
+        jpeg: what the model saw.
+    """
+
+    confidence: float
+    name: str
+    class_id: int
+    own_confidence: float
+    best: tuple[tuple[int, float], ...]
+    jpeg: bytes
+
+
+@dataclass
+class Run:
+    """What came of the photographs.
+
+    Attributes:
+        predictions: of each model, for the photographs that all models classified.
+        failures: names of the photographs that were not classified, by error code.
+        mistakes: the most confident ones of the first model, up to ``MAX_MISTAKES``.
+    """
+
+    predictions: tuple[list[Prediction], ...]
+    failures: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    mistakes: list[Mistake] = field(default_factory=list)
+
+
+async def run(
+    photographs: Sequence[Photograph], models: Sequence[Model], advance: Callable[[int], object]
+) -> Run:
+    """Classify photographs, a few at a time, so that memory does not grow with their number.
+
+    Args:
+        photographs: to classify.
+        models: one, or two that know the same classes. They are closed.
+        advance: called with the number of photographs that were done since the last call.
+    """
+    found = Run(tuple([] for _ in models))
+    try:
+        for batch in _batches(photographs):
+            await _classify(batch, models, found)
+            advance(len(batch))
+    finally:
+        for model in models:
+            await model.close()
+    found.mistakes.sort(reverse=True)
+    return found
+
+
+async def _classify(batch: Sequence[Photograph], models: Sequence[Model], found: Run) -> None:
+    readable, contents = [], []
+    for photograph in batch:
+        try:
+            contents.append(await asyncio.to_thread(photograph.path.read_bytes))
+            readable.append(photograph)
+        except OSError:
+            found.failures[UNREADABLE].append(photograph.name)
+    answers = [await model.classify(contents) for model in models]
+    for photograph, given in zip(readable, zip(*answers, strict=True), strict=True):
+        _add(photograph, given, found)
+
+
+def _add(photograph: Photograph, given: Sequence[Answer | ClassifierError], found: Run) -> None:
+    error = next((each for each in given if isinstance(each, ClassifierError)), None)
+    if error is not None:
+        found.failures[error.code].append(photograph.name)
+        return
+    answers = [each for each in given if isinstance(each, Answer)]
+    for answer, predictions in zip(answers, found.predictions, strict=True):
+        predictions.append(_prediction(photograph, answer))
+    last = found.predictions[0][-1]
+    if last.class_id is not None and not last.is_right:
+        _keep(photograph.name, last.class_id, last, answers[0], found.mistakes)
+
+
+def _prediction(photograph: Photograph, answer: Answer) -> Prediction:
+    best = best_classes(answer.probabilities, min(TOP, len(answer.probabilities)))
+    confidence = float(answer.probabilities[best[0]])
+    return Prediction(photograph.class_id, tuple(best), confidence)
+
+
+def _keep(
+    name: str, class_id: int, prediction: Prediction, answer: Answer, mistakes: list[Mistake]
+) -> None:
+    """Keep a mistake, if there is room or a less confident one to replace."""
+    if len(mistakes) == MAX_MISTAKES and prediction.confidence <= mistakes[0].confidence:
+        return
+    buffer = BytesIO()
+    Image.fromarray(answer.pixels).save(buffer, "JPEG", quality=_QUALITY)
+    mistake = Mistake(
+        confidence=prediction.confidence,
+        name=name,
+        class_id=class_id,
+        own_confidence=float(answer.probabilities[class_id]),
+        best=tuple((each, float(answer.probabilities[each])) for each in prediction.best),
+        jpeg=buffer.getvalue(),
+    )
+    if len(mistakes) < MAX_MISTAKES:
+        heapq.heappush(mistakes, mistake)
+    else:
+        heapq.heapreplace(mistakes, mistake)
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, BATCH)):
+        yield batch

@@ -1,0 +1,185 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import bentoml
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from conversion.evaluate import main
+from model_spec import ONNX_FILE, sha256_of_file
+from tests.support.servers import PROJECT, environment, toy_home
+from tests.support.toys import BLUE, GREEN, RED, encoded, toy_graph, write_toy_model
+
+TOY, ALWAYS_RED, OTHER = (f"image_classifier:{name}" for name in ("toy", "always-red", "other"))
+
+
+def write_always_red(folder: Path) -> None:
+    """The toy, but red begins with 1,000 instead of 1."""
+    spec = write_toy_model(folder)
+    graph = toy_graph()
+    one = next(each for each in graph.graph.initializer if each.name == "one")
+    one.CopyFrom(numpy_helper.from_array(np.array([1000, 1, 1], np.float32), "one"))
+    onnx.save(graph, folder / ONNX_FILE)
+    files = {**spec.files, ONNX_FILE: sha256_of_file(folder / ONNX_FILE)}
+    spec.model_copy(update={"files": files}).save(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _models(model_store: Path) -> None:
+    with bentoml.models.create(TOY) as model:
+        write_toy_model(Path(model.path))
+    with bentoml.models.create(ALWAYS_RED) as model:
+        write_always_red(Path(model.path))
+    with bentoml.models.create(OTHER) as model:
+        spec = write_toy_model(Path(model.path))
+        spec.model_copy(update={"labels": ("rot", "grün", "blau")}).save(Path(model.path))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two red ones, one green, and one blue that is called green; one is broken."""
+    for name, colour in {"red/a": RED, "red/b": RED, "green/c": GREEN, "green/d": BLUE}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).with_suffix(".png").write_bytes(encoded(colour))
+    (tmp_path / "red/e.jpg").write_bytes(b"no image")
+    return tmp_path
+
+
+def test_it_prints_what_it_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "f.png").write_bytes(encoded(RED))
+    assert main([str(folder), "--model", TOY]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:9] == [
+        f"{folder}: 6 photographs, 1 not classified, 1 without label",
+        "labels: folders named after classes",
+        "unsupported_image: 1 (red/e.jpg)",
+        "",
+        f"{TOY} on cpu",
+        "top-1              75.00% of 4 labelled photographs (95 % interval 30.1% to 95.4%)",
+        "top-5              not told, as it has no more classes than five",
+        # One bin: |3/4 - 256/258|.
+        "calibration error  0.2422 (15 equal bins; mean confidence 0.9922)",
+        lines[8],
+    ]
+    assert lines[8].startswith("images/s           ")
+    assert lines[9:] == [
+        *("", "worst classes", "  1 of 2  green (1)"),
+        *("", "most frequent confusions", "  1 ×  green (1) taken for blue (2)"),
+    ]
+
+
+def test_json_has_the_same_and_the_page_the_mistake(folder: Path, tmp_path: Path) -> None:
+    result, shown = tmp_path / "result.json", tmp_path / "page.html"
+    assert main([str(folder), "--model", TOY, "--json", str(result), "--html", str(shown)]) == 0
+    content = json.loads(result.read_text())
+    (model,) = content["models"]
+    assert (content["photographs"], content["unlabelled"]) == (5, 0)
+    assert content["failures"] == {"unsupported_image": ["red/e.jpg"]}
+    assert (model["tag"], model["device"], model["pretrained"]) == (TOY, "cpu", True)
+    assert (model["scores"]["photographs"], model["scores"]["top_1"]) == (4, 0.75)
+    assert model["scores"]["confusions"] == [
+        {
+            "class_id": 1,
+            "label": "green",
+            "predicted": 2,
+            "predicted_label": "blue",
+            "photographs": 1,
+        }
+    ]
+    assert content["comparison"] is None
+    assert "<code>green/d.png</code>" in shown.read_text()
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        *("result.json", "page.html"),
+    }
+
+
+def test_two_models_are_compared(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(folder), "--model", TOY, "--against", ALWAYS_RED]) == 0
+    output = capsys.readouterr().out
+    assert f"{ALWAYS_RED} on cpu\ntop-1              50.00% of 4 labelled" in output
+    assert "toy beside always-red: the same class on 50.00% of 4 photographs" in output
+    assert "top-1 differs by +25.00 points" in output
+    assert "only the first is right on 1, only the second on 0; McNemar's exact p = 1\n" in output
+
+
+def test_without_labels_models_can_only_be_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(RED))
+    assert main([str(tmp_path), "--model", TOY]) == 1
+    assert capsys.readouterr().err.startswith(f"error: no photograph in {tmp_path} has a label: ")
+    assert main([str(tmp_path), "--model", TOY, "--against", ALWAYS_RED]) == 0
+    assert "the same class on 100.00% of 1 photographs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "image_classifier:nowhere"], "no model image_classifier:nowhere: "),
+        (["--model", "image_classifier:a:b"], "no model image_classifier:a:b: "),
+        (["--model", TOY, "--against", OTHER], f"{TOY} and {OTHER} have other classes"),
+        (["--model", TOY, "--json", "/nowhere/result.json"], "[Errno 2] "),
+        (["--model", TOY, "--html", "/"], "/ is a folder, not a file to write"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    folder: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(folder), *arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"error: {message}")
+    assert (captured.err.count("\n"), captured.out) == (1, "")
+
+
+def test_nothing_but_broken_files_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "red").mkdir()
+    (tmp_path / "red/a.jpg").write_bytes(b"no image")
+    assert main([str(tmp_path), "--model", TOY]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"error: none of the photographs in {tmp_path} was classified: unsupported_image 1"
+    )
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
+    home, results = toy_home(tmp_path), tmp_path / "results"
+    photographs = tmp_path / "photographs/red"
+    photographs.mkdir(parents=True)
+    results.mkdir()
+    content = encoded(RED)
+    for index in range(20_000):
+        (photographs / f"{index}.png").write_bytes(content)
+    command = [
+        *(sys.executable, "-m", "conversion.evaluate", str(photographs.parent)),
+        *("--json", str(results / "a.json"), "--html", str(results / "a.html")),
+    ]
+    variables = environment(home, tmp_path, {})
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=variables, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "2,000 of 20,000 photographs\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().splitlines()[-1:] == ["interrupted: nothing was written"]
+    assert process.returncode == 130
+    assert list(results.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_it_needs_no_torch() -> None:
+    script = "import sys, conversion.evaluate; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"
