@@ -14,6 +14,9 @@ MEGABYTE = 2**20
 
 _SECONDS = 1.0
 
+# In the command line of a keeper, and so of what it forks.
+_DECODING = "preprocessing.isolated.process"
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -23,7 +26,8 @@ class Sample:
         when: on ``time.monotonic()``.
         rss: bytes of memory, of all together.
         descriptors: open ones, of all together.
-        processes: their ids.
+        processes: their ids, without those that decode unusual images: they are replaced after
+            an image that they gave up.
     """
 
     when: float
@@ -101,6 +105,12 @@ def cpu_seconds(root: psutil.Process) -> float:
     return total
 
 
+def _decodes(process: psutil.Process) -> bool:
+    """Whether it was forked by the keeper of decoding processes."""
+    parent = process.parent()
+    return parent is not None and all(_DECODING in each.cmdline() for each in (process, parent))
+
+
 def supervisor(port: int) -> psutil.Process | None:
     """The process on this machine whose workers listen on a port; None if nobody does."""
     for each in psutil.net_connections("tcp"):
@@ -120,5 +130,6 @@ def look(root: psutil.Process) -> Sample:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             rss += process.memory_info().rss
             descriptors += process.num_fds()
-            seen.add(process.pid)
+            if not _decodes(process):
+                seen.add(process.pid)
     return Sample(time.monotonic(), rss, descriptors, frozenset(seen))
