@@ -141,7 +141,10 @@ def serve_it(command: str, home: Path, folder: Path) -> None:
 
 
 def delete_from_a_copy(command: str, home: Path, folder: Path) -> None:
-    copy = shutil.copytree(home, folder / "copy", symlinks=True)
+    # Without the Bentos and models of other commands.
+    model, copy = Path("models", *command.rsplit(maxsplit=1)[-1].split(":")), folder / "copy"
+    shutil.copytree(home / model, copy / model)
+    (copy / model.parent / "latest").write_text(model.name)
     assert "exit 0" in shell(command, copy, folder)
     assert "[]" in shell(f"{ACTIVATE}; bentoml models list --output json", copy, folder)
 
