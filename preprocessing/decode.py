@@ -64,7 +64,9 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # Characters of a PNG's texts together: Pillow keeps them, with up to four bytes each.
 PngImagePlugin.MAX_TEXT_MEMORY = 8 * 1024 * 1024
 
-_CORRUPT = "the image is truncated or corrupt"
+CORRUPT = "the image is truncated or corrupt"
+"""What a client is told of a file that a decoder gives up, or that ends the decoder."""
+
 # Of the formats; an AVIF names itself among the brands at its start, HEIC and others do not.
 _START = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBPVP8[ LX]"
@@ -242,7 +244,7 @@ def _opened(file: BytesIO, formats: tuple[str, ...]) -> Image.Image:
     except MemoryError:
         raise
     except Exception as error:
-        raise CorruptImage(_CORRUPT) from error
+        raise CorruptImage(CORRUPT) from error
 
 
 def _unidentified(content: bytes) -> ImageError:
@@ -250,7 +252,7 @@ def _unidentified(content: bytes) -> ImageError:
     if _FRAME_OF_OTHER_BITS.search(content) and content.startswith(b"\xff\xd8\xff"):
         return UnsupportedImage("JPEGs with other than 8 bits a channel are not supported")
     if _START.match(content):
-        return CorruptImage(_CORRUPT)
+        return CorruptImage(CORRUPT)
     return UnsupportedImage(f"not an image in a supported format ({', '.join(FORMATS)})")
 
 
@@ -273,7 +275,7 @@ def _decoded(image: Image.Image, box: Box, orientation: int | None = None) -> De
     except Exception as error:
         # Pillow's decoders raise many types for broken files (OSError, SyntaxError,
         # ValueError, struct.error, EOFError, …): whatever they raise is the file's fault.
-        raise CorruptImage(_CORRUPT) from error
+        raise CorruptImage(CORRUPT) from error
 
 
 def _draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> Box:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from errors import (
     ClassifierError,
@@ -29,11 +28,11 @@ from errors import (
     UnsupportedImage,
 )
 from preprocessing.budget import DecodeBudget
+from preprocessing.decode import CORRUPT
 from preprocessing.isolated.messages import MAX_REPLY_BYTES, REQUEST, Reply, Setup
+from preprocessing.pixels import Pixels
 
 logger = logging.getLogger("image_classifier.decoding")
-
-Pixels = npt.NDArray[np.uint8]
 
 MAX_WAITING = 16
 """Requests that wait for the process; further ones are refused. The queue of the ordinary
@@ -241,7 +240,7 @@ class IsolatedDecoder:
             raise _late()
         if reply.signal is not None:
             logger.warning("decoding an image ended its process with signal %d", reply.signal)
-            raise CorruptImage("the image is truncated or corrupt")
+            raise CorruptImage(CORRUPT)
         if reply.code is not None:
             raise _ERRORS[reply.code](reply.message)
 
