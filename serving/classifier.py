@@ -24,7 +24,7 @@ from inference.gpu import GpuMonitor
 from inference.session import Probabilities
 from inference.top_k import DECIMALS, prediction
 from model_spec import Golden, ModelSpec
-from preprocessing import DecodeLimits, decode, decode_ordinary, least_side, transform
+from preprocessing import DecodeLimits, decode, decode_ordinary, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
@@ -129,17 +129,8 @@ class Classifier:
         self.session = session
         self.spec = session.spec
         self._settings = settings
-        self._limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
-        self._least_side = least_side(self.spec.preprocessing) if settings.scaled_decode else None
-        self._isolated = IsolatedDecoder(
-            Setup(
-                preprocessing=self.spec.preprocessing,
-                limits=self._limits,
-                least_side=self._least_side,
-                memory_bytes=settings.decode_memory_bytes,
-                max_encoded_bytes=settings.max_body_bytes,
-            )
-        )
+        self._setup = Setup.from_settings(self.spec.preprocessing, settings)
+        self._isolated = IsolatedDecoder(self._setup)
         self._runner = OnnxRunner(
             session, self._pixels, self._decoded_apart, self._prediction, options
         )
@@ -227,7 +218,7 @@ class Classifier:
         if isinstance(wanted.image, np.ndarray):
             return wanted.image
         with wanted.budget.spending():
-            decoded = decode_ordinary(wanted.image, self._limits, self._least_side)
+            decoded = decode_ordinary(wanted.image, self._setup.limits, self._setup.least_side)
             if decoded is None:
                 return None
             return transform(decoded.image, self.spec.preprocessing, decoded.box)

@@ -12,7 +12,7 @@ import numpy as np
 from errors import BodyTooLarge, ClassifierError
 from inference.cpus import usable_cpus
 from inference.session import Probabilities, open_session
-from preprocessing import DecodeLimits, decode_ordinary, least_side, transform
+from preprocessing import decode_ordinary, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
@@ -60,18 +60,8 @@ class Model:
         )
         self.seconds, self.answers = 0.0, 0
         self._settings = settings
-        self._preprocessing = self.session.spec.preprocessing
-        self._limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
-        self._least_side = least_side(self._preprocessing) if settings.scaled_decode else None
-        self._isolated = IsolatedDecoder(
-            Setup(
-                preprocessing=self._preprocessing,
-                limits=self._limits,
-                least_side=self._least_side,
-                memory_bytes=settings.decode_memory_bytes,
-                max_encoded_bytes=settings.max_body_bytes,
-            )
-        )
+        self._setup = Setup.from_settings(self.session.spec.preprocessing, settings)
+        self._isolated = IsolatedDecoder(self._setup)
         self._threads = ThreadPoolExecutor(usable_cpus())
         # The first run of a session takes longer.
         self.session.run(np.zeros((1, *self.session.spec.pixels_shape), np.uint8))
@@ -106,10 +96,10 @@ class Model:
             return BodyTooLarge(f"more than {self._settings.max_body_bytes} bytes")
         try:
             with DecodeBudget(self._settings.decode_seconds).spending():
-                decoded = decode_ordinary(image, self._limits, self._least_side)
+                decoded = decode_ordinary(image, self._setup.limits, self._setup.least_side)
                 if decoded is None:
                     return None
-                return transform(decoded.image, self._preprocessing, decoded.box)
+                return transform(decoded.image, self._setup.preprocessing, decoded.box)
         except ClassifierError as error:
             return error
 

@@ -8,10 +8,14 @@ import json
 import mmap
 import struct
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_spec import Preprocessing
 from preprocessing.decode import DecodeLimits
+from preprocessing.transform import least_side
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 REQUEST = struct.Struct("=Qdd")
 """Bytes of the image; seconds of processor time and of the clock that decoding may take."""
@@ -43,6 +47,17 @@ class Setup:
     least_side: int | None
     memory_bytes: int
     max_encoded_bytes: int
+
+    @classmethod
+    def from_settings(cls, preprocessing: Preprocessing, settings: "Settings") -> "Setup":
+        """For a model, with the limits of the service."""
+        return cls(
+            preprocessing=preprocessing,
+            limits=DecodeLimits(settings.max_pixels, settings.max_aspect_ratio),
+            least_side=least_side(preprocessing) if settings.scaled_decode else None,
+            memory_bytes=settings.decode_memory_bytes,
+            max_encoded_bytes=settings.max_body_bytes,
+        )
 
     def to_json(self) -> str:
         """For the command line of the process."""
