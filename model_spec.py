@@ -8,7 +8,7 @@ input size, a mean or a label.
 import hashlib
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,9 +20,13 @@ MODEL_NAME = "image_classifier"
 ONNX_FILE = "model.onnx"
 SPEC_FILE = "spec.json"
 
+FORMAT_VERSION: Final = 2
+"""Of ``spec.json``."""
+
 _HASH_CHUNK_BYTES = 1 << 20
 
 PositiveInt = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -40,6 +44,13 @@ class Precision(StrEnum):
 
     FP32 = "fp32"
     FP16 = "fp16"
+
+
+class Activation(StrEnum):
+    """What makes probabilities of the network's logits."""
+
+    SOFTMAX = "softmax"
+    SIGMOID = "sigmoid"
 
 
 class _Frozen(BaseModel):
@@ -135,9 +146,15 @@ class ModelSpec(_Frozen):
     Attributes:
         files: sha256 of each file of the model, by name, ``model.onnx`` first.
         labels: one per class, in the order of the class ids.
+        activation: that the graph ends with.
+        multi_label: whether an image may show several classes or none: each probability stands
+            for itself. Otherwise the probabilities of an image sum to 1, also of a network with
+            one sigmoid output.
+        thresholds: least confidence of a decision: one for all classes, or one per class, in the
+            order of the class ids; empty: a client decides.
     """
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = FORMAT_VERSION
     architecture: str
     precision: Precision
     opset: int
@@ -149,12 +166,27 @@ class ModelSpec(_Frozen):
     golden: Golden
     files: dict[str, Sha256]
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    activation: Activation = Activation.SOFTMAX
+    multi_label: bool = False
+    thresholds: tuple[Share, ...] = ()
 
     @model_validator(mode="after")
     def _every_file_has_a_hash(self) -> Self:
         for name in (ONNX_FILE, self.golden.file):
             if name not in self.files:
                 raise ValueError(f"files has no sha256 of {name}")
+        return self
+
+    @model_validator(mode="after")
+    def _only_sigmoid_is_multi_label(self) -> Self:
+        if self.multi_label and self.activation is not Activation.SIGMOID:
+            raise ValueError(f"multi_label needs the activation {Activation.SIGMOID.value}")
+        return self
+
+    @model_validator(mode="after")
+    def _thresholds_fit_the_labels(self) -> Self:
+        if len(self.thresholds) not in (0, 1, len(self.labels)):
+            raise ValueError(f"{len(self.thresholds)} thresholds for {len(self.labels)} classes")
         return self
 
     @property
@@ -185,13 +217,18 @@ class ModelSpec(_Frozen):
         except OSError as error:
             raise StartupError(f"cannot read the model: {error}") from error
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise StartupError(
-                f"{path} is not a model spec of this version ({where}: {first['msg']}); "
-                "convert the model again"
-            ) from error
+            raise StartupError(f"{path} {_problem(error)}; convert the model again") from error
         return spec
+
+
+def _problem(error: ValidationError) -> str:
+    """What is wrong with a spec; the version first, since other fields depend on it."""
+    first = error.errors()[0]
+    if first["loc"] == ("format_version",) and type(version := first["input"]) is int:
+        age = "an older" if version < FORMAT_VERSION else "a newer"
+        return f"was made by {age} version (format {version})"
+    where = ".".join(map(str, first["loc"]))
+    return f"is not a model spec of this version ({where}: {first['msg']})"
 
 
 def sha256_of_file(path: Path) -> str:

@@ -37,13 +37,13 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     assert (loaded.golden.file, loaded.golden.confidence) == (GOLDEN_FILE, HIGH)
 
 
-def test_the_file_is_readable_json_of_format_1(toy_folder: Path, toy_spec: ModelSpec) -> None:
+def test_the_file_is_readable_json_of_format_2(toy_folder: Path, toy_spec: ModelSpec) -> None:
     text = (toy_folder / SPEC_FILE).read_text(encoding="utf-8")
 
     assert text.endswith("}\n")
     assert "\n  " in text
     content = json.loads(text)
-    assert content["format_version"] == 1
+    assert content["format_version"] == 2
     assert content["preprocessing"]["interpolation"] == "bilinear"
     assert content["labels"] == list(LABELS)
     assert content["files"] == toy_spec.files
@@ -60,7 +60,11 @@ def test_labels_of_every_script_survive(toy_folder: Path, toy_spec: ModelSpec) -
     ("fields", "problem"),
     [
         ({"surprise": 1}, "surprise: Extra inputs are not permitted"),
-        ({"format_version": 2}, "format_version: Input should be 1"),
+        ({"format_version": "2"}, "format_version: Input should be 2"),
+        ({"activation": "relu"}, "activation: Input should be 'softmax' or 'sigmoid'"),
+        ({"multi_label": True}, "multi_label needs the activation sigmoid"),
+        ({"thresholds": [0.5, 0.5]}, "2 thresholds for 3 classes"),
+        ({"thresholds": [1.01]}, "thresholds.0: Input should be less than or equal to 1"),
         ({"labels": []}, "labels: Tuple should have at least 1 item"),
         ({"labels": None}, "labels: Input should be a valid"),
         ({"precision": "int8"}, "precision: Input should be 'fp32'"),
@@ -79,9 +83,30 @@ def test_a_spec_that_is_not_understood_is_refused(
     )
 
 
+@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (3, "a newer")])
+def test_a_spec_of_another_format_is_refused(version: int, age: str, toy_folder: Path) -> None:
+    changed(toy_folder, format_version=version)
+
+    with pytest.raises(StartupError) as caught:
+        ModelSpec.load(toy_folder)
+    assert str(caught.value) == (
+        f"{toy_folder / SPEC_FILE} was made by {age} version (format {version}); "
+        "convert the model again"
+    )
+
+
+@pytest.mark.parametrize("thresholds", [(), (0.5,), (0.0, 0.5, 1.0)])
+def test_thresholds_are_none_one_or_one_per_class(
+    thresholds: tuple[float, ...], toy_folder: Path
+) -> None:
+    changed(toy_folder, thresholds=thresholds)
+
+    assert ModelSpec.load(toy_folder).thresholds == thresholds
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format_version": 1}'],
+    [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format_version": 2}'],
     ids=["empty", "cut short", "a list", "null", "not UTF-8", "fields missing"],
 )
 def test_broken_json_is_refused(content: bytes, toy_folder: Path) -> None:
