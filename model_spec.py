@@ -10,9 +10,38 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from errors import StartupError
+from preprocessing_spec import (
+    Channels,
+    Frozen,
+    Interpolation,
+    Preprocessing,
+    ResizeMode,
+    Rounding,
+    Size,
+)
+
+__all__ = [
+    "FORMAT_VERSION",
+    "MODEL_NAME",
+    "ONNX_FILE",
+    "SPEC_FILE",
+    "Activation",
+    "Channels",
+    "Golden",
+    "Interpolation",
+    "ModelSpec",
+    "Precision",
+    "Preprocessing",
+    "ResizeMode",
+    "Rounding",
+    "Size",
+    "Verification",
+    "Weights",
+    "sha256_of_file",
+]
 
 MODEL_NAME = "image_classifier"
 """Name of every converted model in the BentoML model store."""
@@ -25,18 +54,8 @@ FORMAT_VERSION: Final = 2
 
 _HASH_CHUNK_BYTES = 1 << 20
 
-PositiveInt = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Interpolation(StrEnum):
-    """Resampling filters, named as torchvision and Pillow name them."""
-
-    NEAREST = "nearest"
-    BILINEAR = "bilinear"
-    BICUBIC = "bicubic"
-    LANCZOS = "lanczos"
 
 
 class Precision(StrEnum):
@@ -53,37 +72,7 @@ class Activation(StrEnum):
     SIGMOID = "sigmoid"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Preprocessing(_Frozen):
-    """How an RGB image becomes the network's input.
-
-    Attributes:
-        resize_size: length of the shorter side after resizing, in pixels.
-        crop_size: side of the square centre crop, in pixels.
-        interpolation: filter of the resize.
-        mean: per channel R, G, B, on the 0…255 scale; subtracted inside the graph.
-        std: per channel R, G, B, on the 0…255 scale; divided by inside the graph.
-    """
-
-    resize_size: PositiveInt
-    crop_size: PositiveInt
-    interpolation: Interpolation
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-    @model_validator(mode="after")
-    def _crop_fits_in_resize(self) -> Self:
-        if self.crop_size > self.resize_size:
-            raise ValueError(
-                f"crop_size {self.crop_size} is larger than resize_size {self.resize_size}"
-            )
-        return self
-
-
-class Weights(_Frozen):
+class Weights(Frozen):
     """Where the parameters came from.
 
     Attributes:
@@ -101,7 +90,7 @@ class Weights(_Frozen):
     licence: str | None
 
 
-class Verification(_Frozen):
+class Verification(Frozen):
     """How the exported graph compared with the PyTorch model.
 
     Attributes:
@@ -119,7 +108,7 @@ class Verification(_Frozen):
     batch_sizes: tuple[int, ...]
 
 
-class Golden(_Frozen):
+class Golden(Frozen):
     """An image with the answer PyTorch gave for it, classified again at every start.
 
     Attributes:
@@ -137,11 +126,11 @@ class Golden(_Frozen):
     tolerance: float
 
 
-class ModelSpec(_Frozen):
+class ModelSpec(Frozen):
     """What is needed to serve a model, and where it came from.
 
-    The graph takes ``input_name``: uint8 ``[N, crop_size, crop_size, 3]`` RGB, and
-    gives ``output_name``: float32 ``[N, len(labels)]`` probabilities.
+    The graph takes ``input_name``: uint8 ``[N, height, width, 3]`` RGB, or with one channel where
+    the network takes grey, and gives ``output_name``: float32 ``[N, len(labels)]`` probabilities.
 
     Attributes:
         files: sha256 of each file of the model, by name, ``model.onnx`` first.
@@ -192,7 +181,7 @@ class ModelSpec(_Frozen):
     @property
     def pixels_shape(self) -> tuple[int, int, int]:
         """Shape of one image of the graph's input: height, width, channels."""
-        return (self.preprocessing.crop_size, self.preprocessing.crop_size, 3)
+        return self.preprocessing.pixels_shape
 
     def save(self, folder: Path) -> None:
         """Write ``spec.json`` into a model's folder."""

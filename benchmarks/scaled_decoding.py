@@ -61,7 +61,7 @@ class Look:
 
     Attributes:
         seconds: of CPU time, decode and transform.
-        pixels: uint8 ``[crop_size, crop_size, 3]``.
+        pixels: uint8 ``[height, width, 3]``.
         class_id: the most probable.
     """
 
@@ -102,7 +102,7 @@ def table(
         whole = [look(session, file, lambda file: usual(file, preprocessing)) for file in files]
         full = [look(session, file, scaled(preprocessing, None)) for file in files]
         for oversampling in OVERSAMPLINGS:
-            least = ceil(oversampling * preprocessing.resize_size)
+            least = ceil(oversampling * preprocessing.resize_size.longer_side)
             looks = [look(session, file, scaled(preprocessing, least)) for file in files]
             mark = "**" if least == least_side(preprocessing) else ""
             yield (
@@ -155,10 +155,10 @@ def scaled(preprocessing: Preprocessing, least: int | None) -> Callable[[bytes],
 def usual(encoded: bytes, preprocessing: Preprocessing) -> Pixels:
     """The way PIL and torchvision's transforms go about it."""
     image = Image.open(BytesIO(encoded)).convert("RGB")
-    scale = preprocessing.resize_size / min(image.size)
+    scale = preprocessing.resize_size.longer_side / min(image.size)
     size = int(image.width * scale), int(image.height * scale)
     resized = image.resize(size, Image.Resampling[preprocessing.interpolation.name])
-    side = preprocessing.crop_size
+    side = preprocessing.crop_size.longer_side
     left, top = (resized.width - side) // 2, (resized.height - side) // 2
     return np.asarray(resized.crop((left, top, left + side, top + side)))
 

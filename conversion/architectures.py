@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from conversion.errors import ConversionError
 from conversion.weights.files import WEIGHTS_FOLDER, LockedFile, download, locked
-from model_spec import Interpolation, Preprocessing
+from model_spec import Interpolation, Preprocessing, Size
+from preprocessing_spec import WHITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,11 +83,12 @@ def _efficientnet_lite0() -> Architecture:
         # TensorFlow's reference: 32 pixels of padding around the crop, bicubic, and
         # (pixel - 127) / 128 instead of ImageNet's mean and deviation.
         Preprocessing(
-            resize_size=256,
-            crop_size=224,
+            resize_size=Size.square(256),
+            crop_size=Size.square(224),
             interpolation=Interpolation.BICUBIC,
             mean=(127.0, 127.0, 127.0),
             std=(128.0, 128.0, 128.0),
+            source="TensorFlow's EfficientNet-Lite0",
         ),
         tuple(EfficientNet_B0_Weights.DEFAULT.meta["categories"]),
         _build_efficientnet_lite0,
@@ -112,26 +114,27 @@ def _build_published_efficientnet_lite0(path: Path) -> "nn.Module":
 
 
 def _torchvision(name: str) -> Architecture:
-    preset = _torchvision_weights(name).transforms()
+    weights = _torchvision_weights(name)
+    preset = weights.transforms()
     (crop_size,), (resize_size,) = preset.crop_size, preset.resize_size
     return Architecture(
         name,
         Preprocessing(
-            resize_size=resize_size,
-            crop_size=crop_size,
+            resize_size=Size.square(resize_size),
+            crop_size=Size.square(crop_size),
             interpolation=Interpolation(preset.interpolation.value),
             mean=_on_byte_scale(preset.mean),
             std=_on_byte_scale(preset.std),
+            source=f"torchvision {weights}",
         ),
-        tuple(_torchvision_weights(name).meta["categories"]),
+        tuple(weights.meta["categories"]),
         partial(_build_torchvision, name),
         partial(_build_published_torchvision, name),
     )
 
 
-def _on_byte_scale(channels: list[float]) -> tuple[float, float, float]:
-    red, green, blue = (255 * channel for channel in channels)
-    return red, green, blue
+def _on_byte_scale(channels: list[float]) -> tuple[float, ...]:
+    return tuple(WHITE * channel for channel in channels)
 
 
 def _torchvision_weights(name: str) -> Any:

@@ -164,7 +164,7 @@ def _export(original: _Original, request: Request, folder: Path) -> ModelSpec:
 
     network, preprocessing, labels = original.network, original.preprocessing, original.labels
     properties = {
-        "preprocessing": preprocessing.model_dump_json(),
+        "preprocessing": preprocessing.model_dump_json(exclude={"source"}),
         "labels": json.dumps(labels, ensure_ascii=False),
     }
     proto = export.export(network, preprocessing, request.opset)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from conversion.errors import ConversionError
-from model_spec import ONNX_FILE, Preprocessing, sha256_of_file
+from model_spec import ONNX_FILE, Channels, Preprocessing, sha256_of_file
 
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "probabilities"
@@ -27,8 +27,8 @@ class PixelsToProbabilities(nn.Module):
     """A network with its normalisation in front and softmax behind it.
 
     Args:
-        network: float32 ``[N, 3, H, W]`` → logits ``[N, classes]``.
-        preprocessing: gives mean and standard deviation on the 0…255 scale.
+        network: float32 ``[N, channels, H, W]`` → logits ``[N, classes]``.
+        preprocessing: gives the order of the channels, mean and standard deviation.
     """
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
@@ -36,11 +36,14 @@ class PixelsToProbabilities(nn.Module):
         self.network = network
         self.mean: torch.Tensor
         self.std: torch.Tensor
-        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, -1, 1, 1))
+        self.reverses_channels = preprocessing.channels is Channels.BGR
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]`` that sum to 1."""
+        """uint8 ``[N, H, W, channels]`` → float32 ``[N, classes]`` that sum to 1."""
+        if self.reverses_channels:
+            pixels = pixels.flip(3)
         # Contiguous, or PyTorch takes it for its channels-last layout and the exporter spells
         # out the strides of every global pooling behind it.
         channels_first = pixels.permute(0, 3, 1, 2).to(torch.float32).contiguous()
@@ -59,9 +62,8 @@ def export(network: nn.Module, preprocessing: Preprocessing, opset: int) -> onnx
     Raises:
         ConversionError: PyTorch cannot export this network or this opset.
     """
-    size = preprocessing.crop_size
     # Two images: with one, the exporter would take the batch axis for a constant.
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    example = torch.zeros(2, *preprocessing.pixels_shape, dtype=torch.uint8)
     module = PixelsToProbabilities(network, preprocessing).eval()
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)

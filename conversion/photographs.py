@@ -21,7 +21,7 @@ _LIMITS = DecodeLimits(max_pixels=10_000_000, max_aspect_ratio=10.0)
 
 
 def photograph_pixels(preprocessing: Preprocessing) -> npt.NDArray[np.uint8]:
-    """All photographs as a model sees them: uint8 ``[N, crop_size, crop_size, 3]``."""
+    """All photographs as a model sees them: uint8 ``[N, height, width, channels]``."""
     return np.stack(
         [transform(decode(path.read_bytes(), _LIMITS), preprocessing) for path in PHOTOGRAPHS]
     )

@@ -18,7 +18,7 @@ DEFAULT_OPSET = 18
 _PROJECT = Path(__file__).parent.parent
 
 # When these change, a model is converted again.
-_SOURCES = ("conversion/**/*.py", "preprocessing/**/*.py", "model_spec.py")
+_SOURCES = ("conversion/**/*.py", "preprocessing/**/*.py", "model_spec.py", "preprocessing_spec.py")
 
 _FINGERPRINT_DIGITS = 32
 

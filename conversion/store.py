@@ -123,7 +123,9 @@ def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
 
 
 def _digits(spec: ModelSpec) -> str:
-    answers_depend_on = spec.model_dump_json(include={"files", "labels", "preprocessing"})
+    answers_depend_on = spec.model_dump_json(
+        include={"files", "labels", "preprocessing"}, exclude={"preprocessing": {"source"}}
+    )
     return hashlib.sha256(answers_depend_on.encode()).hexdigest()[:_TAG_HASH_DIGITS]
 
 

@@ -14,7 +14,8 @@ from torch import nn
 
 from conversion.errors import ConversionError
 from conversion.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME
-from model_spec import Precision, Preprocessing, Verification
+from model_spec import Channels, Precision, Preprocessing, Verification
+from preprocessing_spec import WHITE
 
 Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
@@ -33,7 +34,7 @@ class PyTorchModel:
     """What an export is compared with.
 
     Attributes:
-        network: in eval mode; float32 ``[N, 3, H, W]`` → logits ``[N, classes]``.
+        network: in eval mode; float32 ``[N, channels, H, W]`` → logits ``[N, classes]``.
         preprocessing: of the network.
         classes: how many it tells apart.
     """
@@ -43,7 +44,7 @@ class PyTorchModel:
     classes: int
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
-        """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]``, normalised as torchvision does it."""
+        """uint8 ``[N, H, W, channels]`` → float32 ``[N, classes]``."""
         images = normalised(pixels, self.preprocessing)
         with torch.inference_mode():
             answer: Probabilities = self.network(images).softmax(dim=1).numpy()
@@ -51,10 +52,20 @@ class PyTorchModel:
 
 
 def normalised(pixels: Pixels, preprocessing: Preprocessing) -> torch.Tensor:
-    """uint8 ``[N, H, W, 3]`` → float32 ``[N, 3, H, W]``, as torchvision does it."""
-    scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32) / 255
-    mean = torch.tensor(preprocessing.mean).view(3, 1, 1) / 255
-    std = torch.tensor(preprocessing.std).view(3, 1, 1) / 255
+    """The network's input, normalised as torchvision does it.
+
+    Args:
+        pixels: uint8 ``[N, H, W, channels]``, RGB or grey.
+        preprocessing: of the network.
+
+    Returns:
+        float32 ``[N, channels, H, W]``.
+    """
+    scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32) / WHITE
+    if preprocessing.channels is Channels.BGR:
+        scaled = scaled[:, [2, 1, 0]]
+    mean = torch.tensor(preprocessing.mean).view(-1, 1, 1) / WHITE
+    std = torch.tensor(preprocessing.std).view(-1, 1, 1) / WHITE
     return (scaled - mean) / std
 
 
@@ -74,7 +85,7 @@ def verify(
     Args:
         path: of ``model.onnx``.
         model: the original.
-        photographs: uint8 ``[N, H, W, 3]``; random pixels are added.
+        photographs: uint8 ``[N, H, W, channels]``; random pixels are added.
         precision: decides the limit.
 
     Raises:
@@ -112,9 +123,8 @@ def verify(
 def _check_graph(path: Path, model: PyTorchModel) -> None:
     """Names and axes, and that batch norms behind a convolution are gone."""
     graph = onnx.load(str(path), load_external_data=False).graph
-    size = model.preprocessing.crop_size
     expected = {
-        "inputs": [(INPUT_NAME, "UINT8", [BATCH_AXIS, size, size, 3])],
+        "inputs": [(INPUT_NAME, "UINT8", [BATCH_AXIS, *model.preprocessing.pixels_shape])],
         "outputs": [(OUTPUT_NAME, "FLOAT", [BATCH_AXIS, model.classes])],
     }
     found = {"inputs": _described(graph.input), "outputs": _described(graph.output)}

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
-"""RGB, ``[H, W, 3]``."""
+"""RGB, ``[H, W, 3]``, or grey, ``[H, W, 1]``."""
 
 
 class Side(NamedTuple):
@@ -45,3 +46,8 @@ class Side(NamedTuple):
         first, last = self.edges
         reach = support * max(1.0, self.length / self.resized) + 1
         return max(0, math.floor(first - reach)), min(self.pixels, math.ceil(last + reach))
+
+
+def picture_of(pixels: Pixels) -> Image.Image:
+    """What a model sees, as a picture."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

@@ -1,6 +1,6 @@
-"""RGB image → uint8 pixels: resize and centre crop, with torchvision's pixels.
+"""RGB image → uint8 pixels: resize, centre crop and padding, with the pixels of training.
 
-torchvision resizes the whole image with Pillow and then cuts the centre out of the result.
+torchvision, timm and transformers resize the whole image and then cut the centre out of the result.
 Only the crop is computed here: its edges are mapped back into the source image and that box
 is resampled. That is a quarter less work, and long narrow images cannot blow up.
 Two things keep the pixels equal to those of a whole resize:
@@ -10,7 +10,8 @@ Two things keep the pixels equal to those of a whole resize:
 - Pillow keeps the box in 32-bit floats. Where few pixels more than the crop have edges that
   such a float holds exactly, these are computed and cut off.
 
-Where :mod:`preprocessing.simd` gives the same pixels, it takes Pillow's place.
+Where :mod:`preprocessing.simd` gives the same pixels, it takes Pillow's place. Without antialias
+:mod:`preprocessing.fixed_filters` does it.
 """
 
 import math
@@ -18,14 +19,17 @@ import math
 import numpy as np
 from PIL import Image
 
-from model_spec import Interpolation, Preprocessing
-from preprocessing import simd
+from model_spec import Channels, Interpolation, Preprocessing
+from preprocessing import fixed_filters, simd
 from preprocessing.orientation import Box
 from preprocessing.pixels import Pixels, Side
+from preprocessing.sizes import sides
 
 _FILTERS = {
     Interpolation.NEAREST: Image.Resampling.NEAREST,
+    Interpolation.BOX: Image.Resampling.BOX,
     Interpolation.BILINEAR: Image.Resampling.BILINEAR,
+    Interpolation.HAMMING: Image.Resampling.HAMMING,
     Interpolation.BICUBIC: Image.Resampling.BICUBIC,
     Interpolation.LANCZOS: Image.Resampling.LANCZOS,
 }
@@ -44,17 +48,19 @@ _OVERSAMPLING = 2.5
 def least_side(preprocessing: Preprocessing) -> int | None:
     """Pixels to which the shorter side of a photograph may be scaled before ``transform``.
 
-    None where it may not be scaled at all: nearest takes single pixels, not means.
+    None where it may not be scaled at all: nearest, and every filter without antialias, takes
+    single pixels, not means.
     """
-    if preprocessing.interpolation is Interpolation.NEAREST:
+    if preprocessing.interpolation is Interpolation.NEAREST or not preprocessing.antialias:
         return None
-    return math.ceil(_OVERSAMPLING * preprocessing.resize_size)
+    # No side is resized to more pixels than this, unless it is the longer one.
+    return math.ceil(_OVERSAMPLING * preprocessing.resize_size.longer_side)
 
 
 def transform(
     image: Image.Image | Pixels, preprocessing: Preprocessing, box: Box | None = None
 ) -> Pixels:
-    """Resize the shorter side to ``resize_size``, then cut ``crop_size`` from the centre.
+    """Resize to ``resize_size``, cut ``crop_size`` from the centre, and pad what is smaller.
 
     Args:
         image: RGB, or uint8 ``[H, W, 3]``.
@@ -62,29 +68,48 @@ def transform(
         box: what of the image is the photograph; all of it by default.
 
     Returns:
-        uint8 ``[crop_size, crop_size, 3]``.
+        uint8 of ``preprocessing.pixels_shape``: RGB, the graph makes BGR of it, or grey.
     """
     width, height = image.shape[1::-1] if isinstance(image, np.ndarray) else image.size
-    across, down = _sides(width, height, box or Box(0, 0, width, height), preprocessing)
+    across, down = sides(width, height, box or Box(0, 0, width, height), preprocessing)
+    if preprocessing.channels is Channels.GREY:
+        image = _pillow(image).convert("L")
+    pixels = _resized(image, across, down, preprocessing)
+    if (down.size, across.size, pixels.shape[2]) == preprocessing.pixels_shape:
+        return pixels
+    return _padded(pixels, preprocessing)
+
+
+def _resized(
+    image: Image.Image | Pixels, across: Side, down: Side, preprocessing: Preprocessing
+) -> Pixels:
+    """Resize and crop: uint8 ``[down.size, across.size, channels]``."""
+    interpolation = preprocessing.interpolation
+    if not preprocessing.antialias:
+        pixels = np.asarray(image).reshape(down.pixels, across.pixels, -1)
+        return fixed_filters.resize(pixels, across, down, interpolation)
     down_first = _down_first((across.length, down.length), (across.resized, down.resized))
-    if not down_first and simd.gives_pillows_pixels(across, down, preprocessing.interpolation):
-        return simd.resize(image, across, down, preprocessing.interpolation)
-    if isinstance(image, np.ndarray):
-        image = Image.fromarray(image)
-    return _resize(image, across, down, _FILTERS[preprocessing.interpolation], down_first)
+    if not down_first and simd.gives_pillows_pixels(across, down, interpolation):
+        return simd.resize(image, across, down, interpolation)
+    pixels = _resize(_pillow(image), across, down, _FILTERS[interpolation], down_first)
+    return pixels.reshape(down.size, across.size, -1)
 
 
-def _sides(width: int, height: int, box: Box, preprocessing: Preprocessing) -> tuple[Side, Side]:
-    """Width and height of an image, and what the crop needs of them."""
-    crop = preprocessing.crop_size
-    size = float(box.right - box.left), float(box.bottom - box.top)
-    resized = _resized_size(*size, preprocessing.resize_size)
-    # torchvision.transforms.functional.center_crop rounds the offset half to even.
-    offsets = [round((side - crop) / 2.0) for side in resized]
-    return (
-        Side(width, box.left, size[0], resized[0], offsets[0], crop),
-        Side(height, box.top, size[1], resized[1], offsets[1], crop),
-    )
+def _pillow(image: Image.Image | Pixels) -> Image.Image:
+    return Image.fromarray(image) if isinstance(image, np.ndarray) else image
+
+
+def _padded(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
+    """With equal borders left and right, above and below; an odd pixel is right or below."""
+    height, width, _ = pixels.shape
+    size = preprocessing.crop_size
+    canvas = Image.new("RGB", (size.width, size.height), preprocessing.pad_colour)
+    if preprocessing.channels is Channels.GREY:
+        canvas = canvas.convert("L")
+    padded = np.array(canvas).reshape(preprocessing.pixels_shape)
+    top, left = (size.height - height) // 2, (size.width - width) // 2
+    padded[top : top + height, left : left + width] = pixels
+    return padded
 
 
 def _resize(
@@ -126,13 +151,3 @@ def _down_first(size: tuple[float, float], resized: tuple[int, int]) -> bool:
     """
     less_wide, less_high = size[0] - resized[0], size[1] - resized[1]
     return less_high > 0 and less_high > 2 * less_wide
-
-
-def _resized_size(width: float, height: float, shorter: int) -> tuple[int, int]:
-    """Size after ``torchvision.transforms.Resize(shorter)``: the longer side is truncated.
-
-    Both sides divided by the same power of two give the same size, to the last bit.
-    """
-    if width <= height:
-        return shorter, int(shorter * height / width)
-    return int(shorter * width / height), shorter

@@ -160,6 +160,7 @@ def test_the_bento_has_the_rooms_of_the_service_and_no_others() -> None:
         "service",
         "errors",
         "model_spec",
+        "preprocessing_spec",
         "settings",
         "inference",
         "preprocessing",

@@ -14,10 +14,9 @@ from model_spec import (
     Interpolation,
     ModelSpec,
     Precision,
-    Preprocessing,
     sha256_of_file,
 )
-from tests.support.toys import GOLDEN_FILE, HIGH, LABELS, toy_preprocessing, write_toy_model
+from tests.support.toys import GOLDEN_FILE, HIGH, LABELS, write_toy_model
 
 
 def changed(folder: Path, **fields: Any) -> None:
@@ -142,30 +141,6 @@ def test_a_file_other_than_the_converted_one_is_refused(toy_folder: Path) -> Non
         f"{model} is not the file that was converted (sha256 differs); "
         "delete the model and convert again"
     )
-
-
-@pytest.mark.parametrize(("resize", "crop"), [(1, 1), (224, 224), (256, 224)])
-def test_a_crop_fits_in_its_resize(resize: int, crop: int) -> None:
-    fields = toy_preprocessing().model_dump() | {"resize_size": resize, "crop_size": crop}
-
-    assert Preprocessing(**fields).crop_size == crop
-
-
-@pytest.mark.parametrize(
-    ("fields", "problem"),
-    [
-        ({"resize_size": 3}, "crop_size 4 is larger than resize_size 3"),
-        ({"crop_size": 0}, "greater than 0"),
-        ({"resize_size": -1}, "greater than 0"),
-        ({"interpolation": "box"}, "'nearest', 'bilinear', 'bicubic' or 'lanczos'"),
-        ({"mean": (0.0, 0.0)}, "Field required"),
-        ({"std": (1.0, 1.0, 1.0, 1.0)}, "at most 3 items"),
-        ({"size": 4}, "Extra inputs are not permitted"),
-    ],
-)
-def test_impossible_preprocessing_is_refused(fields: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ValidationError, match=problem):
-        Preprocessing(**(toy_preprocessing().model_dump() | fields))
 
 
 def test_a_spec_cannot_be_changed(toy_spec: ModelSpec) -> None:

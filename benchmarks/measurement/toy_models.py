@@ -102,7 +102,7 @@ def graph(name: str, size: int, classes: int) -> onnx.ModelProto:
 def write(name: str, folder: Path) -> ModelSpec:
     """Write a toy's files into a folder, with the answer for the golden image in the spec."""
     architecture = get_architecture(EFFICIENTNET_LITE0)
-    size, classes = architecture.preprocessing.crop_size, len(architecture.labels)
+    size, classes = architecture.preprocessing.crop_size.height, len(architecture.labels)
     onnx.save(graph(name, size, classes), folder / ONNX_FILE)
     (folder / GOLDEN.name).write_bytes(GOLDEN.read_bytes())
     spec = ModelSpec(

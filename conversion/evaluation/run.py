@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import NamedTuple, TypeVar
 
-from PIL import Image
-
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.model import BATCH, Answer, Model
 from conversion.evaluation.scores import TOP, Prediction
 from errors import ClassifierError
 from inference.top_k import best_classes
+from preprocessing.pixels import picture_of
 
 MAX_MISTAKES = 60
 """Kept with their pictures."""
@@ -124,7 +123,7 @@ def _keep(
     if len(mistakes) == MAX_MISTAKES and prediction.confidence <= mistakes[0].confidence:
         return
     buffer = BytesIO()
-    Image.fromarray(answer.pixels).save(buffer, "JPEG", quality=_QUALITY)
+    picture_of(answer.pixels).save(buffer, "JPEG", quality=_QUALITY)
     mistake = Mistake(
         confidence=prediction.confidence,
         name=name,

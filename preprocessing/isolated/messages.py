@@ -75,7 +75,7 @@ class Setup:
     @property
     def pixels_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of what the model takes."""
-        return (self.preprocessing.crop_size, self.preprocessing.crop_size, 3)
+        return self.preprocessing.pixels_shape
 
     @property
     def pixels_start(self) -> int:

@@ -15,17 +15,18 @@ from conversion import architectures
 from conversion.export import export
 from conversion.request import DEFAULT_OPSET
 from conversion.weights import files
-from model_spec import Interpolation, Preprocessing
+from model_spec import Interpolation, Preprocessing, Size
 
 
 @pytest.fixture(scope="session")
 def tiny_preprocessing() -> Preprocessing:
     return Preprocessing(
-        resize_size=8,
-        crop_size=8,
+        resize_size=Size.square(8),
+        crop_size=Size.square(8),
         interpolation=Interpolation.BILINEAR,
         mean=(127.0, 120.0, 110.0),
         std=(128.0, 64.0, 32.0),
+        source="by hand",
     )
 
 

@@ -9,7 +9,7 @@ from conversion.architectures import get_architecture, published_file
 from conversion.errors import ConversionError
 from conversion.request import Request
 from conversion.weights.fit import Filled, fill
-from model_spec import Interpolation, Preprocessing
+from model_spec import Interpolation, Preprocessing, Size
 
 TORCHVISION = torchvision.models.list_models(module=torchvision.models)
 
@@ -18,11 +18,12 @@ def test_resnet50_is_prepared_as_torchvision_publishes_it() -> None:
     architecture = get_architecture("resnet50")
     assert architecture.name == "resnet50"
     assert architecture.preprocessing == Preprocessing(
-        resize_size=232,
-        crop_size=224,
+        resize_size=Size.square(232),
+        crop_size=Size.square(224),
         interpolation=Interpolation.BILINEAR,
         mean=(255 * 0.485, 255 * 0.456, 255 * 0.406),
         std=(255 * 0.229, 255 * 0.224, 255 * 0.225),
+        source="torchvision ResNet50_Weights.IMAGENET1K_V2",
     )
     assert len(architecture.labels) == 1000
 
@@ -31,11 +32,12 @@ def test_efficientnet_lite0_is_prepared_as_tensorflow_published_it() -> None:
     architecture = get_architecture("efficientnet_lite0")
     assert architecture.name == "efficientnet_lite0"
     assert architecture.preprocessing == Preprocessing(
-        resize_size=256,
-        crop_size=224,
+        resize_size=Size.square(256),
+        crop_size=Size.square(224),
         interpolation=Interpolation.BICUBIC,
         mean=(127.0, 127.0, 127.0),
         std=(128.0, 128.0, 128.0),
+        source="TensorFlow's EfficientNet-Lite0",
     )
     assert len(architecture.labels) == 1000
     assert architecture.labels[0] == "tench"
@@ -67,8 +69,8 @@ def test_every_architecture_has_what_torchvision_says_of_its_weights(name: str) 
     architecture = get_architecture(name)
     weights = torchvision.models.get_model_weights(name).DEFAULT
     preset, given = weights.transforms(), architecture.preprocessing
-    assert [given.resize_size] == preset.resize_size
-    assert [given.crop_size] == preset.crop_size
+    assert [given.resize_size] == [*map(Size.square, preset.resize_size)]
+    assert [given.crop_size] == [*map(Size.square, preset.crop_size)]
     assert given.interpolation.value == preset.interpolation.value
     assert given.mean == tuple(255 * channel for channel in preset.mean)
     assert given.std == tuple(255 * channel for channel in preset.std)

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 from conversion import verify
 from conversion.convert_to_onnx import main
 from conversion.photographs import PHOTOGRAPHS
-from model_spec import ONNX_FILE, Interpolation, ModelSpec, Precision, Weights
+from model_spec import ONNX_FILE, Interpolation, ModelSpec, Precision, Size, Weights
 from preprocessing import DecodeLimits, decode, transform
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -283,7 +283,7 @@ def test_resnet50_stays_within_the_limit(
     spec = ModelSpec.load(folder_of(capfd.readouterr().out))
     assert spec.architecture == "resnet50"
     assert not spec.weights.pretrained
-    assert spec.preprocessing.resize_size == 232
+    assert spec.preprocessing.resize_size == Size.square(232)
     assert spec.verification.max_abs_diff <= 1e-4
     assert spec.verification.top1_agreement == 1.0
 

@@ -47,7 +47,8 @@ def test_a_transformers_answers_depend_on_the_image() -> None:
     # As torchvision makes it, its head is all zeros.
     architecture = get_architecture("vit_b_32")
     size = architecture.preprocessing.crop_size
-    images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    shape = (2, 3, size.height, size.width)
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
     network = enliven(architecture.build(3), images).eval()
     with torch.inference_mode():

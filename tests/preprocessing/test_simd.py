@@ -90,4 +90,5 @@ def test_pillow_resizes_where_ties_are_frequent() -> None:
 
     assert not simd.gives_pillows_pixels(*sides, Interpolation.BILINEAR)
     assert simd.gives_pillows_pixels(*sides, Interpolation.BICUBIC)
-    assert not simd.gives_pillows_pixels(*sides, Interpolation.NEAREST)
+    for without in (Interpolation.NEAREST, Interpolation.BOX, Interpolation.HAMMING):
+        assert not simd.gives_pillows_pixels(*sides, without)

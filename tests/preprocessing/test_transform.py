@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from inference import open_session
-from model_spec import Interpolation, ModelSpec, Preprocessing
+from model_spec import Interpolation, ModelSpec, Preprocessing, Size
 from preprocessing import decode, simd, transform
 from settings import Device
 from tests.support.images import (
@@ -125,11 +125,12 @@ def test_normalised_pixels_are_those_of_the_weights_own_preset(name: str) -> Non
     preset = getattr(models, name).DEFAULT.transforms()
     mean, std = np.array(preset.mean) * 255, np.array(preset.std) * 255
     ours = Preprocessing(
-        resize_size=preset.resize_size[0],
-        crop_size=preset.crop_size[0],
+        resize_size=Size.square(preset.resize_size[0]),
+        crop_size=Size.square(preset.crop_size[0]),
         interpolation=Interpolation(preset.interpolation.value),
         mean=tuple(mean),
         std=tuple(std),
+        source=name,
     )
     image = textured(640, 480)
 

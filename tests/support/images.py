@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from model_spec import Interpolation, Preprocessing
+from model_spec import Interpolation, Preprocessing, Size
 from preprocessing import DecodeLimits
 
 LIMITS = DecodeLimits(max_pixels=1_000_000, max_aspect_ratio=20.0)
@@ -21,11 +21,12 @@ def preprocessing(
 ) -> Preprocessing:
     """Without normalisation."""
     return Preprocessing(
-        resize_size=resize,
-        crop_size=crop,
+        resize_size=Size.square(resize),
+        crop_size=Size.square(crop),
         interpolation=interpolation,
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
+        source="by hand",
     )
 
 

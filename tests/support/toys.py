@@ -19,6 +19,7 @@ from model_spec import (
     ModelSpec,
     Precision,
     Preprocessing,
+    Size,
     Verification,
     Weights,
     sha256_of_file,
@@ -75,11 +76,12 @@ def toy_graph() -> onnx.ModelProto:
 def toy_preprocessing() -> Preprocessing:
     """Resize to 4, crop all of it."""
     return Preprocessing(
-        resize_size=SIZE,
-        crop_size=SIZE,
+        resize_size=Size.square(SIZE),
+        crop_size=Size.square(SIZE),
         interpolation=Interpolation.BILINEAR,
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
+        source="by hand",
     )
 
 

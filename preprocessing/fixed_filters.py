@@ -1,0 +1,81 @@
+"""Resize and crop without antialias: filters whose width does not grow as the image shrinks.
+
+Coordinates and weights are those of ``torch.nn.functional.interpolate`` (``align_corners=False``)
+and of OpenCV: the centres of the pixels are aligned, but nearest takes the pixel below
+``position x scale``; bicubic has a = -0.75. Sums are in 64-bit floats and rounded once.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from model_spec import Interpolation
+from preprocessing.pixels import Pixels, Side
+
+_A = -0.75
+"""Of the cubic: ``aten/src/ATen/native/UpSample.h``, and OpenCV's ``INTER_CUBIC``."""
+
+
+class _Taps(NamedTuple):
+    """Which pixels of a side make each pixel of the result.
+
+    Attributes:
+        indices: ``[taps, size]``.
+        weights: ``[taps, size]``.
+    """
+
+    indices: npt.NDArray[np.intp]
+    weights: npt.NDArray[np.float64]
+
+
+def resize(image: Pixels, across: Side, down: Side, interpolation: Interpolation) -> Pixels:
+    """Resize and crop.
+
+    Args:
+        image: uint8 ``[H, W, channels]``.
+        across: its width; the photograph is all of it.
+        down: its height; the photograph is all of it.
+        interpolation: nearest, bilinear or bicubic.
+
+    Returns:
+        uint8 ``[down.size, across.size, channels]``.
+    """
+    columns, rows = _taps(across, interpolation), _taps(down, interpolation)
+    total = np.zeros((down.size, across.size, image.shape[2]))
+    for row, row_weights in zip(*rows, strict=True):
+        for column, column_weights in zip(*columns, strict=True):
+            weights = row_weights[:, None] * column_weights
+            total += weights[..., None] * image[row[:, None], column]
+    return np.rint(total).clip(0, np.iinfo(np.uint8).max).astype(np.uint8)
+
+
+def _taps(side: Side, interpolation: Interpolation) -> _Taps:
+    positions = np.arange(side.offset, side.offset + side.size)
+    if interpolation is Interpolation.NEAREST:
+        return _Taps((positions * side.pixels // side.resized)[None], np.ones((1, side.size)))
+    centres = (positions + 0.5) * (side.pixels / side.resized) - 0.5
+    if interpolation is Interpolation.BILINEAR:
+        centres = centres.clip(0)
+    first = np.floor(centres)
+    weights = _WEIGHTS[interpolation](centres - first)
+    # The pixel at the centre, or left of it, has half of the taps before it, less one.
+    before = len(weights) // 2 - 1
+    indices = first.astype(np.intp) + np.arange(len(weights))[:, None] - before
+    return _Taps(indices.clip(0, side.pixels - 1), weights)
+
+
+def _linear(fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.stack([1 - fraction, fraction])
+
+
+def _cubic(fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Keys, Cubic Convolution Interpolation for Digital Image Processing (1981), equation 4."""
+    near = np.stack([fraction, 1 - fraction])
+    far = near + 1
+    inner = ((_A + 2) * near - (_A + 3)) * near * near + 1
+    outer = ((_A * far - 5 * _A) * far + 8 * _A) * far - 4 * _A
+    return np.stack([outer[0], inner[0], inner[1], outer[1]])
+
+
+_WEIGHTS = {Interpolation.BILINEAR: _linear, Interpolation.BICUBIC: _cubic}
