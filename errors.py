@@ -17,7 +17,7 @@ The way of a request, and the errors each step may raise::
     │   ├── HeaderTimeout         408
     │   ├── BodyTooLarge          413
     │   ├── UnsupportedMediaType  415  content type or coding the service does not take
-    │   ├── InvalidParameter      422  top_k below 1, too many images
+    │   ├── InvalidParameter      422  a parameter out of its bounds
     │   └── HeaderTooLarge        431
     ├── ImageError                the bytes are not an image the service takes
     │   ├── ImageTooLarge         413
@@ -178,7 +178,7 @@ class UnsupportedMediaType(RequestError):
 
 
 class InvalidParameter(RequestError):
-    """``top_k`` below 1 or not a whole number, or too many images."""
+    """``top_k`` or ``threshold`` out of its bounds or no number, or too many images."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid_parameter"

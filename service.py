@@ -27,6 +27,7 @@ from serving.bento import (
 from serving.health import Monitor
 from serving.metrics import requests as request_metrics
 from serving.metrics.storage import choose_metrics_folder
+from serving.parameters import Parameters
 from serving.workers.preflight import preflight, serve_only
 from serving.workers.sizing import workers
 from serving.workers.supervisor import supervise
@@ -107,20 +108,24 @@ class ImageClassifier:
     # serve callers in this process or from another BentoML service.
 
     @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
-    async def classify(self, image: Path, top_k: int | None = None) -> ClassifyOutput:
+    async def classify(
+        self, image: Path, top_k: int | None = None, threshold: float | None = None
+    ) -> ClassifyOutput:
         """Classify one image."""
         classifier = self.monitor.ready_classifier()
-        answer = await classifier.classify(image.read_bytes(), top_k, _deadline())
+        parameters = Parameters(top_k, threshold)
+        answer = await classifier.classify(image.read_bytes(), parameters, _deadline())
         return ClassifyOutput.model_validate(answer)
 
     @bentoml.api(input_spec=ClassifyBatchInput, output_spec=ClassifyBatchOutput)
     async def classify_batch(
-        self, images: list[Path], top_k: int | None = None
+        self, images: list[Path], top_k: int | None = None, threshold: float | None = None
     ) -> ClassifyBatchOutput:
         """Classify several images; one that cannot be classified is an error in its place."""
         classifier = self.monitor.ready_classifier()
         encoded = [image.read_bytes() for image in images]
-        answer = await classifier.classify_batch(encoded, top_k, _deadline())
+        parameters = Parameters(top_k, threshold)
+        answer = await classifier.classify_batch(encoded, parameters, _deadline())
         return ClassifyBatchOutput.model_validate(answer)
 
     @bentoml.api(output_spec=HealthOutput)

@@ -14,6 +14,7 @@ from serving.api.header_checks import check_batch_head, check_classify_head
 from serving.api.parsing import parse_classify, parse_classify_batch
 from serving.api.requests import Request
 from serving.classifier import Encoded
+from serving.parameters import Parameters
 from tests.support.toys import SIZE, toy_preprocessing
 
 # Pillow warns of what is odd in a file; the service does not listen.
@@ -74,7 +75,7 @@ def _seen(content: bytes) -> tuple[int, tuple[int, int], bytes] | None:
 
 
 def parsed(content: bytes) -> None:
-    """Bytes of a request are images and ``top_k``, or get a 4xx.
+    """Bytes of a request are images and parameters, or get a 4xx.
 
     The first line is the content type, or the number of one, and the second the query.
     """
@@ -90,7 +91,7 @@ def parsed(content: bytes) -> None:
         _is_refused(error)
         return
     assert 0 < len(asked.images) <= MAX_IMAGES
-    assert asked.top_k is None or type(asked.top_k) is int
+    _are_in_bounds(asked.parameters)
     for image in asked.images:
         _is_encoded_or_refused(image)
 
@@ -98,12 +99,18 @@ def parsed(content: bytes) -> None:
 def _parsed_alone(request: Request) -> None:
     try:
         check_classify_head(request.content_type, request.query)
-        image, top_k = parse_classify(request)
+        image, parameters = parse_classify(request)
     except ClassifierError as error:
         _is_refused(error)
         return
-    assert top_k is None or type(top_k) is int
+    _are_in_bounds(parameters)
     _is_encoded_or_refused(image)
+
+
+def _are_in_bounds(parameters: Parameters) -> None:
+    top_k, threshold = parameters
+    assert top_k is None or (type(top_k) is int and top_k > 0)
+    assert threshold is None or (type(threshold) is float and 0 <= threshold <= 1)
 
 
 def _is_encoded_or_refused(image: Encoded | ClassifierError) -> None:

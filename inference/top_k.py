@@ -27,11 +27,16 @@ def prediction(
         {
             "class_id": class_id,
             "label": labels[class_id],
-            "confidence": round(float(probabilities[class_id]), DECIMALS),
+            "confidence": confidence_in(probabilities, class_id),
         }
         for class_id in best_classes(probabilities, count)
     ]
     return {**predictions[0], "predictions": predictions}
+
+
+def confidence_in(probabilities: npt.NDArray[np.float32], class_id: int) -> float:
+    """The probability of a class as a response tells it."""
+    return round(float(probabilities[class_id]), DECIMALS)
 
 
 def best_classes(probabilities: npt.NDArray[np.float32], count: int) -> list[int]:

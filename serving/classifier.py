@@ -11,15 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from errors import (
-    ClassifierError,
-    InternalError,
-    InvalidParameter,
-    ModelUnavailable,
-    shortened,
-)
+from errors import ClassifierError, InternalError, ModelUnavailable
 from inference import OnnxRunner, RunnerOptions, Session
 from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
+from inference.decision import Thresholds, decision, thresholds_for
 from inference.gpu import GpuMonitor
 from inference.session import Probabilities
 from inference.top_k import DECIMALS, prediction
@@ -29,6 +24,7 @@ from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
+from serving.parameters import DEFAULT_TOP_K, Parameters, checked_threshold, checked_top_k
 from settings import Device, Settings
 
 logger = logging.getLogger("image_classifier")
@@ -36,24 +32,8 @@ logger = logging.getLogger("image_classifier")
 Encoded = bytes | memoryview
 """An image as a file holds it."""
 
-TOP_K = "top_k"
-"""How many classes a client wants: the name of this in all requests."""
-
-DEFAULT_TOP_K = 5
-
 # The file came with the model and has its hash: clients' limits are not meant for it.
 _GOLDEN_LIMITS = DecodeLimits(max_pixels=100_000_000, max_aspect_ratio=100.0)
-
-
-def checked_top_k(top_k: int) -> int:
-    """A ``top_k`` of at least 1; more than the model has classes means all of them.
-
-    Raises:
-        InvalidParameter: it is below 1.
-    """
-    if top_k < 1:
-        raise InvalidParameter(f"{TOP_K} must be at least 1, not {shortened(top_k)}")
-    return top_k
 
 
 def golden_pixels(spec: ModelSpec, folder: Path) -> npt.NDArray[np.uint8]:
@@ -101,11 +81,13 @@ class _Wanted(NamedTuple):
     Attributes:
         image: encoded, or its pixels, uint8 ``[H, W, 3]``, if it was decoded apart.
         top_k: classes wanted.
+        thresholds: for a decision; None: none is wanted.
         budget: of the request.
     """
 
     image: Encoded | Pixels
     top_k: int
+    thresholds: Thresholds | None
     budget: DecodeBudget
 
 
@@ -128,6 +110,7 @@ class Classifier:
         self.tag = tag
         self.session = session
         self.spec = session.spec
+        self._thresholds = thresholds_for(self.spec.thresholds, len(self.spec.labels))
         self._settings = settings
         self._setup = Setup.from_settings(self.spec.preprocessing, settings)
         self._isolated = IsolatedDecoder(self._setup)
@@ -162,12 +145,14 @@ class Classifier:
         """
         self._runner.check_room(1, deadline)
 
-    async def classify(self, image: Encoded, top_k: int | None, deadline: float) -> dict[str, Any]:
+    async def classify(
+        self, image: Encoded, parameters: Parameters, deadline: float
+    ) -> dict[str, Any]:
         """Classify one image.
 
         Args:
             image: encoded.
-            top_k: classes wanted; None for the default.
+            parameters: of the request.
             deadline: ``time.monotonic()`` seconds.
 
         Returns:
@@ -177,18 +162,18 @@ class Classifier:
             ClassifierError: the image cannot be classified, or not now.
         """
         started = time.perf_counter()
-        wanted = _Wanted(image, self._top_k(top_k), self._budget())
+        wanted = self._wanted(image, parameters, self._budget())
         answer = await self._runner.infer_one(wanted, deadline)
         return answer | self._footer(started)
 
     async def classify_batch(
-        self, images: Sequence[Encoded | ClassifierError], top_k: int | None, deadline: float
+        self, images: Sequence[Encoded | ClassifierError], parameters: Parameters, deadline: float
     ) -> dict[str, Any]:
         """Classify several images; one that cannot be classified is an error in its place.
 
         Args:
             images: encoded, or what was wrong with the sent one.
-            top_k: classes wanted; None for the default.
+            parameters: of the request.
             deadline: ``time.monotonic()`` seconds.
 
         Returns:
@@ -198,9 +183,9 @@ class Classifier:
             ClassifierError: none of them can be classified now.
         """
         started = time.perf_counter()
-        count, budget = self._top_k(top_k), self._budget()
+        budget = self._budget()
         readable = [
-            _Wanted(image, count, budget)
+            self._wanted(image, parameters, budget)
             for image in images
             if not isinstance(image, ClassifierError)
         ]
@@ -228,18 +213,28 @@ class Classifier:
         pixels = await self._isolated.pixels(wanted.image, wanted.budget, deadline)
         return wanted._replace(image=pixels)
 
-    def _top_k(self, top_k: int | None) -> int:
-        classes = len(self.spec.labels)
-        return min(DEFAULT_TOP_K if top_k is None else checked_top_k(top_k), classes)
+    def _wanted(self, image: Encoded, parameters: Parameters, budget: DecodeBudget) -> _Wanted:
+        classes, (top_k, threshold) = len(self.spec.labels), parameters
+        count = min(DEFAULT_TOP_K if top_k is None else checked_top_k(top_k), classes)
+        thresholds = self._thresholds
+        if threshold is not None:
+            thresholds = thresholds_for((checked_threshold(threshold),), classes)
+        return _Wanted(image, count, thresholds, budget)
 
     def _prediction(self, wanted: _Wanted, probabilities: Probabilities) -> dict[str, Any]:
-        return prediction(probabilities, self.spec.labels, wanted.top_k)
+        labels = self.spec.labels
+        found = prediction(probabilities, labels, wanted.top_k)
+        if wanted.thresholds is None:
+            return found
+        multi_label = self.spec.multi_label
+        return found | decision(probabilities, wanted.thresholds, labels, multi_label=multi_label)
 
     def _footer(self, started: float) -> dict[str, Any]:
         return {
             "processing_time": round(time.perf_counter() - started, DECIMALS),
             "gpu_utilization": self.gpu_utilization(),
             "model": self.tag,
+            "activation": self.spec.activation.value,
         }
 
     def is_stuck(self) -> bool:

@@ -48,7 +48,7 @@ ONLY_IN = {
 SERVING = PROJECT / "serving"
 
 FLOORS = (
-    *("bento", "self_check", "transport", "api", "health", "classifier"),
+    *("bento", "self_check", "transport", "api", "health", "classifier", "parameters"),
     *("workers", "metrics", "compat"),
 )
 """Of serving, from the top; each may import those below it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from errors import UnsupportedMediaType, shortened
 from serving.api.multipart import boundary_of
-from serving.api.parameters import top_k_of_query
+from serving.api.parameters import parameters_of_query
 
 FORM = "multipart/form-data"
 JSON = "application/json"
@@ -32,7 +32,7 @@ def check_classify_head(content_type: str, query: str) -> None:
     Raises:
         UnsupportedMediaType: not a content type in which an image may be sent.
         InvalidRequest: a form without a boundary.
-        InvalidParameter: an invalid ``top_k`` in the query.
+        InvalidParameter: an invalid parameter in the query.
     """
     media_type = media_type_of(content_type)
     if media_type not in (FORM, JSON, *_RAW) and not media_type.startswith("image/"):
@@ -46,7 +46,7 @@ def check_batch_head(content_type: str, query: str) -> None:
     Raises:
         UnsupportedMediaType: not a content type in which several images may be sent.
         InvalidRequest: a form without a boundary.
-        InvalidParameter: an invalid ``top_k`` in the query.
+        InvalidParameter: an invalid parameter in the query.
     """
     media_type = media_type_of(content_type)
     # A form without files passes here: its later error says what to send.
@@ -82,4 +82,4 @@ def unsupported(content_type: str) -> UnsupportedMediaType:
 def _check_rest(media_type: str, content_type: str, query: str) -> None:
     if media_type == FORM:
         boundary_of(content_type)
-    top_k_of_query(query)
+    parameters_of_query(query)

@@ -9,14 +9,15 @@ from pydantic.json_schema import models_json_schema
 from serving.api.header_checks import FORM, JSON
 from serving.api.parsing import BATCH_FIELD, IMAGE_FIELDS
 from serving.api.schema import (
+    THRESHOLD_DESCRIPTION,
     TOP_K_DESCRIPTION,
     ClassifyBatchOutput,
     ClassifyOutput,
     Error,
     HealthOutput,
 )
-from serving.classifier import TOP_K
 from serving.compat.bentoml_service import Components, OpenAPISpecification, PathItem
+from serving.parameters import THRESHOLD, TOP_K
 
 # Pydantic writes JSON Schema 2020-12, which OpenAPI has since 3.1.
 _VERSION = "3.1.0"
@@ -68,8 +69,18 @@ _HEADERS: dict[int, dict[str, Any]] = {
 
 _BINARY = {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"}
 _BASE64 = {"type": "string", "contentEncoding": "base64", "description": "Base64 or a data URI"}
-_TOP_K = {"type": "integer", "minimum": 1, "description": TOP_K_DESCRIPTION}
-_TOP_K_OR_NULL = {**_TOP_K, "type": ["integer", "null"]}
+_OF_REQUEST: dict[str, dict[str, Any]] = {
+    TOP_K: {"type": "integer", "minimum": 1, "description": TOP_K_DESCRIPTION},
+    THRESHOLD: {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": THRESHOLD_DESCRIPTION,
+    },
+}
+_OR_NULL = {
+    name: {**schema, "type": [schema["type"], "null"]} for name, schema in _OF_REQUEST.items()
+}
 
 # A red PNG, 1 x 1.
 _EXAMPLE = (
@@ -77,7 +88,7 @@ _EXAMPLE = (
 )
 
 _PARAMETERS = [
-    {"name": TOP_K, "in": "query", "schema": _TOP_K},
+    *[{"name": name, "in": "query", "schema": schema} for name, schema in _OF_REQUEST.items()],
     {
         "name": "X-Deadline-Ms",
         "in": "header",
@@ -233,16 +244,15 @@ def _content(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _form(field: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"schema": _object({field: schema}, _TOP_K_OR_NULL)}
+    return {"schema": _object({field: schema})}
 
 
 def _json(field: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
-    return {"schema": _object({field: schema}, _TOP_K_OR_NULL), "example": {field: example}}
+    return {"schema": _object({field: schema}), "example": {field: example}}
 
 
-def _object(required: dict[str, Any], top_k: dict[str, Any]) -> dict[str, Any]:
-    properties = {**required, TOP_K: top_k}
-    return {"type": "object", "properties": properties, "required": list(required)}
+def _object(required: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": required | _OR_NULL, "required": list(required)}
 
 
 def _list_of(item: dict[str, Any]) -> dict[str, Any]:

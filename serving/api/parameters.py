@@ -1,63 +1,98 @@
-"""``top_k``, from the query, a form or JSON."""
+"""The parameters of a request, from the query, a form or JSON."""
 
 import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from errors import InvalidParameter, InvalidRequest, shortened
-from serving.classifier import TOP_K, checked_top_k
+from serving.parameters import (
+    DEFAULTS,
+    THRESHOLD,
+    TOP_K,
+    Parameters,
+    checked_threshold,
+    checked_top_k,
+)
 
 _MAX_QUERY_FIELDS = 16
 
+# int() and float() alone take underscores and the digits of every script.
 _WHOLE_NUMBER = re.compile(r"\s*-?[0-9]+\s*")
+_NUMBER = re.compile(r"\s*-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*")
 
 # Fields that a browser leaves empty, and None as BentoML's client sends it.
 _ABSENT = ("", "null")
 
 
-def top_k_of_query(query: str) -> int | None:
-    """The ``top_k`` of a query string; the last one counts.
+def parameters_of_query(query: str) -> Parameters:
+    """The parameters in a query string; of several with one name the last one counts.
 
     Raises:
-        InvalidParameter: it is no whole number, or below 1.
+        InvalidParameter: one is out of its bounds, or of another kind.
         InvalidRequest: the query has too many fields.
     """
     if not query:
-        return None
+        return DEFAULTS
     try:
         fields = parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
     except ValueError as error:
         raise InvalidRequest("the query string has too many fields") from error
-    values = [value for name, value in fields if name == TOP_K]
-    return _number(values[-1]) if values else None
+    return _read_texts(dict(fields))
 
 
-def top_k_of_form(values: list[str]) -> int | None:
-    """The ``top_k`` of a form's fields of that name.
-
-    Raises:
-        InvalidParameter: it is no whole number, below 1, or there are several.
-    """
-    if len(values) > 1:
-        raise InvalidParameter(f"the form has {len(values)} fields {TOP_K!r}, send one")
-    return None if not values or values[0] in _ABSENT else _number(values[0])
-
-
-def top_k_of_json(value: object) -> int | None:
-    """The ``top_k`` of a JSON object.
+def parameters_of_form(fields: Sequence[tuple[str, str]]) -> Parameters:
+    """The parameters among a form's text fields, each with its name.
 
     Raises:
-        InvalidParameter: it is no whole number, or below 1.
+        InvalidParameter: one is out of its bounds, of another kind, or there several times.
     """
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _not_whole(value)
-    return checked_top_k(value)
+    if not fields:
+        return DEFAULTS
+    names = [name for name, _ in fields]
+    for name in names:
+        if (count := names.count(name)) > 1:
+            raise InvalidParameter(f"the form has {count} fields {name!r}, send one")
+    return _read_texts({name: text for name, text in fields if text not in _ABSENT})
 
 
-def _number(text: str) -> int:
+def parameters_of_json(content: dict[str, Any]) -> Parameters:
+    """The parameters in a JSON object.
+
+    Raises:
+        InvalidParameter: one is out of its bounds, or of another kind.
+    """
+    values = {
+        name: kind.of_json(content[name])
+        for name, kind in KINDS.items()
+        if content.get(name) is not None
+    }
+    return Parameters(**values) if values else DEFAULTS
+
+
+def first_given(first: Parameters, second: Parameters) -> Parameters:
+    """Each parameter as the first has it, else as the second does."""
+    if second is DEFAULTS:
+        return first
+    return Parameters._make(
+        theirs if own is None else own for own, theirs in zip(first, second, strict=True)
+    )
+
+
+def _read_texts(texts: dict[str, str]) -> Parameters:
+    values = {name: kind.of_text(texts[name]) for name, kind in KINDS.items() if name in texts}
+    return Parameters(**values) if values else DEFAULTS
+
+
+class _Kind(NamedTuple):
+    """How a parameter is read; both raise InvalidParameter."""
+
+    of_text: Callable[[str], Any]
+    of_json: Callable[[object], Any]
+
+
+def _top_k_of_text(text: str) -> int:
     try:
-        # int() alone takes underscores and the digits of every script.
         if _WHOLE_NUMBER.fullmatch(text):
             return checked_top_k(int(text))
     except ValueError:  # more digits than Python converts
@@ -65,5 +100,34 @@ def _number(text: str) -> int:
     raise _not_whole(text)
 
 
+def _top_k_of_json(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _not_whole(value)
+    return checked_top_k(value)
+
+
 def _not_whole(found: object) -> InvalidParameter:
     return InvalidParameter(f"{TOP_K} must be a whole number, not {shortened(found)}")
+
+
+def _threshold_of_text(text: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise _no_number(text)
+    return checked_threshold(float(text))
+
+
+def _threshold_of_json(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _no_number(value)
+    return checked_threshold(value)
+
+
+def _no_number(found: object) -> InvalidParameter:
+    return InvalidParameter(f"{THRESHOLD} must be a number from 0 to 1, not {shortened(found)}")
+
+
+KINDS = {
+    TOP_K: _Kind(_top_k_of_text, _top_k_of_json),
+    THRESHOLD: _Kind(_threshold_of_text, _threshold_of_json),
+}
+"""How each parameter is read, by name."""

@@ -1,4 +1,4 @@
-"""Request → encoded images and ``top_k``, for the three forms a request may have.
+"""Request → encoded images and parameters, for the three forms a request may have.
 
 - ``multipart/form-data`` with the image as a file;
 - the image itself as the body;
@@ -17,9 +17,16 @@ from typing import Any, cast
 from errors import ClassifierError, InvalidParameter, InvalidRequest, value_or_raise
 from serving.api.header_checks import FORM, JSON, TEXT_FORM, unsupported
 from serving.api.multipart import Part, parse_multipart
-from serving.api.parameters import top_k_of_form, top_k_of_json, top_k_of_query
+from serving.api.parameters import (
+    KINDS,
+    first_given,
+    parameters_of_form,
+    parameters_of_json,
+    parameters_of_query,
+)
 from serving.api.requests import Request
-from serving.classifier import TOP_K, Encoded
+from serving.classifier import Encoded
+from serving.parameters import DEFAULTS, Parameters
 
 IMAGE_FIELDS = ("image", "file")
 BATCH_FIELD = "images"
@@ -45,20 +52,20 @@ _MAX_JSON_PARTS = 4096
 
 
 @dataclass(frozen=True)
-class ImagesAndTopK:
-    """The images of a request, and its ``top_k``.
+class Parsed:
+    """The images of a request, and its parameters.
 
     Attributes:
         images: encoded images in the order sent; an error in place of an unreadable one.
-        top_k: how many classes are wanted; None for the default.
+        parameters: from the body, else from the query.
     """
 
     images: list[Encoded | ClassifierError]
-    top_k: int | None
+    parameters: Parameters
 
 
-def parse_classify(request: Request) -> tuple[Encoded, int | None]:
-    """The one image of a request, whose head was checked, and its ``top_k``.
+def parse_classify(request: Request) -> tuple[Encoded, Parameters]:
+    """The one image of a request, whose head was checked, and its parameters.
 
     Raises:
         RequestError: not exactly one image, or it cannot be read.
@@ -73,16 +80,16 @@ def parse_classify(request: Request) -> tuple[Encoded, int | None]:
         images = [_from_text(content[name], name) for name in IMAGE_FIELDS if name in content]
         if len(images) != 1:
             raise InvalidRequest(f"the JSON object must have one key {IMAGE_FIELDS[0]!r}")
-        parsed = ImagesAndTopK(images, top_k_of_json(content.get(TOP_K)))
+        parsed = Parsed(images, parameters_of_json(content))
     else:
         _check_no_text_form(request)
-        parsed = ImagesAndTopK([_not_empty(request.body)], None)
+        parsed = Parsed([_not_empty(request.body)], DEFAULTS)
     image = cast("Encoded", value_or_raise(parsed.images.pop()))
-    return image, _or_query(parsed.top_k, request)
+    return image, _or_query(parsed.parameters, request)
 
 
-def parse_classify_batch(request: Request, max_images: int) -> ImagesAndTopK:
-    """The images of a request, whose head was checked, and its ``top_k``.
+def parse_classify_batch(request: Request, max_images: int) -> Parsed:
+    """The images of a request, whose head was checked, and its parameters.
 
     An image that cannot be read is an error in its place.
 
@@ -99,23 +106,24 @@ def parse_classify_batch(request: Request, max_images: int) -> ImagesAndTopK:
         if not isinstance(texts, list) or not texts:
             raise InvalidRequest(f"the JSON object must have a list {BATCH_FIELD!r}, not empty")
         _check_count(len(texts), max_images)
-        parsed = ImagesAndTopK(
-            [_from_text(text, BATCH_FIELD) for text in texts], top_k_of_json(content.get(TOP_K))
-        )
+        images = [_from_text(text, BATCH_FIELD) for text in texts]
+        parsed = Parsed(images, parameters_of_json(content))
     else:
         _check_no_text_form(request)
         raise unsupported(request.content_type)
-    return ImagesAndTopK(parsed.images, _or_query(parsed.top_k, request))
+    return Parsed(parsed.images, _or_query(parsed.parameters, request))
 
 
-def _from_form(request: Request, fields: tuple[str, ...], max_images: int = 1) -> ImagesAndTopK:
+def _from_form(request: Request, fields: tuple[str, ...], max_images: int = 1) -> Parsed:
     parts = parse_multipart(request.content_type, request.body, max_parts=max_images + _OTHER_PARTS)
     images = [_from_part(part) for part in parts if part.name in fields]
     if not images:
         found = ", ".join(sorted({repr(part.name) for part in parts})) or "none"
         raise InvalidRequest(f"the form has no file field {fields[0]!r} (fields found: {found})")
-    texts = [str(part.content, "utf-8", "replace") for part in parts if part.name == TOP_K]
-    return ImagesAndTopK(images, top_k_of_form(texts))
+    texts = [
+        (part.name, str(part.content, "utf-8", "replace")) for part in parts if part.name in KINDS
+    ]
+    return Parsed(images, parameters_of_form(texts))
 
 
 def _from_part(part: Part) -> Encoded | ClassifierError:
@@ -173,10 +181,9 @@ def _json_object(request: Request) -> dict[str, Any]:
     return content
 
 
-def _or_query(top_k: int | None, request: Request) -> int | None:
+def _or_query(in_body: Parameters, request: Request) -> Parameters:
     """From the body, else the query; an invalid query value is always rejected."""
-    in_query = top_k_of_query(request.query)
-    return in_query if top_k is None else top_k
+    return first_given(in_body, parameters_of_query(request.query))
 
 
 def _check_count(count: int, max_images: int) -> None:

@@ -18,8 +18,8 @@ Endpoint = Callable[[Monitor, Settings, Request], Awaitable[Response]]
 async def classify(monitor: Monitor, settings: Settings, request: Request) -> Response:
     """``POST /classify``"""
     classifier = monitor.ready_classifier()
-    image, top_k = parse_classify(request)
-    return json_response(await classifier.classify(image, top_k, request.deadline))
+    image, parameters = parse_classify(request)
+    return json_response(await classifier.classify(image, parameters, request.deadline))
 
 
 async def classify_batch(monitor: Monitor, settings: Settings, request: Request) -> Response:
@@ -27,7 +27,7 @@ async def classify_batch(monitor: Monitor, settings: Settings, request: Request)
     classifier = monitor.ready_classifier()
     parsed = parse_classify_batch(request, settings.max_images_per_request)
     return json_response(
-        await classifier.classify_batch(parsed.images, parsed.top_k, request.deadline)
+        await classifier.classify_batch(parsed.images, parsed.parameters, request.deadline)
     )
 
 

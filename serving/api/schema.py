@@ -5,12 +5,14 @@ from pathlib import Path
 from bentoml import IODescriptor
 from pydantic import BaseModel, Field
 
-from serving.classifier import DEFAULT_TOP_K
+from model_spec import Activation
 from serving.health import Health
+from serving.parameters import DEFAULT_TOP_K
 
 TOP_K_DESCRIPTION = (
     f"Classes to return for each image, {DEFAULT_TOP_K} by default; all if the model has fewer"
 )
+THRESHOLD_DESCRIPTION = "Least confidence of a decision; the model's own by default, if it has one"
 
 
 class ClassifyInput(IODescriptor):
@@ -18,6 +20,7 @@ class ClassifyInput(IODescriptor):
 
     image: Path = Field(description="The encoded image")
     top_k: int | None = Field(None, ge=1, description=TOP_K_DESCRIPTION)
+    threshold: float | None = Field(None, ge=0, le=1, description=THRESHOLD_DESCRIPTION)
 
 
 class ClassifyBatchInput(IODescriptor):
@@ -25,6 +28,7 @@ class ClassifyBatchInput(IODescriptor):
 
     images: list[Path] = Field(description="The encoded images, one part each")
     top_k: int | None = Field(None, ge=1, description=TOP_K_DESCRIPTION)
+    threshold: float | None = Field(None, ge=0, le=1, description=THRESHOLD_DESCRIPTION)
 
 
 class ClassProbability(BaseModel):
@@ -32,19 +36,26 @@ class ClassProbability(BaseModel):
 
     class_id: int
     label: str
-    confidence: float = Field(ge=0, le=1, description="Softmax probability")
+    confidence: float = Field(ge=0, le=1, description="Probability")
 
 
 class Prediction(ClassProbability):
     """The most probable class and the runners-up."""
 
     predictions: list[ClassProbability] = Field(description="Most probable first, top_k of them")
+    decision: str | list[str] | None = Field(
+        None,
+        description="Where there is a threshold: the label, or null if its confidence is below; "
+        "of a model for several labels at once, those that reach their threshold",
+    )
+    reason: str | None = Field(None, description="Why the decision names no label; null if it does")
 
 
 class _Footer(BaseModel):
     processing_time: float = Field(ge=0, description="Seconds, from the parsed request on")
     gpu_utilization: float | None = Field(description="0 to 1; null without a GPU in use")
     model: str = Field(description="Tag in the BentoML model store")
+    activation: Activation = Field(description="What makes confidences of the network's logits")
 
 
 class ClassifyOutput(IODescriptor, Prediction, _Footer):

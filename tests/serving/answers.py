@@ -21,6 +21,7 @@ def assert_red(answer: dict[str, Any], top_k: int = 3) -> None:
         "processing_time": 0,
         "gpu_utilization": None,
         "model": MODEL,
+        "activation": "softmax",
     }
 
 

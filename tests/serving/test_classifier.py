@@ -16,11 +16,12 @@ from errors import (
 )
 from inference import open_session
 from inference.batch_size import Sizes
-from model_spec import ModelSpec
+from model_spec import Activation, ModelSpec
 from preprocessing import decode_scaled, least_side, transform
 from serving.api.schema import ClassifyBatchOutput, ClassifyOutput, HealthOutput
 from serving.classifier import Classifier
 from serving.health import Monitor
+from serving.parameters import DEFAULTS, Parameters
 from serving.workers.sizing import runner_options
 from settings import Device, Settings
 from tests.support.images import LIMITS, save, textured
@@ -51,7 +52,7 @@ def soon() -> float:
 
 
 def test_equal_probabilities_are_ordered_by_class_id(toy_folder: Path) -> None:
-    answer = with_classifier(toy_folder, lambda toy: toy.classify(encoded(BLACK), None, soon()))
+    answer = with_classifier(toy_folder, lambda toy: toy.classify(encoded(BLACK), DEFAULTS, soon()))
     assert [each["class_id"] for each in answer["predictions"]] == [0, 1, 2]
     assert answer["confidence"] == 0.333333
 
@@ -60,14 +61,18 @@ def test_equal_probabilities_are_ordered_by_class_id(toy_folder: Path) -> None:
 def test_a_top_k_above_the_number_of_classes_gives_them_all(
     toy_folder: Path, top_k: int | None
 ) -> None:
-    answer = with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), top_k, soon()))
+    answer = with_classifier(
+        toy_folder, lambda toy: toy.classify(encoded(RED), Parameters(top_k), soon())
+    )
     assert [each["label"] for each in answer["predictions"]] == ["red", "green", "blue"]
 
 
 @pytest.mark.parametrize("top_k", [0, -1])
 def test_a_top_k_below_1_is_refused(toy_folder: Path, top_k: int) -> None:
     with pytest.raises(InvalidParameter, match=f"top_k must be at least 1, not '{top_k}'"):
-        with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), top_k, soon()))
+        with_classifier(
+            toy_folder, lambda toy: toy.classify(encoded(RED), Parameters(top_k), soon())
+        )
 
 
 @pytest.mark.parametrize(("scaled_decode", "size"), [(True, (32, 16)), (False, (64, 32))])
@@ -81,7 +86,9 @@ def test_a_large_jpeg_is_decoded_scaled_unless_that_is_turned_off(
     session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
 
     answer = with_classifier(
-        toy_folder, lambda toy: toy.classify(jpeg, 1, soon()), scaled_decode=scaled_decode
+        toy_folder,
+        lambda toy: toy.classify(jpeg, Parameters(1), soon()),
+        scaled_decode=scaled_decode,
     )
 
     assert decoded.image.size == size
@@ -94,7 +101,9 @@ def test_errors_of_a_batch_keep_their_places(toy_folder: Path) -> None:
         encoded(GREEN),
         b"no image",
     ]
-    answer = with_classifier(toy_folder, lambda toy: toy.classify_batch(images, 1, soon()))
+    answer = with_classifier(
+        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), soon())
+    )
     first, second, third = answer["results"]
     assert first == {"error": {"code": "corrupt_image", "message": "sent broken"}}
     assert second["label"] == "green"
@@ -103,25 +112,26 @@ def test_errors_of_a_batch_keep_their_places(toy_folder: Path) -> None:
 
 def test_answers_are_what_the_schema_says(toy_folder: Path) -> None:
     async def both(toy: Classifier) -> tuple[dict[str, Any], dict[str, Any]]:
-        one = await toy.classify(encoded(RED), 2, soon())
-        return one, await toy.classify_batch([encoded(RED), b"no image"], 2, soon())
+        one = await toy.classify(encoded(RED), Parameters(2), soon())
+        return one, await toy.classify_batch([encoded(RED), b"no image"], Parameters(2), soon())
 
     one, batch = with_classifier(toy_folder, both)
-    assert ClassifyOutput.model_validate(one).model_dump() == one
-    assert ClassifyBatchOutput.model_validate(batch).model_dump() == batch
+    # Keys that were not asked for are absent, not null.
+    assert ClassifyOutput.model_validate(one).model_dump(exclude_unset=True) == one
+    assert ClassifyBatchOutput.model_validate(batch).model_dump(exclude_unset=True) == batch
     health = Monitor().health().model_dump()
     assert HealthOutput.model_validate(health).model_dump() == health
 
 
 def test_a_golden_answer_within_the_tolerance_is_healthy(tmp_path: Path) -> None:
     write_toy_model(tmp_path, confidence=256 / 258 - 0.0199)
-    with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), None, soon()))
+    with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), DEFAULTS, soon()))
 
 
 def test_a_golden_answer_outside_the_tolerance_is_not(tmp_path: Path) -> None:
     write_toy_model(tmp_path, confidence=256 / 258 - 0.0201)
     with pytest.raises(ModelUnavailable, match=r"class 0 got 0\.9922, PyTorch gave 0\.9721"):
-        with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), None, soon()))
+        with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), DEFAULTS, soon()))
 
 
 def test_before_a_model_is_loaded_nothing_is_ready() -> None:
@@ -155,7 +165,9 @@ def test_unusual_images_are_answered_beside_ordinary_ones(toy_folder: Path) -> N
         encoded(RED, (16, 16), "JPEG")[:-9],
     ]
 
-    answer = with_classifier(toy_folder, lambda toy: toy.classify_batch(images, 1, soon()))
+    answer = with_classifier(
+        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), soon())
+    )
 
     found = [each.get("label") or each["error"]["code"] for each in answer["results"]]
     assert found == ["red", "green", "unsupported_image", "green", "corrupt_image"]
@@ -170,7 +182,7 @@ def test_the_images_of_a_request_share_its_processor_time(
     images = [save(textured(1500, 1200), image_format)] * 8
 
     answer = with_classifier(
-        toy_folder, lambda toy: toy.classify_batch(images, 1, soon()), decode_cpu_ms=1
+        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), soon()), decode_cpu_ms=1
     )
 
     codes = [each.get("error", {}).get("code") for each in answer["results"]]
@@ -183,5 +195,79 @@ def test_an_unusual_image_that_takes_too_much_memory_is_refused(toy_folder: Path
 
     with pytest.raises(ImageTooLarge, match="more than 1000000 bytes of memory"):
         with_classifier(
-            toy_folder, lambda toy: toy.classify(large, 1, soon()), decode_memory_bytes=1_000_000
+            toy_folder,
+            lambda toy: toy.classify(large, Parameters(1), soon()),
+            decode_memory_bytes=1_000_000,
         )
+
+
+def toy_with(folder: Path, spec: ModelSpec, **fields: Any) -> Path:
+    """The toy's folder, with other fields in its spec."""
+    spec.model_copy(update=fields).save(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("threshold", "decided"),
+    [
+        (None, {}),
+        (0.99, {"decision": "red", "reason": None}),
+        (
+            0.993,
+            {
+                "decision": None,
+                "reason": "the confidence 0.992248 in 'red' is below its threshold 0.993",
+            },
+        ),
+    ],
+)
+def test_a_client_that_names_a_threshold_gets_a_decision(
+    threshold: float | None, decided: dict[str, Any], toy_folder: Path
+) -> None:
+    wanted = Parameters(threshold=threshold)
+    answer = with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), wanted, soon()))
+    assert {key: answer[key] for key in ("decision", "reason") if key in answer} == decided
+    assert answer["label"] == "red"
+
+
+def test_the_models_own_thresholds_decide_unless_the_client_names_one(
+    toy_folder: Path, toy_spec: ModelSpec
+) -> None:
+    folder = toy_with(toy_folder, toy_spec, thresholds=(1.0, 0.5, 0.5))
+
+    async def both(toy: Classifier) -> list[Any]:
+        images = [encoded(RED), encoded(GREEN)]
+        own = await toy.classify_batch(images, DEFAULTS, soon())
+        named = await toy.classify_batch(images, Parameters(threshold=0.5), soon())
+        return [result["decision"] for answer in (own, named) for result in answer["results"]]
+
+    assert with_classifier(folder, both) == [None, "green", "red", "green"]
+
+
+def test_of_a_model_for_several_labels_the_decision_is_a_list(
+    toy_folder: Path, toy_spec: ModelSpec
+) -> None:
+    folder = toy_with(
+        toy_folder, toy_spec, activation=Activation.SIGMOID, multi_label=True, thresholds=(0.3,)
+    )
+
+    async def answers(toy: Classifier) -> list[dict[str, Any]]:
+        return [
+            await toy.classify(encoded(BLACK), DEFAULTS, soon()),
+            await toy.classify(encoded(BLACK), Parameters(1, 0.4), soon()),
+        ]
+
+    low, high = with_classifier(folder, answers)
+    assert (low["activation"], low["decision"]) == ("sigmoid", ["red", "green", "blue"])
+    assert (high["decision"], high["reason"]) == (
+        [],
+        "no confidence reaches the threshold of its class",
+    )
+    assert ClassifyOutput.model_validate(low).decision == low["decision"]
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1])
+def test_a_threshold_out_of_its_bounds_is_refused(threshold: float, toy_folder: Path) -> None:
+    wanted = Parameters(threshold=threshold)
+    with pytest.raises(InvalidParameter, match="threshold must be from 0 to 1"):
+        with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), wanted, soon()))

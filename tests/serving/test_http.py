@@ -11,7 +11,7 @@ from bentoml.exceptions import BentoMLException
 
 from tests.serving.answers import MODEL, as_base64, assert_red
 from tests.support.servers import Server
-from tests.support.toys import BLUE, GREEN, RED, encoded
+from tests.support.toys import BLACK, BLUE, GREEN, RED, encoded
 
 pytestmark = pytest.mark.slow
 
@@ -78,6 +78,31 @@ def test_top_k_may_be_a_field_a_query_or_a_key(
     assert_red(client.post("/classify", **request_).json(), top_k=2)
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"files": {"image": encoded(RED)}, "data": {"threshold": "1"}},
+        {"content": encoded(RED), "params": {"threshold": "1.0"}},
+        {"json": {"image": as_base64(encoded(RED)), "threshold": 1}, "params": {"threshold": "0"}},
+    ],
+    ids=["field", "query", "key before query"],
+)
+def test_a_threshold_may_be_a_field_a_query_or_a_key(
+    client: httpx.Client, request_: dict[str, Any]
+) -> None:
+    answer = client.post("/classify", **request_).json()
+    assert answer.pop("decision") is None
+    reason = "the confidence 0.992248 in 'red' is below its threshold 1.0"
+    assert answer.pop("reason") == reason
+    assert_red(answer)
+
+
+def test_every_image_of_a_batch_gets_its_decision(client: httpx.Client) -> None:
+    texts = [as_base64(encoded(colour)) for colour in (BLUE, BLACK)]
+    answer = client.post("/classify_batch", json={"images": texts, "threshold": 0.5}).json()
+    assert [result["decision"] for result in answer["results"]] == ["blue", None]
+
+
 def test_a_batch_is_answered_in_the_order_sent(client: httpx.Client) -> None:
     colours = (BLUE, RED, GREEN)
     files = [("images", (f"{i}.png", encoded(colour))) for i, colour in enumerate(colours)]
@@ -139,6 +164,8 @@ def test_bentoml_client(toy_server: Server, tmp_path: Path) -> None:
         assert_red(client.classify(image=red, top_k=2), top_k=2)
         batch = client.classify_batch(images=[blue, red], top_k=1)
         assert [result["label"] for result in batch["results"]] == ["blue", "red"]
+        assert client.classify(image=red, threshold=0.5)["decision"] == "red"
+        assert client.classify(image=red, threshold=1.0)["decision"] is None
         assert client.health()["status"] == "healthy"
 
 

@@ -135,7 +135,7 @@ def test_a_batch_of_as_many_images_as_allowed_passes() -> None:
     uri = "data:image/png;base64,AAAA"
     body = ('{"images":[' + ",".join([f'"{uri}"'] * 64) + '],"top_k":3}').encode()
     parsed = parse_classify_batch(request(body), max_images=64)
-    assert (len(parsed.images), parsed.top_k) == (64, 3)
+    assert (len(parsed.images), parsed.parameters.top_k) == (64, 3)
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ def form_with_top_k(*values: str) -> Request:
 
 @pytest.mark.parametrize("value", ["", "null"])
 def test_a_form_field_that_was_left_empty_means_the_default(value: str) -> None:
-    assert parse_classify(form_with_top_k(value))[1] is None
+    assert parse_classify(form_with_top_k(value))[1].top_k is None
 
 
 def test_a_form_has_one_top_k() -> None:
-    assert parse_classify(form_with_top_k("3"))[1] == 3
+    assert parse_classify(form_with_top_k("3"))[1].top_k == 3
     with pytest.raises(InvalidParameter, match="the form has 2 fields 'top_k', send one"):
         parse_classify(form_with_top_k("3", "3"))

@@ -1,0 +1,51 @@
+"""What a client may ask for beside its images: names, defaults and bounds."""
+
+from typing import NamedTuple
+
+from errors import InvalidParameter, shortened
+
+TOP_K = "top_k"
+"""How many classes a client wants: the name of this in all requests."""
+
+THRESHOLD = "threshold"
+"""Least confidence of a decision: the name of this in all requests."""
+
+DEFAULT_TOP_K = 5
+
+
+class Parameters(NamedTuple):
+    """Of a request; None where the client leaves it to the service or the model.
+
+    Attributes:
+        top_k: how many classes are wanted.
+        threshold: least confidence of a decision, for all classes.
+    """
+
+    top_k: int | None = None
+    threshold: float | None = None
+
+
+DEFAULTS = Parameters()
+"""Of a request that names none."""
+
+
+def checked_top_k(top_k: int) -> int:
+    """A ``top_k`` of at least 1; more than the model has classes means all of them.
+
+    Raises:
+        InvalidParameter: it is below 1.
+    """
+    if top_k < 1:
+        raise InvalidParameter(f"{TOP_K} must be at least 1, not {shortened(top_k)}")
+    return top_k
+
+
+def checked_threshold(threshold: float) -> float:
+    """A threshold from 0 to 1.
+
+    Raises:
+        InvalidParameter: it is another number, or none.
+    """
+    if not 0 <= threshold <= 1:
+        raise InvalidParameter(f"{THRESHOLD} must be from 0 to 1, not {shortened(threshold)}")
+    return float(threshold)

@@ -1,0 +1,80 @@
+from typing import Any
+
+import pytest
+
+from errors import InvalidParameter
+from serving.api.parameters import (
+    first_given,
+    parameters_of_form,
+    parameters_of_json,
+    parameters_of_query,
+)
+from serving.parameters import DEFAULTS, Parameters
+
+
+def test_the_parameters_stand_in_a_query_a_form_or_json() -> None:
+    expected = Parameters(top_k=3, threshold=0.25)
+    assert parameters_of_query("top_k=3&threshold=.25&other=1") == expected
+    assert parameters_of_form([("top_k", "3"), ("threshold", "0.25")]) == expected
+    assert parameters_of_json({"top_k": 3, "threshold": 0.25, "image": "AAAA"}) == expected
+
+
+def test_what_is_not_given_is_left_to_the_service() -> None:
+    assert parameters_of_query("") is DEFAULTS
+    assert parameters_of_form([]) is DEFAULTS
+    assert parameters_of_form([("top_k", ""), ("threshold", "null")]) == DEFAULTS
+    assert parameters_of_json({"top_k": None, "threshold": None}) == DEFAULTS
+
+
+def test_the_body_counts_before_the_query() -> None:
+    body, query = Parameters(top_k=1), Parameters(top_k=2, threshold=0.5)
+    assert first_given(body, query) == Parameters(top_k=1, threshold=0.5)
+    assert first_given(body, DEFAULTS) is body
+
+
+def test_a_threshold_of_zero_is_a_threshold() -> None:
+    body, query = parameters_of_json({"threshold": 0}), Parameters(threshold=0.5)
+    assert first_given(body, query) == Parameters(threshold=0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "threshold"),
+    [("0", 0.0), ("1", 1.0), ("1.", 1.0), (" 0.5 ", 0.5), ("5e-1", 0.5), ("1E-300", 1e-300)],
+)
+def test_a_threshold_is_a_decimal_number(text: str, threshold: float) -> None:
+    assert parameters_of_form([("threshold", text)]).threshold == threshold
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "0_1", "٠.٥", "0,5", "half", "0x1", ".", "--0.1"])
+def test_a_threshold_is_digits_and_nothing_else(text: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        parameters_of_form([("threshold", text)])
+    assert str(caught.value) == f"threshold must be a number from 0 to 1, not {text!r}"
+
+
+@pytest.mark.parametrize("value", [True, "0.5", [0.5], {}])
+def test_a_threshold_of_another_kind_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidParameter, match=r"^threshold must be a number from 0 to 1, not "):
+        parameters_of_json({"threshold": value})
+
+
+@pytest.mark.parametrize("value", [-1e-9, 1.000001, 10**400, float("nan"), float("inf")])
+def test_a_threshold_beyond_its_bounds_is_refused(value: float) -> None:
+    with pytest.raises(InvalidParameter, match=r"^threshold must be from 0 to 1, not "):
+        parameters_of_json({"threshold": value})
+
+
+@pytest.mark.parametrize("text", ["-0.1", "1.1", "1e999", "9" * 500])
+def test_a_threshold_in_text_has_the_same_bounds(text: str) -> None:
+    with pytest.raises(InvalidParameter, match=r"^threshold must be from 0 to 1, not "):
+        parameters_of_query(f"threshold={text}")
+
+
+def test_an_empty_value_in_a_query_is_refused() -> None:
+    with pytest.raises(InvalidParameter, match="not ''"):
+        parameters_of_query("threshold=")
+
+
+def test_a_form_names_a_parameter_once() -> None:
+    with pytest.raises(InvalidParameter, match="the form has 2 fields 'threshold', send one"):
+        parameters_of_form([("threshold", "0.5"), ("top_k", "1"), ("threshold", "0.5")])
