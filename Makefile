@@ -54,7 +54,7 @@ help: ## Show this list
 serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIGHTS= LABELS= HOST= PORT=)
 	@$(BIN)/python -m serving.workers.address '$(HOST)' '$(PORT)'
 	@case '$(MODEL)' in \
-		*:*) tag='$(MODEL)'; $(BIN)/python -m serving.workers.model_store "$$tag" || exit 1; \
+		image_classifier:*) tag='$(MODEL)'; $(BIN)/python -m serving.workers.model_store "$$tag" || exit 1; \
 			$(STORED) "$$tag" >/dev/null 2>&1 || echo "not kept as the model asked for last" ;; \
 		*) tag=$$($(CONVERT)) || exit 1 ;; \
 	esac; \
@@ -71,7 +71,7 @@ model: $(BIN)/.serving ## Only convert (MODEL= WEIGHTS= LABELS=)
 	@$(CONVERT)
 
 # The model that is packed: the one given, else the one asked for last, else the default.
-PACKED = $(if $(findstring :,$(MODEL)),$(STORED) '$(MODEL)',$(if $(GIVEN),$(CONVERT),$(STORED) || $(CONVERT)))
+PACKED = $(if $(findstring image_classifier:,$(MODEL)),$(STORED) '$(MODEL)',$(if $(GIVEN),$(CONVERT),$(STORED) || $(CONVERT)))
 TELL_PACKED = tag=$$($(PACKED)) || exit 1; \
 	echo "packing $$tag"; \
 	case $$tag in *:$(DEFAULT)-*) ;; *) \
@@ -83,7 +83,7 @@ EVALUATE ?=
 
 evaluate: $(BIN)/.serving ## Evaluate a model on labelled photographs (MODEL= PHOTOGRAPHS= EVALUATE=)
 	@[ -n '$(PHOTOGRAPHS)' ] || { echo "error: which photographs? make evaluate PHOTOGRAPHS=folder"; exit 1; }
-	@case '$(MODEL)' in *:*) tag='$(MODEL)' ;; *) tag=$$($(CONVERT)) || exit 1 ;; esac; \
+	@case '$(MODEL)' in image_classifier:*) tag='$(MODEL)' ;; *) tag=$$($(CONVERT)) || exit 1 ;; esac; \
 	$(BIN)/python -m conversion.evaluate '$(PHOTOGRAPHS)' --model "$$tag" $(EVALUATE)
 
 bento: $(BIN)/.serving ## Build the Bento with the model asked for last (MODEL= WEIGHTS= LABELS=)
@@ -181,7 +181,7 @@ bench: $(BIN)/.developing wrk ## Measure the service beside its limit and its pe
 TUNE ?=
 
 tune: $(BIN)/.developing wrk ## Find the best settings for this machine (MODEL= TUNE= PHOTOGRAPHS=)
-	@case '$(MODEL)' in *:*) tag='$(MODEL)' ;; *) tag=$$($(CONVERT)) || exit 1 ;; esac; \
+	@case '$(MODEL)' in image_classifier:*) tag='$(MODEL)' ;; *) tag=$$($(CONVERT)) || exit 1 ;; esac; \
 	$(BIN)/python -m benchmarks.tune --model "$$tag" $(TUNE)
 
 BENCHMARKS := build/benchmarks

@@ -10,28 +10,22 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from conversion import store
-from conversion.architectures import EFFICIENTNET_LITE0, Architecture, get_architecture
 from conversion.errors import ConversionError
+from conversion.original import Original, original_of
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
 from conversion.request import DEFAULT_OPSET, Request
+from conversion.sources.lookup import DEFAULT
 from model_spec import (
     MODEL_NAME,
     ONNX_FILE,
     Golden,
     ModelSpec,
     Precision,
-    Preprocessing,
-    Weights,
     sha256_of_file,
 )
-
-if TYPE_CHECKING:
-    from torch import nn
 
 logger = logging.getLogger("image_classifier.conversion")
 
@@ -89,14 +83,7 @@ def convert(request: Request) -> str:
     store.check_writable()
     _, weights = request.weights_file
     logger.info("converting %s (%s)", request.architecture, weights.source)
-    architecture = get_architecture(request.architecture)
-    labels = request.labels or architecture.labels
-    if request.published and len(labels) != len(architecture.labels):
-        raise ConversionError(
-            f"{len(labels)} labels do not fit the published weights, which tell "
-            f"{len(architecture.labels)} classes apart; add --weights with your own"
-        )
-    original = _original(architecture, request, labels)
+    original = original_of(request)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tag = store.save(folder, _export(original, request, folder), request.fingerprint)
@@ -104,60 +91,7 @@ def convert(request: Request) -> str:
     return tag
 
 
-@dataclass(frozen=True)
-class _Original:
-    """The PyTorch model: its network in eval mode and what is known about it."""
-
-    network: "nn.Module"
-    preprocessing: Preprocessing
-    weights: Weights
-    labels: tuple[str, ...]
-
-
-def _original(architecture: Architecture, request: Request, labels: tuple[str, ...]) -> _Original:
-    path, weights = request.weights_file
-    if path is None:
-        logger.warning("random weights (pretrained: false): the answers will mean nothing")
-        network = _random_network(architecture, request.seed or 0, len(labels))
-    elif request.published:
-        network = architecture.build_published(path)
-    else:
-        network = architecture.build(len(labels))
-        weights = _fill(network, path, request, len(labels))
-    return _Original(network.eval(), architecture.preprocessing, weights, labels)
-
-
-def _fill(network: "nn.Module", path: Path, request: Request, classes: int) -> Weights:
-    """Load the user's own weights; returns what they turned out to be."""
-    from conversion.weights.checkpoint import read
-    from conversion.weights.fit import fill
-
-    _, weights = request.weights_file
-    filled = fill(network, read(path), path.name, classes, request.entry)
-    if not filled.trained:
-        logger.warning(
-            "%s was saved before any training (pretrained: false): the answers will mean nothing",
-            path.name,
-        )
-    entry = "" if filled.entry == "." else f", entry {filled.entry}"
-    return weights.model_copy(
-        update={"pretrained": filled.trained, "source": weights.source + entry}
-    )
-
-
-def _random_network(architecture: Architecture, seed: int, classes: int) -> "nn.Module":
-    import torch
-
-    from conversion import verify
-    from conversion.random_weights import enliven
-
-    torch.manual_seed(seed)
-    network = architecture.build(classes)
-    pixels = verify.with_noise(photograph_pixels(architecture.preprocessing))
-    return enliven(network, verify.normalised(pixels, architecture.preprocessing))
-
-
-def _export(original: _Original, request: Request, folder: Path) -> ModelSpec:
+def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
     """Write the model's files into a folder and verify them."""
     from conversion import export, verify
     from conversion.half import halved
@@ -221,8 +155,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--architecture",
-        default=EFFICIENTNET_LITE0,
-        help=f"{EFFICIENTNET_LITE0} (default), resnet50, or any torchvision classifier",
+        default=DEFAULT,
+        help=f"{DEFAULT} (default), resnet50 or any torchvision classifier, timm/NAME, or "
+        "PACKAGE.MODULE:FUNCTION of your own in the current folder, called with num_classes",
     )
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(

@@ -9,3 +9,20 @@ ONE_OUTPUT = (
 
 class ConversionError(Exception):
     """Nothing was saved; the message says why, and what to do, in one line."""
+
+
+class OtherClasses(ConversionError):
+    """A checkpoint's last layer has another number of classes.
+
+    Args:
+        file: name of the checkpoint.
+        found: classes that it tells apart.
+        labels: that were given.
+    """
+
+    def __init__(self, file: str, found: int, labels: int) -> None:
+        super().__init__(
+            f"{labels} labels do not fit {file}, which tells {found} classes apart; "
+            "give --labels with one for each"
+        )
+        self.file, self.found = file, found

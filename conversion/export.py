@@ -17,6 +17,7 @@ INPUT_NAME = "pixels"
 OUTPUT_NAME = "probabilities"
 BATCH_AXIS = "batch"
 
+_LOGITS_AXES = 2
 
 # Protocol buffers end at 2 GiB: larger models keep their parameters in a second file.
 _PROTOBUF_LIMIT_BYTES = 2**31 - 1
@@ -27,7 +28,7 @@ class PixelsToProbabilities(nn.Module):
     """A network with its normalisation in front and softmax behind it.
 
     Args:
-        network: float32 ``[N, channels, H, W]`` → logits ``[N, classes]``.
+        network: float32 ``[N, channels, H, W]`` → logits ``[N, classes]``, see :func:`logits_of`.
         preprocessing: gives the order of the channels, mean and standard deviation.
     """
 
@@ -47,8 +48,24 @@ class PixelsToProbabilities(nn.Module):
         # Contiguous, or PyTorch takes it for its channels-last layout and the exporter spells
         # out the strides of every global pooling behind it.
         channels_first = pixels.permute(0, 3, 1, 2).to(torch.float32).contiguous()
-        logits = self.network((channels_first - self.mean) / self.std)
+        logits = logits_of(self.network((channels_first - self.mean) / self.std))
         return torch.softmax(logits, dim=1)
+
+
+def logits_of(output: object) -> torch.Tensor:
+    """What a network gave: float32 ``[N, classes]``, by itself or as ``logits`` of a record.
+
+    Raises:
+        ConversionError: it gave anything else.
+    """
+    logits = getattr(output, "logits", output)
+    if not isinstance(logits, torch.Tensor) or logits.ndim != _LOGITS_AXES:
+        shape = f" of shape {list(logits.shape)}" if isinstance(logits, torch.Tensor) else ""
+        raise ConversionError(
+            f"the network gives a {type(logits).__name__}{shape}; "
+            "it must give one logit per class: a tensor [N, classes]"
+        )
+    return logits
 
 
 def export(network: nn.Module, preprocessing: Preprocessing, opset: int) -> onnx.ModelProto:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from conversion.architectures import EFFICIENTNET_LITE0, published_file
 from conversion.labels import read_labels
 from conversion.photographs import PHOTOGRAPHS
-from conversion.weights.files import own_weights, verified
+from conversion.sources.lookup import DEFAULT, source_of
+from conversion.sources.source import Source
+from conversion.weights.files import own_weights
 from model_spec import Precision, Weights
 
 # PyTorch's exporter writes this version itself; it converts the graph to later ones.
@@ -28,7 +29,7 @@ class Request:
     """What a user asks for. Files are found and checked at the first use; torch is not imported.
 
     Attributes:
-        architecture: by name.
+        architecture: by name, as :func:`conversion.sources.lookup.source_of` takes it.
         location: path or URL of the user's own weights; None for the published ones.
         entry: of the user's checkpoint, if it holds several that fit.
         seed: of random weights; None for real ones.
@@ -37,7 +38,7 @@ class Request:
         opset: of the exported graph.
     """
 
-    architecture: str = EFFICIENTNET_LITE0
+    architecture: str = DEFAULT
     location: str | None = None
     entry: str | None = None
     seed: int | None = None
@@ -49,6 +50,11 @@ class Request:
     def published(self) -> bool:
         """Whether the weights are the architecture's published ones."""
         return self.seed is None and self.location is None
+
+    @cached_property
+    def source(self) -> Source:
+        """Where the network comes from."""
+        return source_of(self.architecture)
 
     @cached_property
     def labels(self) -> tuple[str, ...] | None:
@@ -73,11 +79,7 @@ class Request:
             return None, Weights(pretrained=False, source=source, sha256=None, licence=None)
         if self.location is not None:
             return own_weights(self.location)
-        path, lock = published_file(self.architecture)
-        sha256 = verified(path, lock)
-        return path, Weights(
-            pretrained=True, source=lock.source, sha256=sha256, licence=lock.licence
-        )
+        return self.source.published()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -94,6 +96,7 @@ class Request:
             self.labels,
             self.precision.value,
             self.opset,
+            self.source.facts(),
             _sources_digest(),
         ]
         digest = hashlib.sha256(json.dumps(facts).encode())

@@ -7,6 +7,7 @@ it prints the tag of the newest. It ends with 1 if there is no such model.
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from model_spec import MODEL_NAME, ModelSpec
 
 _FINGERPRINT = "fingerprint"
 _TAG_HASH_DIGITS = 8
+# A tag's version has 63 at most; precision, digits and hyphens are in it, too.
+_MOST_CHARACTERS = 48
 
 
 def find(fingerprint: str) -> str | None:
@@ -109,7 +112,7 @@ def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
     Raises:
         ConversionError: the model store cannot be written.
     """
-    tag = f"{MODEL_NAME}:{spec.architecture}-{spec.precision.value}-{_digits(spec)}"
+    tag = f"{MODEL_NAME}:{_slug(spec.architecture)}-{spec.precision.value}-{_digits(spec)}"
     with _refusing("written"):
         with contextlib.suppress(NotFound):
             # The same model from another request: where it came from may have changed.
@@ -120,6 +123,12 @@ def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
             spec.save(Path(model.path))
     return tag
+
+
+def _slug(architecture: str) -> str:
+    """An architecture as BentoML's tags may have it: ``timm/resnet18`` → ``timm-resnet18``."""
+    slug = re.sub(r"[^a-z0-9._]+", "-", architecture.lower())[:_MOST_CHARACTERS]
+    return slug.strip("-._")
 
 
 def _digits(spec: ModelSpec) -> str:

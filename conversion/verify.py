@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from conversion.errors import ConversionError
-from conversion.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME
+from conversion.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, logits_of
 from model_spec import Channels, Precision, Preprocessing, Verification
 from preprocessing_spec import WHITE
 
@@ -47,7 +47,7 @@ class PyTorchModel:
         """uint8 ``[N, H, W, channels]`` → float32 ``[N, classes]``."""
         images = normalised(pixels, self.preprocessing)
         with torch.inference_mode():
-            answer: Probabilities = self.network(images).softmax(dim=1).numpy()
+            answer: Probabilities = logits_of(self.network(images)).softmax(dim=1).numpy()
         return answer
 
 

@@ -34,6 +34,9 @@ MAY_IMPORT = {
 ONLY_IN = {
     "torch": {"conversion"},
     "torchvision": {"conversion"},
+    "timm": {"conversion"},
+    "transformers": {"conversion"},
+    "huggingface_hub": {"conversion"},
     "onnx": {"conversion"},
     "onnxruntime": {"inference", "conversion"},
     "openvino": {"inference"},

@@ -20,8 +20,8 @@ from onnx import numpy_helper, parser
 
 from benchmarks.measurement.core import Core
 from conversion import store
-from conversion.architectures import EFFICIENTNET_LITE0, get_architecture
 from conversion.photographs import GOLDEN
+from conversion.sources.lookup import DEFAULT, source_of
 from model_spec import (
     ONNX_FILE,
     Golden,
@@ -101,8 +101,9 @@ def graph(name: str, size: int, classes: int) -> onnx.ModelProto:
 
 def write(name: str, folder: Path) -> ModelSpec:
     """Write a toy's files into a folder, with the answer for the golden image in the spec."""
-    architecture = get_architecture(EFFICIENTNET_LITE0)
-    size, classes = architecture.preprocessing.crop_size.height, len(architecture.labels)
+    default = source_of(DEFAULT).description
+    labels = default.labels or ()
+    size, classes = default.preprocessing.crop_size.height, len(labels)
     onnx.save(graph(name, size, classes), folder / ONNX_FILE)
     (folder / GOLDEN.name).write_bytes(GOLDEN.read_bytes())
     spec = ModelSpec(
@@ -111,7 +112,7 @@ def write(name: str, folder: Path) -> ModelSpec:
         opset=OPSET,
         input_name="pixels",
         output_name="probabilities",
-        preprocessing=architecture.preprocessing,
+        preprocessing=default.preprocessing,
         weights=Weights(
             pretrained=False, source=f"random, seed {_SEED}", sha256=None, licence=None
         ),
@@ -120,7 +121,7 @@ def write(name: str, folder: Path) -> ModelSpec:
         ),
         golden=Golden(file=GOLDEN.name, class_id=0, confidence=0.0, tolerance=_TOLERANCE),
         files={file: sha256_of_file(folder / file) for file in (ONNX_FILE, GOLDEN.name)},
-        labels=architecture.labels,
+        labels=labels,
     )
     spec.save(folder)
     core = Core(folder)

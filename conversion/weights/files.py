@@ -126,6 +126,17 @@ def verified(path: Path, lock: LockedFile | None) -> str:
     return sha256
 
 
+def locked_weights(path: Path, lock: LockedFile) -> Weights:
+    """A published file, after it was checked.
+
+    Raises:
+        ConversionError: it is not the file that was published.
+    """
+    return Weights(
+        pretrained=True, source=lock.source, sha256=verified(path, lock), licence=lock.licence
+    )
+
+
 def own_weights(location: str) -> tuple[Path, Weights]:
     """A user's weights file, from a path or an URL.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from conversion.errors import ONE_OUTPUT, ConversionError
+from conversion.errors import ONE_OUTPUT, ConversionError, OtherClasses
 from conversion.weights.checkpoint import Entries
 
 logger = logging.getLogger("image_classifier.conversion")
@@ -207,10 +207,7 @@ def _check_classes(
         return
     if found[0] == 1:
         raise ConversionError(f"{file} is of a network with one output: {ONE_OUTPUT}")
-    raise ConversionError(
-        f"{classes} labels do not fit {file}, which tells {found[0]} classes apart; "
-        "give --labels with one for each"
-    )
+    raise OtherClasses(file, found[0], classes)
 
 
 def _check_values(

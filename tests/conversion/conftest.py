@@ -11,9 +11,9 @@ from bentoml._internal.models import ModelStore
 from bentoml._internal.utils.analytics.usage_stats import do_not_track
 from torch import nn
 
-from conversion import architectures
 from conversion.export import export
 from conversion.request import DEFAULT_OPSET
+from conversion.sources import torchvision_models
 from conversion.weights import files
 from model_spec import Interpolation, Preprocessing, Size
 
@@ -81,12 +81,23 @@ def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "checkpoints").mkdir(parents=True)
     monkeypatch.setattr(files, "WEIGHTS_FOLDER", folder)
     monkeypatch.setattr(files, "DOWNLOADS", folder / "checkpoints")
-    monkeypatch.setattr(architectures, "WEIGHTS_FOLDER", folder)
+    monkeypatch.setattr(torchvision_models, "WEIGHTS_FOLDER", folder)
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     # No test asks another machine, not even one that fails.
     monkeypatch.setattr(torch.hub, "download_url_to_file", _refuse)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     return folder
+
+
+@pytest.fixture
+def no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the Hugging Face hub, and no way to the hub."""
+    from huggingface_hub import constants
+
+    cache = tmp_path / "hub"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    return cache
 
 
 def _refuse(url: str, *_: object, **__: object) -> None:

@@ -82,8 +82,12 @@ def test_the_tag_alone_goes_to_standard_output(
 
 @pytest.mark.slow
 def test_the_figures_go_to_standard_error(squeezenet: Completed) -> None:
-    first, second, third, fourth = squeezenet.stderr.splitlines()
+    first, prepared, second, third, fourth = squeezenet.stderr.splitlines()
     assert first == "converting squeezenet1_1 (random, seed 0)"
+    assert prepared == (
+        "resize 256 (shortest_side), crop 224, bilinear, rgb, mean 0.485 0.456 0.406, "
+        "std 0.229 0.224 0.225: torchvision SqueezeNet1_1_Weights.IMAGENET1K_V1"
+    )
     assert second == "random weights (pretrained: false): the answers will mean nothing"
     assert re.fullmatch(
         rf"verified on {len(PHOTOGRAPHS) + 7} images, batches of 1 and 7: max probability "
@@ -193,7 +197,7 @@ def test_a_trained_entry_of_a_users_checkpoint(
     mine = ["--weights", str(tmp_path / "mine.pth"), "--labels", str(tmp_path / "labels.json")]
     assert main(["--architecture", "squeezenet1_1", *mine, "--entry", "model_ema"]) == 0
     out, err = capfd.readouterr()
-    assert err.splitlines()[1] == "took 'model_ema.module' from mine.pth; not used: model"
+    assert err.splitlines()[3] == "took 'model_ema.module' from mine.pth; not used: model"
     folder = folder_of(out)
     spec = ModelSpec.load(folder)
     assert spec.labels == ("cup", "saucer", "spoon")
@@ -251,11 +255,16 @@ def test_weights_for_another_number_of_classes_are_refused(
     assert main(["--architecture", "squeezenet1_1", *mine]) == 1
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.splitlines() == [
-        "converting squeezenet1_1 (mine.pth)",
+    first, _, warning, error = err.splitlines()
+    assert first == "converting squeezenet1_1 (mine.pth)"
+    assert warning == (
+        "this preprocessing is the default of squeezenet1_1; if mine.pth was trained with "
+        "another, its answers will be wrong"
+    )
+    assert error == (
         "error: 1000 labels do not fit mine.pth, which tells 3 classes apart; "
-        "give --labels with one for each",
-    ]
+        "give --labels with one for each"
+    )
     assert tags() == before
 
 

@@ -2,6 +2,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from conversion.errors import ConversionError
-from conversion.export import PixelsToProbabilities, export, save
+from conversion.export import PixelsToProbabilities, export, logits_of, save
 from model_spec import ONNX_FILE, Preprocessing, sha256_of_file
 
 pytestmark = pytest.mark.slow
@@ -52,6 +53,28 @@ def test_the_normalisation_and_softmax_are_part_of_the_network(
     e = torch.e
     expected = torch.tensor([[e / (e + 2), 1 / (e + 2), 1 / (e + 2)]])
     torch.testing.assert_close(module(pixels), expected)
+
+
+def test_logits_are_a_tensor_or_in_a_record() -> None:
+    logits = torch.zeros(2, 3)
+    assert logits_of(logits) is logits
+    assert logits_of(SimpleNamespace(logits=logits)) is logits
+
+
+@pytest.mark.parametrize(
+    ("output", "found"),
+    [
+        ((torch.zeros(2, 3), torch.zeros(2, 3)), "tuple"),
+        (torch.zeros(2, 3, 1, 1), "Tensor of shape [2, 3, 1, 1]"),
+        ({"logits": torch.zeros(2, 3)}, "dict"),
+    ],
+)
+def test_a_network_that_gives_anything_else_is_refused(output: object, found: str) -> None:
+    with pytest.raises(ConversionError) as caught:
+        logits_of(output)
+    assert str(caught.value) == (
+        f"the network gives a {found}; it must give one logit per class: a tensor [N, classes]"
+    )
 
 
 def test_pixels_go_in_and_probabilities_come_out(tiny_graph: onnx.ModelProto) -> None:

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from conversion.architectures import get_architecture
 from conversion.random_weights import enliven
+from conversion.sources.torchvision_models import TorchvisionModel
 
 IMAGES = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)) + 5
 
@@ -45,12 +45,12 @@ def test_equal_seeds_give_equal_networks() -> None:
 @pytest.mark.slow
 def test_a_transformers_answers_depend_on_the_image() -> None:
     # As torchvision makes it, its head is all zeros.
-    architecture = get_architecture("vit_b_32")
-    size = architecture.preprocessing.crop_size
+    source = TorchvisionModel("vit_b_32")
+    size = source.description.preprocessing.crop_size
     shape = (2, 3, size.height, size.width)
     images = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
-    network = enliven(architecture.build(3), images).eval()
+    network = enliven(source.build(3), images).eval()
     with torch.inference_mode():
         first, second = network(images).softmax(dim=1)
     assert (first - second).abs().max() > 1e-4

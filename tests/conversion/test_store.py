@@ -32,6 +32,25 @@ def unsaved(toy_folder: Path, toy_spec: ModelSpec) -> Path:
     return toy_folder
 
 
+@pytest.mark.parametrize(
+    ("architecture", "named"),
+    [
+        ("timm/convnext_tiny.in12k_ft_in1k", "timm-convnext_tiny.in12k_ft_in1k"),
+        ("My_Package.models:build", "my_package.models-build"),
+        ("hf:vit-", "hf-vit"),
+        # BentoML's tags end at 63 characters.
+        ("a" * 100, "a" * 48),
+    ],
+)
+def test_a_tag_has_only_characters_that_bentoml_takes(
+    toy_spec: ModelSpec, unsaved: Path, architecture: str, named: str
+) -> None:
+    spec = toy_spec.model_copy(update={"architecture": architecture})
+    assert re.fullmatch(
+        f"image_classifier:{re.escape(named)}-fp32-[0-9a-f]{{8}}", store.save(unsaved, spec, "a")
+    )
+
+
 def test_the_tag_names_architecture_precision_and_hash(toy_spec: ModelSpec, unsaved: Path) -> None:
     tag = store.save(unsaved, toy_spec, FINGERPRINT)
     assert re.fullmatch("image_classifier:toy-fp32-[0-9a-f]{8}", tag)

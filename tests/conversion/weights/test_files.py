@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from torchvision.models import ResNet50_Weights
 
-from conversion.architectures import published_file
 from conversion.errors import ConversionError
 from conversion.weights.files import (
     LOCK_FILE,
@@ -56,12 +55,6 @@ def test_what_the_lock_says_of_resnet50() -> None:
 
 def test_an_architecture_without_an_entry_is_not_locked() -> None:
     assert locked("alexnet") is None
-
-
-def test_the_default_weights_are_the_locked_ones() -> None:
-    path, lock = published_file("efficientnet_lite0")
-    assert path.name == lock.file
-    assert verified(path, lock) == lock.sha256
 
 
 def test_the_right_file_passes(tmp_path: Path) -> None:

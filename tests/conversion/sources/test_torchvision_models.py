@@ -5,19 +5,18 @@ import pytest
 import torch
 import torchvision
 
-from conversion.architectures import get_architecture, published_file
 from conversion.errors import ConversionError
 from conversion.request import Request
+from conversion.sources.torchvision_models import TorchvisionModel
 from conversion.weights.fit import Filled, fill
-from model_spec import Interpolation, Preprocessing, Size
+from model_spec import Interpolation, Preprocessing, Size, Weights
 
 TORCHVISION = torchvision.models.list_models(module=torchvision.models)
 
 
 def test_resnet50_is_prepared_as_torchvision_publishes_it() -> None:
-    architecture = get_architecture("resnet50")
-    assert architecture.name == "resnet50"
-    assert architecture.preprocessing == Preprocessing(
+    found = TorchvisionModel("resnet50").description
+    assert found.preprocessing == Preprocessing(
         resize_size=Size.square(232),
         crop_size=Size.square(224),
         interpolation=Interpolation.BILINEAR,
@@ -25,23 +24,8 @@ def test_resnet50_is_prepared_as_torchvision_publishes_it() -> None:
         std=(255 * 0.229, 255 * 0.224, 255 * 0.225),
         source="torchvision ResNet50_Weights.IMAGENET1K_V2",
     )
-    assert len(architecture.labels) == 1000
-
-
-def test_efficientnet_lite0_is_prepared_as_tensorflow_published_it() -> None:
-    architecture = get_architecture("efficientnet_lite0")
-    assert architecture.name == "efficientnet_lite0"
-    assert architecture.preprocessing == Preprocessing(
-        resize_size=Size.square(256),
-        crop_size=Size.square(224),
-        interpolation=Interpolation.BICUBIC,
-        mean=(127.0, 127.0, 127.0),
-        std=(128.0, 128.0, 128.0),
-        source="TensorFlow's EfficientNet-Lite0",
-    )
-    assert len(architecture.labels) == 1000
-    assert architecture.labels[0] == "tench"
-    assert architecture.labels[967] == "espresso"
+    assert found.assumed
+    assert len(found.labels or ()) == 1000
 
 
 @pytest.mark.parametrize(
@@ -56,31 +40,30 @@ def test_an_unknown_architecture_is_refused_with_similar_names(name: str, near: 
     with pytest.raises(
         ConversionError, match=rf"^no architecture '{name}'; did you mean .*\b{near}\b.*\?$"
     ):
-        get_architecture(name)
+        _ = TorchvisionModel(name).description
 
 
 def test_an_architecture_like_no_other_is_refused_without_suggestions() -> None:
     with pytest.raises(ConversionError, match=r"^no architecture 'qqqqq'; names: python -c "):
-        published_file("qqqqq")
+        TorchvisionModel("qqqqq").published()
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_every_architecture_has_what_torchvision_says_of_its_weights(name: str) -> None:
-    architecture = get_architecture(name)
+    described = TorchvisionModel(name).description
     weights = torchvision.models.get_model_weights(name).DEFAULT
-    preset, given = weights.transforms(), architecture.preprocessing
+    preset, given = weights.transforms(), described.preprocessing
     assert [given.resize_size] == [*map(Size.square, preset.resize_size)]
     assert [given.crop_size] == [*map(Size.square, preset.crop_size)]
     assert given.interpolation.value == preset.interpolation.value
     assert given.mean == tuple(255 * channel for channel in preset.mean)
     assert given.std == tuple(255 * channel for channel in preset.std)
-    assert list(architecture.labels) == weights.meta["categories"]
+    assert list(described.labels or ()) == weights.meta["categories"]
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "squeezenet1_1"])
 @pytest.mark.slow
-def test_a_network_has_as_many_classes_as_asked_for(name: str) -> None:
-    network = get_architecture(name).build(3).eval()
+def test_a_network_has_as_many_classes_as_asked_for() -> None:
+    network = TorchvisionModel("squeezenet1_1").build(3).eval()
     with torch.inference_mode():
         assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
 
@@ -96,7 +79,7 @@ def test_heads_that_only_training_uses_are_left_out(
     theirs = torchvision.models.get_model(name, num_classes=heads or 3, **options)
     # As one fine-tunes: the last layer is replaced, the heads are forgotten.
     theirs.fc = torch.nn.Linear(theirs.fc.in_features, 3)
-    ours = get_architecture(name).build(3).eval()
+    ours = TorchvisionModel(name).build(3).eval()
     assert fill(ours, {"": theirs.state_dict()}, "theirs.pth", classes=3) == Filled(".", False)
     image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
@@ -112,8 +95,7 @@ def test_published_weights_are_built_from_the_file_that_is_there(weights_folder:
     name, path = "squeezenet1_1", weights_folder / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
     state = torchvision.models.squeezenet1_1().state_dict()
     torch.save(state, path)
-    assert published_file(name)[0] == path
-    built = get_architecture(name).build_published(path).state_dict()
+    built = TorchvisionModel(name).build_published(path).state_dict()
     assert built.keys() == state.keys()
     assert all(torch.equal(built[key], tensor) for key, tensor in state.items())
 
@@ -130,9 +112,21 @@ def test_a_wrong_file_under_a_published_name_is_refused_unread(weights_folder: P
     )
 
 
-def test_what_is_known_of_unlocked_weights_is_torchvisions(weights_folder: Path) -> None:
-    (weights_folder / "checkpoints" / "resnet18-f37072fd.pth").touch()
-    _, lock = published_file("resnet18")
-    weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
-    assert (lock.source, lock.url) == ("torchvision ResNet18_Weights.IMAGENET1K_V1", weights.url)
-    assert (lock.licence, lock.size_mib, lock.sha256) == (None, None, None)
+def test_what_is_known_of_unlocked_weights_is_torchvisions(
+    weights_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"stands in for what torchvision published"
+    sha256 = hashlib.sha256(content).hexdigest()
+    file = weights_folder / "checkpoints" / f"vgg11-{sha256[:8]}.pth"
+    file.write_bytes(content)
+    published = torchvision.models.VGG11_Weights.IMAGENET1K_V1
+    monkeypatch.setattr(published.value, "url", f"https://localhost/{file.name}")
+    assert TorchvisionModel("vgg11").published() == (
+        file,
+        Weights(
+            pretrained=True,
+            source="torchvision VGG11_Weights.IMAGENET1K_V1",
+            sha256=sha256,
+            licence=None,
+        ),
+    )

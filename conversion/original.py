@@ -1,0 +1,124 @@
+"""The PyTorch model that was asked for: its network with its weights, and its labels."""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conversion.errors import ConversionError, OtherClasses
+from conversion.photographs import photograph_pixels
+from conversion.request import Request
+from conversion.sources.source import Description
+from model_spec import Preprocessing, Weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+logger = logging.getLogger("image_classifier.conversion")
+
+# A head that no checkpoint has, so that the checkpoint's own number of classes is told.
+_NO_CHECKPOINT_HAS = 1009
+
+
+@dataclass(frozen=True)
+class Original:
+    """The PyTorch model: its network in eval mode and what is known about it."""
+
+    network: "nn.Module"
+    preprocessing: Preprocessing
+    weights: Weights
+    labels: tuple[str, ...]
+
+
+def original_of(request: Request) -> Original:
+    """Make the network that was asked for. The log says which preprocessing it gets.
+
+    Raises:
+        ConversionError: the network, its weights or its labels do not fit together.
+    """
+    path, weights = request.weights_file
+    description = request.source.description
+    preprocessing = description.preprocessing
+    logger.info("%s: %s", preprocessing, preprocessing.source)
+    if path is None:
+        logger.warning("random weights (pretrained: false): the answers will mean nothing")
+        labels = _labels(request, description)
+        network = _random_network(request, len(labels))
+    elif request.published:
+        labels = _labels(request, description)
+        network = request.source.build_published(path)
+    else:
+        if description.assumed:
+            logger.warning(
+                "this preprocessing is the default of %s; if %s was trained with another, "
+                "its answers will be wrong",
+                request.architecture,
+                path.name,
+            )
+        network, weights, labels = _own_network(request, description)
+    return Original(network.eval(), preprocessing, weights, labels)
+
+
+def _labels(request: Request, description: Description) -> tuple[str, ...]:
+    """The user's, or those of the published weights."""
+    labels = request.labels or description.labels
+    if labels is None:
+        raise ConversionError(
+            f"the class names of {request.architecture} are not known; "
+            "give --labels with one for each class"
+        )
+    published = description.labels
+    if request.published and published and len(labels) != len(published):
+        raise ConversionError(
+            f"{len(labels)} labels do not fit the published weights, which tell "
+            f"{len(published)} classes apart; add --weights with your own"
+        )
+    return labels
+
+
+def _own_network(
+    request: Request, description: Description
+) -> tuple["nn.Module", Weights, tuple[str, ...]]:
+    """The network with the user's weights, what those turned out to be, and the labels."""
+    labels = request.labels or description.labels
+    network = request.source.build(len(labels or ()) or _NO_CHECKPOINT_HAS)
+    try:
+        weights = _fill(network, request, len(labels or ()) or _NO_CHECKPOINT_HAS)
+    except OtherClasses as error:
+        if labels is not None:
+            raise
+        raise ConversionError(
+            f"{error.file} tells {error.found} classes apart; give --labels with one for each"
+        ) from error
+    return network, weights, _labels(request, description)
+
+
+def _fill(network: "nn.Module", request: Request, classes: int) -> Weights:
+    """Load the user's own weights; returns what they turned out to be."""
+    from conversion.weights.checkpoint import read
+    from conversion.weights.fit import fill
+
+    path, weights = request.weights_file
+    assert path is not None
+    filled = fill(network, read(path), path.name, classes, request.entry)
+    if not filled.trained:
+        logger.warning(
+            "%s was saved before any training (pretrained: false): the answers will mean nothing",
+            path.name,
+        )
+    entry = "" if filled.entry == "." else f", entry {filled.entry}"
+    return weights.model_copy(
+        update={"pretrained": filled.trained, "source": weights.source + entry}
+    )
+
+
+def _random_network(request: Request, classes: int) -> "nn.Module":
+    import torch
+
+    from conversion import verify
+    from conversion.random_weights import enliven
+
+    torch.manual_seed(request.seed or 0)
+    network = request.source.build(classes)
+    preprocessing = request.source.description.preprocessing
+    pixels = verify.with_noise(photograph_pixels(preprocessing))
+    return enliven(network, verify.normalised(pixels, preprocessing))

@@ -1,0 +1,27 @@
+"""From what the user calls an architecture to its source."""
+
+from conversion.sources.efficientnet_lite import SIZES, EfficientNetLite
+from conversion.sources.own_module import OwnModule
+from conversion.sources.source import Source
+from conversion.sources.timm_models import TimmModel
+from conversion.sources.torchvision_models import TorchvisionModel
+
+DEFAULT = "efficientnet_lite0"
+
+_TIMM = "timm/"
+
+
+def source_of(name: str) -> Source:
+    """The source of an architecture. Nothing is looked up yet.
+
+    Args:
+        name: of a torchvision classifier or an EfficientNet-Lite, ``timm/NAME``, or
+            ``PACKAGE.MODULE:FUNCTION`` of the user's own.
+    """
+    if name in SIZES:
+        return EfficientNetLite(name)
+    if name.startswith(_TIMM):
+        return TimmModel(name, name.removeprefix(_TIMM))
+    if ":" in name:
+        return OwnModule(name)
+    return TorchvisionModel(name)

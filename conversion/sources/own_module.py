@@ -1,0 +1,91 @@
+"""A network that the user's own code makes: ``PACKAGE.MODULE:FUNCTION``.
+
+The code is imported from the current folder, as the user asks for, and at conversion only.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from conversion.errors import ConversionError
+from conversion.sources.source import Description, Source
+from model_spec import Interpolation, Preprocessing, Size, Weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class OwnModule(Source):
+    """What ``FUNCTION(num_classes=…)`` returns."""
+
+    @cached_property
+    def description(self) -> Description:
+        """Nothing is known of it: ImageNet's preprocessing, as most networks are trained with."""
+        return Description(
+            preprocessing=Preprocessing(
+                resize_size=Size.square(256),
+                crop_size=Size.square(224),
+                interpolation=Interpolation.BILINEAR,
+                mean=(123.675, 116.28, 103.53),
+                std=(58.395, 57.12, 57.375),
+                source="the usual one of ImageNet",
+            ),
+            assumed=True,
+            labels=None,
+        )
+
+    def published(self) -> tuple[Path, Weights]:
+        """There are none."""
+        raise ConversionError(f"{self.name} is your own network; give its weights with --weights")
+
+    def build(self, classes: int) -> "nn.Module":
+        """What the function returns."""
+        from torch import nn
+
+        build = self._function()
+        try:
+            network = build(num_classes=classes)
+        except Exception as error:
+            # Whatever the user's code raises.
+            raise ConversionError(
+                f"{self.name}(num_classes={classes}) failed ({_described(error)})"
+            ) from error
+        if not isinstance(network, nn.Module):
+            raise ConversionError(
+                f"{self.name} gave a {type(network).__name__}, not a torch.nn.Module"
+            )
+        return network
+
+    def build_published(self, path: Path) -> "nn.Module":
+        """There are none."""
+        raise NotImplementedError(path)
+
+    def facts(self) -> list[object]:
+        """Never equal: the code, and what it imports, may have changed."""
+        return [uuid4().hex]
+
+    def _function(self) -> Callable[..., object]:
+        module_name, _, function_name = self.name.partition(":")
+        if not module_name:
+            raise ConversionError(f"{self.name!r} names no module; write PACKAGE.MODULE:FUNCTION")
+        if "" not in sys.path and str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        try:
+            found: object = getattr(import_module(module_name), function_name, None)
+        except Exception as error:
+            # Of the import, or of the user's code.
+            raise ConversionError(
+                f"cannot import {module_name} from the current folder ({_described(error)})"
+            ) from error
+        if not callable(found):
+            raise ConversionError(f"{module_name} has no function {function_name!r}")
+        return found
+
+
+def _described(error: Exception) -> str:
+    reason = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {reason}"

@@ -1,0 +1,152 @@
+"""timm's networks, each with the preprocessing and the labels of its pretrained config."""
+
+import difflib
+import math
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conversion.errors import ConversionError
+from conversion.sources.hub import hub_file
+from conversion.sources.source import Description, Source, extra, on_byte_scale
+from conversion.weights.files import LockedFile, download, locked_weights
+from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Size, Weights
+from preprocessing_spec import Rounding
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_WEIGHTS_FILE = "model.safetensors"
+
+
+# What timm's crop modes do to the photograph before they crop.
+_RESIZE_MODES = {
+    "center": ResizeMode.SHORTEST_SIDE,
+    "squash": ResizeMode.SQUASH,
+    "border": ResizeMode.LONGEST_SIDE,
+}
+
+
+class TimmModel(Source):
+    """A network by timm's name.
+
+    Args:
+        name: as the user gives it.
+        timm_name: with or without the tag of its weights.
+    """
+
+    def __init__(self, name: str, timm_name: str) -> None:
+        super().__init__(name)
+        self._timm_name = timm_name
+
+    @cached_property
+    def description(self) -> Description:
+        """As timm's own evaluation prepares images for the pretrained weights."""
+        data = extra("timm").data.resolve_data_config(pretrained_cfg=self._config)
+        return Description(
+            preprocessing=_preprocessing(data, f"timm {self._tagged}"),
+            assumed=True,
+            labels=self._labels(),
+        )
+
+    def published(self) -> tuple[Path, Weights]:
+        """The pretrained weights, from the Hugging Face hub or their publisher's site."""
+        config = self._config
+        if config["hf_hub_id"]:
+            file = config["hf_hub_filename"] or _WEIGHTS_FILE
+            path = hub_file(config["hf_hub_id"], file)
+        elif config["url"]:
+            path = download(config["url"])
+        else:
+            raise ConversionError(
+                f"timm has no weights of {self._tagged}; give your own with --weights"
+            )
+        lock = LockedFile(path.name, f"timm {self._tagged}", config["url"], config["license"])
+        return path, locked_weights(path, lock)
+
+    def build(self, classes: int) -> "nn.Module":
+        """The network with random weights."""
+        network: nn.Module = self._create(pretrained=False, num_classes=classes)
+        return network
+
+    def build_published(self, path: Path) -> "nn.Module":
+        """With timm's own loading, which renames what the publishers' files name otherwise."""
+        network: nn.Module = self._create(
+            pretrained=True, pretrained_cfg_overlay={"file": str(path)}
+        )
+        return network
+
+    def facts(self) -> list[object]:
+        """A later timm may know better, say of the crop."""
+        description = self.description
+        return [description.preprocessing.model_dump_json(), description.labels]
+
+    def _create(self, **options: object) -> Any:
+        # The config is read first: a name that is unknown is refused there.
+        assert self._config
+        return extra("timm").create_model(self._timm_name, **options)
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        """timm's pretrained config, with every key."""
+        timm = extra("timm")
+        known = timm.list_pretrained()
+        if not timm.is_model(self._timm_name):
+            raise ConversionError(
+                f"timm has no model {self._timm_name!r}{self._near(timm.list_models() + known)}"
+            )
+        try:
+            found = timm.get_pretrained_cfg(self._timm_name, allow_unregistered=False)
+        except RuntimeError as error:
+            raise ConversionError(
+                f"timm knows no weights {self._timm_name!r}{self._near(known)}"
+            ) from error
+        config: dict[str, Any] = vars(found)
+        return config
+
+    def _near(self, names: list[str]) -> str:
+        near = difflib.get_close_matches(self._timm_name, names, n=3)
+        return f"; did you mean timm/{', timm/'.join(near)}?" if near else ""
+
+    @property
+    def _tagged(self) -> str:
+        return ".".join(
+            part for part in (self._config["architecture"], self._config["tag"]) if part
+        )
+
+    def _labels(self) -> tuple[str, ...] | None:
+        """From the config, or of the part of ImageNet that has so many classes."""
+        data = extra("timm").data
+        if self._config["label_names"]:
+            return tuple(self._config["label_names"])
+        subset = data.infer_imagenet_subset(self._config)
+        return tuple(data.ImageNetInfo(subset).label_descriptions()) if subset else None
+
+
+def _preprocessing(data: dict[str, Any], source: str) -> Preprocessing:
+    """What ``timm.data.create_transform`` makes of a data config.
+
+    Args:
+        data: as ``timm.data.resolve_data_config`` gives it; mean and std on the scale 0…1.
+        source: where it is known from.
+    """
+    channels, height, width = data["input_size"]
+    resize_size = Size(
+        height=math.floor(height / data["crop_pct"]), width=math.floor(width / data["crop_pct"])
+    )
+    mean = on_byte_scale(data["mean"])
+    # For squares, timm takes torchvision's Resize; else its own ResizeKeepRatio.
+    torchvisions = data["crop_mode"] == "center" and height == width
+    red, green, blue = (round(each) for each in mean * (3 // len(mean)))
+    return Preprocessing(
+        resize_mode=_RESIZE_MODES[data["crop_mode"]],
+        resize_size=resize_size,
+        crop_size=Size(height=height, width=width),
+        interpolation=Interpolation(data["interpolation"]),
+        rounding=Rounding.TORCHVISION if torchvisions else Rounding.TIMM,
+        channels=Channels.GREY if channels == 1 else Channels.RGB,
+        pad_colour=(red, green, blue) if data["crop_mode"] == "border" else (0, 0, 0),
+        mean=mean[:channels],
+        std=on_byte_scale(data["std"])[:channels],
+        source=source,
+    )

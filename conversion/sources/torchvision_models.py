@@ -1,0 +1,100 @@
+"""torchvision's classifiers, each with the preprocessing and the labels of its weights."""
+
+import difflib
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conversion.errors import ConversionError
+from conversion.sources.efficientnet_lite import SIZES
+from conversion.sources.source import Description, Source, on_byte_scale
+from conversion.weights.files import (
+    WEIGHTS_FOLDER,
+    LockedFile,
+    download,
+    locked,
+    locked_weights,
+)
+from model_spec import Interpolation, Preprocessing, Size, Weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# torchvision's builders call torch.load themselves: tensors only there, too.
+os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
+
+# As torchvision's builders set it for pretrained weights, without the heads that only
+# training uses.
+_INCEPTION = {"transform_input": True, "init_weights": False, "aux_logits": False}
+_BUILT_WITH = {"googlenet": _INCEPTION, "inception_v3": _INCEPTION}
+
+
+class TorchvisionModel(Source):
+    """A classifier by torchvision's name."""
+
+    @cached_property
+    def description(self) -> Description:
+        """As the DEFAULT weights' own transforms have it."""
+        preset = self._weights.transforms()
+        (crop_size,), (resize_size,) = preset.crop_size, preset.resize_size
+        return Description(
+            preprocessing=Preprocessing(
+                resize_size=Size.square(resize_size),
+                crop_size=Size.square(crop_size),
+                interpolation=Interpolation(preset.interpolation.value),
+                mean=on_byte_scale(preset.mean),
+                std=on_byte_scale(preset.std),
+                source=f"torchvision {self._weights}",
+            ),
+            assumed=True,
+            labels=tuple(self._weights.meta["categories"]),
+        )
+
+    def published(self) -> tuple[Path, Weights]:
+        """The DEFAULT weights, from torchvision's site."""
+        lock = locked(self.name) or self._lock()
+        assert lock.url is not None
+        path = download(lock.url)
+        return path, locked_weights(path, lock)
+
+    def build(self, classes: int) -> "nn.Module":
+        """The network with random weights."""
+        import torchvision
+
+        network: nn.Module = torchvision.models.get_model(
+            self.name, weights=None, num_classes=classes, **_BUILT_WITH.get(self.name, {})
+        )
+        return network
+
+    def build_published(self, path: Path) -> "nn.Module":
+        """With torchvision's own builder, which renames what old files name otherwise."""
+        import torch
+        import torchvision
+
+        assert path.parent.parent == WEIGHTS_FOLDER
+        torch.hub.set_dir(str(WEIGHTS_FOLDER))
+        network: nn.Module = torchvision.models.get_model(self.name, weights=self._weights)
+        return network
+
+    @cached_property
+    def _weights(self) -> Any:
+        """The DEFAULT entry of the architecture's weights enum."""
+        import torchvision
+
+        names = torchvision.models.list_models(module=torchvision.models)
+        if self.name not in names:
+            near = difflib.get_close_matches(self.name, [*SIZES, *names], n=3)
+            all_names = "python -c 'import torchvision.models as m; print(m.list_models(module=m))'"
+            hint = f"; did you mean {', '.join(near)}?" if near else f"; names: {all_names}"
+            raise ConversionError(f"no architecture {self.name!r}{hint}")
+        return torchvision.models.get_model_weights(self.name).DEFAULT
+
+    def _lock(self) -> LockedFile:
+        return LockedFile(
+            file=Path(self._weights.url).name,
+            source=f"torchvision {self._weights}",
+            url=self._weights.url,
+            licence=self._weights.meta.get("license"),
+            size_mib=None,
+        )

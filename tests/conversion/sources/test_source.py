@@ -1,0 +1,20 @@
+import pytest
+
+from conversion.errors import ConversionError
+from conversion.sources.source import extra, on_byte_scale
+
+
+def test_channels_of_0_to_1_become_those_of_0_to_255() -> None:
+    assert on_byte_scale((0.0, 0.2, 1.0)) == (0.0, 51.0, 255.0)
+
+
+def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it() -> None:
+    with pytest.raises(ConversionError) as caught:
+        extra("no_such_package")
+    assert str(caught.value) == (
+        "no_such_package is not installed; install it with: pip install '.[no_such_package]'"
+    )
+
+
+def test_a_package_that_is_there_is_imported() -> None:
+    assert extra("json").loads("3") == 3

@@ -1,0 +1,86 @@
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from conversion.errors import ConversionError
+from conversion.original import original_of
+from conversion.request import Request
+
+CODE = """
+from torch import nn
+
+def build(num_classes):
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, num_classes))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of a user with a network for three classes, trained."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "network_of_three.py").write_text(CODE)
+    head = {"2.weight": torch.ones(3, 3), "2.bias": torch.arange(3.0)}
+    torch.save({"state_dict": head}, tmp_path / "mine.ckpt")
+    (tmp_path / "labels.txt").write_text("cup\nsaucer\nspoon\n")
+    return tmp_path
+
+
+def own(**options: Path | str | int | None) -> Request:
+    return Request("network_of_three:build", **options)  # type: ignore[arg-type]
+
+
+def refusal(request: Request) -> str:
+    with pytest.raises(ConversionError) as caught:
+        original_of(request)
+    return str(caught.value)
+
+
+def test_the_users_weights_come_with_a_warning_that_the_preprocessing_is_assumed(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "image_classifier")
+    found = original_of(own(location="mine.ckpt", labels_file=folder / "labels.txt"))
+    assert caplog.messages == [
+        "resize 256 (shortest_side), crop 224, bilinear, rgb, mean 0.485 0.456 0.406, "
+        "std 0.229 0.224 0.225: the usual one of ImageNet",
+        "this preprocessing is the default of network_of_three:build; if mine.ckpt was trained "
+        "with another, its answers will be wrong",
+        "took 'state_dict' from mine.ckpt",
+    ]
+    assert found.labels == ("cup", "saucer", "spoon")
+    assert found.weights.source == "mine.ckpt, entry state_dict"
+    with torch.inference_mode():
+        assert found.network(torch.zeros(1, 3, 2, 2)).tolist() == [[0.0, 1.0, 2.0]]
+
+
+def test_missing_labels_are_asked_for_with_their_number(folder: Path) -> None:
+    assert refusal(own(location="mine.ckpt")) == (
+        "mine.ckpt tells 3 classes apart; give --labels with one for each"
+    )
+
+
+def test_a_wrong_number_of_labels_is_refused_with_both(folder: Path) -> None:
+    (folder / "labels.txt").write_text("cup\nsaucer\n")
+    assert refusal(own(location="mine.ckpt", labels_file=folder / "labels.txt")) == (
+        "2 labels do not fit mine.ckpt, which tells 3 classes apart; "
+        "give --labels with one for each"
+    )
+
+
+def test_random_weights_need_labels_where_none_are_known(folder: Path) -> None:
+    assert refusal(own(seed=0)) == (
+        "the class names of network_of_three:build are not known; "
+        "give --labels with one for each class"
+    )
+
+
+def test_equal_seeds_give_equal_networks(folder: Path) -> None:
+    request = own(seed=3, labels_file=folder / "labels.txt")
+    first, second = (original_of(request).network for _ in range(2))
+    parameters = [nn.utils.parameters_to_vector(each.parameters()) for each in (first, second)]
+    assert torch.equal(*parameters)
+    assert not first.training
