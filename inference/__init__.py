@@ -5,12 +5,13 @@ import os
 # From 1.29 on ONNX Runtime reports models and their use to its makers; asked at its import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from inference.runner import OnnxRunner, RunnerOptions
+from inference.runner import OnnxRunner, Run, RunnerOptions
 from inference.session import OnnxSession, Session, check_device, open_session
 
 __all__ = [
     "OnnxRunner",
     "OnnxSession",
+    "Run",
     "RunnerOptions",
     "Session",
     "check_device",

@@ -1,8 +1,8 @@
 """What a runner counts, for ``/metrics``; written when :func:`write` is called."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
-from inference.deferred import Level, Observations
+from inference.deferred import Histogram, Level, Observations
 
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -50,13 +50,13 @@ def write() -> None:
 
 def observe_prepared(seconds: float) -> None:
     """Record how long decoding and resizing took."""
-    _observations.add(_prepare_seconds.observe, seconds)
+    _observations.add(_prepare_seconds.observe_all, seconds)
 
 
 def observe_run(images: int, seconds: float) -> None:
     """Record a ``session.run``."""
-    _observations.add(_batch_size.observe, images)
-    _observations.add(_inference_seconds.observe, seconds)
+    _observations.add(_batch_size.observe_all, images)
+    _observations.add(_inference_seconds.observe_all, seconds)
 
 
 def set_pending(images: int) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -44,9 +44,19 @@ PrepareApart = Callable[[Input, float], Awaitable[Input]]
 """Makes, by a deadline in ``time.monotonic()`` seconds, an input that ``Prepare`` has pixels for.
 Raises a ClassifierError."""
 
-Answer = Callable[[Input, Probabilities], Output]
-"""Makes of an input's float32 ``[classes]`` probabilities what its client is told."""
 
+class Run(NamedTuple):
+    """A ``session.run``, from and to ``time.perf_counter()`` seconds."""
+
+    began: float
+    ended: float
+
+
+Answer = Callable[[Input, Probabilities, Run], Output]
+"""Makes of an input's float32 ``[classes]`` probabilities, and of the run that gave them, what its
+client is told."""
+
+Inferred = tuple[Probabilities, Run]
 
 PATIENCE = 1 / 3
 """Share of the time to a deadline that the queue may be expected to take: hardly anything
@@ -276,7 +286,7 @@ class OnnxRunner(Generic[Input, Output]):
         pixels = await loop.run_in_executor(pool, self._prepare_in_time, value, deadline)
         if pixels is None:
             return None
-        return self._answer(value, await self._batcher.submit(pixels, deadline))
+        return self._answer(value, *await self._batcher.submit(pixels, deadline))
 
     def _prepare_in_time(self, value: Input, deadline: float) -> Pixels | None:
         if time.monotonic() >= deadline:
@@ -315,17 +325,17 @@ class OnnxRunner(Generic[Input, Output]):
         return group, prepared
 
     def _answer_or_error(
-        self, value: Input, outcome: Probabilities | ClassifierError | None
+        self, value: Input, outcome: Inferred | ClassifierError | None
     ) -> Output | ClassifierError | None:
         if outcome is None or isinstance(outcome, ClassifierError):
             return outcome
         try:
-            return self._answer(value, outcome)
+            return self._answer(value, *outcome)
         except Exception:
             logger.exception("answering for an image failed")
             return InternalError("answering for the image failed")
 
-    def _infer_or_errors(self, images: list[Pixels]) -> Sequence[Probabilities | ClassifierError]:
+    def _infer_or_errors(self, images: list[Pixels]) -> Sequence[Inferred | ClassifierError]:
         self._batcher.progressed()
         try:
             return self._infer(images)
@@ -343,18 +353,19 @@ class OnnxRunner(Generic[Input, Output]):
             logger.exception("preparing an image failed")
             return InternalError("preparing the image failed")
 
-    def _infer(self, images: list[Pixels]) -> Sequence[Probabilities]:
-        """uint8 ``[H, W, 3]`` images → their float32 ``[classes]`` probabilities."""
+    def _infer(self, images: list[Pixels]) -> Sequence[Inferred]:
+        """uint8 ``[H, W, 3]`` images → their float32 ``[classes]`` probabilities and run."""
         for index, pixels in enumerate(images):
             self._batch[index] = pixels
         padded = next(size for size in self._batch_sizes if size >= len(images))
         started = time.perf_counter()
         probabilities = self._session.run(self._batch[:padded])
-        metrics.observe_run(len(images), time.perf_counter() - started)
+        run = Run(started, time.perf_counter())
+        metrics.observe_run(len(images), run.ended - run.began)
         expected = (padded, len(self._session.spec.labels))
         if probabilities.shape != expected:
             raise RuntimeError(f"the model gave {probabilities.shape}, not {expected}")
-        return list(probabilities[: len(images)])
+        return [(row, run) for row in probabilities[: len(images)]]
 
 
 def batch_sizes(device: Device, max_batch_size: int) -> list[int]:

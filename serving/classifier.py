@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from errors import ClassifierError, InternalError, ModelUnavailable
-from inference import OnnxRunner, RunnerOptions, Session
+from inference import OnnxRunner, Run, RunnerOptions, Session
 from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
 from inference.decision import Thresholds, decision, thresholds_for
 from inference.gpu import GpuMonitor
@@ -24,6 +24,7 @@ from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
+from serving.metrics.stages import ImageTimes, RequestTimes
 from serving.parameters import DEFAULT_TOP_K, Parameters, checked_threshold, checked_top_k
 from settings import Device, Settings
 
@@ -83,12 +84,14 @@ class _Wanted(NamedTuple):
         top_k: classes wanted.
         thresholds: for a decision; None: none is wanted.
         budget: of the request.
+        times: of the image.
     """
 
     image: Encoded | Pixels
     top_k: int
     thresholds: Thresholds | None
     budget: DecodeBudget
+    times: ImageTimes
 
 
 class Classifier:
@@ -146,7 +149,11 @@ class Classifier:
         self._runner.check_room(1, deadline)
 
     async def classify(
-        self, image: Encoded, parameters: Parameters, deadline: float
+        self,
+        image: Encoded,
+        parameters: Parameters,
+        deadline: float,
+        times: RequestTimes | None = None,
     ) -> dict[str, Any]:
         """Classify one image.
 
@@ -154,6 +161,7 @@ class Classifier:
             image: encoded.
             parameters: of the request.
             deadline: ``time.monotonic()`` seconds.
+            times: of the request, to be noted.
 
         Returns:
             The response of ``/classify``.
@@ -161,13 +169,19 @@ class Classifier:
         Raises:
             ClassifierError: the image cannot be classified, or not now.
         """
-        started = time.perf_counter()
-        wanted = self._wanted(image, parameters, self._budget())
+        times = times or RequestTimes()
+        times.submitted = time.perf_counter()
+        wanted = self._wanted(image, parameters, self._budget(), times.new_image())
         answer = await self._runner.infer_one(wanted, deadline)
-        return answer | self._footer(started)
+        times.answered = time.perf_counter()
+        return answer | self._footer(times)
 
     async def classify_batch(
-        self, images: Sequence[Encoded | ClassifierError], parameters: Parameters, deadline: float
+        self,
+        images: Sequence[Encoded | ClassifierError],
+        parameters: Parameters,
+        deadline: float,
+        times: RequestTimes | None = None,
     ) -> dict[str, Any]:
         """Classify several images; one that cannot be classified is an error in its place.
 
@@ -175,6 +189,7 @@ class Classifier:
             images: encoded, or what was wrong with the sent one.
             parameters: of the request.
             deadline: ``time.monotonic()`` seconds.
+            times: of the request, to be noted.
 
         Returns:
             The response of ``/classify_batch``.
@@ -182,19 +197,21 @@ class Classifier:
         Raises:
             ClassifierError: none of them can be classified now.
         """
-        started = time.perf_counter()
+        times = times or RequestTimes()
+        times.submitted = time.perf_counter()
         budget = self._budget()
         readable = [
-            self._wanted(image, parameters, budget)
+            self._wanted(image, parameters, budget, times.new_image())
             for image in images
             if not isinstance(image, ClassifierError)
         ]
         answers = iter(await self._runner.infer(readable, deadline))
+        times.answered = time.perf_counter()
         outcomes = [
             image if isinstance(image, ClassifierError) else next(answers) for image in images
         ]
         results = [_prediction_or_error(outcome) for outcome in outcomes]
-        return {"results": results} | self._footer(started)
+        return {"results": results} | self._footer(times)
 
     def _budget(self) -> DecodeBudget:
         return DecodeBudget(self._settings.decode_seconds)
@@ -202,26 +219,38 @@ class Classifier:
     def _pixels(self, wanted: _Wanted) -> Pixels | None:
         if isinstance(wanted.image, np.ndarray):
             return wanted.image
+        times = wanted.times
         with wanted.budget.spending():
+            times.decode_began = time.perf_counter()
             decoded = decode_ordinary(wanted.image, self._setup.limits, self._setup.least_side)
             if decoded is None:
                 return None
-            return transform(decoded.image, self.spec.preprocessing, decoded.box)
+            times.transform_began = time.perf_counter()
+            pixels = transform(decoded.image, self.spec.preprocessing, decoded.box)
+        times.transform_ended = time.perf_counter()
+        return pixels
 
     async def _decoded_apart(self, wanted: _Wanted, deadline: float) -> _Wanted:
         assert not isinstance(wanted.image, np.ndarray)
         pixels = await self._isolated.pixels(wanted.image, wanted.budget, deadline)
+        # That process decodes and transforms in one.
+        wanted.times.transform_began = wanted.times.transform_ended = time.perf_counter()
         return wanted._replace(image=pixels)
 
-    def _wanted(self, image: Encoded, parameters: Parameters, budget: DecodeBudget) -> _Wanted:
+    def _wanted(
+        self, image: Encoded, parameters: Parameters, budget: DecodeBudget, times: ImageTimes
+    ) -> _Wanted:
         classes, (top_k, threshold) = len(self.spec.labels), parameters
         count = min(DEFAULT_TOP_K if top_k is None else checked_top_k(top_k), classes)
         thresholds = self._thresholds
         if threshold is not None:
             thresholds = thresholds_for((checked_threshold(threshold),), classes)
-        return _Wanted(image, count, thresholds, budget)
+        return _Wanted(image, count, thresholds, budget, times)
 
-    def _prediction(self, wanted: _Wanted, probabilities: Probabilities) -> dict[str, Any]:
+    def _prediction(
+        self, wanted: _Wanted, probabilities: Probabilities, run: Run
+    ) -> dict[str, Any]:
+        wanted.times.run = run
         labels = self.spec.labels
         found = prediction(probabilities, labels, wanted.top_k)
         if wanted.thresholds is None:
@@ -229,9 +258,9 @@ class Classifier:
         multi_label = self.spec.multi_label
         return found | decision(probabilities, wanted.thresholds, labels, multi_label=multi_label)
 
-    def _footer(self, started: float) -> dict[str, Any]:
+    def _footer(self, times: RequestTimes) -> dict[str, Any]:
         return {
-            "processing_time": round(time.perf_counter() - started, DECIMALS),
+            "processing_time": round(time.perf_counter() - times.submitted, DECIMALS),
             "gpu_utilization": self.gpu_utilization(),
             "model": self.tag,
             "activation": self.spec.activation.value,

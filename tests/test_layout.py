@@ -21,6 +21,7 @@ WITHOUT_SOURCE = {
     "serving/test_hostile.py": "a whole server and the requests of hostile/",
     "serving/test_http.py": "a whole server, answers",
     "serving/test_http_errors.py": "a whole server, errors",
+    "serving/test_observability.py": "a whole server, what it shows of itself",
     "serving/test_one_model.py": "a whole server, which serves one model",
     "serving/test_startup.py": "a whole server, its start",
     "test_dependencies.py": "lists of dependencies, directions of imports",

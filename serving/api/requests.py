@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from serving.api.header_checks import media_type_of
+from serving.metrics.stages import RequestTimes
 
 
 class Request(NamedTuple):
@@ -13,12 +14,14 @@ class Request(NamedTuple):
         query: the query string, not decoded.
         body: all of it.
         deadline: ``time.monotonic()`` seconds by which it must be answered.
+        times: of its stages; None where nobody wants to know.
     """
 
     content_type: str
     query: str
     body: bytes
     deadline: float
+    times: RequestTimes | None = None
 
     @property
     def media_type(self) -> str:

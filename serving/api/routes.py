@@ -19,7 +19,8 @@ async def classify(monitor: Monitor, settings: Settings, request: Request) -> Re
     """``POST /classify``"""
     classifier = monitor.ready_classifier()
     image, parameters = parse_classify(request)
-    return json_response(await classifier.classify(image, parameters, request.deadline))
+    answer = await classifier.classify(image, parameters, request.deadline, request.times)
+    return json_response(answer)
 
 
 async def classify_batch(monitor: Monitor, settings: Settings, request: Request) -> Response:
@@ -27,7 +28,9 @@ async def classify_batch(monitor: Monitor, settings: Settings, request: Request)
     classifier = monitor.ready_classifier()
     parsed = parse_classify_batch(request, settings.max_images_per_request)
     return json_response(
-        await classifier.classify_batch(parsed.images, parsed.parameters, request.deadline)
+        await classifier.classify_batch(
+            parsed.images, parsed.parameters, request.deadline, request.times
+        )
     )
 
 

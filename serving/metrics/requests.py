@@ -4,15 +4,15 @@ BentoML's own counting sits behind the front door and would never see a classifi
 switched off, and the same metrics are counted here.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import bentoml
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from inference import metrics
-from inference.deferred import Level, Observations
+from inference.deferred import Histogram, Level, Observations, Tell
+from serving.metrics import stages
 
 OTHER = "other"
 """The endpoint label of all unknown paths: clients cannot create labels."""
@@ -62,20 +62,21 @@ def end(endpoint: str, status: int, seconds: float) -> None:
 def write() -> None:
     """Write the metrics of this process, including those of its runner."""
     metrics.write()
+    stages.write()
     _observations.write()
     for level in _levels.values():
         level.write()
 
 
 @lru_cache(_CHILDREN)
-def _observe(endpoint: str, status: int) -> Callable[[float], None]:
+def _observe(endpoint: str, status: int) -> Tell:
     # As int: str() of an enum member differs between Python versions.
     labels = _labels(endpoint) | {"http_response_code": int(status)}
     total, duration = _total.labels(**labels), _duration.labels(**labels)
 
-    def observe(seconds: float) -> None:
-        total.inc()
-        duration.observe(seconds)
+    def observe(seconds: list[float]) -> None:
+        total.inc(len(seconds))
+        duration.observe_all(seconds)
 
     return observe
 

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from serving.transport.http_request import Header
 from serving.transport.responses import EnvelopeErrors
 
-_EXPOSED = b"retry-after, x-request-id"
+_EXPOSED = b"retry-after, server-timing, x-request-id"
 _ALLOWED = ["authorization", "content-type", "x-api-key", "x-request-id", "x-deadline-ms"]
 
 

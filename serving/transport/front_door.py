@@ -10,6 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from random import getrandbits
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,6 +30,7 @@ from serving.api.requests import Request
 from serving.api.responses import Response, error_response
 from serving.api.routes import HEAD_CHECKS, Endpoint
 from serving.health import Monitor
+from serving.metrics import stages
 from serving.metrics.requests import OTHER, begin, end
 from serving.transport.cors import CrossOrigin
 from serving.transport.http_request import HttpRequest, request_behind
@@ -104,13 +106,14 @@ class FrontDoor:
         endpoint = self._label(scope["path"])
         cross_origin = self._cross_origin.headers(headers)
         recorder = ResponseSender(send, _request_id(headers), cross_origin)
-        started = time.perf_counter()
         begin(endpoint)
         try:
             await self._serve(scope, headers, receive, recorder)
         finally:
-            seconds = time.perf_counter() - started
+            seconds = recorder.times.durations()["total"]
             end(endpoint, recorder.status, seconds)
+            if recorder.tells_times and recorder.status == HTTPStatus.OK:
+                stages.observe(endpoint, recorder.times)
             if self._settings.access_log:
                 _log_access(scope["method"], endpoint, recorder, seconds)
 
@@ -163,6 +166,7 @@ class FrontDoor:
         monitor = self._current_monitor()
         check_head = HEAD_CHECKS.get(endpoint)
         if check_head is not None:
+            send.tells_times = True
             check_codings(scope["headers"])
             check_head(content_type, query)
             # Without room for its images a body is not read.
@@ -170,7 +174,9 @@ class FrontDoor:
         source = request_behind(receive)
         with HeldBody(self._bodies, self._settings.max_body_bytes) as held:
             body = await read_body(headers, receive, source, held, self._settings.body_timeout)
-            request = Request(content_type, query, body, time.monotonic() + patience)
+            send.times.received = time.perf_counter()
+            deadline = time.monotonic() + patience
+            request = Request(content_type, query, body, deadline, send.times)
             return await self._answer(endpoint, monitor, request, source)
 
     def _endpoint(self, path: str, method: str, content_type: str) -> Endpoint | None:

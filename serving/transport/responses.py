@@ -7,12 +7,14 @@ from starlette.types import Message, Send
 
 from errors import error_envelope
 from serving.api.responses import Response, json_response
+from serving.metrics.stages import RequestTimes
 from serving.transport.http_request import Header, header_lines, request_behind
 
 CLIENT_GONE = 499
 """Status in metrics and logs, as nginx counts it, if nobody was there to be answered."""
 
 REQUEST_ID = b"x-request-id"
+SERVER_TIMING = b"server-timing"
 
 _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -40,6 +42,8 @@ class ResponseSender:
     Attributes:
         status: of the response, or CLIENT_GONE.
         has_begun: whether a response was begun.
+        times: of the request.
+        tells_times: whether the response says where the time went.
     """
 
     def __init__(self, send: Send, request_id: bytes, headers: Iterable[Header] = ()) -> None:
@@ -49,6 +53,8 @@ class ResponseSender:
         self.request_id = request_id
         self.status = CLIENT_GONE
         self.has_begun = False
+        self.times = RequestTimes()
+        self.tells_times = False
 
     async def __call__(self, message: Message) -> None:
         """Pass one of ASGI's messages on."""
@@ -61,6 +67,8 @@ class ResponseSender:
 
     async def respond(self, response: Response) -> None:
         """Send a whole response."""
+        if self.tells_times:
+            self._headers.append((SERVER_TIMING, self.times.header()))
         if self._request is None:  # uvicorn's own protocol
             await send_response(response, self)
             return

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from prometheus_client import REGISTRY
 
-from inference import OnnxRunner, OnnxSession, RunnerOptions, metrics
+from inference import OnnxRunner, OnnxSession, Run, RunnerOptions, metrics
 from inference.runner import PrepareApart
 from inference.session import Probabilities
 from preprocessing import DecodeLimits, decode, transform
@@ -49,7 +49,7 @@ async def running(  # noqa: PLR0913
     prepare: Callable[[Any], Pixels | None] = pixels,
     *,
     prepare_apart: PrepareApart[Any] = never_apart,
-    answer: Callable[[Any, Probabilities], Any] = lambda _, probabilities: probabilities,
+    answer: Callable[[Any, Probabilities, Run], Any] = lambda _, probabilities, run: probabilities,
     decode_threads: int = 0,
     max_batch_size: int = 4,
     max_group_size: int | None = None,

@@ -17,7 +17,7 @@ from errors import (
     UnsupportedImage,
     value_or_raise,
 )
-from inference import OnnxRunner, OnnxSession
+from inference import OnnxRunner, OnnxSession, Run
 from inference.session import Probabilities
 from tests.inference.runners import (
     Colour,
@@ -204,7 +204,7 @@ async def test_nothing_holds_an_input_whose_error_was_answered(
 
 @in_loop
 async def test_an_answer_that_fails_fails_no_other(session: OnnxSession) -> None:
-    def answer(colour: Colour, probabilities: Probabilities) -> list[float]:
+    def answer(colour: Colour, probabilities: Probabilities, run: Run) -> list[float]:
         if colour == GREEN:
             raise ValueError("secret")
         return probabilities.tolist()  # type: ignore[no-any-return]

@@ -1,0 +1,135 @@
+"""Where the time of a request goes: the same figures for clients, ``/metrics``, log and spans.
+
+========== =====================================================================================
+receive    from the complete header until the body is whole
+decode     encoded bytes → RGB; with the wait for the decoding process, if the image is unusual
+transform  resize and crop
+queue      what the images waited for: a thread, the other images of their batch, a session
+inference  ``session.run`` of the batches that the images were in
+total      from the complete header until the response is written
+========== =====================================================================================
+
+The difference to ``total`` is parsing the request and writing the answer. Of a request with
+several images, decode and transform are sums over them, and a run that several of them share
+counts once.
+"""
+
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from inference.deferred import Histogram, Observations, Tell
+
+if TYPE_CHECKING:
+    from inference import Run
+
+STAGES = ("receive", "decode", "transform", "queue", "inference", "total")
+"""Names of the stages, in the order of time."""
+
+_SECONDS = (0.00025, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+_histogram = Histogram(
+    "image_classifier_stage_seconds",
+    "Stages of a request that was answered with 200",
+    ("endpoint", "stage"),
+    buckets=_SECONDS,
+)
+_observations = Observations()
+
+
+class ImageTimes:
+    """When an image was worked on, in ``time.perf_counter()`` seconds.
+
+    Attributes:
+        decode_began: 0 as long as it was not.
+        transform_began: the decoding has ended.
+        transform_ended: the pixels are there.
+        run: of the image's batch; None as long as there was none.
+    """
+
+    __slots__ = ("decode_began", "run", "transform_began", "transform_ended")
+
+    def __init__(self) -> None:
+        self.decode_began = self.transform_began = self.transform_ended = 0.0
+        self.run: Run | None = None
+
+
+class RequestTimes:
+    """When a request was worked on, in ``time.perf_counter()`` seconds.
+
+    Attributes:
+        began: its header was complete.
+        received: its body was; 0 as long as it was not.
+        submitted: its images were given to the runner; 0 as long as they were not.
+        answered: the runner has answered for them.
+        images: that the runner was given.
+    """
+
+    __slots__ = ("_durations", "answered", "began", "images", "received", "submitted")
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+        self.received = self.submitted = self.answered = 0.0
+        self.images: list[ImageTimes] = []
+        self._durations: dict[str, float] | None = None
+
+    def new_image(self) -> ImageTimes:
+        """The times of one more image."""
+        times = ImageTimes()
+        self.images.append(times)
+        return times
+
+    def durations(self) -> dict[str, float]:
+        """Seconds of each stage that there was. The first call ends ``total``."""
+        if self._durations is None:
+            self._durations = dict(self._stages(time.perf_counter()))
+        return self._durations
+
+    def _stages(self, now: float) -> Iterator[tuple[str, float]]:
+        if self.received:
+            yield "receive", self.received - self.began
+        if self.answered:
+            decode = transform = inference = 0.0
+            counted = None
+            for image in self.images:
+                if not image.transform_ended:  # it could not be decoded
+                    continue
+                decode += image.transform_began - image.decode_began
+                transform += image.transform_ended - image.transform_began
+                if image.run is not None and image.run is not counted:
+                    counted = image.run
+                    inference += counted.ended - counted.began
+            yield "decode", decode
+            yield "transform", transform
+            # Several threads may have decoded side by side.
+            known = decode + transform + inference
+            yield "queue", max(0.0, self.answered - self.submitted - known)
+            yield "inference", inference
+        yield "total", now - self.began
+
+    def header(self) -> bytes:
+        """Value of the ``Server-Timing`` header: milliseconds (W3C Server Timing, 2)."""
+        stages = self.durations().items()
+        return ", ".join([f"{name};dur={1000 * each:.2f}" for name, each in stages]).encode()
+
+
+def observe(endpoint: str, times: RequestTimes) -> None:
+    """Record the stages of a request that was answered with 200."""
+    _observations.add(_teller(endpoint), times.durations())
+
+
+def write() -> None:
+    """Bring the metrics up to date."""
+    _observations.write()
+
+
+@lru_cache
+def _teller(endpoint: str) -> Tell:
+    histograms = {stage: _histogram.labels(endpoint, stage) for stage in STAGES}
+
+    def tell(requests: list[dict[str, float]]) -> None:
+        for stage, histogram in histograms.items():
+            histogram.observe_all([each[stage] for each in requests if stage in each])
+
+    return tell
