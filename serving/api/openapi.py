@@ -55,6 +55,12 @@ _OF_IMAGES = (400, 401, *_OF_A_BODY, 422, 503, 504)
 
 _REQUEST_ID = "X-Request-ID"
 _ANY_TEXT = {"type": "string"}
+_SERVER_TIMING = {
+    "Server-Timing": {
+        "description": "Of images: milliseconds of each stage (docs/observability.md)",
+        "schema": _ANY_TEXT,
+    }
+}
 _HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"required": True, "schema": _ANY_TEXT}},
     405: {"Allow": {"required": True, "schema": _ANY_TEXT}},
@@ -235,7 +241,7 @@ def _error(status: int) -> dict[str, Any]:
 def _response(
     description: str, content: dict[str, Any], headers: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    always = {_REQUEST_ID: {"required": True, "schema": _ANY_TEXT}}
+    always = {_REQUEST_ID: {"required": True, "schema": _ANY_TEXT}, **_SERVER_TIMING}
     return {"description": description, "headers": always | (headers or {}), "content": content}
 
 

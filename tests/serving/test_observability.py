@@ -4,8 +4,11 @@ import re
 
 import httpx
 import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 from serving.metrics.stages import STAGES
+from tests.support.documents import DOCS, table_rows
 from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
@@ -61,3 +64,33 @@ def test_an_error_says_how_far_it_came(
 
 def test_other_routes_have_no_stages(client: httpx.Client) -> None:
     assert "server-timing" not in client.get("/health").headers
+
+
+def test_the_table_of_the_documents_has_every_metric(client: httpx.Client) -> None:
+    assert client.post("/classify", content=encoded(RED)).status_code == 200
+    text = client.get("/metrics").text
+    shown = {
+        (name_of(family), family.type, frozenset(labels_of(family)))
+        for family in text_string_to_metric_families(text)
+        if family.samples
+    }
+    assert shown == {each for each in documented() if "_gpu_" not in each[0]}
+
+
+def name_of(family: Metric) -> str:
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def labels_of(family: Metric) -> set[str]:
+    return {label for sample in family.samples for label in sample.labels} - {"le"}
+
+
+def documented() -> set[tuple[str, str, frozenset[str]]]:
+    """Name, type and labels of each row; ``the same`` means: as in the row above."""
+    found = set()
+    labels = frozenset[str]()
+    for name, kind, names, _ in table_rows("## Metrics", document=DOCS["observability.md"]):
+        if names != "the same":
+            labels = frozenset(re.findall(r"`(\w+)`", names))
+        found.add((name.strip("`"), kind, labels))
+    return found
