@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="Keys of which a client must send one, by commas"
     )
     pages_need_key: bool = Field(
-        default=False, description="Whether documents and /metrics need a key, too"
+        default=False, description="Whether /model, /metrics and the documents need a key, too"
     )
     cors_origins: str = Field(
         default="", description="Origins whose pages may ask, separated by commas; * for all"

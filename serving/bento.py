@@ -24,6 +24,7 @@ from serving.compat.versions import is_supported
 from serving.health import Monitor
 from serving.metrics import requests as request_metrics
 from serving.metrics.resources import ResourceRecorder, record_for_ever
+from serving.page.site import Site
 from serving.self_check import check_over_http
 from serving.transport.balancing import Balancer, Listener
 from serving.transport.front_door import FrontDoor, Routes
@@ -40,6 +41,7 @@ ROUTES: Routes = {
     "/classify": {"POST": routes.classify},
     "/classify_batch": {"POST": routes.classify_batch},
     "/health": dict.fromkeys(("GET", "HEAD", "POST"), routes.health),
+    "/model": dict.fromkeys(("GET", "HEAD"), routes.model),
     "/metrics": dict.fromkeys(("GET", "HEAD"), routes.metrics),
 }
 
@@ -61,10 +63,10 @@ class ClassifierService(WrappedService):
     monitor: Monitor | None = None
 
     def wrapped(self, app: ASGIApp) -> ASGIApp:
-        """BentoML's application behind the front door, on this service's connections."""
+        """The pages behind the front door, on this service's connections."""
         if is_supported():
             use_server(HttpConnection, _listen)
-        return FrontDoor(app, ROUTES, current_settings(), lambda: self.monitor)
+        return FrontDoor(Site(app), ROUTES, current_settings(), lambda: self.monitor)
 
     def described(self, document: OpenAPISpecification) -> OpenAPISpecification:
         """BentoML's document, with every form, error and status of the public contract."""

@@ -51,7 +51,7 @@ ONLY_IN = {
 SERVING = PROJECT / "serving"
 
 FLOORS = (
-    *("bento", "self_check", "transport", "api", "health", "classifier", "parameters"),
+    *("bento", "self_check", "page", "transport", "api", "health", "classifier", "parameters"),
     *("workers", "metrics", "compat"),
 )
 """Of serving, from the top; each may import those below it."""

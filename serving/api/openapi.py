@@ -15,6 +15,7 @@ from serving.api.schema import (
     ClassifyOutput,
     Error,
     HealthOutput,
+    ModelOutput,
 )
 from serving.compat.bentoml_service import Components, OpenAPISpecification, PathItem
 from serving.parameters import THRESHOLD, TOP_K
@@ -24,7 +25,7 @@ _VERSION = "3.1.0"
 _REF = "#/components/schemas/{model}"
 _TAG = "Service APIs"
 _PROBE_TAG = "Infrastructure"
-_OUTPUTS = (ClassifyOutput, ClassifyBatchOutput, HealthOutput)
+_OUTPUTS = (ClassifyOutput, ClassifyBatchOutput, HealthOutput, ModelOutput)
 
 _TEXT = "text/plain"
 _IMAGE = "image/*"
@@ -159,6 +160,7 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/classify": {"post": _classify()},
         "/classify_batch": {"post": _classify_batch()},
         "/health": {"get": _health("get_health", health), "post": _health("health", health)},
+        "/model": {"get": _model()},
         "/livez": {"get": _probe("livez", "Whether the process lives")},
         "/readyz": {"get": _probe("readyz", "Whether to send it requests", 503)},
         "/healthz": {"get": _probe("healthz", "The old name of /livez") | {"deprecated": True}},
@@ -209,6 +211,19 @@ def _health(name: str, summary: str) -> dict[str, Any]:
             "200": _response(_SUCCESS, _content(HealthOutput)),
             "503": _response("The model cannot classify", _content(HealthOutput)),
             **_errors(*_OF_A_BODY),
+        },
+    }
+
+
+def _model() -> dict[str, Any]:
+    return {
+        "tags": [_TAG],
+        "summary": "How the model was made and verified, and how its answers come about",
+        "operationId": "model",
+        "security": _KEY,
+        "responses": {
+            "200": _response(_SUCCESS, _content(ModelOutput)),
+            **_errors(401, *_OF_A_BODY, 503),
         },
     }
 

@@ -40,6 +40,12 @@ async def health(monitor: Monitor, settings: Settings, request: Request) -> Resp
     return json_response(found.model_dump(), found.http_status)
 
 
+async def model(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``GET /model``: how the model was made and verified, and how its answers come about"""
+    classifier = monitor.ready_classifier()
+    return json_response({"model": classifier.tag, **classifier.spec.model_dump(mode="json")})
+
+
 async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Response:
     """``GET /metrics``: of all workers together, in Prometheus' text format"""
     request_metrics.write()

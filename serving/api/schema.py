@@ -5,7 +5,7 @@ from pathlib import Path
 from bentoml import IODescriptor
 from pydantic import BaseModel, Field
 
-from model_spec import Activation
+from model_spec import Activation, ModelSpec
 from serving.health import Health
 from serving.parameters import DEFAULT_TOP_K
 
@@ -51,10 +51,13 @@ class Prediction(ClassProbability):
     reason: str | None = Field(None, description="Why the decision names no label; null if it does")
 
 
+_TAG_DESCRIPTION = "Tag in the BentoML model store"
+
+
 class _Footer(BaseModel):
     processing_time: float = Field(ge=0, description="Seconds, from the parsed request on")
     gpu_utilization: float | None = Field(description="0 to 1; null without a GPU in use")
-    model: str = Field(description="Tag in the BentoML model store")
+    model: str = Field(description=_TAG_DESCRIPTION)
     activation: Activation = Field(description="What makes confidences of the network's logits")
 
 
@@ -79,6 +82,12 @@ class ClassifyBatchOutput(IODescriptor, _Footer):
     """The response of ``/classify_batch``."""
 
     results: list[Prediction | Error] = Field(description="In the order sent")
+
+
+class ModelOutput(ModelSpec):
+    """The response of ``/model``: the model's whole description."""
+
+    model: str = Field(description=_TAG_DESCRIPTION)
 
 
 class HealthOutput(IODescriptor, Health):

@@ -1,8 +1,8 @@
 """The front door: the outermost ASGI layer, in front of BentoML's application.
 
-It answers the routes of the public contract and passes only BentoML's own pages on. So a body
-is bounded before it is read, an unknown path never becomes a metric label, and every error has
-the same envelope.
+It answers the routes of the public contract and passes only pages and probes on. So a body is
+bounded before it is read, an unknown path never becomes a metric label, and every error has the
+same envelope.
 """
 
 import asyncio
@@ -43,10 +43,13 @@ from settings import Settings
 logger = logging.getLogger("image_classifier.http")
 access_logger = logging.getLogger("image_classifier.access")
 
-# All that BentoML serves beside the APIs of a service.
 _PROBES = frozenset({"/livez", "/readyz", "/healthz", "/health"})
-_PAGES = frozenset({"/", "/docs.json", "/schema.json"})
-_FOLDERS = ("/static_content/", "/assets/")
+# The page for people: files that are the same in every deployment, and that ask for the key.
+_SITE, _SITE_FOLDER = "/", "/page/"
+_PAGES = frozenset({_SITE, "/docs", "/docs.json", "/schema.json"})
+_FOLDERS = (_SITE_FOLDER, "/static_content/", "/assets/")
+# Answered here, with the rule of pages for keys.
+_DOCUMENTS = frozenset({"/metrics", "/model"})
 _READ_METHODS = frozenset({"GET", "HEAD"})
 
 DEADLINE_HEADER = b"x-deadline-ms"
@@ -63,10 +66,10 @@ Routes = Mapping[str, Mapping[str, Endpoint]]
 
 
 class FrontDoor:
-    """ASGI application around BentoML's.
+    """ASGI application around those of pages.
 
     Args:
-        app: BentoML's application.
+        app: answers pages and probes.
         routes: answered here.
         settings: the service's.
         monitor: gives this process's model state, or None before the service has started.
@@ -90,7 +93,7 @@ class FrontDoor:
         self._cross_origin = CrossOrigin(settings.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or hand it to BentoML."""
+        """Answer one request, or hand it to the pages."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -154,7 +157,7 @@ class FrontDoor:
     async def _response(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: ResponseSender
     ) -> Response | None:
-        """The response to a request; None if BentoML has sent its own."""
+        """The response to a request; None if a page has sent its own."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         endpoint = self._endpoint(scope["path"], scope["method"], content_type)
         self._check_key(scope["path"], headers)
@@ -180,7 +183,7 @@ class FrontDoor:
             return await self._answer(endpoint, monitor, request, source)
 
     def _endpoint(self, path: str, method: str, content_type: str) -> Endpoint | None:
-        """The endpoint of a route; None for BentoML's own pages."""
+        """The endpoint of a route; None for pages."""
         if "pickle" in content_type.lower():
             raise UnsupportedMediaType("pickled content is never accepted")
         methods = self._routes.get(path)
@@ -188,15 +191,15 @@ class FrontDoor:
             if method not in methods:
                 raise _not_allowed(path, method, methods)
             return methods[method]
-        if not _is_bentoml_page(path):
+        if not _is_page(path):
             raise RouteNotFound(f"no such route; there are {', '.join(self._routes)}")
         if method not in _READ_METHODS:
             raise _not_allowed(path, method, _READ_METHODS)
         return None
 
     def _check_key(self, path: str, headers: Mapping[bytes, bytes]) -> None:
-        is_page = path == "/metrics" or _is_bentoml_page(path)
-        if path not in _PROBES and (self._settings.pages_need_key or not is_page):
+        is_document = path in _DOCUMENTS or _is_page(path)
+        if not _is_open(path) and (self._settings.pages_need_key or not is_document):
             self._keys.check(headers)
 
     def _patience(self, headers: Mapping[bytes, bytes]) -> float:
@@ -240,8 +243,14 @@ def _stop_reading(receive: Receive) -> None:
         source.stop_reading()
 
 
-def _is_bentoml_page(path: str) -> bool:
+def _is_page(path: str) -> bool:
+    """Whether another application answers: the site, or BentoML's."""
     return path in _PROBES or path in _PAGES or path.startswith(_FOLDERS)
+
+
+def _is_open(path: str) -> bool:
+    """Whether nobody needs a key."""
+    return path in _PROBES or path == _SITE or path.startswith(_SITE_FOLDER)
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> bytes:

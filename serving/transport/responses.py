@@ -20,7 +20,7 @@ _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    # BentoML's page would have the browser report to others.
+    # Unless the response has a stricter one. BentoML's page would report to others.
     (
         b"content-security-policy",
         b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
@@ -61,7 +61,10 @@ class ResponseSender:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.has_begun = True
-            headers = [*message.get("headers", ()), *self._headers, *_SECURITY_HEADERS]
+            own = list(message.get("headers", ()))
+            named = {name for name, _ in own}
+            security = [header for header in _SECURITY_HEADERS if header[0] not in named]
+            headers = [*own, *self._headers, *security]
             message = {**message, "headers": headers}
         await self._send(message)
 

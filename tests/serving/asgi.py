@@ -44,9 +44,10 @@ def door_to(
     endpoint: Endpoint,
     settings: Settings = SETTINGS,
     monitor: Callable[[], Monitor | None] = Monitor,
+    app: ASGIApp = bentoml_page,
 ) -> FrontDoor:
-    """A front door with one route, ``POST /run``."""
-    return FrontDoor(bentoml_page, {"/run": {"POST": endpoint}}, settings, monitor)
+    """A front door with one route, ``POST /run``, and an application that answers pages."""
+    return FrontDoor(app, {"/run": {"POST": endpoint}}, settings, monitor)
 
 
 def call(
@@ -55,6 +56,7 @@ def call(
     endpoint: Endpoint = echo,
     monitor: Callable[[], Monitor | None] = Monitor,
     settings: Settings = SETTINGS,
+    app: ASGIApp = bentoml_page,
 ) -> list[Message]:
     """What is sent for a request; after its messages the client waits for the answer."""
     sent: list[Message] = []
@@ -69,7 +71,7 @@ def call(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    door = door_to(endpoint, settings, monitor)
+    door = door_to(endpoint, settings, monitor, app)
     asyncio.run(_run(door, request, receive, send))
     return sent
 

@@ -162,6 +162,7 @@ def test_every_operation_names_its_statuses() -> None:
         ("/classify_batch", "post"): OF_IMAGES,
         ("/health", "get"): OF_HEALTH,
         ("/health", "post"): OF_HEALTH,
+        ("/model", "get"): OF_HEALTH | {"401"},
         ("/livez", "get"): OF_A_PROBE,
         ("/readyz", "get"): OF_A_PROBE | {"503"},
         ("/healthz", "get"): OF_A_PROBE,

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from bentoml.exceptions import BentoMLException
 
+from model_spec import ModelSpec
 from tests.serving.answers import MODEL, as_base64, assert_red
 from tests.support.servers import Server
 from tests.support.toys import BLACK, BLUE, GREEN, RED, encoded
@@ -190,7 +191,8 @@ def test_bentoml_client_with_none_and_with_a_url(toy_server: Server, tmp_path: P
 
 
 def test_probes_pages_and_documents(client: httpx.Client) -> None:
-    for path in ("/livez", "/readyz", "/healthz", "/", "/schema.json", "/docs.json", "/metrics"):
+    probes = ("/livez", "/readyz", "/healthz")
+    for path in (*probes, "/", "/docs", "/schema.json", "/docs.json", "/metrics"):
         assert client.get(path).status_code == 200, path
     paths = client.get("/docs.json").json()["paths"]
     assert set(paths["/classify"]["post"]["requestBody"]["content"]) == {
@@ -200,6 +202,12 @@ def test_probes_pages_and_documents(client: httpx.Client) -> None:
         "application/json",
     }
     assert set(paths["/health"]) == {"get", "post"}
+
+
+def test_the_model_is_described_in_full(client: httpx.Client, toy_spec: ModelSpec) -> None:
+    described = client.get("/model").json()
+    assert described.pop("model") == "image_classifier:toy"
+    assert described == toy_spec.model_dump(mode="json")
 
 
 def test_metrics_count_requests_and_batches(client: httpx.Client) -> None:

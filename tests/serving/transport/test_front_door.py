@@ -245,7 +245,14 @@ def test_probes_need_no_key_and_pages_only_if_it_is_set() -> None:
         assert call(scope(path, "GET"), settings=KEYS)[0]["status"] == 200
     closed = KEYS.model_copy(update={"pages_need_key": True})
     assert call(scope("/livez", "GET"), settings=closed)[0]["status"] == 200
-    assert call(scope("/docs.json", "GET"), settings=closed)[0]["status"] == 401
+    for path in ("/docs.json", "/docs", "/static_content/x"):
+        assert call(scope(path, "GET"), settings=closed)[0]["status"] == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/page/page.js"])
+def test_the_page_needs_no_key_since_it_asks_for_one(path: str) -> None:
+    closed = KEYS.model_copy(update={"pages_need_key": True})
+    assert call(scope(path, "GET"), settings=closed)[0]["status"] == 200
 
 
 def test_keys_are_not_shown() -> None:

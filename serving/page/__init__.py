@@ -1,0 +1,1 @@
+"""What a browser shows: the page at ``/`` and BentoML's documents."""
