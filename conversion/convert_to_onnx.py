@@ -21,6 +21,7 @@ from conversion.sources.lookup import DEFAULT
 from model_spec import (
     MODEL_NAME,
     ONNX_FILE,
+    Activation,
     Golden,
     ModelSpec,
     Precision,
@@ -82,7 +83,7 @@ def convert(request: Request) -> str:
         return tag
     store.check_writable()
     _, weights = request.weights_file
-    logger.info("converting %s (%s)", request.architecture, weights.source)
+    logger.info("converting %s (%s)", request.source.name, weights.source)
     original = original_of(request)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -101,12 +102,12 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
         "preprocessing": preprocessing.model_dump_json(exclude={"source"}),
         "labels": json.dumps(labels, ensure_ascii=False),
     }
-    proto = export.export(network, preprocessing, request.opset)
+    proto = export.export(network, preprocessing, request.opset, original.activation)
     if request.precision is Precision.FP16:
         proto = halved(proto)
     files = export.save(proto, folder, properties)
     pixels = photograph_pixels(preprocessing)
-    model = verify.PyTorchModel(network, preprocessing, len(labels))
+    model = verify.PyTorchModel(network, preprocessing, len(labels), original.activation)
     verification = verify.verify(folder / ONNX_FILE, model, pixels, request.precision)
     logger.info(
         "verified on %d images, batches of %s: max probability difference %.3g (limit %g), "
@@ -121,7 +122,7 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
     answer = model.probabilities(pixels[index : index + 1])[0]
     shutil.copy(GOLDEN, folder)
     return ModelSpec(
-        architecture=request.architecture,
+        architecture=request.source.name,
         precision=request.precision,
         opset=request.opset,
         input_name=export.INPUT_NAME,
@@ -137,6 +138,8 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
         ),
         files={**files, GOLDEN.name: sha256_of_file(GOLDEN)},
         labels=labels,
+        activation=original.activation,
+        multi_label=original.activation is Activation.SIGMOID,
     )
 
 
@@ -156,8 +159,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--architecture",
         default=DEFAULT,
-        help=f"{DEFAULT} (default), resnet50 or any torchvision classifier, timm/NAME, or "
-        "PACKAGE.MODULE:FUNCTION of your own in the current folder, called with num_classes",
+        help=f"{DEFAULT} (default), resnet50 or any torchvision classifier, timm/NAME, "
+        "hf:FOLDER_OR_NAME of transformers, or PACKAGE.MODULE:FUNCTION of your own in the "
+        "current folder, called with num_classes",
     )
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from conversion.errors import ConversionError
-from model_spec import ONNX_FILE, Channels, Preprocessing, sha256_of_file
+from model_spec import ONNX_FILE, Activation, Channels, Preprocessing, sha256_of_file
 
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "probabilities"
@@ -25,15 +25,22 @@ EXTERNAL_DATA_FILE = f"{ONNX_FILE}.data"
 
 
 class PixelsToProbabilities(nn.Module):
-    """A network with its normalisation in front and softmax behind it.
+    """A network with its normalisation in front and its activation behind it.
 
     Args:
         network: float32 ``[N, channels, H, W]`` → logits ``[N, classes]``, see :func:`logits_of`.
         preprocessing: gives the order of the channels, mean and standard deviation.
+        activation: makes probabilities of the logits.
     """
 
-    def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        activation: Activation = Activation.SOFTMAX,
+    ) -> None:
         super().__init__()
+        self.activation = activation
         self.network = network
         self.mean: torch.Tensor
         self.std: torch.Tensor
@@ -42,14 +49,21 @@ class PixelsToProbabilities(nn.Module):
         self.reverses_channels = preprocessing.channels is Channels.BGR
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 ``[N, H, W, channels]`` → float32 ``[N, classes]`` that sum to 1."""
+        """uint8 ``[N, H, W, channels]`` → float32 ``[N, classes]``."""
         if self.reverses_channels:
             pixels = pixels.flip(3)
         # Contiguous, or PyTorch takes it for its channels-last layout and the exporter spells
         # out the strides of every global pooling behind it.
         channels_first = pixels.permute(0, 3, 1, 2).to(torch.float32).contiguous()
         logits = logits_of(self.network((channels_first - self.mean) / self.std))
-        return torch.softmax(logits, dim=1)
+        return probabilities_of(logits, self.activation)
+
+
+def probabilities_of(logits: torch.Tensor, activation: Activation) -> torch.Tensor:
+    """Logits → probabilities, both float32 ``[N, classes]``; with softmax they sum to 1."""
+    if activation is Activation.SIGMOID:
+        return torch.sigmoid(logits)
+    return torch.softmax(logits, dim=1)
 
 
 def logits_of(output: object) -> torch.Tensor:
@@ -68,20 +82,26 @@ def logits_of(output: object) -> torch.Tensor:
     return logits
 
 
-def export(network: nn.Module, preprocessing: Preprocessing, opset: int) -> onnx.ModelProto:
+def export(
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    opset: int,
+    activation: Activation = Activation.SOFTMAX,
+) -> onnx.ModelProto:
     """Export with a dynamic batch axis, folded constants and fused batch norms.
 
     Args:
         network: in eval mode.
         preprocessing: of the network.
         opset: version of the ONNX operators.
+        activation: makes probabilities of the logits.
 
     Raises:
         ConversionError: PyTorch cannot export this network or this opset.
     """
     # Two images: with one, the exporter would take the batch axis for a constant.
     example = torch.zeros(2, *preprocessing.pixels_shape, dtype=torch.uint8)
-    module = PixelsToProbabilities(network, preprocessing).eval()
+    module = PixelsToProbabilities(network, preprocessing, activation).eval()
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:

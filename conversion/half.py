@@ -19,7 +19,7 @@ def halved(proto: ModelProto) -> ModelProto:
     graph = proto.graph
     pixels, probabilities = graph.input.pop(), graph.output.pop()
     before, softmax = _take_normalisation(graph), graph.node.pop()
-    assert softmax.op_type == "Softmax"
+    assert softmax.op_type in {"Softmax", "Sigmoid"}
     graph.input.append(_float32(before[-1].output[0]))
     graph.output.append(_float32(softmax.input[0]))
     # The exporter describes parameters there, too, which the converter takes for float16 then.

@@ -8,7 +8,7 @@ from conversion.errors import ConversionError, OtherClasses
 from conversion.photographs import photograph_pixels
 from conversion.request import Request
 from conversion.sources.source import Description
-from model_spec import Preprocessing, Weights
+from model_spec import Activation, Preprocessing, Weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +27,7 @@ class Original:
     preprocessing: Preprocessing
     weights: Weights
     labels: tuple[str, ...]
+    activation: Activation
 
 
 def original_of(request: Request) -> Original:
@@ -51,11 +52,11 @@ def original_of(request: Request) -> Original:
             logger.warning(
                 "this preprocessing is the default of %s; if %s was trained with another, "
                 "its answers will be wrong",
-                request.architecture,
+                request.source.name,
                 path.name,
             )
         network, weights, labels = _own_network(request, description)
-    return Original(network.eval(), preprocessing, weights, labels)
+    return Original(network.eval(), preprocessing, weights, labels, description.activation)
 
 
 def _labels(request: Request, description: Description) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ def _labels(request: Request, description: Description) -> tuple[str, ...]:
     labels = request.labels or description.labels
     if labels is None:
         raise ConversionError(
-            f"the class names of {request.architecture} are not known; "
+            f"the class names of {request.source.name} are not known; "
             "give --labels with one for each class"
         )
     published = description.labels

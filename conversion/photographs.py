@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from model_spec import Preprocessing
 from preprocessing import DecodeLimits, decode, transform
@@ -20,8 +21,11 @@ GOLDEN = _FOLDER / "coffee.jpg"
 _LIMITS = DecodeLimits(max_pixels=10_000_000, max_aspect_ratio=10.0)
 
 
+def photograph(path: Path) -> Image.Image:
+    """One of the photographs, upright and in RGB."""
+    return decode(path.read_bytes(), _LIMITS)
+
+
 def photograph_pixels(preprocessing: Preprocessing) -> npt.NDArray[np.uint8]:
     """All photographs as a model sees them: uint8 ``[N, height, width, channels]``."""
-    return np.stack(
-        [transform(decode(path.read_bytes(), _LIMITS), preprocessing) for path in PHOTOGRAPHS]
-    )
+    return np.stack([transform(photograph(path), preprocessing) for path in PHOTOGRAPHS])

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from conversion.errors import ConversionError
-from conversion.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, logits_of
-from model_spec import Channels, Precision, Preprocessing, Verification
+from conversion.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, logits_of, probabilities_of
+from model_spec import Activation, Channels, Precision, Preprocessing, Verification
 from preprocessing_spec import WHITE
 
 Pixels = npt.NDArray[np.uint8]
@@ -37,17 +37,20 @@ class PyTorchModel:
         network: in eval mode; float32 ``[N, channels, H, W]`` → logits ``[N, classes]``.
         preprocessing: of the network.
         classes: how many it tells apart.
+        activation: makes probabilities of the logits.
     """
 
     network: nn.Module
     preprocessing: Preprocessing
     classes: int
+    activation: Activation = Activation.SOFTMAX
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """uint8 ``[N, H, W, channels]`` → float32 ``[N, classes]``."""
         images = normalised(pixels, self.preprocessing)
         with torch.inference_mode():
-            answer: Probabilities = logits_of(self.network(images)).softmax(dim=1).numpy()
+            logits = logits_of(self.network(images))
+        answer: Probabilities = probabilities_of(logits, self.activation).numpy()
         return answer
 
 

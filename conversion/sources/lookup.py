@@ -5,6 +5,7 @@ from conversion.sources.own_module import OwnModule
 from conversion.sources.source import Source
 from conversion.sources.timm_models import TimmModel
 from conversion.sources.torchvision_models import TorchvisionModel
+from conversion.sources.transformers_models import PREFIX, TransformersModel
 
 DEFAULT = "efficientnet_lite0"
 
@@ -15,13 +16,15 @@ def source_of(name: str) -> Source:
     """The source of an architecture. Nothing is looked up yet.
 
     Args:
-        name: of a torchvision classifier or an EfficientNet-Lite, ``timm/NAME``, or
-            ``PACKAGE.MODULE:FUNCTION`` of the user's own.
+        name: of a torchvision classifier or an EfficientNet-Lite, ``timm/NAME``,
+            ``hf:FOLDER_OR_NAME`` of transformers, or ``PACKAGE.MODULE:FUNCTION`` of the user's own.
     """
     if name in SIZES:
         return EfficientNetLite(name)
     if name.startswith(_TIMM):
         return TimmModel(name, name.removeprefix(_TIMM))
+    if name.startswith(PREFIX):
+        return TransformersModel(name)
     if ":" in name:
         return OwnModule(name)
     return TorchvisionModel(name)

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from conversion.errors import ConversionError
-from model_spec import Preprocessing, Weights
+from model_spec import Activation, Preprocessing, Weights
 from preprocessing_spec import WHITE
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ class Description:
         assumed: whether the preprocessing is the architecture's default, which weights of the
             user's own may have been trained without.
         labels: in the order of the class ids; None if only the user knows them.
+        activation: that makes probabilities of the logits; sigmoid tells several classes at once.
     """
 
     preprocessing: Preprocessing
     assumed: bool
     labels: tuple[str, ...] | None
+    activation: Activation = Activation.SOFTMAX
 
 
 class Source(ABC):

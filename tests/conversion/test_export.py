@@ -13,7 +13,7 @@ from torch import nn
 
 from conversion.errors import ConversionError
 from conversion.export import PixelsToProbabilities, export, logits_of, save
-from model_spec import ONNX_FILE, Preprocessing, sha256_of_file
+from model_spec import ONNX_FILE, Activation, Preprocessing, sha256_of_file
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +52,14 @@ def test_the_normalisation_and_softmax_are_part_of_the_network(
     pixels = torch.tensor([255, 120, 110], dtype=torch.uint8).expand(1, 8, 8, 3)
     e = torch.e
     expected = torch.tensor([[e / (e + 2), 1 / (e + 2), 1 / (e + 2)]])
+    torch.testing.assert_close(module(pixels), expected)
+
+
+def test_sigmoid_lets_each_class_stand_for_itself(tiny_preprocessing: Preprocessing) -> None:
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    module = PixelsToProbabilities(network, tiny_preprocessing, Activation.SIGMOID)
+    pixels = torch.tensor([127, 184, 110], dtype=torch.uint8).expand(1, 8, 8, 3)
+    expected = torch.tensor([[0.5, torch.e / (torch.e + 1), 0.5]])
     torch.testing.assert_close(module(pixels), expected)
 
 

@@ -6,6 +6,7 @@ from conversion.sources.own_module import OwnModule
 from conversion.sources.source import Source
 from conversion.sources.timm_models import TimmModel
 from conversion.sources.torchvision_models import TorchvisionModel
+from conversion.sources.transformers_models import TransformersModel
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,7 @@ from conversion.sources.torchvision_models import TorchvisionModel
         ("efficientnet_lite2", EfficientNetLite),
         ("resnet50", TorchvisionModel),
         ("timm/convnext_tiny.in12k_ft_in1k", TimmModel),
+        ("hf:google/vit-base-patch16-224", TransformersModel),
         ("my_package.models:build", OwnModule),
     ],
 )

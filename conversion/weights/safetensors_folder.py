@@ -1,0 +1,40 @@
+"""A folder of safetensors: one file, or several with an index that says which tensor is where."""
+
+import json
+from pathlib import Path
+
+from conversion.errors import ConversionError
+
+INDEX_SUFFIX = ".safetensors.index.json"
+
+_SINGLE = "model.safetensors"
+_INDEX = f"model{INDEX_SUFFIX}"
+
+
+def shards(folder: Path) -> list[Path]:
+    """The files with the weights, in the order of their names; none if there are no safetensors.
+
+    Raises:
+        ConversionError: an index names a file that is not there.
+    """
+    if (folder / _SINGLE).is_file():
+        return [folder / _SINGLE]
+    return shards_of(folder / _INDEX) if (folder / _INDEX).is_file() else []
+
+
+def shards_of(index: Path) -> list[Path]:
+    """The files that an index names, in the order of their names.
+
+    Raises:
+        ConversionError: the index cannot be read, or one of them is not there.
+    """
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        files = [index.parent / str(name) for name in sorted(names)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConversionError(f"{index.name} is no index of safetensors") from error
+    for file in files:
+        # Only of the same folder: an index may come from anywhere.
+        if file.parent != index.parent or file.name in {"", ".."} or not file.is_file():
+            raise ConversionError(f"{index.name} names {file.name}, which is not beside it")
+    return files

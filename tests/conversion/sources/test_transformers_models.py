@@ -1,0 +1,178 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from conversion.errors import ConversionError
+from conversion.original import original_of
+from conversion.photographs import PHOTOGRAPHS, photograph, photograph_pixels
+from conversion.request import Request
+from conversion.sources.lookup import source_of
+from conversion.verify import PyTorchModel
+from model_spec import Activation, sha256_of_file
+
+transformers = pytest.importorskip("transformers")
+
+LABELS = ("cup", "saucer", "spoon")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny ViT of random weights, as save_pretrained writes it."""
+    folder = tmp_path_factory.mktemp("saved") / "my-vit"
+    torch.manual_seed(0)
+    config = transformers.ViTConfig(
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=32,
+        patch_size=8,
+        initializer_range=0.5,
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: number for number, label in enumerate(LABELS)},
+    )
+    transformers.utils.logging.disable_progress_bar()
+    transformers.ViTForImageClassification(config).save_pretrained(folder)
+    transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    """A copy, to be changed."""
+    return Path(shutil.copytree(saved, tmp_path / "my-vit"))
+
+
+def change(file: Path, **content: object) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **content}))
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ConversionError) as caught:
+        original_of(Request(f"hf:{folder}"))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_folder_has_labels_preprocessing_and_weights(saved: Path) -> None:
+    source = source_of(f"hf:{saved}")
+    found = source.description
+    assert source.name == "hf:my-vit"
+    assert (found.labels, found.activation, found.assumed) == (LABELS, Activation.SOFTMAX, False)
+    assert found.preprocessing.source == "hf:my-vit, preprocessor_config.json"
+    path, weights = source.published()
+    assert path == saved
+    assert (weights.pretrained, weights.source) == (True, "hf:my-vit")
+    assert weights.sha256 == sha256_of_file(saved / "model.safetensors")
+
+
+def test_answers_are_those_of_transformers_own_pipeline(saved: Path) -> None:
+    source = source_of(f"hf:{saved}")
+    preprocessing = source.description.preprocessing
+    network = source.build_published(saved).eval()
+    ours = PyTorchModel(network, preprocessing, 3).probabilities(photograph_pixels(preprocessing))
+    pipeline = transformers.pipeline("image-classification", model=str(saved))
+    for path, answer in zip(PHOTOGRAPHS, ours, strict=True):
+        # Without its EXIF data: the pipeline would turn the photograph once more.
+        image = Image.fromarray(np.asarray(photograph(path)))
+        theirs = {each["label"]: each["score"] for each in pipeline(image)}
+        expected = [theirs[label] for label in LABELS]
+        np.testing.assert_allclose(answer, expected, atol=1e-3)
+
+
+def test_several_labels_at_once_get_sigmoid(folder: Path) -> None:
+    change(folder / "config.json", problem_type="multi_label_classification")
+    assert source_of(f"hf:{folder}").description.activation is Activation.SIGMOID
+
+
+def test_weights_in_several_files_are_read(folder: Path) -> None:
+    single = source_of(f"hf:{folder}")
+    network = single.build_published(folder)
+    (folder / "model.safetensors").unlink()
+    network.save_pretrained(folder, max_shard_size="20KB")  # type: ignore[operator]
+    shards = source_of(f"hf:{folder}")
+    path, weights = shards.published()
+    assert len(list(folder.glob("*.safetensors"))) > 1
+    assert weights.sha256 is not None
+    state, expected = shards.build_published(path).state_dict(), network.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
+
+
+def test_half_precision_becomes_float32(folder: Path) -> None:
+    source = source_of(f"hf:{folder}")
+    source.build_published(folder).half().save_pretrained(folder)  # type: ignore[operator]
+    network = source_of(f"hf:{folder}").build_published(folder)
+    assert {each.dtype for each in network.parameters()} == {torch.float32}
+
+
+def test_a_network_has_as_many_classes_as_asked_for(saved: Path) -> None:
+    with torch.inference_mode():
+        logits = source_of(f"hf:{saved}").build(5).eval()(torch.zeros(2, 3, 32, 32)).logits
+    assert logits.shape == (2, 5)
+
+
+def test_no_code_of_the_folder_is_run(folder: Path) -> None:
+    made = folder / "made"
+    (folder / "code.py").write_text(f"open({str(made)!r}, 'w')\nclass Config: pass\n")
+    change(folder / "config.json", model_type="mine", auto_map={"AutoConfig": "code.Config"})
+    assert refusal(folder).startswith("hf:my-vit cannot be read (")
+    assert not made.exists()
+
+
+def test_pickled_weights_are_not_read_from_a_folder(folder: Path) -> None:
+    pickled = folder / "pytorch_model.bin"
+    torch.save(source_of(f"hf:{folder}").build_published(folder).state_dict(), pickled)
+    (folder / "model.safetensors").unlink()
+    assert refusal(folder) == (
+        f"hf:my-vit has no safetensors; its pytorch_model.bin is read with --weights {pickled}"
+    )
+
+
+def test_missing_weights_are_named(folder: Path) -> None:
+    change(folder / "config.json", num_hidden_layers=2)
+    message = refusal(folder)
+    assert message.startswith("hf:my-vit does not have all weights of the network; missing: vit.")
+    assert message.endswith(", …")
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("config.json", "hf:my-vit has no config.json; save_pretrained writes it"),
+        ("model.safetensors", "hf:my-vit has no safetensors"),
+        (
+            "preprocessor_config.json",
+            "hf:my-vit has no preprocessor_config.json; save it there with "
+            "AutoImageProcessor.from_pretrained(BASE_MODEL).save_pretrained(FOLDER)",
+        ),
+    ],
+)
+def test_a_missing_file_is_named(folder: Path, file: str, message: str) -> None:
+    (folder / file).unlink()
+    assert refusal(folder) == message
+
+
+def test_what_is_no_classifier_is_refused(folder: Path) -> None:
+    change(folder / "config.json", problem_type="regression")
+    assert refusal(folder) == "hf:my-vit is no classifier: its problem_type is 'regression'"
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_a_name_is_looked_for_on_the_hub() -> None:
+    with pytest.raises(ConversionError) as caught:
+        source_of("hf:somebody/model").published()
+    assert str(caught.value).startswith(
+        "no folder somebody/model, and nothing of that name can be downloaded from the "
+        "Hugging Face hub ("
+    )
+
+
+def test_the_configs_decide_the_result(folder: Path) -> None:
+    before = source_of(f"hf:{folder}").facts()
+    change(folder / "preprocessor_config.json", resample=3)
+    assert source_of(f"hf:{folder}").facts() != before
