@@ -51,12 +51,12 @@ class ResizeMode(StrEnum):
 
 
 class Rounding(StrEnum):
-    """Whose rounding of the resized size and of the crop's offset.
+    """Whose rounding of the resized size, of the crop's offset and between the resize's passes.
 
     Attributes:
         TORCHVISION: sizes truncated; half an offset is rounded to even.
         TIMM: sizes rounded (of ``ResizeKeepRatio``); half an offset is rounded to even.
-        TRANSFORMERS: sizes and offsets truncated.
+        TRANSFORMERS: sizes and offsets truncated; the horizontal pass always comes first.
     """
 
     TORCHVISION = "torchvision"
@@ -118,7 +118,7 @@ class Preprocessing(Frozen):
         interpolation: filter of the resize.
         antialias: whether the filter widens as the image shrinks, as Pillow's do. If not, it has
             the fixed width of OpenCV's and of ``torch.nn.functional.interpolate``.
-        rounding: of the resized size and of the crop's offset.
+        rounding: whose, of the resized size and of the crop's offset.
         channels: of the network's input, in their order.
         pad_colour: R, G, B around a resized image that is smaller than the crop.
         mean: of each channel, on the scale 0…255; subtracted inside the graph.

@@ -1,8 +1,12 @@
-"""Resize and crop without antialias: filters whose width does not grow as the image shrinks.
+"""Resize and crop with filters whose width does not grow as the image shrinks.
 
-Coordinates and weights are those of ``torch.nn.functional.interpolate`` (``align_corners=False``)
-and of OpenCV: the centres of the pixels are aligned, but nearest takes the pixel below
-``position x scale``; bicubic has a = -0.75. Sums are in 64-bit floats and rounded once.
+Without antialias, coordinates and weights are those of ``torch.nn.functional.interpolate``
+(``align_corners=False``) and of OpenCV: the centres of the pixels are aligned, but nearest takes
+the pixel at ``position x scale``; bicubic has a = -0.75. Sums are in 64-bit floats and rounded
+once.
+
+Nearest with antialias is Pillow's: it takes the pixel under the centre. Here it is exact for a
+crop, too: Pillow adds the scale up from a box's edge, and rounds otherwise.
 """
 
 from typing import NamedTuple
@@ -29,18 +33,24 @@ class _Taps(NamedTuple):
     weights: npt.NDArray[np.float64]
 
 
-def resize(image: Pixels, across: Side, down: Side, interpolation: Interpolation) -> Pixels:
+def resize(
+    image: Pixels, across: Side, down: Side, interpolation: Interpolation, *, antialias: bool
+) -> Pixels:
     """Resize and crop.
 
     Args:
         image: uint8 ``[H, W, channels]``.
         across: its width; the photograph is all of it.
         down: its height; the photograph is all of it.
-        interpolation: nearest, bilinear or bicubic.
+        interpolation: nearest, or, without antialias, bilinear or bicubic.
+        antialias: whether nearest is Pillow's.
 
     Returns:
         uint8 ``[down.size, across.size, channels]``.
     """
+    if interpolation is Interpolation.NEAREST:
+        nearest = _under_centres if antialias else _at_positions
+        return image[nearest(down)[:, None], nearest(across)]
     columns, rows = _taps(across, interpolation), _taps(down, interpolation)
     total = np.zeros((down.size, across.size, image.shape[2]))
     for row, row_weights in zip(*rows, strict=True):
@@ -50,10 +60,27 @@ def resize(image: Pixels, across: Side, down: Side, interpolation: Interpolation
     return np.rint(total).clip(0, np.iinfo(np.uint8).max).astype(np.uint8)
 
 
+def _at_positions(side: Side) -> npt.NDArray[np.intp]:
+    """Nearest's pixels as PyTorch has them (``nearest_idx``): in 32-bit floats."""
+    scale = np.float32(side.pixels) / np.float32(side.resized)
+    pixels = np.floor(_positions(side).astype(np.float32) * scale).astype(np.intp)
+    return np.minimum(pixels, side.pixels - 1)
+
+
+def _under_centres(side: Side) -> npt.NDArray[np.intp]:
+    """Nearest's pixels as Pillow has them (``ImagingScaleAffine``): by a sum."""
+    scale = side.pixels / side.resized
+    steps = np.full(side.offset + side.size, scale)
+    steps[0] = scale * 0.5
+    return np.minimum(np.cumsum(steps).astype(np.intp), side.pixels - 1)[side.offset :]
+
+
+def _positions(side: Side) -> npt.NDArray[np.intp]:
+    return np.arange(side.offset, side.offset + side.size)
+
+
 def _taps(side: Side, interpolation: Interpolation) -> _Taps:
-    positions = np.arange(side.offset, side.offset + side.size)
-    if interpolation is Interpolation.NEAREST:
-        return _Taps((positions * side.pixels // side.resized)[None], np.ones((1, side.size)))
+    positions = _positions(side)
     centres = (positions + 0.5) * (side.pixels / side.resized) - 0.5
     if interpolation is Interpolation.BILINEAR:
         centres = centres.clip(0)

@@ -5,7 +5,7 @@ where Pillow's have 22: a value near a rounding edge may come out one higher or 
 """
 
 from math import gcd
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,10 +18,10 @@ try:
 except ImportError:  # there is no wheel for this machine
     library = None
 
+_CHANNELS = 3
+
 _STRIP_BYTES = 512 * 1024
 """The source is copied in strips: Python's lock is held for so long, and they stay in the cache."""
-
-_LARGEST_PIXEL_BYTES = 3
 
 _MOST_TIES = 0.0075
 """Share of values exactly between two integers; with more, the mean difference from Pillow's
@@ -35,22 +35,12 @@ _FILTERS = {
 }
 
 
-class _How(NamedTuple):
-    """What both passes of a resize share.
-
-    Attributes:
-        algorithm: of the library.
-        pixel_type: of the library.
-    """
-
-    algorithm: Any
-    pixel_type: Any
-
-
 def gives_pillows_pixels(across: Side, down: Side, interpolation: Interpolation) -> bool:
     """Whether ``resize`` can be used, and differs from Pillow by a mean of at most 0.01 of 255."""
     if library is None or interpolation not in _FILTERS:
         return False
+    if interpolation is Interpolation.LANCZOS:
+        return all(side.resized < side.length for side in (across, down))
     # The other filters' weights have larger denominators, and hardly any ties.
     return interpolation is not Interpolation.BILINEAR or _ties(across) + _ties(down) <= _MOST_TIES
 
@@ -61,23 +51,23 @@ def resize(
     """Resize and crop: the horizontal pass, then the vertical one of what it gave.
 
     Args:
-        image: RGB or grey, or uint8 ``[H, W, 3]``.
+        image: RGB, or uint8 ``[H, W, 3]``.
         across: its width.
         down: its height.
         interpolation: one of ``gives_pillows_pixels``.
 
     Returns:
-        uint8 ``[down.size, across.size, channels]``.
+        uint8 ``[down.size, across.size, 3]``.
     """
     support, name = _FILTERS[interpolation]
-    how = _How(library.ResizeAlg.convolution(library.FilterType[name]), _pixel_type(image))
+    algorithm = library.ResizeAlg.convolution(library.FilterType[name])
     first_row, last_row = down.reached(support)
     rows = range(first_row, last_row)
-    narrow = _across(image, across, across.reached(support), rows, how)
+    narrow = _across(image, across, across.reached(support), rows, algorithm)
     top, bottom = down.edges
     box = library.CropBox(0, top - first_row, across.size, bottom - top)
-    pixels = _pass(narrow, (across.size, down.size), how, box).get_buffer()
-    return np.frombuffer(pixels, np.uint8).reshape(down.size, across.size, -1)
+    pixels = _pass(narrow, (across.size, down.size), algorithm, box).get_buffer()
+    return np.frombuffer(pixels, np.uint8).reshape(down.size, across.size, _CHANNELS)
 
 
 def _across(
@@ -85,21 +75,21 @@ def _across(
     side: Side,
     columns: tuple[int, int],
     rows: range,
-    how: _How,
+    algorithm: Any,
 ) -> Any:
     """The horizontal pass, of some rows and columns, strip by strip."""
     first, last = columns
     left, right = side.edges
-    height = max(1, _STRIP_BYTES // ((last - first) * _LARGEST_PIXEL_BYTES))
+    height = max(1, _STRIP_BYTES // ((last - first) * _CHANNELS))
     strips = []
     for strip in (rows[at : at + height] for at in range(0, len(rows), height)):
-        source = _source(image, first, strip.start, last, strip.stop, how)
+        source = _source(image, first, strip.start, last, strip.stop)
         box = library.CropBox(left - first, 0, right - left, len(strip))
-        strips.append(_pass(source, (side.size, len(strip)), how, box))
+        strips.append(_pass(source, (side.size, len(strip)), algorithm, box))
     if len(strips) == 1:
         return strips[0]
     joined = b"".join(each.get_buffer() for each in strips)
-    return library.ImageData(side.size, len(rows), how.pixel_type, joined)
+    return library.ImageData(side.size, len(rows), library.PixelType.U8x3, joined)
 
 
 def _ties(side: Side) -> float:
@@ -114,27 +104,19 @@ def _ties(side: Side) -> float:
     return after / (2 * before**2) if before > after else 1
 
 
-def _pixel_type(image: Image.Image | Pixels) -> Any:
-    """Of the library: one channel, or three."""
-    grey = isinstance(image, Image.Image) and image.mode == "L"
-    return library.PixelType.U8 if grey else library.PixelType.U8x3
-
-
-def _source(  # noqa: PLR0913, PLR0917
-    image: Image.Image | Pixels, left: int, top: int, right: int, bottom: int, how: _How
-) -> Any:
+def _source(image: Image.Image | Pixels, left: int, top: int, right: int, bottom: int) -> Any:
     """A part of an image."""
     if isinstance(image, np.ndarray):
         pixels = image[top:bottom, left:right].tobytes()
     else:
         pixels = image.crop((left, top, right, bottom)).tobytes()
-    return library.ImageData(right - left, bottom - top, how.pixel_type, pixels)
+    return library.ImageData(right - left, bottom - top, library.PixelType.U8x3, pixels)
 
 
-def _pass(source: Any, size: tuple[int, int], how: _How, box: Any) -> Any:
+def _pass(source: Any, size: tuple[int, int], algorithm: Any, box: Any) -> Any:
     """One pass of a resize."""
-    target = library.ImageData(*size, how.pixel_type)
-    options = library.ResizeOptions(how.algorithm, crop_box=box)
+    target = library.ImageData(*size, library.PixelType.U8x3)
+    options = library.ResizeOptions(algorithm, crop_box=box)
     # One for each call: a shared one would have threads wait for each other.
     library.Resizer().resize(source, target, options)
     return target

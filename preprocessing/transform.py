@@ -10,8 +10,8 @@ Two things keep the pixels equal to those of a whole resize:
 - Pillow keeps the box in 32-bit floats. Where few pixels more than the crop have edges that
   such a float holds exactly, these are computed and cut off.
 
-Where :mod:`preprocessing.simd` gives the same pixels, it takes Pillow's place. Without antialias
-:mod:`preprocessing.fixed_filters` does it.
+Where :mod:`preprocessing.simd` gives the same pixels, it takes Pillow's place. Nearest
+and filters without antialias are in :mod:`preprocessing.fixed_filters`.
 """
 
 import math
@@ -19,14 +19,13 @@ import math
 import numpy as np
 from PIL import Image
 
-from model_spec import Channels, Interpolation, Preprocessing
+from model_spec import Channels, Interpolation, Preprocessing, Rounding
 from preprocessing import fixed_filters, simd
 from preprocessing.orientation import Box
 from preprocessing.pixels import Pixels, Side
 from preprocessing.sizes import sides
 
 _FILTERS = {
-    Interpolation.NEAREST: Image.Resampling.NEAREST,
     Interpolation.BOX: Image.Resampling.BOX,
     Interpolation.BILINEAR: Image.Resampling.BILINEAR,
     Interpolation.HAMMING: Image.Resampling.HAMMING,
@@ -84,12 +83,16 @@ def _resized(
     image: Image.Image | Pixels, across: Side, down: Side, preprocessing: Preprocessing
 ) -> Pixels:
     """Resize and crop: uint8 ``[down.size, across.size, channels]``."""
-    interpolation = preprocessing.interpolation
-    if not preprocessing.antialias:
+    interpolation, antialias = preprocessing.interpolation, preprocessing.antialias
+    if not antialias or interpolation is Interpolation.NEAREST:
         pixels = np.asarray(image).reshape(down.pixels, across.pixels, -1)
-        return fixed_filters.resize(pixels, across, down, interpolation)
-    down_first = _down_first((across.length, down.length), (across.resized, down.resized))
-    if not down_first and simd.gives_pillows_pixels(across, down, interpolation):
+        return fixed_filters.resize(pixels, across, down, interpolation, antialias=antialias)
+    # transformers resizes with torchvision's kernels, which take the horizontal pass first.
+    down_first = preprocessing.rounding is not Rounding.TRANSFORMERS and _down_first(
+        (across.length, down.length), (across.resized, down.resized)
+    )
+    coloured = preprocessing.channels is not Channels.GREY
+    if coloured and not down_first and simd.gives_pillows_pixels(across, down, interpolation):
         return simd.resize(image, across, down, interpolation)
     pixels = _resize(_pillow(image), across, down, _FILTERS[interpolation], down_first)
     return pixels.reshape(down.size, across.size, -1)
@@ -116,17 +119,32 @@ def _resize(
     image: Image.Image, across: Side, down: Side, method: Image.Resampling, down_first: bool
 ) -> Pixels:
     """Resize and crop with Pillow, the vertical pass first if asked for."""
-    wider, higher = _widened(across), _widened(down)
+    # Box jumps: an edge that is off by a rounding takes another pixel. Grey costs little.
+    exact = method is Image.Resampling.BOX or image.mode == "L"
+    widened = _whole if exact else _widened
+    wider, higher = widened(across), widened(down)
     size = wider.size, higher.size
     (left, right), (top, bottom) = wider.edges, higher.edges
-    if not down_first and _down_first(image.size, size):
+    pillow_takes_down_first = _down_first(image.size, size)
+    if pillow_takes_down_first and not down_first:
         first, last = higher.reached(_SUPPORT)
         rows = image.crop((0, first, image.width, last))
         image = rows.resize((size[0], rows.height), method, box=(left, 0, right, rows.height))
         left, right, top, bottom = 0, size[0], top - first, bottom - first
+    elif down_first and not pillow_takes_down_first:
+        first, last = wider.reached(_SUPPORT)
+        columns = image.crop((first, 0, last, image.height))
+        box = (0, top, columns.width, bottom)
+        image = columns.resize((columns.width, size[1]), method, box=box)
+        left, right, top, bottom = left - first, right - first, 0, size[1]
     pixels = np.asarray(image.resize(size, method, box=(left, top, right, bottom)))
     x, y = across.offset - wider.offset, down.offset - higher.offset
     return np.ascontiguousarray(pixels[y : y + down.size, x : x + across.size])
+
+
+def _whole(side: Side) -> Side:
+    """All that is resized: its edges are those of the photograph."""
+    return side._replace(offset=0, size=side.resized)
 
 
 def _widened(side: Side) -> Side:
