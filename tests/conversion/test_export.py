@@ -1,6 +1,6 @@
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +13,9 @@ from torch import nn
 
 from conversion.errors import ConversionError
 from conversion.export import PixelsToProbabilities, export, logits_of, save
+from conversion.half import halved
+from conversion.request import DEFAULT_OPSET
+from conversion.verify import PyTorchModel
 from model_spec import ONNX_FILE, Activation, Preprocessing, sha256_of_file
 
 pytestmark = pytest.mark.slow
@@ -83,6 +86,52 @@ def test_a_network_that_gives_anything_else_is_refused(output: object, found: st
     assert str(caught.value) == (
         f"the network gives a {found}; it must give one logit per class: a tensor [N, classes]"
     )
+
+
+SEEN = {
+    "rgb": ([10, 20, 30], [255, 20, 30], [1, 0, 0]),
+    "bgr": ([10, 20, 30], [255, 20, 10], [0, 0, 1]),
+    "grey": ([10], [255], [1]),
+}
+"""Means of the network's channels, a pixel, and what the network gets of it."""
+
+
+@pytest.mark.parametrize("channels", SEEN)
+@pytest.mark.parametrize("make", [lambda proto: proto, halved], ids=["fp32", "fp16"])
+def test_the_network_sees_its_channels_in_its_order(
+    channels: str,
+    make: Callable[[onnx.ModelProto], onnx.ModelProto],
+    tiny_preprocessing: Preprocessing,
+    tmp_path: Path,
+) -> None:
+    numbers, pixel, seen = SEEN[channels]
+    fields = tiny_preprocessing.model_dump() | {
+        "crop_size": [6, 8],
+        "channels": channels,
+        "mean": numbers,
+        "std": [255 - number for number in numbers],
+    }
+    preprocessing = Preprocessing.model_validate(fields)
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), TwoOfAny())
+    save(make(export(network, preprocessing, DEFAULT_OPSET)), tmp_path)
+
+    pixels = np.array(pixel, np.uint8) * np.ones((1, *preprocessing.pixels_shape), np.uint8)
+    session = onnxruntime.InferenceSession(
+        str(tmp_path / ONNX_FILE), providers=["CPUExecutionProvider"]
+    )
+    found = session.run(["probabilities"], {"pixels": pixels})[0]
+
+    expected = torch.tensor([[*seen, 0.0]]).softmax(1).numpy()
+    assert np.abs(found - expected).max() < 1e-3
+    of_pytorch = PyTorchModel(network, preprocessing, len(seen) + 1).probabilities(pixels)
+    assert np.abs(of_pytorch - expected).max() < 1e-6
+
+
+class TwoOfAny(nn.Module):
+    """Adds a class of which nothing speaks: of one class alone, softmax makes 1."""
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        return nn.functional.pad(logits, (0, 1))
 
 
 def test_pixels_go_in_and_probabilities_come_out(tiny_graph: onnx.ModelProto) -> None:
