@@ -1,0 +1,96 @@
+"""What becomes of a photograph on its way into a model: where it is cut, and the numbers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from model_spec import Channels, Preprocessing
+from preprocessing import decode_ordinary, decode_scaled, transform
+from preprocessing.isolated.messages import Setup
+from preprocessing.orientation import Box
+from preprocessing.pixels import Pixels, Side
+from preprocessing.sizes import sides
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A photograph, and what a model sees of it.
+
+    Attributes:
+        name: of the photograph's file.
+        model: tag of the model.
+        preprocessing: of the model.
+        photograph: decoded as the service does it: a large JPEG at a part of its size.
+        across: its width, and what the crop takes of it.
+        down: its height, and what the crop takes of it.
+        pixels: that the model sees, as ``transform`` gives them.
+    """
+
+    name: str
+    model: str
+    preprocessing: Preprocessing
+    photograph: Image.Image
+    across: Side
+    down: Side
+    pixels: Pixels
+
+    @property
+    def crop(self) -> Box:
+        """The part of the photograph that the model sees."""
+        (left, right), (top, bottom) = self.across.edges, self.down.edges
+        return Box(left, top, right, bottom)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is to be known, each in a line."""
+        across, down = self.across, self.down
+        seen = across.size * down.size / (across.resized * down.resized)
+        return (
+            f"model: {self.model}",
+            f"preprocessing: {self.preprocessing}",
+            f"known from: {self.preprocessing.source}",
+            f"photograph: {self.name}, decoded to {across.pixels} x {down.pixels} pixels",
+            f"resized to {across.resized} x {down.resized}; of that, {across.size} x {down.size} "
+            f"from ({across.offset}, {down.offset}): {seen:.0%} of the photograph",
+            *self._of_channels(),
+        )
+
+    def _of_channels(self) -> tuple[str, ...]:
+        """Of each channel, in the network's order, its pixels and what the network gets."""
+        wanted = self.preprocessing
+        reverse = wanted.channels is Channels.BGR
+        pixels = self.pixels[..., ::-1] if reverse else self.pixels
+        names = ("grey",) if wanted.channels is Channels.GREY else tuple(wanted.channels.upper())
+        normalised = (pixels - np.array(wanted.mean)) / np.array(wanted.std)
+        return tuple(
+            f"{name}: pixels {pixels[..., at].min()} to {pixels[..., at].max()}, "
+            f"mean {pixels[..., at].mean():.1f}; the network gets "
+            f"{normalised[..., at].min():.2f} to {normalised[..., at].max():.2f}, "
+            f"mean {normalised[..., at].mean():.2f}, deviation {normalised[..., at].std():.2f}"
+            for at, name in enumerate(names)
+        )
+
+
+def explain(path: Path, model: str, setup: Setup) -> Explanation:
+    """Take a photograph the way that the service takes it.
+
+    Args:
+        path: of the photograph.
+        model: its tag.
+        setup: of decoding, for the model.
+
+    Raises:
+        ImageError: it is no image that the service takes.
+        OSError: it cannot be read.
+    """
+    encoded = path.read_bytes()
+    decoded = decode_ordinary(encoded, setup.limits, setup.least_side)
+    if decoded is None:
+        decoded = decode_scaled(encoded, setup.limits, setup.least_side)
+    image, box = decoded
+    photograph = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    across, down = sides(*photograph.size, box, setup.preprocessing)
+    pixels = transform(image, setup.preprocessing, box)
+    return Explanation(path.name, model, setup.preprocessing, photograph, across, down, pixels)

@@ -1,0 +1,216 @@
+"""What a user says of the preprocessing, in place of what the network's source says.
+
+A JSON file holds any of the fields of :class:`Overrides`; options of the command line, which are
+fewer, come before the file.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import Field, ValidationError, model_validator
+
+from conversion.errors import ConversionError
+from preprocessing_spec import (
+    WHITE,
+    Byte,
+    Channels,
+    Frozen,
+    Interpolation,
+    Number,
+    PositiveNumber,
+    Preprocessing,
+    ResizeMode,
+    Rounding,
+    Size,
+)
+
+_LARGEST_OF_SCALE_1 = 1.0
+"""Of mean and deviation where white is 1: those of pixels between 0 and 1 cannot be larger."""
+
+_COMMAND_LINE = "command line"
+
+Model = TypeVar("Model", bound=Frozen)
+
+
+class Overrides(Frozen):
+    """Fields of :class:`Preprocessing`, each None where the source is right, and two more.
+
+    Attributes:
+        crop_fraction: timm's ``crop_pct``: the crop's share of the resized side.
+        scale: of mean and std: what white is, 1 after ``ToTensor``, 255 for bytes.
+    """
+
+    resize_mode: ResizeMode | None = None
+    resize_size: Size | None = None
+    crop_size: Size | None = None
+    crop_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    interpolation: Interpolation | None = None
+    antialias: bool | None = None
+    rounding: Rounding | None = None
+    channels: Channels | None = None
+    pad_colour: tuple[Byte, Byte, Byte] | None = None
+    mean: tuple[Number, ...] | None = None
+    std: tuple[PositiveNumber, ...] | None = None
+    scale: PositiveNumber = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _two_sides_are_squashed(cls, given: Any) -> Any:
+        """``Resize((h, w))`` of torchvision is exact, ``Resize(s)`` is the shorter side."""
+        if isinstance(given, dict):
+            size = given.get("resize_size")
+            if isinstance(size, list | dict) and given.get("resize_mode") is None:
+                return given | {"resize_mode": ResizeMode.SQUASH}
+        return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_number_stands_for_all_channels(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        numbers = {name: given[name] for name in ("mean", "std") if name in given}
+        single = {name: [each] for name, each in numbers.items() if isinstance(each, int | float)}
+        return given | single
+
+    @model_validator(mode="after")
+    def _is_on_its_scale(self) -> Self:
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            over = [each for each in numbers or () if abs(each) > _LARGEST_OF_SCALE_1]
+            if over and self.scale == _LARGEST_OF_SCALE_1:
+                raise ValueError(
+                    f"{name} {over[0]:g} is not of pixels between 0 and 1; if white is {WHITE}, "
+                    f"say so: --scale {WHITE}, or scale in the file"
+                )
+        if self.crop_fraction is not None and self.resize_size is not None:
+            raise ValueError("give resize_size or crop_fraction, not both")
+        return self
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the fields that the user gave."""
+        names = self.model_fields_set - {"scale"}
+        return tuple(sorted(name for name in names if getattr(self, name) is not None))
+
+    def applied_to(self, preprocessing: Preprocessing, where: str) -> Preprocessing:
+        """Put the user's fields in place of the source's.
+
+        Args:
+            preprocessing: as the source says.
+            where: the user's fields are from.
+
+        Raises:
+            ConversionError: they do not fit together.
+        """
+        fields = preprocessing.model_dump() | self.model_dump(
+            exclude_none=True, exclude={"scale", "crop_fraction"}
+        )
+        channels = Channels(fields["channels"])
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            if numbers is not None:
+                every = numbers * channels.number if len(numbers) == 1 else numbers
+                fields[name] = [each * WHITE / self.scale for each in every]
+        if self.crop_fraction is not None:
+            fields["resize_size"] = _whole(fields["crop_size"], self.crop_fraction)
+        fields["source"] = f"{', '.join(self.given)}: {where}; else {preprocessing.source}"
+        return _checked(Preprocessing, fields, where)
+
+
+def _whole(crop: dict[str, int], fraction: float) -> list[int]:
+    """``timm.data.transforms_factory.transforms_imagenet_eval`` rounds down."""
+    return [math.floor(crop[side] / fraction) for side in ("height", "width")]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``from_options`` reads."""
+    group = parser.add_argument_group(
+        "preprocessing", "as in your training, where it differs from what the source says"
+    )
+    group.add_argument(
+        "--preprocessing",
+        metavar="FILE.json",
+        type=Path,
+        help="any of the fields that docs/preprocessing.md lists; the options below come first",
+    )
+    group.add_argument(
+        "--resize", metavar="SIDE|HEIGHTxWIDTH", type=_size, help="of the resize, in pixels"
+    )
+    group.add_argument(
+        "--crop",
+        metavar="SIDE|HEIGHTxWIDTH",
+        type=_size,
+        help="of the centre crop and the network's input, in pixels",
+    )
+    group.add_argument(
+        "--resize-mode",
+        choices=[each.value for each in ResizeMode],
+        help="squash where training said Resize((height, width)), which HEIGHTxWIDTH means, too",
+    )
+    group.add_argument("--interpolation", choices=[each.value for each in Interpolation])
+    group.add_argument("--mean", metavar="NUMBER", type=float, nargs="+", help="of each channel")
+    group.add_argument("--std", metavar="NUMBER", type=float, nargs="+", help="of each channel")
+    group.add_argument(
+        "--scale",
+        metavar="WHITE",
+        type=float,
+        help=f"of mean and std: what white is, 1 (default) or {WHITE}",
+    )
+
+
+def _size(text: str) -> int | list[int]:
+    sides = [int(side) for side in text.lower().split("x")]
+    if len(sides) not in (1, 2):
+        raise ValueError(text)
+    return sides if len(sides) > 1 else sides[0]
+
+
+def from_options(parsed: argparse.Namespace) -> tuple[Overrides, str] | None:
+    """What the user gave and where, if anything.
+
+    Raises:
+        ConversionError: the file cannot be read, or a field is none.
+    """
+    options = {
+        "resize_size": parsed.resize,
+        "crop_size": parsed.crop,
+        "resize_mode": parsed.resize_mode,
+        "interpolation": parsed.interpolation,
+        "mean": parsed.mean,
+        "std": parsed.std,
+        "scale": parsed.scale,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    path: Path | None = parsed.preprocessing
+    fields = {**(_read(path) if path else {}), **given}
+    if not fields:
+        return None
+    places = ([path.name] if path else []) + ([_COMMAND_LINE] if given else [])
+    where = " and ".join(places)
+    return _checked(Overrides, fields, where), where
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise ConversionError(f"cannot read the preprocessing: {error}") from error
+    if not isinstance(content, dict):
+        raise ConversionError(
+            f'{path.name} must hold a JSON object, such as {{"resize_size": 256}}'
+        )
+    return content
+
+
+def _checked(model: type[Model], fields: dict[str, Any], where: str) -> Model:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(model.model_fields)
+            raise ConversionError(f"{where}: no field {name}; there are {known}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConversionError(f"{where}: {name}{': ' if name else ''}{message}") from error

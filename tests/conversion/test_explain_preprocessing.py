@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import bentoml
+import pytest
+from PIL import Image
+
+from conversion.explain_preprocessing import main
+from tests.support.toys import RED, encoded, write_toy_model
+
+TOY = "image_classifier:toy"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _models(model_store: Path) -> None:
+    with bentoml.models.create(TOY) as model:
+        write_toy_model(Path(model.path))
+
+
+@pytest.fixture
+def red(tmp_path: Path) -> Path:
+    path = tmp_path / "red.png"
+    path.write_bytes(encoded(RED))
+    return path
+
+
+def test_it_writes_a_picture_and_prints_the_numbers(
+    red: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = red.with_name("seen.png")
+
+    assert main([TOY, str(red), "--output", str(picture)]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"model: {TOY}"
+    assert lines[3] == "photograph: red.png, decoded to 8 x 8 pixels"
+    assert lines[-1] == f"picture: {picture}"
+    with Image.open(picture) as drawn:
+        assert drawn.format == "PNG"
+
+
+def test_by_default_the_picture_is_in_the_current_folder(
+    red: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(red.parent)
+
+    assert main([TOY, red.name]) == 0
+    assert (red.parent / "explained.png").exists()
+
+
+def test_what_is_no_image_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("no image")
+
+    assert main([TOY, str(text), "--output", str(tmp_path / "seen.png")]) == 1
+
+    assert capsys.readouterr().err == (
+        f"error: {text}: not an image in a supported format (AVIF, GIF, JPEG, PNG, WEBP)\n"
+    )
+    assert not (tmp_path / "seen.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("tag", "name", "problem"),
+    [
+        ("image_classifier:nothing", "red.png", "error: no model image_classifier:nothing"),
+        (TOY, "missing.png", "error: [Errno 2] No such file"),
+    ],
+)
+def test_what_is_missing_is_named(
+    tag: str, name: str, problem: str, red: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([tag, str(red.with_name(name))]) == 1
+    assert capsys.readouterr().err.startswith(problem)
