@@ -6,6 +6,8 @@ MODEL ?= $(or $(CLASSIFIER_MODEL),$(DEFAULT))
 # A state_dict of your own (.pth, .safetensors; path or URL) and its class names.
 WEIGHTS ?=
 LABELS ?=
+# A JSON file that says how it was trained (docs/preprocessing.md).
+PREPROCESSING ?=
 # Which entry of that checkpoint, if several fit the network.
 ENTRY ?=
 # Arithmetic of the network: fp32, or fp16 for GPUs.
@@ -28,14 +30,14 @@ export BENTOML_DO_NOT_TRACK ?= True
 export ORT_DISABLE_TELEMETRY ?= 1
 
 # Whether a model is asked for: in the environment or on the command line.
-GIVEN := $(if $(filter file,$(origin MODEL)),$(CLASSIFIER_MODEL),$(MODEL))$(WEIGHTS)$(LABELS)$(PRECISION)
+GIVEN := $(if $(filter file,$(origin MODEL)),$(CLASSIFIER_MODEL),$(MODEL))$(WEIGHTS)$(LABELS)$(PREPROCESSING)$(PRECISION)
 
 # Prints the tag of the model that was asked for last, which is the one that is given, if any.
 STORED = $(BIN)/python -m conversion.store
 
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)') $(if $(ENTRY),--entry '$(ENTRY)') \
-	$(if $(PRECISION),--precision '$(PRECISION)')
+	$(if $(PREPROCESSING),--preprocessing '$(PREPROCESSING)') $(if $(PRECISION),--precision '$(PRECISION)')
 
 # Written by `make tune`. What the environment has is put back over it.
 TUNED ?= tuned.env

@@ -16,6 +16,7 @@ from conversion import store
 from conversion.errors import ConversionError
 from conversion.original import Original, original_of
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
+from conversion.preprocessing.overrides import add_options, from_options
 from conversion.request import DEFAULT_OPSET, Request
 from conversion.sources.lookup import DEFAULT
 from model_spec import (
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             labels_file=parsed.labels,
             precision=Precision(parsed.precision),
             opset=parsed.opset,
+            given=from_options(parsed),
         )
         print(convert(request))
     except (ConversionError, OSError) as error:
@@ -200,6 +202,7 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_OPSET,
         help="version of the ONNX operators, at least %(default)s, the default",
     )
+    add_options(parser)
     return parser
 
 

@@ -37,7 +37,7 @@ def original_of(request: Request) -> Original:
         ConversionError: the network, its weights or its labels do not fit together.
     """
     path, weights = request.weights_file
-    description = request.source.description
+    description = request.description
     preprocessing = description.preprocessing
     logger.info("%s: %s", preprocessing, preprocessing.source)
     if path is None:
@@ -51,7 +51,7 @@ def original_of(request: Request) -> Original:
         if description.assumed:
             logger.warning(
                 "this preprocessing is the default of %s; if %s was trained with another, "
-                "its answers will be wrong",
+                "its answers will be wrong: say so with --resize, --crop, … or --preprocessing",
                 request.source.name,
                 path.name,
             )
@@ -120,6 +120,6 @@ def _random_network(request: Request, classes: int) -> "nn.Module":
 
     torch.manual_seed(request.seed or 0)
     network = request.source.build(classes)
-    preprocessing = request.source.description.preprocessing
+    preprocessing = request.description.preprocessing
     pixels = verify.with_noise(photograph_pixels(preprocessing))
     return enliven(network, verify.normalised(pixels, preprocessing))

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from conversion.labels import read_labels
 from conversion.photographs import PHOTOGRAPHS
+from conversion.preprocessing.overrides import Given
 from conversion.sources.lookup import DEFAULT, source_of
-from conversion.sources.source import Source
+from conversion.sources.source import Description, Source
 from conversion.weights.files import own_weights
 from model_spec import Precision, Weights
 
@@ -36,6 +37,7 @@ class Request:
         labels_file: with the user's own class names; None for the published ones.
         precision: of the exported network.
         opset: of the exported graph.
+        given: of the preprocessing, in place of what the source says.
     """
 
     architecture: str = DEFAULT
@@ -45,6 +47,7 @@ class Request:
     labels_file: Path | None = None
     precision: Precision = Precision.FP32
     opset: int = DEFAULT_OPSET
+    given: Given | None = None
 
     @property
     def published(self) -> bool:
@@ -55,6 +58,19 @@ class Request:
     def source(self) -> Source:
         """Where the network comes from."""
         return source_of(self.architecture)
+
+    @cached_property
+    def description(self) -> Description:
+        """What is known of the network, the user's preprocessing before the source's.
+
+        Raises:
+            ConversionError: there is no such network, or the preprocessing is impossible.
+        """
+        found = self.source.description
+        if self.given is None:
+            return found
+        preprocessing = self.given.applied_to(found.preprocessing)
+        return replace(found, preprocessing=preprocessing, assumed=False)
 
     @cached_property
     def labels(self) -> tuple[str, ...] | None:
@@ -97,6 +113,7 @@ class Request:
             self.precision.value,
             self.opset,
             self.source.facts(),
+            self.given.overrides.model_dump(mode="json") if self.given else None,
             _sources_digest(),
         ]
         digest = hashlib.sha256(json.dumps(facts).encode())

@@ -63,8 +63,10 @@ def resize(
 def _at_positions(side: Side) -> npt.NDArray[np.intp]:
     """Nearest's pixels as PyTorch has them (``nearest_idx``): in 32-bit floats."""
     scale = np.float32(side.pixels) / np.float32(side.resized)
-    pixels = np.floor(_positions(side).astype(np.float32) * scale).astype(np.intp)
-    return np.minimum(pixels, side.pixels - 1)
+    pixels: npt.NDArray[np.intp] = np.floor(_positions(side).astype(np.float32) * scale).astype(
+        np.intp
+    )
+    return pixels.clip(max=side.pixels - 1)
 
 
 def _under_centres(side: Side) -> npt.NDArray[np.intp]:
@@ -72,7 +74,7 @@ def _under_centres(side: Side) -> npt.NDArray[np.intp]:
     scale = side.pixels / side.resized
     steps = np.full(side.offset + side.size, scale)
     steps[0] = scale * 0.5
-    return np.minimum(np.cumsum(steps).astype(np.intp), side.pixels - 1)[side.offset :]
+    return np.cumsum(steps)[side.offset :].astype(np.intp).clip(max=side.pixels - 1)
 
 
 def _positions(side: Side) -> npt.NDArray[np.intp]:

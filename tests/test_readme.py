@@ -176,6 +176,13 @@ def evaluate_it(command: str, home: Path, folder: Path) -> None:
     assert (folder / "mistakes.html").exists()
 
 
+def explain_it(command: str, home: Path, folder: Path) -> None:
+    output = shell(command.replace("explained.png", str(folder / "explained.png")), home, folder)
+    assert "preprocessing: resize 256 (shortest_side), crop 224, bicubic, rgb" in output
+    assert "exit 0" in output
+    assert (folder / "explained.png").exists()
+
+
 RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     ACTIVATE: run_it,
     "bentoml serve service:ImageClassifier --host 127.0.0.1 --port 3001": serve_it,
@@ -183,6 +190,10 @@ RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     "make serve MODEL=resnet18 WEIGHTS=my_model.pth LABELS=my_labels.txt": own_model,
     "python -m conversion.convert_to_onnx --architecture efficientnet_lite0": run_it,
     "python -m conversion.convert_to_onnx --architecture resnet50 --random-weights 0": run_it,
+    "python -m conversion.convert_to_onnx --architecture resnet18 --random-weights 0 "
+    "--resize 224x224 --crop 224": run_it,
+    "python -m conversion.explain_preprocessing image_classifier:latest test_images/coffee.jpg "
+    "--output explained.png": explain_it,
     "python -m conversion.evaluate my_photographs --html mistakes.html": evaluate_it,
     "bentoml models list --output json": run_it,
     "bentoml models get image_classifier:latest": run_it,

@@ -8,7 +8,7 @@ import argparse
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -166,8 +166,28 @@ def _size(text: str) -> int | list[int]:
     return sides if len(sides) > 1 else sides[0]
 
 
-def from_options(parsed: argparse.Namespace) -> tuple[Overrides, str] | None:
-    """What the user gave and where, if anything.
+class Given(NamedTuple):
+    """What the user gave.
+
+    Attributes:
+        overrides: the fields.
+        where: they are from.
+    """
+
+    overrides: Overrides
+    where: str
+
+    def applied_to(self, preprocessing: Preprocessing) -> Preprocessing:
+        """Put them in place of the source's.
+
+        Raises:
+            ConversionError: they do not fit together.
+        """
+        return self.overrides.applied_to(preprocessing, self.where)
+
+
+def from_options(parsed: argparse.Namespace) -> Given | None:
+    """What the user gave, if anything.
 
     Raises:
         ConversionError: the file cannot be read, or a field is none.
@@ -188,7 +208,7 @@ def from_options(parsed: argparse.Namespace) -> tuple[Overrides, str] | None:
         return None
     places = ([path.name] if path else []) + ([_COMMAND_LINE] if given else [])
     where = " and ".join(places)
-    return _checked(Overrides, fields, where), where
+    return Given(_checked(Overrides, fields, where), where)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from torch import nn
 
 from conversion.errors import ConversionError
 from conversion.original import original_of
+from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
+from model_spec import Size
 
 CODE = """
 from torch import nn
@@ -29,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def own(**options: Path | str | int | None) -> Request:
+def own(**options: Path | str | int | Given | None) -> Request:
     return Request("network_of_three:build", **options)  # type: ignore[arg-type]
 
 
@@ -48,13 +50,28 @@ def test_the_users_weights_come_with_a_warning_that_the_preprocessing_is_assumed
         "resize 256 (shortest_side), crop 224, bilinear, rgb, mean 0.485 0.456 0.406, "
         "std 0.229 0.224 0.225: the usual one of ImageNet",
         "this preprocessing is the default of network_of_three:build; if mine.ckpt was trained "
-        "with another, its answers will be wrong",
+        "with another, its answers will be wrong: say so with --resize, --crop, … or "
+        "--preprocessing",
         "took 'state_dict' from mine.ckpt",
     ]
     assert found.labels == ("cup", "saucer", "spoon")
     assert found.weights.source == "mine.ckpt, entry state_dict"
     with torch.inference_mode():
         assert found.network(torch.zeros(1, 3, 2, 2)).tolist() == [[0.0, 1.0, 2.0]]
+
+
+def test_the_users_preprocessing_comes_before_the_sources(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "image_classifier")
+    given = Given(Overrides(resize_size=Size.square(288), crop_size=Size.square(256)), "mine.json")
+    found = original_of(own(location="mine.ckpt", labels_file=folder / "labels.txt", given=given))
+    assert caplog.messages == [
+        "resize 288 (shortest_side), crop 256, bilinear, rgb, mean 0.485 0.456 0.406, "
+        "std 0.229 0.224 0.225: crop_size, resize_size: mine.json; else the usual one of ImageNet",
+        "took 'state_dict' from mine.ckpt",
+    ]
+    assert found.preprocessing.pixels_shape == (256, 256, 3)
 
 
 def test_missing_labels_are_asked_for_with_their_number(folder: Path) -> None:

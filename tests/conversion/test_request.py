@@ -8,9 +8,10 @@ import pytest
 
 from conversion import request
 from conversion.errors import ConversionError
+from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
 from conversion.weights.files import locked
-from model_spec import Precision, Weights
+from model_spec import Interpolation, Precision, Weights
 
 RANDOM = Request("squeezenet1_1", seed=0)
 
@@ -46,6 +47,30 @@ def test_a_users_own_weights_are_known_by_their_hash(tmp_path: Path) -> None:
             source="mine.pth",
             sha256=sha256(b"weights").hexdigest(),
             licence=None,
+        ),
+    )
+
+
+def test_what_is_given_of_the_preprocessing_makes_another_conversion() -> None:
+    given = [
+        Given(Overrides(interpolation=each), "command line")
+        for each in (Interpolation.BICUBIC, Interpolation.LANCZOS)
+    ]
+    asked = [RANDOM, *(replace(RANDOM, given=each) for each in given)]
+    assert len({each.fingerprint for each in asked}) == len(asked)
+
+
+def test_the_preprocessing_is_the_sources_but_for_what_is_given() -> None:
+    source = RANDOM.description
+    asked = replace(RANDOM, given=Given(Overrides(interpolation=Interpolation.BICUBIC), "a.json"))
+    assert asked.description == replace(
+        source,
+        assumed=False,
+        preprocessing=source.preprocessing.model_copy(
+            update={
+                "interpolation": Interpolation.BICUBIC,
+                "source": f"interpolation: a.json; else {source.preprocessing.source}",
+            }
         ),
     )
 

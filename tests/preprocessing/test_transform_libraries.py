@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Rounding, Size
+from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Rounding
 from preprocessing import simd, transform
 from preprocessing.pixels import Pixels
 from tests.preprocessing.test_transform import MAX_DIFFERENCE, MEAN_DIFFERENCE, difference
@@ -22,6 +22,8 @@ SIZES = [
 """Landscape, portrait, square; odd, long and narrow; tiny."""
 
 PADDING = (124, 116, 104)
+
+GREY: dict[str, Any] = {"channels": "grey", "mean": [0], "std": [1]}
 
 Pipeline = Callable[[Image.Image], Any]
 
@@ -99,10 +101,7 @@ def test_the_longest_side_by_torchvision(transforms: Any) -> None:
 def test_grey_by_torchvision(interpolation: Interpolation, transforms: Any) -> None:
     method = transforms.InterpolationMode(interpolation.value)
     ways = [transforms.Grayscale(), transforms.Resize(32, method), transforms.CenterCrop(28)]
-    wanted = of(
-        *(32, 28, ResizeMode.SHORTEST_SIDE),
-        **{"interpolation": interpolation, "channels": "grey", "mean": [0], "std": [1]},
-    )
+    wanted = of(32, 28, ResizeMode.SHORTEST_SIDE, interpolation=interpolation, **GREY)
 
     check(transforms.Compose(ways), wanted)
 
@@ -193,7 +192,7 @@ def test_channels_of_the_network_are_no_matter_of_the_pixels() -> None:
 
 def test_grey_is_pillows() -> None:
     image = Image.new("RGB", (9, 11), (200, 100, 50))
-    wanted = of(8, 4, ResizeMode.SHORTEST_SIDE, channels="grey", mean=[0], std=[1])
+    wanted = of(8, 4, ResizeMode.SHORTEST_SIDE, **GREY)
 
     # (19595 · 200 + 38470 · 100 + 7471 · 50 + 32768) >> 16
     assert (transform(image, wanted) == np.full((4, 4, 1), 124)).all()
@@ -205,8 +204,12 @@ def test_an_odd_border_has_its_last_pixel_right(channels: str, border: tuple[int
     image = Image.new("RGB", (1, 4), (255, 255, 255))
     number = len(border)
     wanted = of(
-        *(Size.square(4), Size.square(4), ResizeMode.LONGEST_SIDE),
-        **{"channels": channels, "mean": [0] * number, "std": [1] * number},
+        4,
+        4,
+        ResizeMode.LONGEST_SIDE,
+        channels=channels,
+        mean=[0] * number,
+        std=[1] * number,
         pad_colour=(30, 20, 10),
     )
 

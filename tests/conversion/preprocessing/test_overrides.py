@@ -24,10 +24,7 @@ def given(arguments: str, path: Path | None = None, **fields: Any) -> Preprocess
         path.write_text(json.dumps(fields))
         words += ["--preprocessing", str(path)]
     found = from_options(parser.parse_args(words))
-    if found is None:
-        return TRAINED
-    overrides, where = found
-    return overrides.applied_to(TRAINED, where)
+    return found.applied_to(TRAINED) if found else TRAINED
 
 
 def test_nothing_is_given() -> None:
