@@ -54,6 +54,9 @@ FORMAT_VERSION: Final = 2
 
 _HASH_CHUNK_BYTES = 1 << 20
 
+CONFIDENCE_BINS = 10
+"""Of a reference's confidences."""
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -126,6 +129,27 @@ class Golden(Frozen):
     tolerance: float
 
 
+class Reference(Frozen):
+    """Answers for known photographs, against which drift is measured.
+
+    Attributes:
+        classes: number of photographs by their most probable class id; those with none are absent.
+        confidences: number of photographs by confidence in that class, in
+            ``CONFIDENCE_BINS`` equally wide bins from 0 to 1.
+    """
+
+    classes: Annotated[dict[int, Annotated[int, Field(gt=0)]], Field(min_length=1)]
+    confidences: tuple[Annotated[int, Field(ge=0)], ...]
+
+    @model_validator(mode="after")
+    def _both_count_the_same_photographs(self) -> Self:
+        if len(self.confidences) != CONFIDENCE_BINS:
+            raise ValueError(f"{len(self.confidences)} bins of confidence, not {CONFIDENCE_BINS}")
+        if sum(self.classes.values()) != sum(self.confidences):
+            raise ValueError("classes and confidences count different numbers of photographs")
+        return self
+
+
 class ModelSpec(Frozen):
     """What is needed to serve a model, and where it came from.
 
@@ -141,6 +165,7 @@ class ModelSpec(Frozen):
             one sigmoid output.
         thresholds: least confidence of a decision: one for all classes, or one per class, in the
             order of the class ids; empty: a client decides.
+        reference: answers that drift is measured against; None: no drift is measured.
     """
 
     format_version: Literal[2] = FORMAT_VERSION
@@ -158,6 +183,7 @@ class ModelSpec(Frozen):
     activation: Activation = Activation.SOFTMAX
     multi_label: bool = False
     thresholds: tuple[Share, ...] = ()
+    reference: Reference | None = None
 
     @model_validator(mode="after")
     def _every_file_has_a_hash(self) -> Self:
@@ -176,6 +202,12 @@ class ModelSpec(Frozen):
     def _thresholds_fit_the_labels(self) -> Self:
         if len(self.thresholds) not in (0, 1, len(self.labels)):
             raise ValueError(f"{len(self.thresholds)} thresholds for {len(self.labels)} classes")
+        return self
+
+    @model_validator(mode="after")
+    def _reference_fits_the_labels(self) -> Self:
+        if self.reference and not set(self.reference.classes) <= set(range(len(self.labels))):
+            raise ValueError("the reference has class ids without a label")
         return self
 
     @property

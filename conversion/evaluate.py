@@ -29,6 +29,7 @@ from conversion.evaluation.report import Evaluated, Report, lines
 from conversion.evaluation.run import Run, run
 from conversion.evaluation.scores import scores
 from errors import StartupError
+from inference.drift import reference_of
 from model_spec import MODEL_NAME, ModelSpec
 from settings import load_settings
 
@@ -45,12 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for path in filter(None, (parsed.json, parsed.html)):
             _check_writable(path)
-        report, found = evaluate(parsed.folder, parsed.model, parsed.against)
+        report, found = evaluate(
+            parsed.folder, parsed.model, parsed.against, unlabelled=parsed.store_reference
+        )
         if parsed.json:
             _write(parsed.json, json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n")
         if parsed.html:
             _write(parsed.html, page(report, found.mistakes))
         print("\n".join(lines(report)))
+        if parsed.store_reference:
+            print(f"\nwith these answers as reference: {_stored(report.models[0].tag, found)}")
     except (ConversionError, StartupError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -60,13 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def evaluate(folder: Path, tag: str, against: str | None = None) -> tuple[Report, Run]:
+def evaluate(
+    folder: Path, tag: str, against: str | None = None, *, unlabelled: bool = False
+) -> tuple[Report, Run]:
     """Classify the photographs of a folder and compare the answers with their labels.
 
     Args:
         folder: of the photographs.
         tag: of the model.
         against: tag of a model of the same classes to compare it with.
+        unlabelled: whether photographs are of use even if none has a label.
 
     Raises:
         ConversionError: there is no such model, nothing to evaluate, or the models have other
@@ -78,7 +86,8 @@ def evaluate(folder: Path, tag: str, against: str | None = None) -> tuple[Report
     if labels[0] != labels[-1]:
         raise ConversionError(f"{tag} and {against} have other classes: they cannot be compared")
     photographs = read_folder(folder, labels[0])
-    if against is None and all(each.class_id is None for each in photographs.photographs):
+    without_labels = all(each.class_id is None for each in photographs.photographs)
+    if without_labels and against is None and not unlabelled:
         raise ConversionError("; ".join((_without_labels(folder), *photographs.notes)))
     settings = load_settings()
     models = [Model(f"{each.parent.name}:{each.name}", each, settings) for each in folders]
@@ -88,6 +97,12 @@ def evaluate(folder: Path, tag: str, against: str | None = None) -> tuple[Report
         failures = ", ".join(f"{code} {len(names)}" for code, names in found.failures.items())
         raise ConversionError(f"none of the photographs in {folder} was classified: {failures}")
     return _report(folder, photographs, models, found), found
+
+
+def _stored(tag: str, found: Run) -> str:
+    """Store the answers of the first model as its reference; returns the new tag."""
+    answers = [(each.best[0], each.confidence) for each in found.predictions[0]]
+    return store.save_with_reference(tag, reference_of(answers))
 
 
 def _without_labels(folder: Path) -> str:
@@ -184,6 +199,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the result as JSON")
     parser.add_argument(
         "--html", metavar="FILE", type=Path, help="write a page that shows the mistakes"
+    )
+    parser.add_argument(
+        "--store-reference",
+        action="store_true",
+        help="save the model again with these answers as the reference that a service measures "
+        "drift against; prints its new tag",
     )
     return parser
 

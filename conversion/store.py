@@ -19,7 +19,7 @@ from bentoml.exceptions import BentoMLException, NotFound
 
 from conversion.errors import ConversionError
 from errors import StartupError
-from model_spec import MODEL_NAME, ModelSpec
+from model_spec import MODEL_NAME, ModelSpec, Reference
 
 _FINGERPRINT = "fingerprint"
 _TAG_HASH_DIGITS = 8
@@ -107,7 +107,8 @@ def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
 
     Returns:
         Its tag, ``image_classifier:{architecture}-{precision}-{8 digits}``; the digits are of the
-        sha256 of all that answers depend on, so that another model never gets the same tag.
+        sha256 of all that answers and drift depend on, so that another model never gets the same
+        tag.
 
     Raises:
         ConversionError: the model store cannot be written.
@@ -131,10 +132,28 @@ def _slug(architecture: str) -> str:
     return slug.strip("-._")
 
 
+def save_with_reference(tag: str, reference: Reference) -> str:
+    """Add a model again, with another reference; returns its new tag.
+
+    Raises:
+        ConversionError: there is no such model, or the model store cannot be written.
+        StartupError: the model is not intact.
+    """
+    folder = folder_of(tag)
+    spec = ModelSpec.load(folder).model_copy(update={"reference": reference})
+    fingerprint = str(bentoml.models.get(tag).info.labels.get(_FINGERPRINT))
+    with tempfile.TemporaryDirectory(prefix="reference-") as temporary:
+        for name in spec.files:
+            shutil.copy(folder / name, temporary)
+        return save(Path(temporary), spec, fingerprint)
+
+
 def _digits(spec: ModelSpec) -> str:
     answers_depend_on = spec.model_dump_json(
         include={"files", "labels", "preprocessing"}, exclude={"preprocessing": {"source"}}
     )
+    if spec.reference:
+        answers_depend_on += spec.model_dump_json(include={"reference"})
     return hashlib.sha256(answers_depend_on.encode()).hexdigest()[:_TAG_HASH_DIGITS]
 
 

@@ -23,7 +23,9 @@ from serving.compat.uvicorn_server import use_server
 from serving.compat.versions import is_supported
 from serving.health import Monitor
 from serving.metrics import requests as request_metrics
+from serving.metrics.predictions import Predictions
 from serving.metrics.resources import ResourceRecorder, record_for_ever
+from serving.metrics.storage import metrics_folder
 from serving.page.site import Site
 from serving.self_check import check_over_http
 from serving.transport.balancing import Balancer, Listener
@@ -103,6 +105,7 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
         monitor.classifier.start(folder)
         monitor.problem = None  # or the front door would refuse the worker's own request, too
         await check_over_http(session.spec, folder, settings)
+        _count_predictions(monitor.classifier)
     except (ClassifierError, StartupError) as error:
         monitor.problem = str(error)
         logger.error("cannot classify: %s", error)
@@ -116,6 +119,12 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
             session.device.value,
             options.max_batch_size,
         )
+
+
+def _count_predictions(classifier: Classifier) -> None:
+    """Count what the model sees; from now on, as the golden image says nothing of the clients'."""
+    classifier.predictions = Predictions(classifier.spec, worker_number(), metrics_folder())
+    request_metrics.also_write(classifier.predictions.write)
 
 
 def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:

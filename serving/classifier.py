@@ -21,9 +21,11 @@ from inference.top_k import DECIMALS, prediction
 from model_spec import Golden, ModelSpec
 from preprocessing import DecodeLimits, decode, decode_ordinary, transform
 from preprocessing.budget import DecodeBudget
+from preprocessing.file_format import format_of
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
+from serving.metrics.predictions import Predictions, Seen
 from serving.metrics.stages import ImageTimes, RequestTimes
 from serving.parameters import DEFAULT_TOP_K, Parameters, checked_threshold, checked_top_k
 from settings import Device, Settings
@@ -99,6 +101,7 @@ class Classifier:
 
     Attributes:
         gpu: that the session runs on; None without one.
+        predictions: counts what it sees; None: nobody does.
 
     Args:
         tag: of the model in the model store.
@@ -120,6 +123,7 @@ class Classifier:
         self._runner = OnnxRunner(
             session, self._pixels, self._decoded_apart, self._prediction, options
         )
+        self.predictions: Predictions | None = None
         self.gpu = None if session.device_id is None else GpuMonitor(session.device_id)
 
     def start(self, folder: Path) -> None:
@@ -174,6 +178,7 @@ class Classifier:
         wanted = self._wanted(image, parameters, self._budget(), times.new_image())
         answer = await self._runner.infer_one(wanted, deadline)
         times.answered = time.perf_counter()
+        self._count(image, answer)
         return answer | self._footer(times)
 
     async def classify_batch(
@@ -211,7 +216,14 @@ class Classifier:
             image if isinstance(image, ClassifierError) else next(answers) for image in images
         ]
         results = [_prediction_or_error(outcome) for outcome in outcomes]
+        for image, outcome in zip(images, outcomes, strict=True):
+            if isinstance(outcome, dict) and not isinstance(image, ClassifierError):
+                self._count(image, outcome)
         return {"results": results} | self._footer(times)
+
+    def _count(self, image: Encoded, answer: dict[str, Any]) -> None:
+        if self.predictions is not None:
+            self.predictions.add(Seen(format_of(image), answer["class_id"], answer["confidence"]))
 
     def _budget(self) -> DecodeBudget:
         return DecodeBudget(self._settings.decode_seconds)

@@ -4,6 +4,7 @@ BentoML's own counting sits behind the front door and would never see a classifi
 switched off, and the same metrics are counted here.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -42,6 +43,7 @@ _in_progress = Gauge(
 _CHILDREN = 256
 
 _levels: dict[str, Level] = {}
+_writers: list[Callable[[], None]] = []
 _observations = Observations()
 
 
@@ -59,6 +61,11 @@ def end(endpoint: str, status: int, seconds: float) -> None:
     _observations.add(_observe(endpoint, status), seconds)
 
 
+def also_write(writer: Callable[[], None]) -> None:
+    """Have metrics that belong to an object written with the others."""
+    _writers.append(writer)
+
+
 def write() -> None:
     """Write the metrics of this process, including those of its runner."""
     metrics.write()
@@ -66,6 +73,8 @@ def write() -> None:
     _observations.write()
     for level in _levels.values():
         level.write()
+    for writer in _writers:
+        writer()
 
 
 @lru_cache(_CHILDREN)

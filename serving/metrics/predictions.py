@@ -1,0 +1,142 @@
+"""What the images are and what is seen in them: formats, classes, confidence, drift.
+
+A series for each of a thousand classes would be too many, so some classes have one of their own
+and all others share one. They are the most frequent of the model's reference; without one, those
+that were predicted first. All workers show the same: they agree in a file.
+"""
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import prometheus_client
+from prometheus_client import Gauge
+
+from inference.deferred import Histogram, Observations
+from inference.drift import SHOWN_CLASSES, Drift, most_common
+from model_spec import CONFIDENCE_BINS, ModelSpec
+
+if sys.platform != "win32":
+    import fcntl
+
+OTHER = "other"
+"""Class id and label of the series that all other classes share."""
+
+_FILE = "classes"
+
+_formats = prometheus_client.Counter(
+    "image_classifier_decoded_images",
+    "Images that were classified, by file format",
+    ("format",),
+)
+_classes = prometheus_client.Counter(
+    "image_classifier_predicted_images",
+    "Images by their most probable class; all but 20 classes share one series",
+    ("class_id", "label"),
+)
+_confidence = Histogram(
+    "image_classifier_confidence",
+    "Confidence in the most probable class, 0 to 1",
+    buckets=[(index + 1) / CONFIDENCE_BINS for index in range(CONFIDENCE_BINS)],
+)
+_stability_index = Gauge(
+    "image_classifier_population_stability_index",
+    "How far a worker's last 1,000 answers are from the model's reference",
+    ("of", "worker"),
+    multiprocess_mode="mostrecent",
+)
+
+
+class Seen(NamedTuple):
+    """An image that was classified."""
+
+    format: str
+    class_id: int
+    confidence: float
+
+
+class ShownClasses:
+    """The classes that have series of their own; ``SHOWN_CLASSES`` at most.
+
+    Attributes:
+        ids: of the classes.
+
+    Args:
+        ids: known from the start; if there are any, no others are added.
+        folder: that all workers share.
+    """
+
+    def __init__(self, ids: Iterable[int], folder: Path) -> None:
+        self.ids = set(ids)
+        self._is_full = bool(self.ids)
+        self._path = folder / _FILE
+
+    def admit(self, candidates: Iterable[int]) -> None:
+        """Add classes while there is room, and those that other workers have added."""
+        if self._is_full or self.ids.issuperset(candidates):
+            return
+        with contextlib.suppress(OSError), self._path.open("a+", encoding="ascii") as file:
+            _lock(file)
+            file.seek(0)
+            self.ids = set(map(int, file.read().split()))
+            new = [each for each in candidates if each not in self.ids]
+            new = new[: SHOWN_CLASSES - len(self.ids)]
+            file.write("".join(f"{each}\n" for each in new))
+            self.ids |= set(new)
+            self._is_full = len(self.ids) == SHOWN_CLASSES
+
+
+class Predictions:
+    """Counts what a worker's model sees.
+
+    Args:
+        spec: of the model.
+        worker: this process's number, counted from 1.
+        folder: that all workers share.
+    """
+
+    def __init__(self, spec: ModelSpec, worker: int, folder: Path) -> None:
+        known = most_common(spec.reference) if spec.reference else ()
+        self._shown = ShownClasses(known, folder)
+        self._labels = spec.labels
+        self._drift = Drift(spec.reference) if spec.reference else None
+        self._worker = str(worker)
+        self._observations = Observations()
+
+    def add(self, seen: Seen) -> None:
+        """Count an image, when the metrics are written."""
+        self._observations.add(self._tell, seen)
+
+    def write(self) -> None:
+        """Bring the metrics up to date."""
+        self._observations.write()
+        if self._drift and (indices := self._drift.indices()):
+            for name, index in zip(("classes", "confidence"), indices, strict=True):
+                _stability_index.labels(name, self._worker).set(index)
+
+    def _tell(self, images: list[Seen]) -> None:
+        formats, classes, confidences = zip(*images, strict=True)
+        _confidence.observe_all(confidences)
+        for name, count in Counter(formats).items():
+            _formats.labels(name).inc(count)
+        self._count(Counter(classes))
+        if self._drift:
+            for image in images:
+                self._drift.add(image.class_id, image.confidence)
+
+    def _count(self, classes: Counter[int]) -> None:
+        self._shown.admit([class_id for class_id, _ in classes.most_common()])
+        for class_id, count in classes.items():
+            if class_id in self._shown.ids:
+                _classes.labels(class_id, self._labels[class_id]).inc(count)
+            else:
+                _classes.labels(OTHER, OTHER).inc(count)
+
+
+def _lock(file: IO[str]) -> None:
+    """Hold a file alone until it is closed; on Windows, where workers are rare, nothing."""
+    if sys.platform != "win32":
+        fcntl.flock(file, fcntl.LOCK_EX)
