@@ -17,6 +17,9 @@ os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 # https://docs.nvidia.com/cuda/cuda-driver-api → primary context management
 _BLOCKING_SYNC = 4
 
+_MILLIWATTS = 1000
+_ON_DIE = 0  # NVML_TEMPERATURE_GPU
+
 _SAMPLE_SECONDS = 1.0  # NVML itself averages over 1/6 s to 1 s
 
 
@@ -96,7 +99,7 @@ class GpuMemory:
 
 
 class GpuMonitor:
-    """Utilisation, read at most once a second, and memory of the GPU a session runs on.
+    """What NVML says of the GPU that a session runs on; utilisation is read once a second at most.
 
     Attributes:
         device_id: CUDA's index of the GPU among the visible ones.
@@ -136,6 +139,20 @@ class GpuMonitor:
         except pynvml.NVMLError:
             return None
         return GpuMemory(int(memory.used), int(memory.total))
+
+    def power(self) -> float | None:
+        """Watts that the board draws; None if NVML cannot say."""
+        try:
+            return float(pynvml.nvmlDeviceGetPowerUsage(self._handle) / _MILLIWATTS)
+        except pynvml.NVMLError:
+            return None
+
+    def temperature(self) -> float | None:
+        """Degrees Celsius of the die; None if NVML cannot say."""
+        try:
+            return float(pynvml.nvmlDeviceGetTemperature(self._handle, _ON_DIE))
+        except pynvml.NVMLError:
+            return None
 
 
 def least_memory() -> int | None:

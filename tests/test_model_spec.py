@@ -63,6 +63,12 @@ def test_labels_of_every_script_survive(toy_folder: Path, toy_spec: ModelSpec) -
         ({"activation": "relu"}, "activation: Input should be 'softmax' or 'sigmoid'"),
         ({"multi_label": True}, "multi_label needs the activation sigmoid"),
         ({"thresholds": [0.5, 0.5]}, "2 thresholds for 3 classes"),
+        ({"reference": {"classes": {"3": 1}, "confidences": [0] * 9 + [1]}}, "without a label"),
+        ({"reference": {"classes": {"0": 1}, "confidences": [1]}}, "1 bins of confidence, not 10"),
+        (
+            {"reference": {"classes": {"0": 2}, "confidences": [0] * 9 + [1]}},
+            "different numbers of photographs",
+        ),
         ({"thresholds": [1.01]}, "thresholds.0: Input should be less than or equal to 1"),
         ({"labels": []}, "labels: Tuple should have at least 1 item"),
         ({"labels": None}, "labels: Input should be a valid"),

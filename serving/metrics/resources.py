@@ -46,6 +46,18 @@ _gpu_memory_total = Gauge(
     ("gpu",),
     multiprocess_mode="mostrecent",
 )
+_gpu_power = Gauge(
+    "image_classifier_gpu_power_watts",
+    "Power that a GPU's board draws",
+    ("gpu",),
+    multiprocess_mode="mostrecent",
+)
+_gpu_temperature = Gauge(
+    "image_classifier_gpu_temperature_celsius",
+    "Temperature of a GPU's die",
+    ("gpu",),
+    multiprocess_mode="mostrecent",
+)
 
 
 class ResourceRecorder:
@@ -74,9 +86,14 @@ class ResourceRecorder:
 
     def _record_gpu(self, gpu: GpuMonitor) -> None:
         label = str(gpu.device_id)
-        utilization, memory = gpu.utilization(), gpu.memory()
-        if utilization is not None:
-            _gpu_utilization.labels(label).set(utilization)
+        for gauge, value in (
+            (_gpu_utilization, gpu.utilization()),
+            (_gpu_power, gpu.power()),
+            (_gpu_temperature, gpu.temperature()),
+        ):
+            if value is not None:
+                gauge.labels(label).set(value)
+        memory = gpu.memory()
         if memory is not None:
             _gpu_memory_used.labels(label).set(memory.used)
             _gpu_memory_total.labels(label).set(memory.total)

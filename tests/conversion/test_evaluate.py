@@ -11,7 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from conversion.evaluate import main
-from model_spec import ONNX_FILE, sha256_of_file
+from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
 from tests.support.servers import PROJECT, environment, toy_home
 from tests.support.toys import BLUE, GREEN, RED, encoded, toy_graph, write_toy_model
 
@@ -71,6 +71,21 @@ def test_it_prints_what_it_found(folder: Path, capsys: pytest.CaptureFixture[str
         *("", "worst classes", "  1 of 2  green (1)"),
         *("", "most frequent confusions", "  1 ×  green (1) taken for blue (2)"),
     ]
+
+
+def test_it_stores_its_answers_as_reference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index, colour in enumerate((RED, RED, BLUE)):
+        (tmp_path / f"{index}.png").write_bytes(encoded(colour))
+    assert main([str(tmp_path), "--model", TOY, "--store-reference"]) == 0
+    told, _, tag = capsys.readouterr().out.splitlines()[-1].rpartition(" ")
+    assert told == "with these answers as reference:"
+    stored = ModelSpec.load(Path(bentoml.models.get(tag).path))
+    assert stored.reference is not None
+    assert stored.reference.classes == {0: 2, 2: 1}
+    assert stored.reference.confidences == (0,) * 9 + (3,)
+    bentoml.models.delete(tag)
 
 
 def test_json_has_the_same_and_the_page_the_mistake(folder: Path, tmp_path: Path) -> None:

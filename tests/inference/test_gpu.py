@@ -48,6 +48,8 @@ class Driver:
             nvmlDeviceGetHandleByUUID=self._initialised(lambda uuid: f"handle {uuid}"),
             nvmlDeviceGetUtilizationRates=self._initialised(self._rates),
             nvmlDeviceGetMemoryInfo=self._initialised(self._memory),
+            nvmlDeviceGetPowerUsage=self._initialised(lambda handle: self._said(61_500)),
+            nvmlDeviceGetTemperature=self._initialised(lambda handle, sensor: self._said(41)),
             nvmlDeviceGetName=self._initialised(lambda handle: f"name of {handle}"),
             nvmlSystemGetDriverVersion=self._initialised(lambda: "580.159.04"),
         )
@@ -68,6 +70,11 @@ class Driver:
         if self.percent is None:
             raise NVMLError("not supported")
         return SimpleNamespace(gpu=self.percent, memory=99)
+
+    def _said(self, number: int) -> int:
+        if self.percent is None:
+            raise NVMLError("not supported")
+        return number
 
     def _memory(self, handle: str) -> SimpleNamespace:
         if self.percent is None:
@@ -189,6 +196,13 @@ def test_memory_is_read_every_time_and_none_while_nvml_cannot_say(driver: Driver
 
     driver.percent = None
     assert monitor.memory() is None
+
+
+def test_power_is_in_watts_and_temperature_in_degrees_or_none(driver: Driver) -> None:
+    monitor = GpuMonitor(0)
+    assert (monitor.power(), monitor.temperature()) == (61.5, 41.0)
+    driver.percent = None
+    assert (monitor.power(), monitor.temperature()) == (None, None)
 
 
 def test_the_least_memory_is_that_of_the_smallest_gpu_that_can_be_read(

@@ -31,6 +31,8 @@ class Gpu:
     def __init__(self, utilization: float | None, memory: GpuMemory | None) -> None:
         self.utilization = lambda: utilization
         self.memory = lambda: memory
+        self.power = lambda: None if utilization is None else 61.5
+        self.temperature = lambda: None if utilization is None else 41.0
 
 
 def recorded(name: str, **labels: str) -> float | None:
@@ -58,14 +60,17 @@ def test_processor_time_and_memory_are_the_processs_own() -> None:
 def test_the_gpu_is_recorded_as_far_as_the_driver_can_say() -> None:
     memory = GpuMemory(used=6, total=8)
     ResourceRecorder(1, cast("GpuMonitor", Gpu(0.25, memory))).record()
-    names = ("utilization", "memory_used_bytes", "memory_total_bytes")
+    names = (
+        *("utilization", "memory_used_bytes", "memory_total_bytes"),
+        *("power_watts", "temperature_celsius"),
+    )
 
     def values() -> list[float | None]:
         return [recorded(f"image_classifier_gpu_{name}", gpu="3") for name in names]
 
-    assert values() == [0.25, 6, 8]
+    assert values() == [0.25, 6, 8, 61.5, 41.0]
     ResourceRecorder(1, cast("GpuMonitor", Gpu(None, None))).record()
-    assert values() == [0.25, 6, 8]
+    assert values() == [0.25, 6, 8, 61.5, 41.0]
 
 
 class OutOfDescriptors(ResourceRecorder):
