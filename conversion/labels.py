@@ -1,16 +1,21 @@
 """The user's own class names."""
 
+import csv
 import json
 from pathlib import Path
 
 from conversion.errors import ONE_OUTPUT, ConversionError
+
+_DELIMITERS = (",", ";", "\t")
+_COLUMNS = 2
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
     """Class names in the order of the class ids.
 
     Args:
-        path: of a text file with one label per line, or of JSON: a list of labels, an object
+        path: of a text file with one label per line, of CSV with the columns id and label in
+            either order and with or without a header, or of JSON: a list of labels, an object
             from ids to labels (``{"0": "cat"}``), or one from labels to ids, as torchvision's
             ``class_to_idx`` (``{"cat": 0}``).
 
@@ -34,7 +39,20 @@ def read_labels(path: Path) -> tuple[str, ...]:
         raise ConversionError(
             f"{path.name} holds one label, of a network with one output: {ONE_OUTPUT}"
         )
-    return tuple(label.strip() for label in labels)
+    stripped = tuple(label.strip() for label in labels)
+    _refuse_duplicates(stripped, path.name)
+    return stripped
+
+
+def _refuse_duplicates(labels: tuple[str, ...], file: str) -> None:
+    first: dict[str, int] = {}
+    for number, label in enumerate(labels):
+        if label in first:
+            raise ConversionError(
+                f"{file} has the label {label!r} for the classes {first[label]} and {number}; "
+                "give each class a name of its own"
+            )
+        first[label] = number
 
 
 def _parsed(text: str, *, must_be_json: bool) -> object:
@@ -45,13 +63,32 @@ def _parsed(text: str, *, must_be_json: bool) -> object:
         except json.JSONDecodeError:
             if must_be_json:
                 raise
-    return text.splitlines()
+    return _table(text) or text.splitlines()
+
+
+def _table(text: str) -> dict[str, object] | None:
+    """Labels by id from lines ``0,cat`` or ``cat,0``; None if the text is no such table.
+
+    Raises:
+        ValueError: an id stands twice.
+    """
+    lines = text.splitlines()
+    delimiter = next((each for each in _DELIMITERS if each in lines[0]), "") if lines else ""
+    rows = list(csv.reader(lines, delimiter=delimiter)) if delimiter else []
+    rows = [[cell.strip() for cell in row] for row in rows if row]
+    if not rows or any(len(row) != _COLUMNS for row in rows):
+        return None
+    body = rows if any(cell.isdecimal() for cell in rows[0]) else rows[1:]
+    for ids in range(_COLUMNS):
+        if body and all(row[ids].isdecimal() for row in body):
+            return _without_repetition([(str(int(row[ids])), row[1 - ids]) for row in body])
+    return None
 
 
 def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
-        raise ValueError("a key stands twice in the JSON object")
+        raise ValueError("a class id or a name stands twice as a key")
     return dict(pairs)
 
 

@@ -3,7 +3,6 @@
 Weights are read from safetensors only, and no code of a repository is run.
 """
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +11,8 @@ from conversion.errors import ConversionError
 from conversion.sources.hub import hub_folder
 from conversion.sources.image_processor import check_pixels, preprocessing_of
 from conversion.sources.source import Description, Source, extra
-from conversion.weights.safetensors_folder import shards
-from model_spec import Activation, Weights, sha256_of_file
+from conversion.weights.safetensors_folder import sha256_of_shards, shards
+from model_spec import Activation, Weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -70,9 +69,9 @@ class TransformersModel(Source):
             pickled = self._folder / _PICKLED
             hint = f"; its {_PICKLED} is read with --weights {pickled}" if pickled.exists() else ""
             raise ConversionError(f"{self.name} has no safetensors{hint}")
-        hashes = [sha256_of_file(file) for file in files]
-        sha256 = hashes[0] if len(hashes) == 1 else _hash_of(hashes)
-        return self._folder, Weights(pretrained=True, source=self.name, sha256=sha256, licence=None)
+        return self._folder, Weights(
+            pretrained=True, source=self.name, sha256=sha256_of_shards(files), licence=None
+        )
 
     def build(self, classes: int) -> "nn.Module":
         """The network with random weights."""
@@ -148,11 +147,6 @@ class TransformersModel(Source):
 
 
 _LISTED = 5
-
-
-def _hash_of(hashes: list[str]) -> str:
-    """One sha256 for the weights of several files: of the files' own, in their order."""
-    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def _first_line(error: Exception) -> str:

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from conversion.errors import ConversionError
 from conversion.weights.file_kind import Format, format_of
+from conversion.weights.safetensors_folder import INDEX_SUFFIX, shards_of
 
 Entries = dict[str, dict[str, torch.Tensor]]
 """The tensors of each dict in a checkpoint, by the dict's dotted path; "" is the file itself."""
@@ -81,7 +82,8 @@ def read(path: Path) -> Entries:
     """The tensors of a checkpoint.
 
     Args:
-        path: of a file that torch.save or safetensors wrote.
+        path: of a file that torch.save or safetensors wrote, or of the index of several
+            safetensors (``model.safetensors.index.json``).
 
     Raises:
         ConversionError: the file is of another kind, damaged, or holds no tensors by name;
@@ -98,6 +100,12 @@ def read(path: Path) -> Entries:
 
 
 def _load(path: Path) -> object:
+    if path.name.endswith(INDEX_SUFFIX):
+        return {name: each for shard in shards_of(path) for name, each in _tensors(shard).items()}
+    return _tensors(path)
+
+
+def _tensors(path: Path) -> Any:
     try:
         kind = format_of(path)
     except OSError as error:
@@ -154,7 +162,8 @@ def _unreadable(path: Path, error: Exception) -> str:
     if any(name.startswith("torch.nn.modules.") for name in types):
         return (
             f"{path.name} holds a whole network, whose code is not run; where it was made, "
-            "save its weights alone: torch.save(model.state_dict(), FILE)"
+            "save its weights alone: model = torch.load(FILE, weights_only=False); "
+            "torch.save(model.state_dict(), NEW_FILE)"
         )
     if types:
         return (

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from conversion.errors import ConversionError
+from conversion.weights.safetensors_folder import INDEX_SUFFIX, sha256_of_shards, shards_of
 from model_spec import Weights, sha256_of_file
 
 logger = logging.getLogger("image_classifier.conversion")
@@ -152,7 +153,8 @@ def own_weights(location: str) -> tuple[Path, Weights]:
     if not path.is_file():
         raise ConversionError(f"no weights file {location}")
     source = location if "://" in location else path.name
-    sha256 = verified(path, None)
+    whole = path.name.endswith(INDEX_SUFFIX)
+    sha256 = sha256_of_shards(shards_of(path)) if whole else verified(path, None)
     return path, Weights(pretrained=True, source=source, sha256=sha256, licence=None)
 
 

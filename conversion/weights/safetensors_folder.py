@@ -1,14 +1,22 @@
 """A folder of safetensors: one file, or several with an index that says which tensor is where."""
 
+import hashlib
 import json
 from pathlib import Path
 
 from conversion.errors import ConversionError
+from model_spec import sha256_of_file
 
 INDEX_SUFFIX = ".safetensors.index.json"
 
 _SINGLE = "model.safetensors"
 _INDEX = f"model{INDEX_SUFFIX}"
+
+
+def sha256_of_shards(files: list[Path]) -> str:
+    """One sha256 for the weights of several files: of the files' own, in their order."""
+    hashes = [sha256_of_file(file) for file in files]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest() if len(hashes) > 1 else hashes[0]
 
 
 def shards(folder: Path) -> list[Path]:

@@ -30,6 +30,12 @@ def labels_of(content: str | bytes, folder: Path, name: str = "labels.txt") -> t
         # JSON under another name.
         ("labels.txt", '["one", "two words", "three"]'),
         ("labels.txt", '{"0": "one", "1": "two words", "2": "three"}'),
+        # CSV, with and without header, in any order of rows and columns.
+        ("labels.csv", "id,label\n0,one\n1,two words\n2,three\n"),
+        ("labels.csv", "\ufeffid,label\r\n2,three\r\n0,one\r\n1,two words\r\n\r\n"),
+        ("labels.csv", 'label;class_id\n"one";0\n"two words";1\nthree;2'),
+        ("labels.txt", "0\tone\n1\ttwo words\n2\tthree\n\n\n"),
+        ("labels.csv", "one\ntwo words\nthree\n"),
     ],
 )
 def test_labels_are_lines_or_json(tmp_path: Path, name: str, content: str) -> None:
@@ -65,7 +71,8 @@ def test_class_ids_that_are_not_all_there_are_refused(
 
 def test_a_class_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        ConversionError, match=r"^cannot read the labels: a key stands twice in the JSON object$"
+        ConversionError,
+        match=r"^cannot read the labels: a class id or a name stands twice ",
     ):
         labels_of('{"0": "one", "0": "two"}', tmp_path, "labels.json")
 
@@ -82,6 +89,32 @@ def test_one_label_alone_is_refused_with_what_to_do(
         "give the last layer two outputs and two labels, the negative "
         "class first. After training with sigmoid: put a row of zeros before its weight and a "
         "zero before its bias"
+    )
+
+
+def test_labels_may_have_commas(tmp_path: Path) -> None:
+    content = "tench, Tinca tinca\ngoldfish, Carassius auratus\n"
+    assert labels_of(content, tmp_path) == ("tench, Tinca tinca", "goldfish, Carassius auratus")
+    quoted = 'id,label\n0,"tench, Tinca tinca"\n1,goldfish\n'
+    assert labels_of(quoted, tmp_path, "labels.csv") == ("tench, Tinca tinca", "goldfish")
+
+
+def test_an_id_that_stands_twice_in_a_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match="a class id or a name stands twice as a key"):
+        labels_of("0,one\n0,two\n", tmp_path, "labels.csv")
+
+
+def test_an_id_that_is_missing_in_a_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError) as caught:
+        labels_of("0,one\n2,three\n", tmp_path, "labels.csv")
+    assert str(caught.value) == ("labels.csv must number its 2 classes from 0 to 1; '1' is missing")
+
+
+def test_a_label_that_stands_twice_is_refused_with_both_numbers(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError) as caught:
+        labels_of("cat\ndog\ncat \n", tmp_path)
+    assert str(caught.value) == (
+        "labels.txt has the label 'cat' for the classes 0 and 2; give each class a name of its own"
     )
 
 

@@ -2,6 +2,7 @@ import argparse
 import collections
 import datetime
 import enum
+import json
 import os
 import pathlib
 import pickle
@@ -65,6 +66,15 @@ def test_a_state_dict_is_read(tmp_path: Path, options: dict[str, bool]) -> None:
 def test_safetensors_are_read_whatever_their_name(tmp_path: Path, name: str) -> None:
     save_file(STATE, tmp_path / name)
     assert_equal(read(tmp_path / name)[""], STATE)
+
+
+def test_safetensors_in_several_files_are_read_by_their_index(tmp_path: Path) -> None:
+    for number, (name, tensor) in enumerate(STATE.items()):
+        save_file({name: tensor}, tmp_path / f"{number}.safetensors")
+    index = tmp_path / "model.safetensors.index.json"
+    where = {name: f"{number}.safetensors" for number, name in enumerate(STATE)}
+    index.write_text(json.dumps({"weight_map": where}))
+    assert_equal(read(index)[""], STATE)
 
 
 def test_each_dict_of_tensors_is_an_entry(tmp_path: Path) -> None:
@@ -173,7 +183,8 @@ def test_a_whole_network_is_refused(tmp_path: Path, options: dict[str, bool]) ->
     path = stored(tmp_path, nn.Sequential(nn.Linear(2, 3)), **options)
     assert refusal(path) == (
         "x.pth holds a whole network, whose code is not run; where it was made, save its weights "
-        "alone: torch.save(model.state_dict(), FILE)"
+        "alone: model = torch.load(FILE, weights_only=False); "
+        "torch.save(model.state_dict(), NEW_FILE)"
     )
 
 

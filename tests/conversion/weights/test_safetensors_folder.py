@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from conversion.errors import ConversionError
-from conversion.weights.safetensors_folder import shards
+from conversion.weights.safetensors_folder import sha256_of_shards, shards
+from model_spec import sha256_of_file
 
 INDEX = "model.safetensors.index.json"
 
@@ -24,6 +25,16 @@ def test_an_index_names_the_files(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     index(tmp_path, "b.safetensors", "a.safetensors", "b.safetensors")
     assert shards(tmp_path) == [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+
+
+def test_the_hash_is_of_all_files(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_bytes(b"1")
+    second.write_bytes(b"2")
+    assert sha256_of_shards([first]) == sha256_of_file(first)
+    before = sha256_of_shards([first, second])
+    second.write_bytes(b"3")
+    assert sha256_of_shards([first, second]) != before
 
 
 def test_a_folder_without_safetensors_has_none(tmp_path: Path) -> None:
