@@ -166,6 +166,8 @@ class ModelSpec(Frozen):
         thresholds: least confidence of a decision: one for all classes, or one per class, in the
             order of the class ids; empty: a client decides.
         reference: answers that drift is measured against; None: no drift is measured.
+        embedding: the graph's second output, ``[N, size]``: what the last linear layer reads;
+            None where the network ends otherwise.
     """
 
     format_version: Literal[2] = FORMAT_VERSION
@@ -184,6 +186,7 @@ class ModelSpec(Frozen):
     multi_label: bool = False
     thresholds: tuple[Share, ...] = ()
     reference: Reference | None = None
+    embedding: str | None = None
 
     @model_validator(mode="after")
     def _every_file_has_a_hash(self) -> Self:

@@ -14,6 +14,7 @@ from serving.api.schema import (
     ClassifyBatchOutput,
     ClassifyInput,
     ClassifyOutput,
+    Embedding,
     HealthOutput,
 )
 from serving.bento import (
@@ -27,7 +28,7 @@ from serving.bento import (
 from serving.health import Monitor
 from serving.metrics import requests as request_metrics
 from serving.metrics.storage import choose_metrics_folder
-from serving.parameters import Parameters
+from serving.parameters import Parameters, checked_embedding
 from serving.workers.preflight import preflight, serve_only
 from serving.workers.sizing import workers
 from serving.workers.supervisor import supervise
@@ -109,22 +110,32 @@ class ImageClassifier:
 
     @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
     async def classify(
-        self, image: Path, top_k: int | None = None, threshold: float | None = None
+        self,
+        image: Path,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        embedding: Embedding | None = None,
+        normalised: bool | None = None,
     ) -> ClassifyOutput:
         """Classify one image."""
         classifier = self.monitor.ready_classifier()
-        parameters = Parameters(top_k, threshold)
+        parameters = _parameters(top_k, threshold, embedding, normalised)
         answer = await classifier.classify(image.read_bytes(), parameters, _deadline())
         return ClassifyOutput.model_validate(answer)
 
     @bentoml.api(input_spec=ClassifyBatchInput, output_spec=ClassifyBatchOutput)
     async def classify_batch(
-        self, images: list[Path], top_k: int | None = None, threshold: float | None = None
+        self,
+        images: list[Path],
+        top_k: int | None = None,
+        threshold: float | None = None,
+        embedding: Embedding | None = None,
+        normalised: bool | None = None,
     ) -> ClassifyBatchOutput:
         """Classify several images; one that cannot be classified is an error in its place."""
         classifier = self.monitor.ready_classifier()
         encoded = [image.read_bytes() for image in images]
-        parameters = Parameters(top_k, threshold)
+        parameters = _parameters(top_k, threshold, embedding, normalised)
         answer = await classifier.classify_batch(encoded, parameters, _deadline())
         return ClassifyBatchOutput.model_validate(answer)
 
@@ -137,6 +148,16 @@ class ImageClassifier:
 def _service() -> ClassifierService:
     """The service that the decorator made of the class."""
     return cast("ClassifierService", ImageClassifier)
+
+
+def _parameters(
+    top_k: int | None,
+    threshold: float | None,
+    embedding: Embedding | None,
+    normalised: bool | None,
+) -> Parameters:
+    form = None if embedding is None else checked_embedding(embedding)
+    return Parameters(top_k, threshold, form, normalised)
 
 
 def _deadline() -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from errors import ClassifierError, ImageError
+from inference.embedding import EmbeddingForm
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
 from preprocessing.ordinary import recognise
 from preprocessing.orientation import orientation_of
@@ -108,9 +109,11 @@ def _parsed_alone(request: Request) -> None:
 
 
 def _are_in_bounds(parameters: Parameters) -> None:
-    top_k, threshold = parameters
+    top_k, threshold, embedding, normalised = parameters
     assert top_k is None or (type(top_k) is int and top_k > 0)
     assert threshold is None or (type(threshold) is float and 0 <= threshold <= 1)
+    assert embedding is None or type(embedding) is EmbeddingForm
+    assert normalised is None or type(normalised) is bool
 
 
 def _is_encoded_or_refused(image: Encoded | ClassifierError) -> None:

@@ -55,10 +55,20 @@ class OpenVinoSession:
 
     def run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]``; from one thread at a time."""
-        # The pixels are read where they lie; the probabilities are a copy.
-        outputs = self._request.infer({self.spec.input_name: pixels}, share_inputs=True)
-        probabilities: npt.NDArray[np.float32] = outputs[self.spec.output_name]
-        return probabilities
+        probabilities: npt.NDArray[np.float32] = self._outputs(pixels)[self.spec.output_name]
+        return probabilities.copy()
+
+    def run_with_embeddings(
+        self, pixels: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.floating]]:
+        """As :meth:`run`, with the embeddings ``[N, size]``, which the spec must name."""
+        outputs = self._outputs(pixels)
+        return outputs[self.spec.output_name].copy(), outputs[self.spec.embedding].copy()
+
+    def _outputs(self, pixels: npt.NDArray[np.uint8]) -> Any:
+        # Inputs and outputs are used where they lie; the next inference overwrites the outputs.
+        inputs = {self.spec.input_name: pixels}
+        return self._request.infer(inputs, share_inputs=True, share_outputs=True)
 
     def run_and_forget(self, pixels: npt.NDArray[np.uint8]) -> None:
         """Run, and give back the memory that would be kept for the next time."""

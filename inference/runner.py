@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice, repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -27,7 +28,7 @@ from errors import (
 from inference import metrics
 from inference.batch_size import GROUP
 from inference.batcher import Batcher
-from inference.session import Probabilities, Session
+from inference.session import Embeddings, Probabilities, Session
 from settings import Device
 
 logger = logging.getLogger("image_classifier.runner")
@@ -52,11 +53,25 @@ class Run(NamedTuple):
     ended: float
 
 
-Answer = Callable[[Input, Probabilities, Run], Output]
-"""Makes of an input's float32 ``[classes]`` probabilities, and of the run that gave them, what its
-client is told."""
+class Row(NamedTuple):
+    """What the model gave for one image.
 
-Inferred = tuple[Probabilities, Run]
+    Attributes:
+        probabilities: float32 ``[classes]``.
+        run: that gave it.
+        embedding: ``[size]``; None unless an image of the batch asks for one.
+    """
+
+    probabilities: Probabilities
+    run: Run
+    embedding: Embeddings | None
+
+
+Answer = Callable[[Input, Row], Output]
+"""Makes of an input's row what its client is told."""
+
+WantsEmbedding = Callable[[Input], bool]
+"""Whether an input asks for its embedding."""
 
 PATIENCE = 1 / 3
 """Share of the time to a deadline that the queue may be expected to take: hardly anything
@@ -101,20 +116,24 @@ class OnnxRunner(Generic[Input, Output]):
         answer: makes an answer of an input's probabilities; runs where it keeps nobody waiting:
             in the session's thread, or, where that feeds a GPU, in the event loop.
         options: how to arrange the work.
+        wants_embedding: of the batch of an input that does, the session gives all embeddings.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         session: Session,
         prepare: Prepare[Input],
         prepare_apart: PrepareApart[Input],
         answer: Answer[Input, Output],
         options: RunnerOptions,
+        *,
+        wants_embedding: WantsEmbedding[Input] = lambda value: False,
     ) -> None:
         self._session = session
         self._prepare = prepare
         self._prepare_apart = prepare_apart
         self._answer = answer
+        self._wants_embedding = wants_embedding
         self._max_pending = options.max_pending_images
         self._pending = 0
         self._apart = 0
@@ -286,7 +305,7 @@ class OnnxRunner(Generic[Input, Output]):
         pixels = await loop.run_in_executor(pool, self._prepare_in_time, value, deadline)
         if pixels is None:
             return None
-        return self._answer(value, *await self._batcher.submit(pixels, deadline))
+        return self._answer(value, await self._batcher.submit((value, pixels), deadline))
 
     def _prepare_in_time(self, value: Input, deadline: float) -> Pixels | None:
         if time.monotonic() >= deadline:
@@ -301,7 +320,11 @@ class OnnxRunner(Generic[Input, Output]):
     def _classify(self, inputs: list[Input]) -> list[Output | ClassifierError | None]:
         """A bad image fails here, before it joins the others, and keeps its own error."""
         inputs, prepared = self._prepared(inputs)
-        good = [each for each in prepared if isinstance(each, np.ndarray)]
+        good = [
+            (value, each)
+            for value, each in zip(inputs, prepared, strict=True)
+            if isinstance(each, np.ndarray)
+        ]
         size = self._batch_sizes[-1]
         batches = [good[start : start + size] for start in range(0, len(good), size)]
         outcomes = iter([each for batch in batches for each in self._infer_or_errors(batch)])
@@ -325,23 +348,25 @@ class OnnxRunner(Generic[Input, Output]):
         return group, prepared
 
     def _answer_or_error(
-        self, value: Input, outcome: Inferred | ClassifierError | None
+        self, value: Input, outcome: Row | ClassifierError | None
     ) -> Output | ClassifierError | None:
         if outcome is None or isinstance(outcome, ClassifierError):
             return outcome
         try:
-            return self._answer(value, *outcome)
+            return self._answer(value, outcome)
         except Exception:
             logger.exception("answering for an image failed")
             return InternalError("answering for the image failed")
 
-    def _infer_or_errors(self, images: list[Pixels]) -> Sequence[Inferred | ClassifierError]:
+    def _infer_or_errors(
+        self, batch: list[tuple[Input, Pixels]]
+    ) -> Sequence[Row | ClassifierError]:
         self._batcher.progressed()
         try:
-            return self._infer(images)
+            return self._infer(batch)
         except Exception:
-            logger.exception("inference failed for a batch of %d", len(images))
-            return [InferenceFailed("inference failed") for _ in images]
+            logger.exception("inference failed for a batch of %d", len(batch))
+            return [InferenceFailed("inference failed") for _ in batch]
 
     def _prepare_or_error(self, value: Input) -> Pixels | ClassifierError | None:
         self._batcher.progressed()
@@ -353,19 +378,30 @@ class OnnxRunner(Generic[Input, Output]):
             logger.exception("preparing an image failed")
             return InternalError("preparing the image failed")
 
-    def _infer(self, images: list[Pixels]) -> Sequence[Inferred]:
-        """uint8 ``[H, W, 3]`` images → their float32 ``[classes]`` probabilities and run."""
-        for index, pixels in enumerate(images):
+    def _infer(self, batch: list[tuple[Input, Pixels]]) -> Sequence[Row]:
+        """Inputs with their uint8 ``[H, W, 3]`` pixels → their rows."""
+        for index, (_, pixels) in enumerate(batch):
             self._batch[index] = pixels
-        padded = next(size for size in self._batch_sizes if size >= len(images))
+        padded = next(size for size in self._batch_sizes if size >= len(batch))
+        with_embeddings = any(self._wants_embedding(value) for value, _ in batch)
         started = time.perf_counter()
-        probabilities = self._session.run(self._batch[:padded])
+        probabilities, embeddings = self._run(self._batch[:padded], with_embeddings)
         run = Run(started, time.perf_counter())
-        metrics.observe_run(len(images), run.ended - run.began)
+        metrics.observe_run(len(batch), run.ended - run.began)
         expected = (padded, len(self._session.spec.labels))
         if probabilities.shape != expected:
             raise RuntimeError(f"the model gave {probabilities.shape}, not {expected}")
-        return [(row, run) for row in probabilities[: len(images)]]
+        rows = map(
+            Row, probabilities, repeat(run), repeat(None) if embeddings is None else embeddings
+        )
+        return list(islice(rows, len(batch)))
+
+    def _run(
+        self, pixels: Pixels, with_embeddings: bool
+    ) -> tuple[Probabilities, Embeddings | None]:
+        if with_embeddings:
+            return self._session.run_with_embeddings(pixels)
+        return self._session.run(pixels), None
 
 
 def batch_sizes(device: Device, max_batch_size: int) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ _ERRORS_ONLY = 3  # of ONNX Runtime's log
 _CUDA_FAILURE = re.compile(r"(?:CUDA|CUBLAS|CUDNN) failure [^;]*[^; ]")
 
 Probabilities = npt.NDArray[np.float32]
+Embeddings = npt.NDArray[np.floating]
 
 
 class _UnavailableError(Exception):
@@ -72,10 +74,22 @@ class OnnxSession:
         Raises:
             StartupError: the GPU has no room for batches of this size.
         """
-        session = self._session_for(len(pixels))
-        outputs = session.run([self.spec.output_name], {self.spec.input_name: pixels})
-        probabilities: Probabilities = outputs[0]
+        probabilities: Probabilities = self._outputs(pixels, [self.spec.output_name])[0]
         return probabilities
+
+    def run_with_embeddings(
+        self, pixels: npt.NDArray[np.uint8]
+    ) -> tuple[Probabilities, Embeddings]:
+        """As :meth:`run`, with the embeddings ``[N, size]``, which the spec must name."""
+        probabilities, embeddings = self._outputs(
+            pixels, [self.spec.output_name, self.spec.embedding]
+        )
+        return probabilities, embeddings
+
+    def _outputs(self, pixels: npt.NDArray[np.uint8], names: list[str | None]) -> list[Any]:
+        session = self._session_for(len(pixels))
+        outputs: list[Any] = session.run(names, {self.spec.input_name: pixels})
+        return outputs
 
     def _session_for(self, batch_size: int) -> onnxruntime.InferenceSession:
         if self.device is not Device.CUDA:

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from errors import ClassifierError, InternalError, ModelUnavailable
-from inference import OnnxRunner, Run, RunnerOptions, Session
+from errors import ClassifierError, InternalError, InvalidParameter, ModelUnavailable
+from inference import OnnxRunner, RunnerOptions, Session
 from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
 from inference.decision import Thresholds, decision, thresholds_for
+from inference.embedding import EmbeddingForm, told
 from inference.gpu import GpuMonitor
-from inference.session import Probabilities
+from inference.runner import Row
 from inference.top_k import DECIMALS, prediction
 from model_spec import Golden, ModelSpec
 from preprocessing import DecodeLimits, decode, decode_ordinary, transform
@@ -27,7 +28,13 @@ from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
 from serving.metrics.predictions import Predictions, Seen
 from serving.metrics.stages import ImageTimes, RequestTimes
-from serving.parameters import DEFAULT_TOP_K, Parameters, checked_threshold, checked_top_k
+from serving.parameters import (
+    DEFAULT_TOP_K,
+    EMBEDDING,
+    Parameters,
+    checked_threshold,
+    checked_top_k,
+)
 from settings import Device, Settings
 
 logger = logging.getLogger("image_classifier")
@@ -87,6 +94,8 @@ class _Wanted(NamedTuple):
         thresholds: for a decision; None: none is wanted.
         budget: of the request.
         times: of the image.
+        embedding: how it is wanted.
+        normalised: whether the embedding is to have the length 1.
     """
 
     image: Encoded | Pixels
@@ -94,6 +103,12 @@ class _Wanted(NamedTuple):
     thresholds: Thresholds | None
     budget: DecodeBudget
     times: ImageTimes
+    embedding: EmbeddingForm = EmbeddingForm.NONE
+    normalised: bool = False
+
+    def wants_embedding(self) -> bool:
+        """Whether one is wanted."""
+        return self.embedding is not EmbeddingForm.NONE
 
 
 class Classifier:
@@ -121,7 +136,12 @@ class Classifier:
         self._setup = Setup.from_settings(self.spec.preprocessing, settings)
         self._isolated = IsolatedDecoder(self._setup)
         self._runner = OnnxRunner(
-            session, self._pixels, self._decoded_apart, self._prediction, options
+            session,
+            self._pixels,
+            self._decoded_apart,
+            self._prediction,
+            options,
+            wants_embedding=_Wanted.wants_embedding,
         )
         self.predictions: Predictions | None = None
         self.gpu = None if session.device_id is None else GpuMonitor(session.device_id)
@@ -252,23 +272,32 @@ class Classifier:
     def _wanted(
         self, image: Encoded, parameters: Parameters, budget: DecodeBudget, times: ImageTimes
     ) -> _Wanted:
-        classes, (top_k, threshold) = len(self.spec.labels), parameters
+        classes, (top_k, threshold, embedding, normalised) = len(self.spec.labels), parameters
         count = min(DEFAULT_TOP_K if top_k is None else checked_top_k(top_k), classes)
         thresholds = self._thresholds
         if threshold is not None:
             thresholds = thresholds_for((checked_threshold(threshold),), classes)
-        return _Wanted(image, count, thresholds, budget, times)
+        wanted = _Wanted(image, count, thresholds, budget, times)
+        if embedding is None or embedding is EmbeddingForm.NONE:
+            return wanted
+        if self.spec.embedding is None:
+            raise InvalidParameter(
+                f"{EMBEDDING}: this model has none; its network does not end with a linear layer"
+            )
+        return wanted._replace(embedding=embedding, normalised=bool(normalised))
 
-    def _prediction(
-        self, wanted: _Wanted, probabilities: Probabilities, run: Run
-    ) -> dict[str, Any]:
-        wanted.times.run = run
-        labels = self.spec.labels
+    def _prediction(self, wanted: _Wanted, row: Row) -> dict[str, Any]:
+        wanted.times.run = row.run
+        probabilities, labels = row.probabilities, self.spec.labels
         found = prediction(probabilities, labels, wanted.top_k)
-        if wanted.thresholds is None:
-            return found
-        multi_label = self.spec.multi_label
-        return found | decision(probabilities, wanted.thresholds, labels, multi_label=multi_label)
+        if wanted.thresholds is not None:
+            found |= decision(
+                probabilities, wanted.thresholds, labels, multi_label=self.spec.multi_label
+            )
+        if row.embedding is not None and wanted.wants_embedding():
+            embedding = told(row.embedding, wanted.embedding, normalised=wanted.normalised)
+            found[EMBEDDING] = embedding
+        return found
 
     def _footer(self, times: RequestTimes) -> dict[str, Any]:
         return {

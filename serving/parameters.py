@@ -3,12 +3,22 @@
 from typing import NamedTuple
 
 from errors import InvalidParameter, shortened
+from inference.embedding import EmbeddingForm
 
 TOP_K = "top_k"
 """How many classes a client wants: the name of this in all requests."""
 
 THRESHOLD = "threshold"
 """Least confidence of a decision: the name of this in all requests."""
+
+EMBEDDING = "embedding"
+"""Whether and how a client wants the embedding: the name of this in all requests."""
+
+NORMALISED = "normalised"
+"""Whether the embedding is to have the length 1: the name of this in all requests."""
+
+EMBEDDING_FORMS = (EmbeddingForm.LIST.value, EmbeddingForm.BASE64.value)
+"""Beside true, which means the first, and false."""
 
 DEFAULT_TOP_K = 5
 
@@ -19,10 +29,14 @@ class Parameters(NamedTuple):
     Attributes:
         top_k: how many classes are wanted.
         threshold: least confidence of a decision, for all classes.
+        embedding: whether and how it is wanted; by default it is not.
+        normalised: whether the embedding is to have the length 1; by default it is as it is.
     """
 
     top_k: int | None = None
     threshold: float | None = None
+    embedding: EmbeddingForm | None = None
+    normalised: bool | None = None
 
 
 DEFAULTS = Parameters()
@@ -49,3 +63,19 @@ def checked_threshold(threshold: float) -> float:
     if not 0 <= threshold <= 1:
         raise InvalidParameter(f"{THRESHOLD} must be from 0 to 1, not {shortened(threshold)}")
     return float(threshold)
+
+
+def checked_embedding(value: object) -> EmbeddingForm:
+    """The form of the embedding that true, false or a name means.
+
+    Raises:
+        InvalidParameter: it means none.
+    """
+    if isinstance(value, bool):
+        return EmbeddingForm.LIST if value else EmbeddingForm.NONE
+    if value not in EMBEDDING_FORMS:
+        raise InvalidParameter(
+            f"{EMBEDDING} must be true, false, {' or '.join(EMBEDDING_FORMS)}, "
+            f"not {shortened(value)}"
+        )
+    return EmbeddingForm(value)

@@ -9,6 +9,8 @@ from pydantic.json_schema import models_json_schema
 from serving.api.header_checks import FORM, JSON
 from serving.api.parsing import BATCH_FIELD, IMAGE_FIELDS
 from serving.api.schema import (
+    EMBEDDING_DESCRIPTION,
+    NORMALISED_DESCRIPTION,
     THRESHOLD_DESCRIPTION,
     TOP_K_DESCRIPTION,
     ClassifyBatchOutput,
@@ -18,7 +20,7 @@ from serving.api.schema import (
     ModelOutput,
 )
 from serving.compat.bentoml_service import Components, OpenAPISpecification, PathItem
-from serving.parameters import THRESHOLD, TOP_K
+from serving.parameters import EMBEDDING, EMBEDDING_FORMS, NORMALISED, THRESHOLD, TOP_K
 
 # Pydantic writes JSON Schema 2020-12, which OpenAPI has since 3.1.
 _VERSION = "3.1.0"
@@ -84,10 +86,13 @@ _OF_REQUEST: dict[str, dict[str, Any]] = {
         "maximum": 1,
         "description": THRESHOLD_DESCRIPTION,
     },
+    EMBEDDING: {
+        "enum": [True, False, *EMBEDDING_FORMS],
+        "description": EMBEDDING_DESCRIPTION,
+    },
+    NORMALISED: {"type": "boolean", "description": NORMALISED_DESCRIPTION},
 }
-_OR_NULL = {
-    name: {**schema, "type": [schema["type"], "null"]} for name, schema in _OF_REQUEST.items()
-}
+_OR_NULL = {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in _OF_REQUEST.items()}
 
 # A red PNG, 1 x 1.
 _EXAMPLE = (

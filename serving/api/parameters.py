@@ -2,15 +2,20 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from errors import InvalidParameter, InvalidRequest, shortened
+from inference.embedding import EmbeddingForm
 from serving.parameters import (
     DEFAULTS,
+    EMBEDDING,
+    NORMALISED,
     THRESHOLD,
     TOP_K,
     Parameters,
+    checked_embedding,
     checked_threshold,
     checked_top_k,
 )
@@ -23,6 +28,8 @@ _NUMBER = re.compile(r"\s*-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*"
 
 # Fields that a browser leaves empty, and None as BentoML's client sends it.
 _ABSENT = ("", "null")
+
+_TRUTHS = {"true": True, "false": False}
 
 
 def parameters_of_query(query: str) -> Parameters:
@@ -126,8 +133,28 @@ def _no_number(found: object) -> InvalidParameter:
     return InvalidParameter(f"{THRESHOLD} must be a number from 0 to 1, not {shortened(found)}")
 
 
+def _truth_of_text(name: str, text: str) -> bool:
+    if text not in _TRUTHS:
+        raise InvalidParameter(f"{name} must be {' or '.join(_TRUTHS)}, not {shortened(text)}")
+    return _TRUTHS[text]
+
+
+def _normalised_of_json(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidParameter(f"{NORMALISED} must be true or false, not {shortened(value)}")
+    return value
+
+
+def _embedding_of_text(text: str) -> EmbeddingForm:
+    # BentoML's client sends the texts of its forms as JSON.
+    bare = text.strip('"')
+    return checked_embedding(_TRUTHS.get(bare, bare))
+
+
 KINDS = {
     TOP_K: _Kind(_top_k_of_text, _top_k_of_json),
     THRESHOLD: _Kind(_threshold_of_text, _threshold_of_json),
+    EMBEDDING: _Kind(_embedding_of_text, checked_embedding),
+    NORMALISED: _Kind(partial(_truth_of_text, NORMALISED), _normalised_of_json),
 }
 """How each parameter is read, by name."""

@@ -1,6 +1,7 @@
 """The public contract as types: for BentoML's clients, ``/schema.json`` and ``/docs.json``."""
 
 from pathlib import Path
+from typing import Literal
 
 from bentoml import IODescriptor
 from pydantic import BaseModel, Field
@@ -12,7 +13,15 @@ from serving.parameters import DEFAULT_TOP_K
 TOP_K_DESCRIPTION = (
     f"Classes to return for each image, {DEFAULT_TOP_K} by default; all if the model has fewer"
 )
+EMBEDDING_DESCRIPTION = (
+    "Whether to give the embedding, where the model has one: true or list for numbers, base64 for "
+    "base64 of float32, little-endian"
+)
+NORMALISED_DESCRIPTION = "Whether the embedding is divided by its length; not by default"
 THRESHOLD_DESCRIPTION = "Least confidence of a decision; the model's own by default, if it has one"
+
+
+Embedding = bool | Literal["list", "base64"]
 
 
 class ClassifyInput(IODescriptor):
@@ -21,6 +30,8 @@ class ClassifyInput(IODescriptor):
     image: Path = Field(description="The encoded image")
     top_k: int | None = Field(None, ge=1, description=TOP_K_DESCRIPTION)
     threshold: float | None = Field(None, ge=0, le=1, description=THRESHOLD_DESCRIPTION)
+    embedding: Embedding | None = Field(None, description=EMBEDDING_DESCRIPTION)
+    normalised: bool | None = Field(None, description=NORMALISED_DESCRIPTION)
 
 
 class ClassifyBatchInput(IODescriptor):
@@ -29,6 +40,8 @@ class ClassifyBatchInput(IODescriptor):
     images: list[Path] = Field(description="The encoded images, one part each")
     top_k: int | None = Field(None, ge=1, description=TOP_K_DESCRIPTION)
     threshold: float | None = Field(None, ge=0, le=1, description=THRESHOLD_DESCRIPTION)
+    embedding: Embedding | None = Field(None, description=EMBEDDING_DESCRIPTION)
+    normalised: bool | None = Field(None, description=NORMALISED_DESCRIPTION)
 
 
 class ClassProbability(BaseModel):
@@ -49,6 +62,9 @@ class Prediction(ClassProbability):
         "of a model for several labels at once, those that reach their threshold",
     )
     reason: str | None = Field(None, description="Why the decision names no label; null if it does")
+    embedding: list[float] | str | None = Field(
+        None, description="Where it was asked for: what the network's last linear layer reads"
+    )
 
 
 _TAG_DESCRIPTION = "Tag in the BentoML model store"

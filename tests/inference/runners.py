@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pytest
 from prometheus_client import REGISTRY
 
-from inference import OnnxRunner, OnnxSession, Run, RunnerOptions, metrics
-from inference.runner import PrepareApart
-from inference.session import Probabilities
+from inference import OnnxRunner, OnnxSession, RunnerOptions, metrics
+from inference.runner import PrepareApart, Row
 from preprocessing import DecodeLimits, decode, transform
 from tests.support.gates import PATIENCE, GatedSession
 from tests.support.toys import pixels, toy_preprocessing
@@ -49,12 +48,13 @@ async def running(  # noqa: PLR0913
     prepare: Callable[[Any], Pixels | None] = pixels,
     *,
     prepare_apart: PrepareApart[Any] = never_apart,
-    answer: Callable[[Any, Probabilities, Run], Any] = lambda _, probabilities, run: probabilities,
+    answer: Callable[[Any, Row], Any] = lambda _, row: row.probabilities,
     decode_threads: int = 0,
     max_batch_size: int = 4,
     max_group_size: int | None = None,
     max_batch_delay: float = 0.0,
     max_pending_images: int = 100,
+    wants_embedding: Callable[[Any], bool] = lambda _: False,
 ) -> AsyncIterator[OnnxRunner[Any, Any]]:
     options = RunnerOptions(
         max_batch_size=max_batch_size,
@@ -63,7 +63,9 @@ async def running(  # noqa: PLR0913
         max_pending_images=max_pending_images,
         decode_threads=decode_threads,
     )
-    runner: OnnxRunner[Any, Any] = OnnxRunner(session, prepare, prepare_apart, answer, options)
+    runner: OnnxRunner[Any, Any] = OnnxRunner(
+        session, prepare, prepare_apart, answer, options, wants_embedding=wants_embedding
+    )
     try:
         yield runner
     finally:

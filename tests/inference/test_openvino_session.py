@@ -52,6 +52,16 @@ def test_the_answers_of_one_run_are_not_those_of_the_next(toy_folder: Path) -> N
 
 
 @needs_openvino
+def test_embeddings_come_with_the_probabilities(toy_folder: Path) -> None:
+    session = opened(toy_folder)
+    probabilities, embeddings = session.run_with_embeddings(np.stack([pixels(RED), pixels(BLUE)]))
+    session.run_with_embeddings(pixels(GREEN)[None])
+
+    assert embeddings.tolist() == [[255, 0, 0], [0, 0, 255]]
+    assert probabilities == pytest.approx(np.array([[HIGH, LOW, LOW], [LOW, LOW, HIGH]]), abs=1e-5)
+
+
+@needs_openvino
 def test_the_session_is_what_it_says(toy_folder: Path, toy_spec: ModelSpec) -> None:
     session = opened(toy_folder)
     assert (session.device, session.device_id) == (Device.OPENVINO, None)

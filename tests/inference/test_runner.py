@@ -17,8 +17,8 @@ from errors import (
     UnsupportedImage,
     value_or_raise,
 )
-from inference import OnnxRunner, OnnxSession, Run
-from inference.session import Probabilities
+from inference import OnnxRunner, OnnxSession
+from inference.runner import Row
 from tests.inference.runners import (
     Colour,
     Pixels,
@@ -204,10 +204,10 @@ async def test_nothing_holds_an_input_whose_error_was_answered(
 
 @in_loop
 async def test_an_answer_that_fails_fails_no_other(session: OnnxSession) -> None:
-    def answer(colour: Colour, probabilities: Probabilities, run: Run) -> list[float]:
+    def answer(colour: Colour, row: Row) -> list[float]:
         if colour == GREEN:
             raise ValueError("secret")
-        return probabilities.tolist()  # type: ignore[no-any-return]
+        return row.probabilities.tolist()  # type: ignore[no-any-return]
 
     async with running(session, answer=answer) as runner:
         red, green, blue = await runner.infer([RED, GREEN, BLUE], later())

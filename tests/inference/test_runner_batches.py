@@ -19,7 +19,7 @@ from tests.inference.runners import (
     running,
 )
 from tests.support.gates import Gate, in_loop
-from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
+from tests.support.toys import BLUE, EMBEDDING, GREEN, HIGH, LOW, RED, encoded, pixels
 
 
 @in_loop
@@ -205,3 +205,32 @@ async def test_padding_is_right_wherever_images_are_prepared(
 
     assert inner.sizes == [4]
     assert numbers(outcomes) == exactly((HIGH, LOW, LOW), (LOW, HIGH, LOW), (LOW, LOW, HIGH))
+
+
+@in_both_threads
+@in_loop
+async def test_only_a_batch_in_which_an_embedding_is_wanted_gives_them(
+    decode_threads: int, session: OnnxSession
+) -> None:
+    session, inner = gated(session)
+    inner.gate.shut()
+    options = {"decode_threads": decode_threads, "max_batch_size": 2}
+    async with running(
+        session,
+        answer=lambda colour, row: (colour, row.embedding),
+        wants_embedding=lambda colour: colour == BLUE,
+        **options,
+    ) as runner:
+        alone = asyncio.create_task(runner.infer([GREEN], later()))
+        await inner.gate.arrival()
+        mixed = asyncio.create_task(runner.infer([RED, BLUE], later()))
+        await asyncio.sleep(0.1)
+        inner.gate.open()
+        outcomes = [*await alone, *await mixed]
+
+    assert inner.outputs == [["probabilities"], ["probabilities", EMBEDDING]]
+    assert [colour for colour, _ in outcomes] == [GREEN, RED, BLUE]
+    embeddings = [
+        embedding if embedding is None else embedding.tolist() for _, embedding in outcomes
+    ]
+    assert embeddings == [None, [255.0, 0.0, 0.0], [0.0, 0.0, 255.0]]

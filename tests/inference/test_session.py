@@ -262,3 +262,11 @@ def test_a_run_that_is_forgotten_changes_no_other(toy_folder: Path) -> None:
     before = session.run(batch)
     session.run_and_forget(batch)
     assert session.run(batch).tolist() == before.tolist()
+
+
+def test_embeddings_come_with_the_probabilities(session: OnnxSession) -> None:
+    batch = np.stack([pixels(RED), pixels(BLUE)])
+    probabilities, embeddings = session.run_with_embeddings(batch)
+
+    assert embeddings.tolist() == [[255, 0, 0], [0, 0, 255]]
+    assert probabilities.tolist() == session.run(batch).tolist()

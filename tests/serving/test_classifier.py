@@ -16,6 +16,7 @@ from errors import (
 )
 from inference import open_session
 from inference.batch_size import Sizes
+from inference.embedding import EmbeddingForm
 from model_spec import Activation, ModelSpec
 from preprocessing import decode_scaled, least_side, transform
 from serving.api.schema import ClassifyBatchOutput, ClassifyOutput, HealthOutput
@@ -271,3 +272,28 @@ def test_a_threshold_out_of_its_bounds_is_refused(threshold: float, toy_folder: 
     wanted = Parameters(threshold=threshold)
     with pytest.raises(InvalidParameter, match="threshold must be from 0 to 1"):
         with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), wanted, soon()))
+
+
+def test_an_embedding_is_given_to_the_client_that_asks(toy_folder: Path) -> None:
+    async def both(toy: Classifier) -> list[dict[str, Any]]:
+        wanted = Parameters(1, embedding=EmbeddingForm.LIST, normalised=True)
+        return await asyncio.gather(
+            toy.classify_batch([encoded(RED), encoded(GREEN)], wanted, soon()),
+            toy.classify_batch([encoded(RED)], Parameters(1), soon()),
+        )
+
+    asked, plain = with_classifier(toy_folder, both)
+    assert [each["embedding"] for each in asked["results"]] == [[1, 0, 0], [0, 1, 0]]
+    assert "embedding" not in plain["results"][0]
+    dumped = ClassifyBatchOutput.model_validate(asked).model_dump(exclude_unset=True)
+    assert dumped == asked
+
+
+def test_a_model_without_embedding_says_so(toy_folder: Path, toy_spec: ModelSpec) -> None:
+    folder = toy_with(toy_folder, toy_spec, embedding=None)
+    wanted = Parameters(embedding=EmbeddingForm.LIST)
+    with pytest.raises(InvalidParameter, match="embedding: this model has none; its network"):
+        with_classifier(folder, lambda toy: toy.classify(encoded(RED), wanted, soon()))
+    declined = Parameters(embedding=EmbeddingForm.NONE)
+    answer = with_classifier(folder, lambda toy: toy.classify(encoded(RED), declined, soon()))
+    assert "embedding" not in answer

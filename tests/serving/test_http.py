@@ -6,6 +6,7 @@ from typing import Any
 
 import bentoml
 import httpx
+import numpy as np
 import pytest
 from bentoml.exceptions import BentoMLException
 
@@ -98,6 +99,23 @@ def test_a_threshold_may_be_a_field_a_query_or_a_key(
     assert_red(answer)
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"files": {"image": encoded(RED)}, "data": {"embedding": "true"}},
+        {"content": encoded(RED), "params": {"embedding": "list"}},
+        {"json": {"image": as_base64(encoded(RED)), "embedding": True}},
+    ],
+    ids=["field", "query", "key"],
+)
+def test_an_embedding_may_be_asked_for_in_a_field_a_query_or_a_key(
+    client: httpx.Client, request_: dict[str, Any]
+) -> None:
+    answer = client.post("/classify", **request_).json()
+    assert answer.pop("embedding") == [255.0, 0.0, 0.0]
+    assert_red(answer)
+
+
 def test_every_image_of_a_batch_gets_its_decision(client: httpx.Client) -> None:
     texts = [as_base64(encoded(colour)) for colour in (BLUE, BLACK)]
     answer = client.post("/classify_batch", json={"images": texts, "threshold": 0.5}).json()
@@ -167,6 +185,12 @@ def test_bentoml_client(toy_server: Server, tmp_path: Path) -> None:
         assert [result["label"] for result in batch["results"]] == ["blue", "red"]
         assert client.classify(image=red, threshold=0.5)["decision"] == "red"
         assert client.classify(image=red, threshold=1.0)["decision"] is None
+        assert client.classify(image=red, embedding=True)["embedding"] == [255, 0, 0]
+        assert client.classify(image=red, embedding="base64", normalised=True)["embedding"] == (
+            base64.b64encode(np.array([1, 0, 0], "<f4")).decode()
+        )
+        batch = client.classify_batch(images=[blue, red], embedding=True)
+        assert [each["embedding"] for each in batch["results"]] == [[0, 0, 255], [255, 0, 0]]
         assert client.health()["status"] == "healthy"
 
 

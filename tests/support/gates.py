@@ -104,11 +104,13 @@ class GatedSession:
         self._session = session
         self.gate = Gate()
         self.batches: list[npt.NDArray[np.uint8]] = []
+        self.outputs: list[list[str]] = []
         self.fail_next = False
 
     def run(self, outputs: list[str], inputs: dict[str, npt.NDArray[np.uint8]]) -> Any:
         (pixels,) = inputs.values()
         self.batches.append(pixels.copy())
+        self.outputs.append(outputs)
         self.gate.pass_through()
         if self.fail_next:
             self.fail_next = False

@@ -28,6 +28,7 @@ from model_spec import (
 SIZE = 4
 LABELS = ("red", "green", "blue")
 OPSET = 18
+EMBEDDING = "means"
 
 RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)
 
@@ -51,8 +52,8 @@ def pixels(colour: tuple[int, int, int]) -> np.ndarray:
     return np.full((SIZE, SIZE, 3), colour, np.uint8)
 
 
-def toy_graph() -> onnx.ModelProto:
-    """uint8 ``[batch, SIZE, SIZE, 3]`` → float32 ``[batch, 3]``."""
+def toy_graph(*, with_embedding: bool = False) -> onnx.ModelProto:
+    """uint8 ``[batch, SIZE, SIZE, 3]`` → float32 ``[batch, 3]``; the embedding is the means."""
     one = numpy_helper.from_array(np.ones(1, np.float32), "one")
     image_axes = numpy_helper.from_array(np.array([1, 2]), "image_axes")
     class_axis = numpy_helper.from_array(np.array([1]), "class_axis")
@@ -67,7 +68,10 @@ def toy_graph() -> onnx.ModelProto:
         nodes,
         "toy",
         [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["batch", SIZE, SIZE, 3])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 3])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3])
+            for name in ("probabilities", *(EMBEDDING,) * with_embedding)
+        ],
         [one, image_axes, class_axis],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
@@ -95,7 +99,7 @@ def write_toy_model(
         confidence: that the spec claims for the golden image; the truth by default.
         pretrained: that the spec claims.
     """
-    onnx.save(toy_graph(), folder / ONNX_FILE)
+    onnx.save(toy_graph(with_embedding=True), folder / ONNX_FILE)
     (folder / GOLDEN_FILE).write_bytes(encoded(RED))
     spec = ModelSpec(
         architecture="toy",
@@ -111,6 +115,7 @@ def write_toy_model(
         golden=Golden(file=GOLDEN_FILE, class_id=0, confidence=confidence, tolerance=0.02),
         files={name: sha256_of_file(folder / name) for name in (ONNX_FILE, GOLDEN_FILE)},
         labels=LABELS,
+        embedding=EMBEDDING,
     )
     spec.save(folder)
     return spec

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from errors import InvalidParameter
+from inference.embedding import EmbeddingForm
 from serving.api.parameters import (
     first_given,
     parameters_of_form,
@@ -10,6 +11,8 @@ from serving.api.parameters import (
     parameters_of_query,
 )
 from serving.parameters import DEFAULTS, Parameters
+
+FORM = EmbeddingForm.BASE64
 
 
 def test_the_parameters_stand_in_a_query_a_form_or_json() -> None:
@@ -78,3 +81,43 @@ def test_an_empty_value_in_a_query_is_refused() -> None:
 def test_a_form_names_a_parameter_once() -> None:
     with pytest.raises(InvalidParameter, match="the form has 2 fields 'threshold', send one"):
         parameters_of_form([("threshold", "0.5"), ("top_k", "1"), ("threshold", "0.5")])
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "form"),
+    [
+        ("true", True, EmbeddingForm.LIST),
+        ("false", False, EmbeddingForm.NONE),
+        ("list", "list", EmbeddingForm.LIST),
+        ("base64", "base64", EmbeddingForm.BASE64),
+    ],
+)
+def test_an_embedding_is_wanted_as_a_list_or_as_base64(
+    text: str, value: object, form: EmbeddingForm
+) -> None:
+    assert parameters_of_query(f"embedding={text}").embedding is form
+    # As BentoML's client sends a text in a form.
+    assert parameters_of_form([("embedding", f'"{text}"')]).embedding is form
+    assert parameters_of_json({"embedding": value}).embedding is form
+
+
+def test_an_embedding_that_the_body_does_not_want_is_not_given() -> None:
+    wanted = first_given(parameters_of_json({"embedding": False}), Parameters(None, None, FORM))
+    assert wanted.embedding is EmbeddingForm.NONE
+
+
+@pytest.mark.parametrize("value", ["yes", "none", "", "True", 1, [], {}])
+def test_another_form_of_embedding_is_refused(value: Any) -> None:
+    with pytest.raises(
+        InvalidParameter, match=r"^embedding must be true, false, list or base64, not "
+    ):
+        parameters_of_json({"embedding": value})
+
+
+def test_an_embedding_is_normalised_or_not() -> None:
+    assert parameters_of_query("normalised=true").normalised is True
+    assert parameters_of_json({"normalised": False}).normalised is False
+    with pytest.raises(InvalidParameter, match=r"^normalised must be true or false, not '1'$"):
+        parameters_of_query("normalised=1")
+    with pytest.raises(InvalidParameter, match=r"^normalised must be true or false, not '1'$"):
+        parameters_of_json({"normalised": 1})

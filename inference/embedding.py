@@ -1,0 +1,35 @@
+"""An embedding: what the network's last linear layer reads, and how it is told."""
+
+import base64
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+
+class EmbeddingForm(StrEnum):
+    """How a client wants the embedding."""
+
+    NONE = "none"
+    LIST = "list"
+    BASE64 = "base64"
+
+
+def told(
+    embedding: npt.NDArray[np.floating], form: EmbeddingForm, *, normalised: bool
+) -> list[float] | str:
+    """An embedding as it stands in a response: numbers, or base64 of float32, little-endian.
+
+    Args:
+        embedding: ``[size]``, float16 of a network in float16.
+        form: list or base64.
+        normalised: divided by its Euclidean length, so that the scalar product of two of them is
+            their cosine; a vector of zeros stays one.
+    """
+    vector = embedding.astype("<f4")
+    if normalised and (length := np.linalg.norm(vector)):
+        vector /= length
+    if form is EmbeddingForm.BASE64:
+        return base64.b64encode(vector.tobytes()).decode()
+    numbers: list[float] = vector.tolist()
+    return numbers
