@@ -10,6 +10,10 @@ LABELS ?=
 PREPROCESSING ?=
 # Which entry of that checkpoint, if several fit the network.
 ENTRY ?=
+# sigmoid for a network that was trained so, and the least confidence of a decision: a number or a
+# JSON file with one per class.
+ACTIVATION ?=
+THRESHOLD ?=
 # Arithmetic of the network: fp32, or fp16 for GPUs.
 PRECISION ?=
 HOST ?= 127.0.0.1
@@ -30,14 +34,15 @@ export BENTOML_DO_NOT_TRACK ?= True
 export ORT_DISABLE_TELEMETRY ?= 1
 
 # Whether a model is asked for: in the environment or on the command line.
-GIVEN := $(if $(filter file,$(origin MODEL)),$(CLASSIFIER_MODEL),$(MODEL))$(WEIGHTS)$(LABELS)$(PREPROCESSING)$(PRECISION)
+GIVEN := $(if $(filter file,$(origin MODEL)),$(CLASSIFIER_MODEL),$(MODEL))$(WEIGHTS)$(LABELS)$(PREPROCESSING)$(PRECISION)$(ACTIVATION)$(THRESHOLD)
 
 # Prints the tag of the model that was asked for last, which is the one that is given, if any.
 STORED = $(BIN)/python -m conversion.store
 
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)') $(if $(ENTRY),--entry '$(ENTRY)') \
-	$(if $(PREPROCESSING),--preprocessing '$(PREPROCESSING)') $(if $(PRECISION),--precision '$(PRECISION)')
+	$(if $(PREPROCESSING),--preprocessing '$(PREPROCESSING)') $(if $(PRECISION),--precision '$(PRECISION)') \
+	$(if $(ACTIVATION),--activation '$(ACTIVATION)') $(if $(THRESHOLD),--threshold '$(THRESHOLD)')
 
 # Written by `make tune`. What the environment has is put back over it.
 TUNED ?= tuned.env

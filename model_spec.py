@@ -163,6 +163,7 @@ class ModelSpec(Frozen):
         multi_label: whether an image may show several classes or none: each probability stands
             for itself. Otherwise the probabilities of an image sum to 1, also of a network with
             one sigmoid output.
+        temperature: that the graph divides logits by before the activation.
         thresholds: least confidence of a decision: one for all classes, or one per class, in the
             order of the class ids; empty: a client decides.
         reference: answers that drift is measured against; None: no drift is measured.
@@ -184,6 +185,7 @@ class ModelSpec(Frozen):
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
     activation: Activation = Activation.SOFTMAX
     multi_label: bool = False
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     thresholds: tuple[Share, ...] = ()
     reference: Reference | None = None
     embedding: str | None = None

@@ -15,6 +15,7 @@ from pathlib import Path
 from conversion import store
 from conversion.errors import ConversionError
 from conversion.original import Original, original_of
+from conversion.outputs.thresholds import read_thresholds
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
 from conversion.preprocessing.overrides import add_options, from_options
 from conversion.request import DEFAULT_OPSET, Request
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             precision=Precision(parsed.precision),
             opset=parsed.opset,
             given=from_options(parsed),
+            activation=Activation(parsed.activation) if parsed.activation else None,
+            threshold=parsed.threshold,
         )
         print(convert(request))
     except (ConversionError, OSError) as error:
@@ -87,9 +90,11 @@ def convert(request: Request) -> str:
     _, weights = request.weights_file
     logger.info("converting %s (%s)", request.source.name, weights.source)
     original = original_of(request)
+    thresholds = read_thresholds(request.threshold, original.labels) if request.threshold else ()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tag = store.save(folder, _export(original, request, folder), request.fingerprint)
+        spec = _export(original, request, folder).model_copy(update={"thresholds": thresholds})
+        tag = store.save(folder, spec, request.fingerprint)
     logger.info("saved %s", tag)
     return tag
 
@@ -98,6 +103,7 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
     """Write the model's files into a folder and verify them."""
     from conversion import export, verify
     from conversion.half import halved
+    from conversion.outputs.embedding import add_embedding
 
     network, preprocessing, labels = original.network, original.preprocessing, original.labels
     properties = {
@@ -107,10 +113,12 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
     proto = export.export(network, preprocessing, request.opset, original.activation)
     if request.precision is Precision.FP16:
         proto = halved(proto)
-    files = export.save(proto, folder, properties)
     pixels = photograph_pixels(preprocessing)
     model = verify.PyTorchModel(network, preprocessing, len(labels), original.activation)
-    verification = verify.verify(folder / ONNX_FILE, model, pixels, request.precision)
+    embeddings = model.embeddings(pixels[:1])
+    embedding = None if embeddings is None else add_embedding(proto, embeddings.shape[1])
+    files = export.save(proto, folder, properties)
+    verification = verify.verify(folder / ONNX_FILE, model, pixels, request.precision, embedding)
     logger.info(
         "verified on %d images, batches of %s: max probability difference %.3g (limit %g), "
         "top-1 agreement %.1f %%",
@@ -141,7 +149,8 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
         files={**files, GOLDEN.name: sha256_of_file(GOLDEN)},
         labels=labels,
         activation=original.activation,
-        multi_label=original.activation is Activation.SIGMOID,
+        multi_label=original.multi_label,
+        embedding=embedding,
     )
 
 
@@ -195,6 +204,17 @@ def _parser() -> argparse.ArgumentParser:
         choices=[each.value for each in Precision],
         default=Precision.FP32.value,
         help="arithmetic of the exported network (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--activation",
+        choices=[each.value for each in Activation],
+        help="that the network was trained with; sigmoid: several labels at once, or two classes "
+        "by one output (default: as transformers' configuration says, else softmax)",
+    )
+    parser.add_argument(
+        "--threshold",
+        metavar="NUMBER|FILE",
+        help="least confidence of a decision, for all classes, or a JSON file with one per class",
     )
     parser.add_argument(
         "--opset",

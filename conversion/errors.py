@@ -1,10 +1,6 @@
 """What conversion says when it refuses."""
 
-ONE_OUTPUT = (
-    "the service applies softmax, which makes a single output always 1; give the last layer two "
-    "outputs and two labels, the negative class first. After training with sigmoid: put a row of "
-    "zeros before its weight and a zero before its bias"
-)
+ONE_OUTPUT = "give --labels with two, the negative class first, and --activation sigmoid"
 
 
 class ConversionError(Exception):
@@ -26,3 +22,14 @@ class OtherClasses(ConversionError):
             "give --labels with one for each"
         )
         self.file, self.found = file, found
+
+
+class OneOutput(ConversionError):
+    """A checkpoint's last layer has one output.
+
+    Args:
+        file: name of the checkpoint.
+    """
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"{file} is of a network with one output: {ONE_OUTPUT}")

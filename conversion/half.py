@@ -10,23 +10,23 @@ from conversion.export import INPUT_NAME
 def halved(proto: ModelProto) -> ModelProto:
     """Convert the network's parameters and arithmetic to float16.
 
-    Normalisation and softmax stay in float32: float16 would round pixels less a mean, and small
-    probabilities. Input and output keep their types.
+    Normalisation and softmax or sigmoid stay in float32: float16 would round pixels less a mean,
+    and small probabilities. Input and output keep their types.
 
     Args:
         proto: as :func:`conversion.export.export` makes it; is changed.
     """
     graph = proto.graph
     pixels, probabilities = graph.input.pop(), graph.output.pop()
-    before, softmax = _take_normalisation(graph), graph.node.pop()
-    assert softmax.op_type in {"Softmax", "Sigmoid"}
+    before, activation = _take_normalisation(graph), graph.node.pop()
+    assert activation.op_type in ("Softmax", "Sigmoid")
     graph.input.append(_float32(before[-1].output[0]))
-    graph.output.append(_float32(softmax.input[0]))
+    graph.output.append(_float32(activation.input[0]))
     # The exporter describes parameters there, too, which the converter takes for float16 then.
     del graph.value_info[:]
     converted: ModelProto = convert_float_to_float16(proto, keep_io_types=True)
     graph = converted.graph
-    graph.node.extend([*before, softmax])
+    graph.node.extend([*before, activation])
     graph.input[0].CopyFrom(pixels)
     graph.output[0].CopyFrom(probabilities)
     OnnxModel.graph_topological_sort(graph)

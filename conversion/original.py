@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conversion.errors import ConversionError, OtherClasses
+from conversion.errors import ConversionError, OneOutput, OtherClasses
 from conversion.photographs import photograph_pixels
 from conversion.request import Request
 from conversion.sources.source import Description
@@ -18,16 +18,24 @@ logger = logging.getLogger("image_classifier.conversion")
 # A head that no checkpoint has, so that the checkpoint's own number of classes is told.
 _NO_CHECKPOINT_HAS = 1009
 
+_OF_ONE_OUTPUT = 2
+"""Classes: the negative and the positive."""
+
 
 @dataclass(frozen=True)
 class Original:
-    """The PyTorch model: its network in eval mode and what is known about it."""
+    """The PyTorch model: its network in eval mode and what is known about it.
+
+    Attributes:
+        multi_label: whether an image may show several classes.
+    """
 
     network: "nn.Module"
     preprocessing: Preprocessing
     weights: Weights
     labels: tuple[str, ...]
     activation: Activation
+    multi_label: bool
 
 
 def original_of(request: Request) -> Original:
@@ -56,7 +64,15 @@ def original_of(request: Request) -> Original:
                 path.name,
             )
         network, weights, labels = _own_network(request, description)
-    return Original(network.eval(), preprocessing, weights, labels, description.activation)
+    activation = request.activation or description.activation
+    multi_label = activation is Activation.SIGMOID and not _has_one_output(network)
+    return Original(network.eval(), preprocessing, weights, labels, activation, multi_label)
+
+
+def _has_one_output(network: "nn.Module") -> bool:
+    from conversion.outputs.one_output import TwoOutputs
+
+    return isinstance(network, TwoOutputs)
 
 
 def _labels(request: Request, description: Description) -> tuple[str, ...]:
@@ -84,6 +100,10 @@ def _own_network(
     network = request.source.build(len(labels or ()) or _NO_CHECKPOINT_HAS)
     try:
         weights = _fill(network, request, len(labels or ()) or _NO_CHECKPOINT_HAS)
+    except OneOutput:
+        if request.activation is not Activation.SIGMOID or len(labels or ()) != _OF_ONE_OUTPUT:
+            raise
+        return *_one_output(request), _labels(request, description)
     except OtherClasses as error:
         if labels is not None:
             raise
@@ -91,6 +111,15 @@ def _own_network(
             f"{error.file} tells {error.found} classes apart; give --labels with one for each"
         ) from error
     return network, weights, _labels(request, description)
+
+
+def _one_output(request: Request) -> tuple["nn.Module", Weights]:
+    """A network with one output and the user's weights, as one with two."""
+    from conversion.outputs.one_output import TwoOutputs
+
+    network = request.source.build(1)
+    weights = _fill(network, request, 1)
+    return TwoOutputs(network), weights
 
 
 def _fill(network: "nn.Module", request: Request, classes: int) -> Weights:

@@ -7,12 +7,13 @@ from functools import cached_property
 from pathlib import Path
 
 from conversion.labels import read_labels
+from conversion.outputs.thresholds import read_facts
 from conversion.photographs import PHOTOGRAPHS
 from conversion.preprocessing.overrides import Given
 from conversion.sources.lookup import DEFAULT, source_of
 from conversion.sources.source import Description, Source
 from conversion.weights.files import own_weights
-from model_spec import Precision, Weights
+from model_spec import Activation, Precision, Weights
 
 # PyTorch's exporter writes this version itself; it converts the graph to later ones.
 DEFAULT_OPSET = 18
@@ -38,6 +39,8 @@ class Request:
         precision: of the exported network.
         opset: of the exported graph.
         given: of the preprocessing, in place of what the source says.
+        activation: that the network was trained with; None for the one that its source says.
+        threshold: a number, or a file with one per class, as :func:`read_thresholds` takes it.
     """
 
     architecture: str = DEFAULT
@@ -48,6 +51,8 @@ class Request:
     precision: Precision = Precision.FP32
     opset: int = DEFAULT_OPSET
     given: Given | None = None
+    activation: Activation | None = None
+    threshold: str | None = None
 
     @property
     def published(self) -> bool:
@@ -111,6 +116,8 @@ class Request:
             self.entry,
             self.labels,
             self.precision.value,
+            self.activation,
+            read_facts(self.threshold),
             self.opset,
             self.source.facts(),
             self.given.overrides.model_dump(mode="json") if self.given else None,

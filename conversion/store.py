@@ -97,6 +97,15 @@ def folder_of(tag: str) -> Path:
         raise ConversionError(f"no model {tag}: {error}") from error
 
 
+def fingerprint_of(tag: str) -> str:
+    """Of everything that a model was converted from.
+
+    Raises:
+        BentoMLException: there is no such model.
+    """
+    return str(bentoml.models.get(tag).info.labels.get(_FINGERPRINT))
+
+
 def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
     """Add a model.
 
@@ -154,6 +163,8 @@ def _digits(spec: ModelSpec) -> str:
     )
     if spec.reference:
         answers_depend_on += spec.model_dump_json(include={"reference"})
+    if spec.thresholds:
+        answers_depend_on += spec.model_dump_json(include={"thresholds"})
     return hashlib.sha256(answers_depend_on.encode()).hexdigest()[:_TAG_HASH_DIGITS]
 
 

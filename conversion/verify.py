@@ -14,6 +14,7 @@ from torch import nn
 
 from conversion.errors import ConversionError
 from conversion.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, logits_of, probabilities_of
+from conversion.outputs.embedding import check_embedding, last_linear_input
 from model_spec import Activation, Channels, Precision, Preprocessing, Verification
 from preprocessing_spec import WHITE
 
@@ -53,6 +54,10 @@ class PyTorchModel:
         answer: Probabilities = probabilities_of(logits, self.activation).numpy()
         return answer
 
+    def embeddings(self, pixels: Pixels) -> torch.Tensor | None:
+        """uint8 ``[N, H, W, channels]`` → what the last linear layer reads, if there is one."""
+        return last_linear_input(self.network, normalised(pixels, self.preprocessing))
+
 
 def normalised(pixels: Pixels, preprocessing: Preprocessing) -> torch.Tensor:
     """The network's input, normalised as torchvision does it.
@@ -81,7 +86,11 @@ def with_noise(photographs: Pixels) -> Pixels:
 
 
 def verify(
-    path: Path, model: PyTorchModel, photographs: Pixels, precision: Precision
+    path: Path,
+    model: PyTorchModel,
+    photographs: Pixels,
+    precision: Precision,
+    embedding: str | None = None,
 ) -> Verification:
     """Compare an exported file with the model it came from.
 
@@ -90,11 +99,12 @@ def verify(
         model: the original.
         photographs: uint8 ``[N, H, W, channels]``; random pixels are added.
         precision: decides the limit.
+        embedding: name of the second output; None without one.
 
     Raises:
         ConversionError: the first thing that differs, with its number.
     """
-    _check_graph(path, model)
+    _check_graph(path, model, embedding)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     pixels = with_noise(photographs)
     expected = _in_batches(pixels, 1, model.probabilities)
@@ -114,6 +124,9 @@ def verify(
             f"not saved: max probability difference to PyTorch = {difference:.3g}, "
             f"limit {limit:g} ({precision.value})"
         )
+    if embedding is not None:
+        (found,) = session.run([embedding], {INPUT_NAME: pixels})
+        check_embedding(found, model.embeddings(pixels))
     return Verification(
         max_abs_diff=difference,
         limit=limit,
@@ -123,14 +136,15 @@ def verify(
     )
 
 
-def _check_graph(path: Path, model: PyTorchModel) -> None:
+def _check_graph(path: Path, model: PyTorchModel, embedding: str | None) -> None:
     """Names and axes, and that batch norms behind a convolution are gone."""
     graph = onnx.load(str(path), load_external_data=False).graph
     expected = {
         "inputs": [(INPUT_NAME, "UINT8", [BATCH_AXIS, *model.preprocessing.pixels_shape])],
         "outputs": [(OUTPUT_NAME, "FLOAT", [BATCH_AXIS, model.classes])],
     }
-    found = {"inputs": _described(graph.input), "outputs": _described(graph.output)}
+    outputs = [each for each in graph.output if each.name != embedding]
+    found = {"inputs": _described(graph.input), "outputs": _described(outputs)}
     if found != expected:
         raise ConversionError(f"not saved: the graph has {found}, expected {expected}")
     # Only a convolution whose output nobody else reads can take a batch norm in.

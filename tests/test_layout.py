@@ -10,6 +10,7 @@ from tests.support.servers import PROJECT
 TESTS = PROJECT / "tests"
 
 WITHOUT_SOURCE = {
+    "conversion/outputs/test_decisions.py": "`--activation` and `--threshold` as typed",
     "deploy": "container, Kubernetes, proxies: no Python",
     "examples": "run as users run them",
     "benchmarks/tune/test_serve.py": "`make serve` with tuned settings",

@@ -167,6 +167,16 @@ def own_model(command: str, home: Path, folder: Path) -> None:
     serve_it(command.replace("my_", f"{folder}/my_"), home, folder)
 
 
+def own_sigmoid(command: str, home: Path, folder: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torchvision = pytest.importorskip("torchvision")
+    torch.save(torchvision.models.resnet18(num_classes=1).state_dict(), folder / "my_model.pth")
+    (folder / "my_labels.txt").write_text("good\nbad\n")
+    output = shell(command.replace("my_", f"{folder}/my_"), home, folder)
+    assert "image_classifier:resnet18-fp32-" in output
+    assert "exit 0" in output
+
+
 def evaluate_it(command: str, home: Path, folder: Path) -> None:
     (folder / "my_photographs/espresso").mkdir(parents=True)
     shutil.copy(PROJECT / "test_images/coffee.jpg", folder / "my_photographs/espresso")
@@ -184,6 +194,7 @@ def explain_it(command: str, home: Path, folder: Path) -> None:
 
 
 RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
+    next(command for command in commands() if "--activation" in command): own_sigmoid,
     ACTIVATE: run_it,
     "bentoml serve service:ImageClassifier --host 127.0.0.1 --port 3001": serve_it,
     "make serve MODEL=resnet50": offline,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from conversion.errors import ONE_OUTPUT, ConversionError, OtherClasses
+from conversion.errors import ConversionError, OneOutput, OtherClasses
 from conversion.weights.checkpoint import Entries
 
 logger = logging.getLogger("image_classifier.conversion")
@@ -206,7 +206,7 @@ def _check_classes(
     if tuple(wanted[:1]) != (classes,) or not found:
         return
     if found[0] == 1:
-        raise ConversionError(f"{file} is of a network with one output: {ONE_OUTPUT}")
+        raise OneOutput(file)
     raise OtherClasses(file, found[0], classes)
 
 

@@ -62,7 +62,7 @@ class Prediction(ClassProbability):
         "of a model for several labels at once, those that reach their threshold",
     )
     reason: str | None = Field(None, description="Why the decision names no label; null if it does")
-    embedding: list[float] | str | None = Field(
+    embedding: str | list[float] | None = Field(
         None, description="Where it was asked for: what the network's last linear layer reads"
     )
 

@@ -85,10 +85,7 @@ def test_one_label_alone_is_refused_with_what_to_do(
         labels_of(content, tmp_path, name)
     assert str(caught.value) == (
         f"{name} holds one label, of a network with one output: "
-        "the service applies softmax, which makes a single output always 1; "
-        "give the last layer two outputs and two labels, the negative "
-        "class first. After training with sigmoid: put a row of zeros before its weight and a "
-        "zero before its bias"
+        "give --labels with two, the negative class first, and --activation sigmoid"
     )
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from conversion.errors import ConversionError
+from conversion.errors import ONE_OUTPUT, ConversionError
 from conversion.original import original_of
 from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
-from model_spec import Size
+from model_spec import Activation, Size
 
 CODE = """
 from torch import nn
@@ -101,3 +101,39 @@ def test_equal_seeds_give_equal_networks(folder: Path) -> None:
     parameters = [nn.utils.parameters_to_vector(each.parameters()) for each in (first, second)]
     assert torch.equal(*parameters)
     assert not first.training
+
+
+@pytest.fixture
+def one_output(folder: Path) -> Path:
+    """The same user with a network of one output and two labels."""
+    torch.save({"2.weight": torch.ones(1, 3), "2.bias": torch.ones(1)}, folder / "one.pth")
+    (folder / "labels.txt").write_text("good\nbad\n")
+    return folder
+
+
+def test_one_output_trained_with_sigmoid_gets_a_logit_for_each_of_two_classes(
+    one_output: Path,
+) -> None:
+    request = own(
+        location="one.pth", labels_file=one_output / "labels.txt", activation=Activation.SIGMOID
+    )
+    found = original_of(request)
+    with torch.inference_mode():
+        assert found.network(torch.zeros(1, 3, 2, 2)).tolist() == [[-1.0, 1.0]]
+    assert (found.labels, found.multi_label) == (("good", "bad"), False)
+
+
+def test_one_output_needs_sigmoid_and_two_labels(one_output: Path) -> None:
+    expected = f"one.pth is of a network with one output: {ONE_OUTPUT}"
+    labels = one_output / "labels.txt"
+    assert refusal(own(location="one.pth", labels_file=labels)) == expected
+    labels.write_text("good\nbad\nugly\n")
+    wanted = own(location="one.pth", labels_file=labels, activation=Activation.SIGMOID)
+    assert refusal(wanted) == expected
+
+
+def test_several_outputs_trained_with_sigmoid_are_several_labels_at_once(folder: Path) -> None:
+    labels = folder / "labels.txt"
+    wanted = own(location="mine.ckpt", labels_file=labels, activation=Activation.SIGMOID)
+    assert original_of(wanted).multi_label
+    assert not original_of(own(location="mine.ckpt", labels_file=labels)).multi_label

@@ -30,4 +30,5 @@ def test_a_vector_of_zeros_stays_one() -> None:
 
 def test_a_network_in_float16_gives_float32() -> None:
     text = told(np.array([1, 2], np.float16), EmbeddingForm.BASE64, normalised=False)
+    assert isinstance(text, str)
     assert np.frombuffer(base64.b64decode(text), "<f4").tolist() == [1.0, 2.0]

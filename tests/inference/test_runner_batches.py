@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import numpy as np
 import pytest
@@ -214,19 +215,19 @@ async def test_only_a_batch_in_which_an_embedding_is_wanted_gives_them(
 ) -> None:
     session, inner = gated(session)
     inner.gate.shut()
-    options = {"decode_threads": decode_threads, "max_batch_size": 2}
     async with running(
         session,
         answer=lambda colour, row: (colour, row.embedding),
         wants_embedding=lambda colour: colour == BLUE,
-        **options,
+        decode_threads=decode_threads,
+        max_batch_size=2,
     ) as runner:
         alone = asyncio.create_task(runner.infer([GREEN], later()))
         await inner.gate.arrival()
         mixed = asyncio.create_task(runner.infer([RED, BLUE], later()))
         await asyncio.sleep(0.1)
         inner.gate.open()
-        outcomes = [*await alone, *await mixed]
+        outcomes: list[Any] = [*await alone, *await mixed]
 
     assert inner.outputs == [["probabilities"], ["probabilities", EMBEDDING]]
     assert [colour for colour, _ in outcomes] == [GREEN, RED, BLUE]

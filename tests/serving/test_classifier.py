@@ -275,7 +275,7 @@ def test_a_threshold_out_of_its_bounds_is_refused(threshold: float, toy_folder: 
 
 
 def test_an_embedding_is_given_to_the_client_that_asks(toy_folder: Path) -> None:
-    async def both(toy: Classifier) -> list[dict[str, Any]]:
+    async def both(toy: Classifier) -> tuple[dict[str, Any], dict[str, Any]]:
         wanted = Parameters(1, embedding=EmbeddingForm.LIST, normalised=True)
         return await asyncio.gather(
             toy.classify_batch([encoded(RED), encoded(GREEN)], wanted, soon()),

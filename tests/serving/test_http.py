@@ -187,7 +187,7 @@ def test_bentoml_client(toy_server: Server, tmp_path: Path) -> None:
         assert client.classify(image=red, threshold=1.0)["decision"] is None
         assert client.classify(image=red, embedding=True)["embedding"] == [255, 0, 0]
         assert client.classify(image=red, embedding="base64", normalised=True)["embedding"] == (
-            base64.b64encode(np.array([1, 0, 0], "<f4")).decode()
+            base64.b64encode(np.array([1, 0, 0], "<f4").tobytes()).decode()
         )
         batch = client.classify_batch(images=[blue, red], embedding=True)
         assert [each["embedding"] for each in batch["results"]] == [[0, 0, 255], [255, 0, 0]]

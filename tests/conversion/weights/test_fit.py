@@ -200,16 +200,6 @@ def test_one_output_is_refused_with_what_to_do(labels: int) -> None:
     )
 
 
-def test_what_is_to_be_done_about_one_output_gives_the_sigmoid() -> None:
-    torch.manual_seed(0)
-    one, two, features = nn.Linear(4, 1), nn.Linear(4, 2), torch.randn(5, 4)
-    state = {
-        name: torch.cat([torch.zeros_like(each), each]) for name, each in one.state_dict().items()
-    }
-    two.load_state_dict(state)
-    torch.testing.assert_close(two(features).softmax(1)[:, 1:], one(features).sigmoid())
-
-
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_floating_point_types_are_read(dtype: torch.dtype) -> None:
     # Some scripts convert the counters of batch norms, too.

@@ -1,0 +1,101 @@
+"""The embedding as a graph's second output: what the last linear layer reads."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import NodeProto, helper
+from torch import nn
+
+from conversion.errors import ConversionError
+
+_TO_THE_LOGITS = ("Softmax", "Sigmoid", "Concat", "Neg", "Div", "Cast", "Identity", "Add")
+"""Operators between the last linear layer and the probabilities."""
+
+_LINEAR = ("Gemm", "MatMul")
+
+_MATRIX_AXES = 2
+
+LIMITS: dict[type, float] = {np.float32: 1e-4, np.float16: 2e-2}
+"""Largest difference to PyTorch that is let through, as a share of the largest number."""
+
+
+def add_embedding(proto: onnx.ModelProto, size: int) -> str | None:
+    """Make the input of the last linear layer an output of the graph.
+
+    Args:
+        proto: with one output, the probabilities; is changed.
+        size: of the embedding, as PyTorch has it.
+
+    Returns:
+        Its name; None if the graph does not end with a linear layer of that size.
+    """
+    graph = proto.graph
+    linear = _last_linear(graph)
+    if linear is None:
+        return None
+    parameters = {each.name: each for each in graph.initializer}
+    weight = parameters.get(linear.input[1])
+    value: str = linear.input[0]
+    inputs = {each.name for each in graph.input}
+    if weight is None or len(weight.dims) != _MATRIX_AXES or size not in weight.dims:
+        return None
+    if value in inputs or value in parameters:
+        return None
+    batch = graph.output[0].type.tensor_type.shape.dim[0].dim_param
+    graph.output.append(helper.make_tensor_value_info(value, weight.data_type, [batch, size]))
+    return value
+
+
+def _last_linear(graph: onnx.GraphProto) -> NodeProto | None:
+    producers = {name: node for node in graph.node for name in node.output}
+    node = producers.get(graph.output[0].name)
+    while node is not None and node.op_type in _TO_THE_LOGITS:
+        node = next((producers[name] for name in node.input if name in producers), None)
+    return node if node is not None and node.op_type in _LINEAR else None
+
+
+def last_linear_input(network: nn.Module, images: torch.Tensor) -> torch.Tensor | None:
+    """What the last linear layer of a network reads, float32 ``[N, size]``.
+
+    Args:
+        network: in eval mode.
+        images: as the network takes them.
+
+    Returns:
+        None if the network runs no linear layer, or one of other axes.
+    """
+    read: list[torch.Tensor] = []
+
+    def note(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        read.append(inputs[0])
+
+    linear = [each for each in network.modules() if isinstance(each, nn.Linear)]
+    hooks = [each.register_forward_pre_hook(note) for each in linear]
+    try:
+        with torch.inference_mode():
+            network(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return read[-1] if read and read[-1].ndim == _MATRIX_AXES else None
+
+
+def check_embedding(found: npt.NDArray[np.floating], expected: torch.Tensor | None) -> None:
+    """Compare the graph's embeddings with PyTorch's.
+
+    Raises:
+        ConversionError: they differ by more than the limit, as a share of the largest number.
+    """
+    if expected is None or found.shape != expected.shape:
+        raise ConversionError(f"not saved: PyTorch has no embedding of the shape {found.shape}")
+    limit = LIMITS[found.dtype.type]
+    difference = float((torch.tensor(found).float() - expected).abs().max() / expected.abs().max())
+    # Written so that a NaN fails.
+    if not difference <= limit:
+        raise ConversionError(
+            f"not saved: the embedding differs from PyTorch's by {difference:.3g} of its largest "
+            f"number, limit {limit:g}"
+        )
