@@ -178,6 +178,23 @@ wrk:
 		echo "installing wrk"; \
 		apt-get -qq update && apt-get -qq install -y wrk; }
 
+# Where `make observe` listens, what it reads and where it keeps its data.
+PROMETHEUS_PORT ?= 9095
+PROMETHEUS_CONFIG ?= deploy/observability/prometheus.yml
+PROMETHEUS_DATA ?= build/prometheus
+
+.PHONY: observe
+observe: ## Watch the service on port 3000 with Prometheus and alerts (PROMETHEUS_PORT=9095)
+	@command -v prometheus >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
+			echo "error: prometheus is missing; install it (apt-get install prometheus)"; exit 1; }; \
+		echo "installing prometheus"; \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends prometheus; }
+	@echo "Prometheus: http://127.0.0.1:$(PROMETHEUS_PORT)/alerts"
+	@mkdir -p '$(PROMETHEUS_DATA)'; exec prometheus --config.file='$(PROMETHEUS_CONFIG)' \
+		--storage.tsdb.path='$(PROMETHEUS_DATA)' --web.listen-address=127.0.0.1:$(PROMETHEUS_PORT) \
+		--log.level=warn
+
 # Options of python -m benchmarks, such as '--models near_zero --rounds 5'.
 BENCH ?=
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import StartupError
@@ -30,6 +30,25 @@ class Device(StrEnum):
     def on_cpu(self) -> bool:
         """Whether it needs no GPU; of auto it is not known."""
         return self in (Device.CPU, Device.OPENVINO)
+
+
+class AccessLog(StrEnum):
+    """Lines in the log for requests."""
+
+    OFF = "off"
+    JSON = "json"
+    HUMAN = "human"
+
+
+# The setting was once true or false.
+_ACCESS_LOG = {
+    **dict.fromkeys(("true", "1", "yes", "on"), AccessLog.HUMAN),
+    **dict.fromkeys(("false", "0", "no"), AccessLog.OFF),
+}
+
+
+def _access_log(given: object) -> object:
+    return _ACCESS_LOG.get(str(given).lower(), given)
 
 
 class Settings(BaseSettings):
@@ -109,7 +128,9 @@ class Settings(BaseSettings):
     cors_origins: str = Field(
         default="", description="Origins whose pages may ask, separated by commas; * for all"
     )
-    access_log: bool = Field(default=False, description="A line in the log for every request")
+    access_log: Annotated[AccessLog, BeforeValidator(_access_log)] = Field(
+        default=AccessLog.OFF, description="A line in the log for requests: off, json or human"
+    )
 
     @property
     def keys(self) -> list[str]:

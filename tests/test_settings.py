@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from errors import StartupError
-from settings import PREFIX, Device, Settings, load_settings
+from settings import PREFIX, AccessLog, Device, Settings, load_settings
 
 DEFAULTS: dict[str, Any] = {
     "model": None,
@@ -34,7 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "api_keys": SecretStr(""),
     "pages_need_key": False,
     "cors_origins": "",
-    "access_log": False,
+    "access_log": AccessLog.OFF,
 }
 
 
@@ -79,7 +79,12 @@ def test_defaults() -> None:
         ("api_keys", "a,b", SecretStr("a,b")),
         ("pages_need_key", "true", True),
         ("cors_origins", "https://a.test", "https://a.test"),
-        ("access_log", "1", True),
+        ("access_log", "1", AccessLog.HUMAN),
+        ("access_log", "True", AccessLog.HUMAN),
+        ("access_log", "false", AccessLog.OFF),
+        ("access_log", "off", AccessLog.OFF),
+        ("access_log", "json", AccessLog.JSON),
+        ("access_log", "human", AccessLog.HUMAN),
     ],
 )
 def test_a_variable_sets_its_field_and_no_other(
@@ -98,6 +103,7 @@ def test_an_empty_variable_means_the_default(name: str, monkeypatch: pytest.Monk
 
 
 INVALID = [
+    ("access_log", "loud", "Input should be 'off', 'json' or 'human'"),
     ("device", "tpu", "Input should be 'auto', 'cpu', 'openvino', 'cuda' or 'tensorrt'"),
     ("decode_threads", "-1", "Input should be greater than or equal to 0"),
     ("max_batch_delay_ms", "-0.1", "Input should be greater than or equal to 0"),

@@ -8,8 +8,15 @@ from starlette.types import Receive, Scope, Send
 from serving.transport.http_request import Header
 from serving.transport.responses import EnvelopeErrors
 
-_EXPOSED = b"retry-after, server-timing, x-request-id"
-_ALLOWED = ["authorization", "content-type", "x-api-key", "x-request-id", "x-deadline-ms"]
+_EXPOSED = b"retry-after, server-timing, x-request-id, x-trace-id"
+_ALLOWED = [
+    "authorization",
+    "content-type",
+    "x-api-key",
+    "x-request-id",
+    "x-deadline-ms",
+    "traceparent",
+]
 
 
 class CrossOrigin:

@@ -30,18 +30,21 @@ from serving.api.requests import Request
 from serving.api.responses import Response, error_response
 from serving.api.routes import HEAD_CHECKS, Endpoint
 from serving.health import Monitor
-from serving.metrics import stages
+from serving.metrics import spans, stages
+from serving.metrics.access_log import AccessLogger
+from serving.metrics.answered import Answered
 from serving.metrics.requests import OTHER, begin, end
+from serving.metrics.spans import Spans
+from serving.metrics.trace_context import TraceContext, trace_context
 from serving.transport.cors import CrossOrigin
 from serving.transport.http_request import HttpRequest, request_behind
 from serving.transport.keys import ApiKeys
 from serving.transport.pacing import Pacer
 from serving.transport.request_bodies import ClientGone, HeldBodies, HeldBody, read_body
 from serving.transport.responses import REQUEST_ID, EnvelopeErrors, ResponseSender
-from settings import Settings
+from settings import AccessLog, Settings
 
 logger = logging.getLogger("image_classifier.http")
-access_logger = logging.getLogger("image_classifier.access")
 
 _PROBES = frozenset({"/livez", "/readyz", "/healthz", "/health"})
 # The page for people: files that are the same in every deployment, and that ask for the key.
@@ -51,6 +54,8 @@ _FOLDERS = (_SITE_FOLDER, "/static_content/", "/assets/")
 # Answered here, with the rule of pages for keys.
 _DOCUMENTS = frozenset({"/metrics", "/model"})
 _READ_METHODS = frozenset({"GET", "HEAD"})
+
+TRACEPARENT = b"traceparent"
 
 DEADLINE_HEADER = b"x-deadline-ms"
 """A client may set a shorter deadline than the service's with this header."""
@@ -91,6 +96,12 @@ class FrontDoor:
         self._bodies = HeldBodies(settings.max_held_body_bytes)
         self._refusals = Pacer()
         self._cross_origin = CrossOrigin(settings.origins)
+        # Told of every request that was answered.
+        self._listeners: list[Callable[[Answered], None]] = []
+        if settings.access_log is not AccessLog.OFF:
+            self._listeners.append(AccessLogger(settings.access_log).write)
+        if spans.is_configured():
+            self._listeners.append(Spans().export)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it to the pages."""
@@ -108,7 +119,8 @@ class FrontDoor:
     ) -> None:
         endpoint = self._label(scope["path"])
         cross_origin = self._cross_origin.headers(headers)
-        recorder = ResponseSender(send, _request_id(headers), cross_origin)
+        trace = trace_context(headers.get(TRACEPARENT))
+        recorder = ResponseSender(send, _request_id(headers, trace), cross_origin, trace)
         begin(endpoint)
         try:
             await self._serve(scope, headers, receive, recorder)
@@ -117,8 +129,22 @@ class FrontDoor:
             end(endpoint, recorder.status, seconds)
             if recorder.tells_times and recorder.status == HTTPStatus.OK:
                 stages.observe(endpoint, recorder.times)
-            if self._settings.access_log:
-                _log_access(scope["method"], endpoint, recorder, seconds)
+            if self._listeners:
+                self._tell(scope["method"], endpoint, recorder)
+
+    def _tell(self, method: str, endpoint: str, recorder: ResponseSender) -> None:
+        classifier = self._current_monitor().classifier
+        answered = Answered(
+            method,
+            endpoint,
+            recorder.status,
+            recorder.request_id.decode(),
+            recorder.trace,
+            classifier.tag if classifier else None,
+            recorder.times,
+        )
+        for listener in self._listeners:
+            listener(answered)
 
     def _current_monitor(self) -> Monitor:
         """This process's monitor; before the service has started, one that is unready."""
@@ -253,23 +279,14 @@ def _is_open(path: str) -> bool:
     return path in _PROBES or path == _SITE or path.startswith(_SITE_FOLDER)
 
 
-def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
-    """The client's request id if it is safe to log, else a new one."""
+def _request_id(headers: Mapping[bytes, bytes], trace: TraceContext | None) -> bytes:
+    """The client's request id if it is safe to log, else its trace's, else a new one."""
     given = headers.get(REQUEST_ID, b"")
-    return given if _REQUEST_ID.fullmatch(given) else b"%032x" % getrandbits(_REQUEST_ID_BITS)
+    if _REQUEST_ID.fullmatch(given):
+        return given
+    return trace.trace_id.encode() if trace else b"%032x" % getrandbits(_REQUEST_ID_BITS)
 
 
 def _not_allowed(path: str, method: str, allowed: Iterable[str]) -> MethodNotAllowed:
     names = ", ".join(sorted(allowed))
     return MethodNotAllowed(f"{path} takes {names}, not {method}", headers={"allow": names})
-
-
-def _log_access(method: str, endpoint: str, recorder: ResponseSender, seconds: float) -> None:
-    access_logger.info(
-        "%s %s %d %.1f ms %s",
-        method,
-        endpoint,
-        recorder.status,
-        1000 * seconds,
-        recorder.request_id.decode(),
-    )

@@ -8,12 +8,14 @@ from starlette.types import Message, Send
 from errors import error_envelope
 from serving.api.responses import Response, json_response
 from serving.metrics.stages import RequestTimes
+from serving.metrics.trace_context import TraceContext
 from serving.transport.http_request import Header, header_lines, request_behind
 
 CLIENT_GONE = 499
 """Status in metrics and logs, as nginx counts it, if nobody was there to be answered."""
 
 REQUEST_ID = b"x-request-id"
+TRACE_ID = b"x-trace-id"
 SERVER_TIMING = b"server-timing"
 
 _SECURITY_HEADERS = [
@@ -38,6 +40,7 @@ class ResponseSender:
         send: ASGI's.
         request_id: of the request.
         headers: more headers of this response.
+        trace: of the client; None without one.
 
     Attributes:
         status: of the response, or CLIENT_GONE.
@@ -46,11 +49,20 @@ class ResponseSender:
         tells_times: whether the response says where the time went.
     """
 
-    def __init__(self, send: Send, request_id: bytes, headers: Iterable[Header] = ()) -> None:
+    def __init__(
+        self,
+        send: Send,
+        request_id: bytes,
+        headers: Iterable[Header] = (),
+        trace: TraceContext | None = None,
+    ) -> None:
         self._send = send
         self._request = request_behind(send)
         self._headers = [(REQUEST_ID, request_id), *headers]
+        if trace is not None:
+            self._headers.append((TRACE_ID, trace.trace_id.encode()))
         self.request_id = request_id
+        self.trace = trace
         self.status = CLIENT_GONE
         self.has_begun = False
         self.times = RequestTimes()

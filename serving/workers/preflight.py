@@ -10,6 +10,7 @@ from pathlib import Path
 from inference import check_device
 from inference.gpu import count_gpus
 from model_spec import ModelSpec
+from serving.metrics import spans
 from serving.workers.address import check_address_of_command
 from serving.workers.model_store import stored_model
 from serving.workers.sizing import gpu_batch_size
@@ -26,9 +27,10 @@ def preflight(tag: str, settings: Settings) -> str:
 
     Raises:
         StartupError: the address is taken, the model is missing or damaged, or an explicit
-            device cannot be had.
+            device cannot be had, or spans are wanted and cannot be sent.
     """
     check_address_of_command()
+    spans.check()
     model = stored_model(tag)
     folder = Path(model.path)
     spec = ModelSpec.load(folder)

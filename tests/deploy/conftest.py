@@ -1,10 +1,13 @@
 """A toy server for what the manifests say of a running one."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from inference.drift import reference_of
+from model_spec import ModelSpec
 from tests.support.servers import running, toy_home
 
 
@@ -12,8 +15,16 @@ from tests.support.servers import running, toy_home
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a running service."""
     folder = tmp_path_factory.mktemp("deployed")
+    home = toy_home(folder)
+    _store_reference(home / "models/image_classifier/toy")
     with (
-        running(toy_home(folder), folder, {"CLASSIFIER_WORKERS": "1"}) as server,
+        running(home, folder, {"CLASSIFIER_WORKERS": "1"}) as server,
         httpx.Client(base_url=server.url, timeout=20) as client,
     ):
         yield client
+
+
+def _store_reference(model: Path) -> None:
+    """Answers that drift is measured against."""
+    reference = reference_of([(0, 0.95), (2, 0.95)])
+    ModelSpec.load(model).model_copy(update={"reference": reference}).save(model)

@@ -14,7 +14,7 @@ from serving.api.responses import Response, json_response
 from serving.health import Monitor
 from serving.transport.front_door import FrontDoor
 from serving.transport.pacing import Pacer
-from settings import Settings
+from settings import AccessLog, Settings
 from tests.serving.asgi import (
     SETTINGS,
     bentoml_page,
@@ -198,12 +198,33 @@ def test_an_invalid_deadline_is_refused(asked: str) -> None:
 
 def test_the_access_log_has_no_unknown_paths(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "image_classifier.access")
-    settings = Settings(access_log=True)
+    settings = Settings(access_log=AccessLog.HUMAN)
     call(scope("/run", x_request_id="one"), body(b""), settings=settings)
     call(scope("/run\nforged line", "GET", x_request_id="two"), settings=settings)
     first, second = (record.getMessage() for record in caplog.records)
     assert re.fullmatch(r"POST /run 200 \d+\.\d ms one", first)
     assert re.fullmatch(r"GET other 404 \d+\.\d ms two", second)
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    ("request_id", "expected"), [(None, TRACE), ("mine", "mine"), ("not safe\n", TRACE)]
+)
+def test_a_trace_gives_the_request_its_id_and_is_named(
+    request_id: str | None, expected: str
+) -> None:
+    headers = {} if request_id is None else {"x_request_id": request_id}
+    request = scope("/run", traceparent=f"00-{TRACE}-00f067aa0ba902b7-01", **headers)
+    found = dict(call(request, body(b""))[0]["headers"])
+    assert found[b"x-request-id"] == expected.encode()
+    assert found[b"x-trace-id"] == TRACE.encode()
+
+
+def test_without_a_trace_none_is_named() -> None:
+    found = dict(call(scope("/run", traceparent="none"), body(b""))[0]["headers"])
+    assert b"x-trace-id" not in found
 
 
 KEYS = Settings(api_keys="first, second", max_body_bytes=10)  # type: ignore[arg-type]

@@ -1,0 +1,28 @@
+"""A request that was answered, for the log and the trace. Neither images nor keys are in it."""
+
+from typing import NamedTuple
+
+from serving.metrics.stages import RequestTimes
+from serving.metrics.trace_context import TraceContext
+
+
+class Answered(NamedTuple):
+    """A request that was answered.
+
+    Attributes:
+        method: of HTTP.
+        route: the endpoint's label in the metrics.
+        status: of the response.
+        request_id: the client's, the trace's, or a new one.
+        trace: None if the client sent no ``traceparent``.
+        model: tag of the model; None as long as none is loaded.
+        times: of the stages.
+    """
+
+    method: str
+    route: str
+    status: int
+    request_id: str
+    trace: TraceContext | None
+    model: str | None
+    times: RequestTimes
