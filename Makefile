@@ -52,7 +52,7 @@ LOAD_TUNED = if [ -f '$(TUNED)' ]; then \
 		set -a; . '$(abspath $(TUNED))'; set +a; eval "$$own"; \
 	fi
 
-.PHONY: serve model evaluate bento tune test lint format end-to-end faults soak hostile dearest fuzz overload wrk bench bench-peers check help
+.PHONY: screenshot serve model evaluate bento tune test lint format end-to-end faults soak hostile dearest fuzz overload wrk bench bench-peers check help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -154,6 +154,9 @@ SECONDS ?= 600
 
 faults: $(BIN)/.developing ## Break a running service in every way that it must survive
 	@$(BIN)/python -m resilience.faults
+
+screenshot: $(BIN)/.developing ## Photograph the page of a running service for the README (URL=)
+	@$(BIN)/python -m docs.screenshot '$(URL)'
 
 soak: $(BIN)/.developing ## Send a running service mixed and hostile traffic (SECONDS=600)
 	@$(BIN)/python -m resilience.soak --seconds $(SECONDS)

@@ -17,7 +17,7 @@ WITHOUT_SOURCE = {
     "preprocessing/test_hostile_files.py": "the files of hostile/",
     "preprocessing/ordinary/test_two_readers.py": "the grammar against Pillow",
     "preprocessing/test_scaled.py": "decode and transform together",
-    "serving/page/test_in_browser.py": "the page, in a real browser",
+    "serving/page/browser": "the page, in a real browser",
     "serving/test_contract.py": "a whole server against its own schema",
     "serving/test_faults.py": "a whole server whose workers are broken",
     "serving/test_hostile.py": "a whole server and the requests of hostile/",

@@ -10,10 +10,14 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from tests.support.servers import Server, running, toy_home
 from tests.support.tools import program
+from tests.support.toys import BLUE, GREEN, RED, encoded
 
 KEY = "secret"
 MAX_PENDING = 8
 MAX_BODY_BYTES = 300_000
+
+RED_BARS = ["red 99.2 %", "green 0.4 %", "blue 0.4 %"]
+"""What the page shows of a red image."""
 
 PATIENCE_MS = 20_000
 """Milliseconds after which a test that hangs fails."""
@@ -144,3 +148,18 @@ def tabs(browser: Browser, server: Server) -> Iterator[Tabs]:
 def opened(tabs: Tabs) -> Opened:
     """The page, as where no key is needed."""
     return tabs.open()
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> dict[str, Path]:
+    """Files by name: three images, a broken one, and text."""
+    content = {
+        "red.png": encoded(RED, (60, 30)),
+        "green.jpg": encoded(GREEN, (30, 60), "JPEG"),
+        "a 'blue'; one.webp": encoded(BLUE, image_format="WEBP"),
+        "broken.jpg": encoded(RED, (64, 64), "JPEG")[:400],
+        "notes.txt": b"no image",
+    }
+    for name, each in content.items():
+        (tmp_path / name).write_bytes(each)
+    return {name: tmp_path / name for name in content}

@@ -1,0 +1,33 @@
+"""The script that photographs the page."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from docs.screenshot import main
+from tests.support.servers import Server, free_port
+from tests.support.tools import program
+
+pytestmark = pytest.mark.slow
+
+MAX_BYTES = 400_000
+
+
+def test_the_page_is_photographed(default_server: Server, tmp_path: Path) -> None:
+    program("chromium", "chromium")
+    output = tmp_path / "page.png"
+    main([default_server.url, "--output", str(output)])
+    picture = Image.open(BytesIO(output.read_bytes()))
+    assert (picture.format, picture.width) == ("PNG", 1100)
+    assert len(output.read_bytes()) < MAX_BYTES
+
+
+def test_a_service_that_is_not_there_is_said_in_a_line(tmp_path: Path) -> None:
+    program("chromium", "chromium")
+    url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(SystemExit, match=r"^error: .*ERR_CONNECTION_REFUSED") as ended:
+        main([url, "--output", str(tmp_path / "page.png")])
+    assert "\n" not in str(ended.value)
+    assert not list(tmp_path.iterdir())
