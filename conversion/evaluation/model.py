@@ -12,7 +12,6 @@ import numpy as np
 from errors import BodyTooLarge, ClassifierError
 from inference.cpus import usable_cpus
 from inference.session import Probabilities, open_session
-from preprocessing import decode_ordinary, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
@@ -95,11 +94,7 @@ class Model:
         if len(image) > self._settings.max_body_bytes:
             return BodyTooLarge(f"more than {self._settings.max_body_bytes} bytes")
         try:
-            with DecodeBudget(self._settings.decode_seconds).spending():
-                decoded = decode_ordinary(image, self._setup.limits, self._setup.least_side)
-                if decoded is None:
-                    return None
-                return transform(decoded.image, self._setup.preprocessing, decoded.box)
+            return self._setup.ordinary_pixels(image, DecodeBudget(self._settings.decode_seconds))
         except ClassifierError as error:
             return error
 

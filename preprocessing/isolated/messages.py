@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_spec import Preprocessing
-from preprocessing.decode import DecodeLimits
-from preprocessing.transform import least_side
+from preprocessing.budget import DecodeBudget
+from preprocessing.decode import DecodeLimits, decode_ordinary
+from preprocessing.pixels import Pixels
+from preprocessing.transform import least_side, transform
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -58,6 +60,21 @@ class Setup:
             memory_bytes=settings.decode_memory_bytes,
             max_encoded_bytes=settings.max_body_bytes,
         )
+
+    def ordinary_pixels(self, encoded: bytes | memoryview, budget: DecodeBudget) -> Pixels | None:
+        """Decode and transform an ordinary image here, in the caller's own thread.
+
+        Returns:
+            uint8 ``[H, W, 3]``; None if the image is to be decoded in a process of its own.
+
+        Raises:
+            ImageError: it is not an image the service takes.
+        """
+        with budget.spending():
+            decoded = decode_ordinary(encoded, self.limits, self.least_side)
+            if decoded is None:
+                return None
+            return transform(decoded.image, self.preprocessing, decoded.box)
 
     def to_json(self) -> str:
         """For the command line of the process."""
