@@ -20,6 +20,7 @@ The way of a request, and the errors each step may raise::
     │   ├── InvalidParameter      422  a parameter out of its bounds
     │   └── HeaderTooLarge        431
     ├── ImageError                the bytes are not an image the service takes
+    │   ├── Unreadable            404  of a batch only: the system does not give the file
     │   ├── ImageTooLarge         413
     │   ├── UnsupportedImage      415
     │   ├── CorruptImage          422
@@ -186,6 +187,13 @@ class InvalidParameter(RequestError):
 
 class ImageError(ClassifierError):
     """The bytes are not an image the service takes."""
+
+
+class Unreadable(ImageError):
+    """A file that the system does not give: in a batch, never over HTTP."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "unreadable"
 
 
 class ImageTooLarge(ImageError):

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import logging
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -19,16 +18,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from batch.files import write_whole
+from batch.model import Model
 from conversion import store
 from conversion.errors import ConversionError
 from conversion.evaluation.comparison import compare
 from conversion.evaluation.labels import LabelledFolder, read_folder
-from conversion.evaluation.model import Model
 from conversion.evaluation.page import page
 from conversion.evaluation.report import Evaluated, Report, lines
-from conversion.evaluation.run import Run, run
+from conversion.evaluation.run import Run, arrangement, run
 from conversion.evaluation.scores import scores
-from errors import StartupError
+from errors import ClassifierError, StartupError
 from inference.drift import reference_of
 from model_spec import MODEL_NAME, ModelSpec
 from settings import load_settings
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(lines(report)))
         if parsed.store_reference:
             print(f"\nwith these answers as reference: {_stored(report.models[0].tag, found)}")
-    except (ConversionError, StartupError, OSError) as error:
+    except (ConversionError, StartupError, ClassifierError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -90,7 +90,9 @@ def evaluate(
     if without_labels and against is None and not unlabelled:
         raise ConversionError("; ".join((_without_labels(folder), *photographs.notes)))
     settings = load_settings()
-    models = [Model(f"{each.parent.name}:{each.name}", each, settings) for each in folders]
+    models = [
+        Model(f"{each.parent.name}:{each.name}", each, settings, arrangement()) for each in folders
+    ]
     with _progress(len(photographs.photographs)) as advance:
         found = asyncio.run(run(photographs.photographs, models, advance))
     if not found.predictions[0]:
@@ -166,16 +168,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a whole file or nothing."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)  # mkstemp's is for the owner only
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,13 @@
 """Encoded bytes → RGB image → uint8 pixels, as the model's training saw them."""
 
-from preprocessing.decode import FORMATS, DecodeLimits, decode, decode_ordinary, decode_scaled
+from preprocessing.decode import (
+    FORMATS,
+    DecodeLimits,
+    decode,
+    decode_ordinary,
+    decode_scaled,
+    stored_size,
+)
 from preprocessing.transform import least_side, transform
 
 __all__ = [
@@ -10,5 +17,6 @@ __all__ = [
     "decode_ordinary",
     "decode_scaled",
     "least_side",
+    "stored_size",
     "transform",
 ]

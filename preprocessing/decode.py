@@ -214,6 +214,15 @@ def decode_scaled(
     return _decoded(image, _draft(image, limits, least_side))
 
 
+def stored_size(encoded: bytes | memoryview) -> tuple[int, int]:
+    """Width and height in pixels as an image that can be decoded says, before it is turned upright.
+
+    Raises:
+        ImageError: as ``decode_scaled``.
+    """
+    return _opened(BytesIO(encoded), FORMATS).size
+
+
 def _upright_jpeg(
     image: OrdinaryImage, limits: DecodeLimits, least_side: int | None
 ) -> DecodedArray | None:

@@ -23,11 +23,12 @@ BENTOFILE, CPU_BENTOFILE = (
     for name in ("bentofile.yaml", "bentofile.cpu.yaml")
 )
 
-ROOMS = {"conversion", "inference", "preprocessing", "serving", "service"}
+ROOMS = {"batch", "conversion", "inference", "preprocessing", "serving", "service"}
 MAY_IMPORT = {
     "preprocessing": set[str](),
     "inference": set[str](),
-    "conversion": {"inference", "preprocessing"},
+    "batch": {"inference", "preprocessing", "serving"},
+    "conversion": {"batch", "inference", "preprocessing"},
     "serving": {"inference", "preprocessing"},
     "service": {"serving"},
 }
@@ -43,10 +44,18 @@ ONLY_IN = {
     "PIL": {"preprocessing", "conversion"},
     "cykooz_resizer": {"preprocessing"},
     "simplejpeg": {"preprocessing"},
+    "pyarrow": {"batch"},
+    "fsspec": {"batch"},
     "starlette": {"serving"},
     "bentoml": {"conversion", "serving", "service"},
 }
 
+
+OF_SERVING = (
+    *("serving.classifier", "serving.parameters"),
+    *("serving.workers.model_store", "serving.workers.sizing"),
+)
+"""What a batch takes of serving: nothing that knows HTTP."""
 
 SERVING = PROJECT / "serving"
 
@@ -87,6 +96,11 @@ def test_imports_go_one_way(room: str) -> None:
     assert imports(room) & ROOMS - {room} <= MAY_IMPORT[room]
     for library, rooms in ONLY_IN.items():
         assert library not in imports(room) or room in rooms, library
+
+
+def test_a_batch_knows_no_http() -> None:
+    found = {name for name in modules(files_of(PROJECT / "batch")) if name.startswith("serving")}
+    assert {name for name in found if not name.startswith(OF_SERVING)} == set()
 
 
 @pytest.mark.parametrize("floor", FLOORS)

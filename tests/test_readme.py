@@ -193,6 +193,14 @@ def explain_it(command: str, home: Path, folder: Path) -> None:
     assert (folder / "explained.png").exists()
 
 
+def classify_a_folder(command: str, home: Path, folder: Path) -> None:
+    (folder / "my_photographs").mkdir()
+    shutil.copy(PROJECT / "test_images/coffee.jpg", folder / "my_photographs")
+    command = re.sub(r"\b(my_photographs|predictions\.)", rf"{folder}/\1", command)
+    output = shell(command, home, folder)
+    assert output.splitlines()[-2:] == [f"{folder}/predictions.parquet: 1 photographs", "exit 0"]
+
+
 RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     next(command for command in commands() if "--activation" in command): own_sigmoid,
     ACTIVATE: run_it,
@@ -206,6 +214,7 @@ RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     "python -m conversion.explain_preprocessing image_classifier:latest test_images/coffee.jpg "
     "--output explained.png": explain_it,
     "python -m conversion.evaluate my_photographs --html mistakes.html": evaluate_it,
+    "python -m batch my_photographs --output predictions.parquet": classify_a_folder,
     "bentoml models list --output json": run_it,
     "bentoml models get image_classifier:latest": run_it,
     "bentoml models delete --yes image_classifier:efficientnet_lite0-fp32-928a39d3": (

@@ -19,14 +19,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch.files import SUFFIXES, is_photograph
 from conversion.errors import ConversionError
-
-SUFFIXES = frozenset(
-    {".avif", ".gif", ".jpe", ".jpeg", ".jpg", ".png", ".webp"}
-    # The service does not take them: they are counted as unsupported.
-    | {".bmp", ".heic", ".heif", ".jp2", ".jxl", ".tif", ".tiff"}
-)
-"""Of files that count as photographs, whatever their case."""
 
 _WORDNET = re.compile(r"(n\d{8})(?:_(.+))?")
 _MOST_DIGITS = 9
@@ -133,7 +127,7 @@ def read_folder(folder: Path, labels: Sequence[str]) -> LabelledFolder:
 def _images(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
+        if is_photograph(path.name) and not hidden and path.is_file():
             yield path
 
 

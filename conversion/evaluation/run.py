@@ -9,18 +9,20 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import NamedTuple, TypeVar
 
+from batch.files import read_file
+from batch.model import Answer, Arrangement, Content, Model
 from conversion.evaluation.labels import Photograph
-from conversion.evaluation.model import BATCH, Answer, Model
 from conversion.evaluation.scores import TOP, Prediction
 from errors import ClassifierError
+from inference.cpus import usable_cpus
 from inference.top_k import best_classes
 from preprocessing.pixels import picture_of
 
+BATCH = 16
+"""Photographs that are read, decoded and classified together: what is held in memory at once."""
+
 MAX_MISTAKES = 60
 """Kept with their pictures."""
-
-UNREADABLE = "unreadable"
-"""Code of a file that the system does not let us read; the others are the service's."""
 
 _QUALITY = 80
 
@@ -62,6 +64,11 @@ class Run:
     mistakes: list[Mistake] = field(default_factory=list)
 
 
+def arrangement() -> Arrangement:
+    """One model after the other has all processors."""
+    return Arrangement(usable_cpus(), usable_cpus(), BATCH)
+
+
 async def run(
     photographs: Sequence[Photograph], models: Sequence[Model], advance: Callable[[int], object]
 ) -> Run:
@@ -85,16 +92,18 @@ async def run(
 
 
 async def _classify(batch: Sequence[Photograph], models: Sequence[Model], found: Run) -> None:
-    readable, contents = [], []
-    for photograph in batch:
-        try:
-            contents.append(await asyncio.to_thread(photograph.path.read_bytes))
-            readable.append(photograph)
-        except OSError:
-            found.failures[UNREADABLE].append(photograph.name)
+    most = models[0].max_bytes
+    contents = [await asyncio.to_thread(_content, photograph, most) for photograph in batch]
     answers = [await model.classify(contents) for model in models]
-    for photograph, given in zip(readable, zip(*answers, strict=True), strict=True):
+    for photograph, given in zip(batch, zip(*answers, strict=True), strict=True):
         _add(photograph, given, found)
+
+
+def _content(photograph: Photograph, most: int) -> Content:
+    try:
+        return read_file(photograph.path, most)
+    except ClassifierError as error:
+        return error
 
 
 def _add(photograph: Photograph, given: Sequence[Answer | ClassifierError], found: Run) -> None:

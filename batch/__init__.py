@@ -1,0 +1,12 @@
+"""A folder of photographs in, a table of predictions out, without HTTP.
+
+The way of the data::
+
+    folder, pattern, list, Parquet ──inputs──▶ list of photographs, in parts of some hundreds
+    part ──engine: reading, decoding, session──▶ rows ──run folder──▶ one file for each part
+    all parts ──output──▶ predictions.parquet, .csv or .jsonl
+
+A part is the unit of everything: of work, of what a crash loses, of what a shard of a cluster
+takes. The rows of a part depend on its photographs, the model and the settings only, so it does
+not matter which process makes them, in which order, or how often.
+"""

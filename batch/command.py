@@ -1,0 +1,124 @@
+"""The command: its options, and what it tells."""
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from batch.errors import BatchError
+from batch.options import PART_SIZE, Options, Shard
+from batch.run import Outcome, run
+from errors import ClassifierError, StartupError
+from serving.parameters import DEFAULT_TOP_K
+from settings import load_settings
+
+_INTERRUPTED = 130  # as shells count SIGINT
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = _options(_parser().parse_args(arguments))
+    logging.getLogger("image_classifier").addHandler(logging.StreamHandler())
+    signal.signal(signal.SIGTERM, _interrupt)
+    again = "the same command goes on from there"
+    try:
+        outcome = run(options, load_settings())
+    except (BatchError, StartupError, ClassifierError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {error}; what was done is kept, {again}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"interrupted: what was done is kept, {again}", file=sys.stderr)
+        return _INTERRUPTED
+    print(_told(outcome, options))
+    return 0
+
+
+def _told(outcome: Outcome | None, options: Options) -> str:
+    if outcome is None:
+        assert options.shard is not None
+        return f"shard {options.shard.number} of {options.shard.shards} is done"
+    failed = {code: count for code, count in sorted(outcome.by_code.items(), key=str) if code}
+    codes = ", ".join(f"{code} {count:,}" for code, count in failed.items())
+    not_classified = f", {sum(failed.values()):,} not classified ({codes})" if failed else ""
+    return f"{options.output}: {outcome.photographs:,} photographs{not_classified}"
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _options(parsed: argparse.Namespace) -> Options:
+    return Options(
+        given=parsed.input,
+        output=parsed.output,
+        model=parsed.model,
+        column=parsed.column,
+        top_k=parsed.top_k,
+        part_size=parsed.part_size,
+        restart=parsed.restart,
+        shard=parsed.shard,
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number
+
+
+def _shard(text: str) -> Shard:
+    index, _, count = text.partition("/")
+    shard = Shard(int(index), int(count))
+    if not 0 <= shard.number < shard.shards:
+        raise argparse.ArgumentTypeError(
+            f"{text} is none of 0/{count} to {shard.shards - 1}/{count}"
+        )
+    return shard
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m batch", description="Classify many photographs into one table."
+    )
+    parser.add_argument(
+        "input",
+        help="folder, pattern, text file of paths or URLs, .parquet file of paths or images, or "
+        "one of these behind a URL",
+    )
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="FILE", help=".parquet, .csv or .jsonl"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="TAG",
+        help="of the model store, or a model's folder (default: the newest)",
+    )
+    parser.add_argument("--column", help="of a .parquet file (default: path or image)")
+    parser.add_argument(
+        "--top-k", type=_positive, default=DEFAULT_TOP_K, metavar="N", help="predictions in a row"
+    )
+    parser.add_argument(
+        "--part-size",
+        type=_positive,
+        default=PART_SIZE,
+        metavar="N",
+        help="photographs that are saved together (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="forget an unfinished run, replace the output"
+    )
+    parser.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="I/N",
+        help="do only the parts of shard I of N, from 0; without it, the same command does what is "
+        "left and puts all together",
+    )
+    return parser

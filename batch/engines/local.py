@@ -1,0 +1,197 @@
+"""The engine of one machine: a process for each processor or GPU.
+
+A process that dies or hangs loses the part that it was given. The process that takes its place
+gets that part again and decodes each image apart, where the kernel bounds what one image can do.
+"""
+
+import contextlib
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from batch.engines.worker import Failure, Message, serve
+from batch.errors import BatchError
+from batch.model import Arrangement
+from batch.parts import Job, Part
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+HANG_SECONDS = 300.0
+"""Without a batch until a process counts as hanging: no model, disk or network is so slow."""
+
+_ATTEMPTS = 3
+"""For one part."""
+
+_LOOK_SECONDS = 1.0
+_END_SECONDS = 5.0
+
+_CONTEXT = multiprocessing.get_context("spawn")
+
+
+@dataclass
+class _Task:
+    part: Part
+    attempts: int = 0
+
+
+class _Worker:
+    """A process, and what it does.
+
+    Attributes:
+        connection: to the process.
+        task: that it was given.
+        is_idle: whether there was nothing left to give it.
+    """
+
+    connection: Connection
+    _process: "BaseProcess"
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._progress = _CONTEXT.RawValue("d", 0.0)
+        self.start()
+
+    def start(self) -> None:
+        """Start the process; its first message says that it is ready."""
+        self.task: _Task | None = None
+        self.is_idle = False
+        self.connection, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(
+            target=serve, args=(theirs, self._job, self._progress), daemon=True
+        )
+        # Inherited: Ctrl-C goes to every process of the terminal, and only we may answer it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        theirs.close()
+
+    def give(self, task: _Task) -> None:
+        """Have it classify a part."""
+        self.task = task
+        task.attempts += 1
+        self._progress.value = time.monotonic()
+        with contextlib.suppress(OSError):  # that it has ended is noticed where it is read
+            self.connection.send((task.part, task.attempts > 1))
+
+    def hangs(self) -> bool:
+        """Whether nothing of its part has been done for too long."""
+        return self.task is not None and time.monotonic() - self._progress.value > HANG_SECONDS
+
+    def end(self) -> int | None:
+        """End the process; returns its exit status if it has ended by itself."""
+        self.connection.close()
+        if not self.hangs():
+            self._process.join(_END_SECONDS if self.is_idle else 0)
+        status = self._process.exitcode
+        self._process.kill()
+        self._process.join(_END_SECONDS)
+        return status
+
+
+def run_local(
+    parts: Iterator[Part], job: Job, arrangements: Sequence[Arrangement]
+) -> Iterator[tuple[Part, pa.Table]]:
+    """Classify parts with the processors or GPUs of this machine.
+
+    Args:
+        parts: to classify.
+        job: what is to be done with them.
+        arrangements: of the processes, one for each.
+
+    Yields:
+        Each part with its rows, as they get done.
+
+    Raises:
+        BatchError: a process cannot go on, or ends again and again.
+    """
+    jobs = deque(replace(job, arrangement=each) for each in arrangements)
+    pool = _Pool(jobs, parts)
+    try:
+        yield from pool.results()
+    finally:
+        pool.end()
+
+
+class _Pool:
+    """Gives parts to workers until there are no more.
+
+    Args:
+        jobs: of the workers. Each is started when there is a part for it.
+        parts: to classify.
+    """
+
+    def __init__(self, jobs: deque[Job], parts: Iterator[Part]) -> None:
+        self._jobs, self._parts = jobs, parts
+        self._workers: list[_Worker] = []
+        self._waiting = deque[_Task]()
+
+    def results(self) -> Iterator[tuple[Part, pa.Table]]:
+        """Each part with its rows."""
+        while self._jobs or not all(worker.is_idle for worker in self._workers):
+            self._start_one()
+            connected: dict[Any, _Worker] = {each.connection: each for each in self._workers}
+            for connection in wait(list(connected), 0 if self._jobs else _LOOK_SECONDS):
+                yield from self._receive(connected[connection])
+            for worker in self._workers:
+                if worker.hangs():
+                    self._replace(worker)
+
+    def end(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
+            worker.end()
+
+    def _start_one(self) -> None:
+        if not self._jobs:
+            return
+        part = next(self._parts, None)
+        if part is None:
+            self._jobs.clear()
+        else:
+            self._waiting.append(_Task(part))
+            self._workers.append(_Worker(self._jobs.popleft()))
+
+    def _receive(self, worker: _Worker) -> Iterator[tuple[Part, pa.Table]]:
+        try:
+            message: Message = worker.connection.recv()
+        except (EOFError, OSError):
+            self._replace(worker)
+            return
+        if isinstance(message, Failure):
+            raise BatchError(message.text)
+        done = worker.task
+        self._go_on(worker)
+        if done is not None and message is not None:
+            yield done.part, message
+
+    def _go_on(self, worker: _Worker) -> None:
+        """Give a worker its next part, if there is one, before what it has done is kept."""
+        worker.task = None
+        if not self._waiting and (part := next(self._parts, None)):
+            self._waiting.append(_Task(part))
+        if self._waiting:
+            worker.give(self._waiting.popleft())
+        else:
+            worker.is_idle = True
+
+    def _replace(self, worker: _Worker) -> None:
+        hung, task = worker.hangs(), worker.task
+        status = worker.end()
+        what = "hung" if hung else f"ended with exit status {status}"
+        if task is None:
+            raise BatchError(f"a process {what} before it could classify")
+        if task.attempts == _ATTEMPTS:
+            first, last = task.part.entries[0], task.part.entries[-1]
+            raise BatchError(f"a process {what} for the third time with {first} to {last}")
+        self._waiting.append(task)
+        worker.start()

@@ -1,0 +1,64 @@
+"""One process of the local engine: classifies the parts that it is given."""
+
+import asyncio
+import logging
+import time
+from ctypes import c_double
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from batch.parts import Job, PartClassifier
+from errors import ClassifierError, StartupError
+
+logger = logging.getLogger("image_classifier.batch")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a process cannot go on, in one line."""
+
+    text: str
+
+
+Message = Any
+"""None: ready. A ``pyarrow.Table``: the rows of the part in hand. A ``Failure``: the end."""
+
+
+def serve(connection: Connection, job: Job, progress: c_double) -> None:
+    """Classify parts until nobody gives any more.
+
+    Args:
+        connection: brings parts, each with whether to decode its images apart; takes messages.
+        job: what is to be done.
+        progress: ``time.monotonic()`` of the last batch, for whoever looks for a hang.
+    """
+
+    def progressed() -> None:
+        progress.value = time.monotonic()
+
+    try:
+        with connection:
+            asyncio.run(_serve(connection, job, progressed))
+    except (EOFError, OSError):  # whoever gave the parts has gone
+        return
+
+
+async def _serve(connection: Connection, job: Job, progressed: Any) -> None:
+    try:
+        classifier = PartClassifier(job)
+    except (ClassifierError, StartupError) as error:
+        connection.send(Failure(str(error)))
+        return
+    connection.send(None)
+    try:
+        while True:
+            part, apart = connection.recv()
+            connection.send(await classifier.rows_of(part, apart=apart, progressed=progressed))
+    except EOFError:
+        pass
+    except Exception as error:
+        logger.exception("part %d failed", part.number)
+        connection.send(Failure(f"part {part.number} failed: {error}"))
+    finally:
+        await classifier.close()

@@ -1,0 +1,83 @@
+"""Files: which are photographs; how they are read whole, and written whole or not at all."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from errors import BodyTooLarge, Unreadable
+
+SUFFIXES = frozenset(
+    {".avif", ".gif", ".jpe", ".jpeg", ".jpg", ".png", ".webp"}
+    # The service does not take them: they are counted as unsupported.
+    | {".bmp", ".heic", ".heif", ".jp2", ".jxl", ".tif", ".tiff"}
+)
+"""Of files that count as photographs, whatever their case."""
+
+
+def is_photograph(name: str) -> bool:
+    """Whether a file counts as a photograph by its name; hidden ones do not."""
+    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def read_file(path: str | os.PathLike[str], most: int) -> bytes:
+    """Read a whole file.
+
+    Args:
+        path: of it.
+        most: bytes that it may have.
+
+    Raises:
+        Unreadable: it cannot be read, or is no file.
+        BodyTooLarge: it has more bytes.
+    """
+    try:
+        # Opening a pipe would otherwise wait for its writer.
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(file, "rb") as opened:  # noqa: PTH123
+            about = os.fstat(file)
+            if not stat.S_ISREG(about.st_mode):
+                raise Unreadable("not a regular file")
+            if about.st_size > most:
+                raise too_large(most)
+            return opened.read()
+    except (OSError, ValueError) as error:
+        raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
+
+
+def too_large(most: int) -> BodyTooLarge:
+    """The error of a file with too many bytes."""
+    return BodyTooLarge(f"more than {most} bytes")
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file such that it is there whole or not at all, even after a loss of power.
+
+    Args:
+        path: of the file; one that is there is replaced.
+        write: called with the open file.
+
+    Raises:
+        OSError: it cannot be written; nothing is left of it.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a loss of power: fsync(2) of a file does not."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

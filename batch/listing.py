@@ -1,0 +1,109 @@
+"""The list of a run's photographs, part by part, while it is still being made.
+
+The list is a file, so that it takes the same memory for ten photographs and ten million: eight
+bytes for each part. Each line is an entry as a JSON string.
+"""
+
+import json
+import os
+import threading
+from array import array
+from collections.abc import Iterator
+from itertools import islice
+
+from batch.inputs import Source, entries
+from batch.parts import Part
+from batch.run_folder import RunFolder
+
+
+class Listing:
+    """Lists in a thread; the parts can be read as they come, more than once.
+
+    Attributes:
+        is_complete: whether an earlier run has made the list, which then counts.
+        total: photographs in all; None as long as it is not known.
+
+    Args:
+        source: of the photographs.
+        folder: of the run.
+        part_size: photographs in a part.
+    """
+
+    def __init__(self, source: Source, folder: RunFolder, part_size: int) -> None:
+        self._source, self._folder, self._part_size = source, folder, part_size
+        self.is_complete = folder.inputs.exists()
+        self.total: int | None = None
+        own = folder.path / f".inputs.{os.uname().nodename}.{os.getpid()}"
+        self._path = folder.inputs if self.is_complete else own
+        self._file = self._path.open("rb" if self.is_complete else "w+b")
+        self._ends = array("Q")
+        self._error: BaseException | None = None
+        self._grown = threading.Condition()
+        threading.Thread(target=self._list, name="listing", daemon=True).start()
+
+    def parts(self) -> Iterator[Part]:
+        """Every part in order; waits for those that are not listed yet.
+
+        Raises:
+            BatchError: the source cannot be listed.
+            OSError: the list cannot be written.
+        """
+        number = 0
+        while self._has(number):
+            start = self._ends[number - 1] if number else 0
+            lines = os.pread(self._file.fileno(), self._ends[number] - start, start)
+            yield Part(number, [json.loads(line) for line in lines.splitlines()])
+            number += 1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _has(self, number: int) -> bool:
+        with self._grown:
+            self._grown.wait_for(
+                lambda: self._error or self.total is not None or len(self._ends) > number
+            )
+            if self._error:
+                raise self._error
+            return len(self._ends) > number
+
+    def _list(self) -> None:
+        try:
+            total = self._indexed() if self.is_complete else self._written()
+        except BaseException as error:
+            self._finish(None, error)
+        else:
+            self._finish(total, None)
+
+    def _finish(self, total: int | None, error: BaseException | None) -> None:
+        with self._grown:
+            self.total, self._error = total, error
+            self._grown.notify_all()
+
+    def _indexed(self) -> int:
+        with self._path.open("rb") as lines:
+            return sum(self._add(part) for part in self._parts_of(lines))
+
+    def _written(self) -> int:
+        lines = (json.dumps(entry).encode() + b"\n" for entry in entries(self._source))
+        total = 0
+        for part in self._parts_of(lines):
+            self._file.writelines(part)
+            self._file.flush()
+            total += self._add(part)
+        os.fsync(self._file.fileno())
+        self._folder.keep_inputs(self._path)
+        return total
+
+    def _parts_of(self, lines: Iterator[bytes]) -> Iterator[list[bytes]]:
+        while part := list(islice(lines, self._part_size)):
+            yield part
+
+    def _add(self, part: list[bytes]) -> int:
+        """Let a part be read; returns its photographs."""
+        end = (self._ends[-1] if self._ends else 0) + sum(map(len, part))
+        with self._grown:
+            self._ends.append(end)
+            self._grown.notify_all()
+        return len(part)

@@ -1,0 +1,185 @@
+"""A converted model, with the decoding, the pixels and the session of the service.
+
+Which images share a ``session.run`` follows from their order alone. So an answer is the same to
+its last bit whenever, and in whichever process, the same images come in the same order.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from errors import ClassifierError, RunnerError
+from inference.session import Probabilities, open_session
+from preprocessing.budget import DecodeBudget
+from preprocessing.isolated.decoder import IsolatedDecoder
+from preprocessing.isolated.messages import Setup
+from preprocessing.pixels import Pixels
+from serving.classifier import check_golden, golden_pixels
+from settings import Settings
+
+Content = bytes | ClassifierError
+"""An encoded image, or why there is none."""
+
+_DECODE_SECONDS = 3600.0
+"""For one image on a busy machine; its processor time is bounded by the settings."""
+
+_ATTEMPTS, _PAUSE_SECONDS = 3, 1.0
+"""For an image whose decoding process was ended from outside."""
+
+
+class Arrangement(NamedTuple):
+    """How a model uses its machine.
+
+    Attributes:
+        session_threads: of one ``session.run`` on the CPU.
+        decode_threads: that decode images side by side; 0: the caller's own.
+        batch_size: images in one ``session.run`` at most.
+        device_id: CUDA's index of the GPU, if it runs on one.
+    """
+
+    session_threads: int
+    decode_threads: int
+    batch_size: int
+    device_id: int = 0
+
+
+class Answer(NamedTuple):
+    """What a model gave for a photograph.
+
+    Attributes:
+        pixels: that it saw, uint8 ``[H, W, 3]``.
+        probabilities: float32 ``[classes]``.
+    """
+
+    pixels: Pixels
+    probabilities: Probabilities
+
+
+class Model:
+    """A model of the model store.
+
+    Attributes:
+        tag: in the model store.
+        session: the loaded model.
+        max_bytes: of one image.
+        seconds: that decoding and classifying took so far.
+        answers: that it gave so far.
+
+    Args:
+        tag: in the model store.
+        folder: of its files.
+        settings: the service's: device and limits.
+        arrangement: of its work.
+
+    Raises:
+        StartupError: it cannot be loaded on that device.
+        ModelUnavailable: its answer for its golden image is not PyTorch's.
+    """
+
+    def __init__(
+        self, tag: str, folder: Path, settings: Settings, arrangement: Arrangement
+    ) -> None:
+        self.tag = tag
+        self.session = open_session(
+            folder,
+            settings.device,
+            intra_op_threads=arrangement.session_threads,
+            device_id=arrangement.device_id,
+            max_batch_size=arrangement.batch_size,
+        )
+        self.max_bytes = settings.max_body_bytes
+        self.seconds, self.answers = 0.0, 0
+        self._settings = settings
+        self._setup = Setup.from_settings(self.session.spec.preprocessing, settings)
+        self._isolated = IsolatedDecoder(self._setup)
+        threads = arrangement.decode_threads
+        self._threads = ThreadPoolExecutor(threads, "decode") if threads else None
+        self._turn = asyncio.Lock()
+        self._check(folder)
+
+    def _check(self, folder: Path) -> None:
+        """Classify the golden image; the first run of a session takes longer, too."""
+        spec = self.session.spec
+        probabilities = self.session.run(golden_pixels(spec, folder)[None])[0]
+        golden = float(probabilities[spec.golden.class_id])
+        check_golden(spec.golden, golden, float(probabilities.max()))
+
+    async def classify(
+        self, images: Sequence[Content], *, apart: bool = False
+    ) -> list[Answer | ClassifierError]:
+        """Classify images in one batch; one that cannot be is an error in its place.
+
+        Args:
+            images: at most as many as the batch size.
+            apart: decode all of them in a process of its own, not only the unusual ones.
+        """
+        started = time.perf_counter()
+        prepared = await self._prepared(images, apart=apart)
+        good = [each for each in prepared if isinstance(each, np.ndarray)]
+        rows = iter(await self._run(np.stack(good)) if good else ())
+        self.answers += len(good)
+        self.seconds += time.perf_counter() - started
+        return [
+            Answer(each, next(rows)) if isinstance(each, np.ndarray) else each for each in prepared
+        ]
+
+    async def close(self) -> None:
+        """End the threads and the decoding process."""
+        if self._threads:
+            self._threads.shutdown()
+        await self._isolated.close()
+
+    async def _run(self, pixels: Pixels) -> Probabilities:
+        if self._threads is None:
+            return self.session.run(pixels)
+        async with self._turn:
+            return await asyncio.to_thread(self.session.run, pixels)
+
+    async def _prepared(
+        self, images: Sequence[Content], *, apart: bool
+    ) -> list[Pixels | ClassifierError]:
+        here = [None] * len(images) if apart else await self._ordinary(images)
+        return [
+            await self._pixels_apart(image) if pixels is None else pixels
+            for image, pixels in zip(images, here, strict=True)
+        ]
+
+    async def _ordinary(self, images: Sequence[Content]) -> list[Pixels | ClassifierError | None]:
+        """None for an image that is to be decoded apart."""
+        if self._threads is None:
+            return [self._pixels_or_error(image) for image in images]
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(
+            *(loop.run_in_executor(self._threads, self._pixels_or_error, each) for each in images)
+        )
+
+    def _pixels_or_error(self, image: Content) -> Pixels | ClassifierError | None:
+        if isinstance(image, ClassifierError):
+            return image
+        try:
+            return self._setup.ordinary_pixels(image, DecodeBudget(self._settings.decode_seconds))
+        except ClassifierError as error:
+            return error
+
+    async def _pixels_apart(self, image: Content) -> Pixels | ClassifierError:
+        """Raises a RunnerError if the decoding process ends again and again."""
+        if isinstance(image, ClassifierError):
+            return image
+        attempts = _ATTEMPTS
+        while True:
+            budget = DecodeBudget(self._settings.decode_seconds)
+            deadline = time.monotonic() + _DECODE_SECONDS
+            try:
+                return await self._isolated.pixels(image, budget, deadline)
+            except RunnerError:
+                attempts -= 1
+                if not attempts:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except ClassifierError as error:
+                return error

@@ -1,0 +1,106 @@
+"""What a run was asked for, and what of it its rows depend on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from batch.inputs import Source, is_url, source_of
+from batch.model import Arrangement
+from batch.parts import Job
+from batch.run_folder import Identity
+from model_spec import MODEL_NAME, ONNX_FILE, SPEC_FILE, ModelSpec
+from serving.parameters import DEFAULT_TOP_K
+from serving.workers.model_store import stored_model
+from settings import Settings
+
+PART_SIZE = 512
+"""Photographs in a part: some seconds of work, which is what a crash loses for each process."""
+
+_FORMAT = 1
+"""Of the rows; an unfinished run of another format cannot go on."""
+
+_LIMITS = (
+    *("max_body_bytes", "max_pixels", "max_aspect_ratio"),
+    *("decode_cpu_ms", "decode_memory_bytes", "scaled_decode"),
+)
+"""Settings that rows depend on."""
+
+
+class Shard(NamedTuple):
+    """The parts whose number leaves ``number`` when it is divided by ``count``."""
+
+    number: int
+    shards: int
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for.
+
+    Attributes:
+        given: folder, pattern, list or URL.
+        output: file; its suffix says the format.
+        model: tag in the model store, or a folder with a model's files; None: the settings'.
+        column: of a Parquet file.
+        top_k: predictions in a row.
+        part_size: photographs in a part.
+        restart: forget an unfinished run, and replace the output.
+        shard: do only these parts, and write no output; None: all.
+    """
+
+    given: str
+    output: Path
+    model: str | None = None
+    column: str | None = None
+    top_k: int = DEFAULT_TOP_K
+    part_size: int = PART_SIZE
+    restart: bool = False
+    shard: Shard | None = None
+
+
+def job_of(options: Options, settings: Settings, arrangement: Arrangement) -> Job:
+    """What is to be done with every part.
+
+    Args:
+        options: what was asked for.
+        settings: the service's.
+        arrangement: of one process.
+
+    Raises:
+        BatchError: there is no such input.
+        StartupError: there is no such model.
+    """
+    tag, folder = _model(options.model or settings.model or f"{MODEL_NAME}:latest")
+    labels = ModelSpec.load(folder).labels
+    source = source_of(options.given, options.column)
+    return Job(source, tag, folder, settings, min(options.top_k, len(labels)), arrangement)
+
+
+def identity_of(options: Options, job: Job, device: str) -> Identity:
+    """What the rows depend on."""
+    limits: dict[str, Any] = {name: getattr(job.settings, name) for name in _LIMITS}
+    return {
+        "format": _FORMAT,
+        "input": _absolute(job.source),
+        "column": job.source.column,
+        "model": job.tag,
+        "model_sha256": ModelSpec.load(job.folder).files[ONNX_FILE],
+        "device": device,
+        "batch_size": job.arrangement.batch_size,
+        "top_k": job.top_k,
+        "part_size": options.part_size,
+        **limits,
+    }
+
+
+def _absolute(source: Source) -> str:
+    return source.given if is_url(source.given) else str(Path(source.given).absolute())
+
+
+def _model(given: str) -> tuple[str, Path]:
+    """Tag and folder of a model."""
+    if (Path(given) / SPEC_FILE).is_file():
+        folder = Path(given).absolute()
+        return f"{folder.parent.name}:{folder.name}", folder
+    model = stored_model(given)
+    return str(model.tag), Path(model.path)

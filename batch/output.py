@@ -1,0 +1,105 @@
+"""The rows of all parts, in order, as the one file that was asked for."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from batch.errors import BatchError
+from batch.files import write_whole
+from batch.rows import SCHEMA
+
+GROUP_ROWS, GROUP_BYTES = 65_536, 64 * 1024 * 1024
+"""Of a row group of the Parquet file, about: what is in memory at once."""
+
+Tables = Iterator[pa.Table]
+
+
+def write(tables: Tables, output: Path) -> Counter[str | None]:
+    """Write tables into one file, which is there whole or not at all.
+
+    Args:
+        tables: rows, in order; only a few are in memory at once.
+        output: its suffix says the format.
+
+    Returns:
+        How many rows have each error code; None: classified.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    outcomes = Counter[str | None]()
+
+    def counted() -> Tables:
+        for table in tables:
+            outcomes.update(table.column("error_code").to_pylist())
+            yield table
+
+    write_whole(output, lambda file: writer_for(output)(counted(), file))
+    return outcomes
+
+
+def writer_for(output: Path) -> Callable[[Tables, BinaryIO], None]:
+    """What writes the format of a file.
+
+    Raises:
+        BatchError: there is no such format.
+    """
+    found = _WRITERS.get(output.suffix)
+    if found is None:
+        raise BatchError(f"{output} ends with none of {', '.join(_WRITERS)}")
+    return found
+
+
+def _parquet(tables: Tables, file: BinaryIO) -> None:
+    with pq.ParquetWriter(file, SCHEMA) as writer:
+        for group in _grouped(tables):
+            writer.write_table(group)
+
+
+def _grouped(tables: Tables) -> Tables:
+    """Tables put together, so that a row group is worth its own index."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        rows, size = sum(t.num_rows for t in waiting), sum(t.nbytes for t in waiting)
+        if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _csv(tables: Tables, file: BinaryIO) -> None:
+    """Lists stand in it as JSON."""
+    schema = pa.schema([(f.name, pa.string() if _nested(f) else f.type) for f in SCHEMA])
+    with pyarrow.csv.CSVWriter(file, schema) as writer:
+        for table in tables:
+            columns = [
+                _as_json(column) if _nested(field) else column
+                for field, column in zip(SCHEMA, table.columns, strict=True)
+            ]
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def _nested(field: pa.Field) -> bool:
+    return bool(pa.types.is_nested(field.type))
+
+
+def _as_json(column: pa.ChunkedArray) -> pa.Array:
+    found = column.to_pylist()
+    return pa.array([None if each is None else json.dumps(each) for each in found], pa.string())
+
+
+def _json_lines(tables: Tables, file: BinaryIO) -> None:
+    for table in tables:
+        file.writelines(orjson.dumps(row) + b"\n" for row in table.to_pylist())
+
+
+_WRITERS = {".parquet": _parquet, ".csv": _csv, ".jsonl": _json_lines}

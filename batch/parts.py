@@ -1,0 +1,109 @@
+"""A part of a run: its photographs in, its rows out."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from batch.inputs import Source
+from batch.model import Arrangement, Content, Model
+from batch.reading import Reader
+from batch.rows import row, table
+from settings import Settings
+
+
+class Part(NamedTuple):
+    """Photographs that are classified together.
+
+    Attributes:
+        number: of the part, from 0.
+        entries: that name the photographs.
+    """
+
+    number: int
+    entries: list[str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with every part; goes to other processes.
+
+    Attributes:
+        source: of the photographs.
+        tag: of the model.
+        folder: of the model's files.
+        settings: the service's.
+        top_k: predictions in a row.
+        arrangement: of one process.
+    """
+
+    source: Source
+    tag: str
+    folder: Path
+    settings: Settings
+    top_k: int
+    arrangement: Arrangement
+
+
+class PartClassifier:
+    """Makes the rows of parts, one part after the other.
+
+    Args:
+        job: what is to be done.
+
+    Raises:
+        StartupError: the model cannot be loaded.
+        ModelUnavailable: its answers are not PyTorch's.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._model = Model(job.tag, job.folder, job.settings, job.arrangement)
+        self._reader = Reader(job.source, self._model.max_bytes)
+        # With threads that decode, one batch is decoded while another is classified.
+        self._batches_at_once = 2 if job.arrangement.decode_threads else 1
+
+    async def rows_of(
+        self, part: Part, *, apart: bool = False, progressed: Callable[[], object] = lambda: None
+    ) -> pa.Table:
+        """The rows of a part, in the order of its entries.
+
+        Args:
+            part: to classify.
+            apart: decode every image in a process of its own.
+            progressed: called after every batch.
+        """
+        contents = self._reader.contents(part.entries)
+        size = self._job.arrangement.batch_size
+        running: deque[asyncio.Task[list[dict[str, Any]]]] = deque()
+        rows: list[dict[str, Any]] = []
+        for start in range(0, len(part.entries), size):
+            entries = part.entries[start : start + size]
+            batch = list(islice(contents, len(entries)))
+            running.append(asyncio.create_task(self._rows(entries, batch, apart=apart)))
+            if len(running) == self._batches_at_once:
+                rows += await running.popleft()
+            progressed()
+        for each in running:
+            rows += await each
+        return table(rows)
+
+    async def close(self) -> None:
+        """End threads and processes."""
+        self._reader.close()
+        await self._model.close()
+
+    async def _rows(
+        self, entries: Sequence[str], contents: Sequence[Content], *, apart: bool
+    ) -> list[dict[str, Any]]:
+        outcomes = await self._model.classify(contents, apart=apart)
+        labels = self._model.session.spec.labels
+        return [
+            row(*each, labels=labels, top_k=self._job.top_k, model=self._job.tag)
+            for each in zip(entries, contents, outcomes, strict=True)
+        ]

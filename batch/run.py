@@ -1,0 +1,99 @@
+"""A whole run: list, classify what is not done yet, put together."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from batch.engines.local import run_local
+from batch.engines.plan import plan
+from batch.errors import BatchError
+from batch.listing import Listing
+from batch.options import Options, Shard, identity_of, job_of
+from batch.output import write, writer_for
+from batch.parts import Part
+from batch.progress import RunProgress
+from batch.run_folder import RunFolder
+from inference.cpus import usable_cpus
+from inference.gpu import count_gpus
+from serving.workers.sizing import wants_gpu
+from settings import Settings
+
+_ALL = Shard(0, 1)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        photographs: in all.
+        by_code: how many rows have each error code; None: they were classified.
+    """
+
+    photographs: int
+    by_code: Counter[str | None]
+
+
+def run(options: Options, settings: Settings) -> Outcome | None:
+    """Do what was asked for, or what an earlier run has left to do.
+
+    Returns:
+        None if only a shard was to be done, so that nothing is put together.
+
+    Raises:
+        BatchError: it cannot be done, or another run is unfinished.
+        StartupError: there is no such model, or it cannot be loaded.
+        OSError: output or parts cannot be written.
+    """
+    writer_for(options.output)
+    gpus = count_gpus() if wants_gpu(settings) else 0
+    arrangements = plan(settings, usable_cpus(), gpus)
+    job = job_of(options, settings, arrangements[0])
+    identity = identity_of(options, job, "gpu" if gpus else settings.device.value)
+    folder = RunFolder(options.output, identity, restart=options.restart)
+    listing = Listing(job.source, folder, options.part_size)
+    shard = options.shard or _ALL
+    try:
+        with RunProgress(lambda: _share(listing.total, shard)) as progress:
+            parts = _not_done(listing, folder, shard, progress)
+            # Without anything to do, nothing is started.
+            for first in parts:
+                for part, rows in run_local(chain([first], parts), job, arrangements):
+                    folder.save(part.number, rows)
+                    errors = rows.num_rows - rows.column("error_code").null_count
+                    progress.advance(len(part.entries), errors)
+        return None if options.shard else _put_together(listing, folder, options)
+    finally:
+        listing.close()
+
+
+def _not_done(
+    listing: Listing, folder: RunFolder, shard: Shard, progress: RunProgress
+) -> Iterator[Part]:
+    """The parts of a shard that no earlier run has done."""
+    done, was_complete = folder.done(), listing.is_complete
+    for part in listing.parts():
+        if part.number % shard.shards != shard.number:
+            continue
+        if part.number not in done:
+            yield part
+            continue
+        if not was_complete:
+            folder.rows_of(part.number, part.entries)
+        progress.resume(len(part.entries))
+
+
+def _put_together(listing: Listing, folder: RunFolder, options: Options) -> Outcome:
+    if not listing.total:
+        folder.remove()
+        raise BatchError(f"{options.given} has no photographs")
+    rows = (folder.rows_of(part.number, part.entries) for part in listing.parts())
+    by_code = write(rows, options.output)
+    folder.remove()
+    return Outcome(listing.total, by_code)
+
+
+def _share(total: int | None, shard: Shard) -> int | None:
+    """Photographs of a shard, about."""
+    return None if total is None else -(-total // shard.shards)

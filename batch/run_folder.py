@@ -1,0 +1,134 @@
+"""What an unfinished run keeps beside its output, so that the same command goes on from there::
+
+predictions.parquet.unfinished/
+  run.json          what the run is: input, model, settings
+  inputs.jsonl      every photograph, once the listing is complete
+  000000000.parquet rows of the first part; each file is there whole or not at all
+"""
+
+import filecmp
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from batch.errors import BatchError
+from batch.files import sync_folder, write_whole
+from batch.rows import printable
+
+_SUFFIX, _FINISHED = ".unfinished", ".finished"
+_RUN, _INPUTS = "run.json", "inputs.jsonl"
+_PART = "{:09d}.parquet"
+
+Identity = Mapping[str, Any]
+"""What the rows of a run depend on, by name; can be written as JSON."""
+
+
+class RunFolder:
+    """The folder of an unfinished run; made if it is not there.
+
+    Attributes:
+        path: of the folder.
+        inputs: the complete list of photographs, if it is there.
+
+    Args:
+        output: of the run.
+        identity: of the run.
+        restart: forget an unfinished run.
+
+    Raises:
+        BatchError: an unfinished run is another one, or the output is there already.
+        OSError: the folder cannot be written.
+    """
+
+    def __init__(self, output: Path, identity: Identity, *, restart: bool = False) -> None:
+        self._output = output
+        self.path = output.with_name(output.name + _SUFFIX)
+        self.inputs = self.path / _INPUTS
+        self._finished = output.with_name(output.name + _FINISHED)
+        shutil.rmtree(self._finished, ignore_errors=True)
+        if restart and self.path.exists():
+            self.remove()
+        if output.exists() and not (restart or self.path.exists()):
+            raise BatchError(f"{output} is there already; --restart replaces it")
+        self.path.mkdir(exist_ok=True)
+        sync_folder(output.parent)
+        self._claim(identity)
+
+    def _claim(self, identity: Identity) -> None:
+        run = self.path / _RUN
+        if not run.exists():
+            text = json.dumps(identity, indent=2, ensure_ascii=False) + "\n"
+            write_whole(run, lambda file: file.write(text.encode()))
+        found = json.loads(run.read_text(encoding="utf-8"))
+        different = [
+            f"{name.replace('_', ' ')} was {found.get(name)}, is {identity.get(name)}"
+            for name in sorted({*found, *identity})
+            if found.get(name) != identity.get(name)
+        ]
+        if different:
+            raise BatchError(
+                f"{self.path} has an unfinished run of another kind ({'; '.join(different)}): "
+                "finish that one, choose another --output, or forget it with --restart"
+            )
+
+    def done(self) -> set[int]:
+        """Numbers of the parts that are done."""
+        return {int(path.stem) for path in self.path.glob("[0-9]*.parquet")}
+
+    def save(self, number: int, rows: pa.Table) -> None:
+        """Keep the rows of a part, for good."""
+        write_whole(self._part(number), lambda file: pq.write_table(rows, file))
+
+    def rows_of(self, number: int, entries: Iterable[str]) -> pa.Table:
+        """The rows of a part that is done.
+
+        Args:
+            number: of the part.
+            entries: that it must be of.
+
+        Raises:
+            BatchError: its file is damaged, or of other photographs.
+        """
+        path = self._part(number)
+        try:
+            rows = pq.read_table(path)
+        except (OSError, pa.ArrowException) as error:
+            raise BatchError(f"{path} is damaged; delete it and run again: {error}") from error
+        if rows.column("path").to_pylist() != list(map(printable, entries)):
+            raise BatchError(
+                f"the input has changed since the run in {self.path} was begun; "
+                "begin anew with --restart"
+            )
+        return rows
+
+    def keep_inputs(self, listed: Path) -> None:
+        """Make a complete list the list of this run; another process may have been faster.
+
+        Raises:
+            BatchError: it has listed other photographs.
+        """
+        try:
+            os.link(listed, self.inputs)
+        except FileExistsError:
+            if not filecmp.cmp(listed, self.inputs, shallow=False):
+                raise BatchError(
+                    "another process of this run has listed other photographs: the input must "
+                    "not change while it is listed; begin anew with --restart"
+                ) from None
+        finally:
+            listed.unlink()
+        sync_folder(self.path)
+
+    def remove(self) -> None:
+        """Remove the folder, such that a crash leaves nothing that looks unfinished."""
+        self.path.rename(self._finished)
+        shutil.rmtree(self._finished)
+
+    def _part(self, number: int) -> Path:
+        return self.path / _PART.format(number)

@@ -1,0 +1,75 @@
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from batch.files import is_photograph, read_file, sync_folder, write_whole
+from errors import BodyTooLarge, Unreadable
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.jpg", True),
+        ("a.JPEG", True),
+        ("a.b.webp", True),
+        ("a.heic", True),
+        ("a.txt", False),
+        ("jpg", False),
+        (".a.jpg", False),
+    ],
+)
+def test_a_photograph_is_told_by_its_name(name: str, expected: bool) -> None:
+    assert is_photograph(name) is expected
+
+
+def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    file.write_bytes(b"12345")
+    assert read_file(file, 5) == b"12345"
+    with pytest.raises(BodyTooLarge, match="more than 4 bytes"):
+        read_file(file, 4)
+
+
+def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    found = {}
+    for path in tmp_path.iterdir():
+        with pytest.raises(Unreadable) as caught:
+            read_file(path, 100)
+        found[path.name] = caught.value.message
+    assert found == {
+        "gone.jpg": "No such file or directory",
+        "loop.jpg": "Too many levels of symbolic links",
+        "folder.jpg": "Is a directory",
+        "pipe.jpg": "not a regular file",
+    }
+
+
+def test_a_name_that_no_file_can_have_is_unreadable() -> None:
+    with pytest.raises(Unreadable, match="embedded null byte"):
+        read_file("a\0.jpg", 100)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "rows"
+    write_whole(file, lambda opened: opened.write(b"old"))
+
+    def fail(opened: BinaryIO) -> None:
+        opened.write(b"half of the n")
+        raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        write_whole(file, fail)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("rows", b"old")]
+
+
+def test_a_folder_can_be_synced(tmp_path: Path) -> None:
+    sync_folder(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        sync_folder(tmp_path / "file" / "below")

@@ -1,0 +1,161 @@
+"""Whole runs in this process, with the processes that they start."""
+
+import hashlib
+import os
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from batch.errors import BatchError
+from batch.options import Options, Shard
+from batch.run import Outcome, run
+from settings import Device, Settings
+from tests.support.images import exif, save, textured
+from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, encoded
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = Settings(device=Device.CPU, workers=1)
+
+
+def rows(file: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pq.read_table(file).to_pylist()
+    return found
+
+
+@pytest.fixture
+def options(photographs: Path, model: Path, tmp_path: Path) -> Options:
+    output = tmp_path / "rows.parquet"
+    return Options(str(photographs), output, model=str(model), part_size=7)
+
+
+def test_every_photograph_has_one_row_with_its_own_answer(options: Options) -> None:
+    assert run(options, SETTINGS) == Outcome(30, Counter({None: 30}))
+    found = rows(options.output)
+    assert [row["path"].removeprefix(options.given) for row in found] == [
+        f"/{colour}/{number}.png" for colour in ("blue", "green", "red") for number in range(10)
+    ]
+    assert [row["label"] for row in found] == ["blue"] * 10 + ["green"] * 10 + ["red"] * 10
+    high, low = round(HIGH, 6), round(LOW, 6)
+    assert found[0] == {
+        "path": f"{options.given}/blue/0.png",
+        "class_id": 2,
+        "label": "blue",
+        "confidence": high,
+        "predictions": [
+            {"class_id": 2, "label": "blue", "confidence": high},
+            {"class_id": 0, "label": "red", "confidence": low},
+            {"class_id": 1, "label": "green", "confidence": low},
+        ],
+        "error_code": None,
+        "error_message": None,
+        "width": 8,
+        "height": 8,
+        "sha256": hashlib.sha256(encoded(BLUE)).hexdigest(),
+        "model": "image_classifier:toy",
+    }
+    assert not options.output.with_name("rows.parquet.unfinished").exists()
+
+
+def test_processes_shards_and_parts_do_not_show_in_the_file(
+    options: Options, tmp_path: Path
+) -> None:
+    run(options, SETTINGS)
+    sharded = replace(options, output=tmp_path / "sharded.parquet")
+    for number in (2, 0, 2):
+        assert run(replace(sharded, shard=Shard(number, 3)), SETTINGS) is None
+    # Without a shard: what is left, and all together.
+    run(sharded, SETTINGS.model_copy(update={"workers": 2}))
+    assert sharded.output.read_bytes() == options.output.read_bytes()
+
+
+def test_each_failure_has_its_row(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    contents = {
+        "a-good.png": encoded(RED),
+        "b-cut.png": encoded(RED, size=(64, 64))[:60],
+        "c-text.jpg": b"no image",
+        "d-misnamed.gif": encoded(GREEN, image_format="JPEG"),
+        "e-huge.png": encoded(RED) + bytes(5000),
+        "f-long.png": encoded(RED, size=(50, 1)),
+        "g-wide.gif": encoded(RED, size=(90, 90), image_format="GIF"),
+        "h-empty.jpg": b"",
+        "i-turned.jpg": save(textured(30, 20), "JPEG", exif=exif(6)),
+        "j-copy.png": encoded(RED),
+        "k-unusual.gif": encoded(BLUE, image_format="GIF"),
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    (folder / "l-link.png").symlink_to("a-good.png")
+    (folder / "m-loop.png").symlink_to("m-loop.png")
+    (folder / "n-gone.png").symlink_to("nowhere")
+    os.mkfifo(folder / "o-pipe.png")
+    (folder / "p-loop").symlink_to(folder)
+    (folder / os.fsdecode(b"q-\xff.png")).write_bytes(encoded(GREEN))
+    settings = Settings(device=Device.CPU, workers=1, max_body_bytes=5000, max_pixels=5000)
+    output = tmp_path / "rows.parquet"
+    outcome = run(Options(str(folder), output, model=str(model), part_size=4), settings)
+    found = {row["path"].rpartition("/")[2]: row for row in rows(output)}
+    assert {name: row["label"] or row["error_code"] for name, row in found.items()} == {
+        "a-good.png": "red",
+        "b-cut.png": "corrupt_image",
+        "c-text.jpg": "unsupported_image",
+        "d-misnamed.gif": "green",
+        "e-huge.png": "body_too_large",
+        "f-long.png": "extreme_aspect_ratio",
+        "g-wide.gif": "image_too_large",
+        "h-empty.jpg": "unsupported_image",
+        "i-turned.jpg": found["i-turned.jpg"]["label"],
+        "j-copy.png": "red",
+        "k-unusual.gif": "blue",
+        "l-link.png": "red",
+        "m-loop.png": "unreadable",
+        "n-gone.png": "unreadable",
+        "o-pipe.png": "unreadable",
+        r"q-\xff.png": "green",
+    }
+    assert found["a-good.png"]["sha256"] == found["j-copy.png"]["sha256"]
+    assert (found["i-turned.jpg"]["width"], found["i-turned.jpg"]["height"]) == (30, 20)
+    assert found["e-huge.png"]["sha256"] is None
+    assert found["c-text.jpg"]["sha256"] is not None
+    assert outcome is not None
+    assert (outcome.photographs, outcome.by_code[None]) == (16, 7)
+
+
+def test_images_in_a_parquet_file(model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "images.parquet"
+    images = [encoded(RED), None, encoded(BLUE), b"no image", encoded(GREEN)]
+    pq.write_table(pa.table({"image": images}), file, row_group_size=2)
+    output = tmp_path / "rows.parquet"
+    run(Options(str(file), output, model=str(model), part_size=2), SETTINGS)
+    assert [(row["path"], row["label"] or row["error_code"]) for row in rows(output)] == [
+        (f"{file}#0", "red"),
+        (f"{file}#1", "unreadable"),
+        (f"{file}#2", "blue"),
+        (f"{file}#3", "unsupported_image"),
+        (f"{file}#4", "green"),
+    ]
+
+
+def test_a_folder_without_photographs_is_refused(options: Options, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    empty = replace(options, given=str(tmp_path / "empty"))
+    with pytest.raises(BatchError, match="empty has no photographs"):
+        run(empty, SETTINGS)
+    assert not options.output.with_name("rows.parquet.unfinished").exists()
+
+
+def test_an_unfinished_run_goes_on_with_the_same_model_and_settings_only(options: Options) -> None:
+    run(replace(options, shard=Shard(0, 2)), SETTINGS)
+    with pytest.raises(BatchError, match=r"\(top k was 3, is 1\)"):
+        run(replace(options, top_k=1), SETTINGS)
+    with pytest.raises(BatchError, match=r"\(max pixels was 25000000, is 7\)"):
+        run(options, SETTINGS.model_copy(update={"max_pixels": 7}))
+    run(replace(options, top_k=1, restart=True), SETTINGS)
+    assert {len(row["predictions"]) for row in rows(options.output)} == {1}
