@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from batch.engines import EngineName
 from batch.errors import BatchError
 from batch.options import PART_SIZE, Options, Shard
 from batch.run import Outcome, run
@@ -63,6 +64,8 @@ def _options(parsed: argparse.Namespace) -> Options:
         part_size=parsed.part_size,
         restart=parsed.restart,
         shard=parsed.shard,
+        engine=parsed.engine,
+        address=parsed.address,
     )
 
 
@@ -120,5 +123,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="I/N",
         help="do only the parts of shard I of N, from 0; without it, the same command does what is "
         "left and puts all together",
+    )
+    parser.add_argument(
+        "--engine",
+        type=EngineName,
+        choices=list(EngineName),
+        default=EngineName.LOCAL,
+        help="this machine's processors or GPUs, or those of a Ray cluster (default: local)",
+    )
+    parser.add_argument(
+        "--address", help="of the Ray cluster (default: one is started on this machine)"
     )
     return parser

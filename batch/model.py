@@ -39,13 +39,13 @@ class Arrangement(NamedTuple):
         session_threads: of one ``session.run`` on the CPU.
         decode_threads: that decode images side by side; 0: the caller's own.
         batch_size: images in one ``session.run`` at most.
-        device_id: CUDA's index of the GPU, if it runs on one.
+        device_id: CUDA's index of the GPU; None on the CPU.
     """
 
     session_threads: int
     decode_threads: int
     batch_size: int
-    device_id: int = 0
+    device_id: int | None = None
 
 
 class Answer(NamedTuple):
@@ -89,7 +89,7 @@ class Model:
             folder,
             settings.device,
             intra_op_threads=arrangement.session_threads,
-            device_id=arrangement.device_id,
+            device_id=arrangement.device_id or 0,
             max_batch_size=arrangement.batch_size,
         )
         self.max_bytes = settings.max_body_bytes

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from batch.engines import EngineName
 from batch.inputs import Source, is_url, source_of
 from batch.model import Arrangement
 from batch.parts import Job
@@ -11,7 +12,7 @@ from batch.run_folder import Identity
 from model_spec import MODEL_NAME, ONNX_FILE, SPEC_FILE, ModelSpec
 from serving.parameters import DEFAULT_TOP_K
 from serving.workers.model_store import stored_model
-from settings import Settings
+from settings import Device, Settings
 
 PART_SIZE = 512
 """Photographs in a part: some seconds of work, which is what a crash loses for each process."""
@@ -46,6 +47,8 @@ class Options:
         part_size: photographs in a part.
         restart: forget an unfinished run, and replace the output.
         shard: do only these parts, and write no output; None: all.
+        engine: what classifies.
+        address: of a cluster.
     """
 
     given: str
@@ -56,6 +59,8 @@ class Options:
     part_size: int = PART_SIZE
     restart: bool = False
     shard: Shard | None = None
+    engine: EngineName = EngineName.LOCAL
+    address: str | None = None
 
 
 def job_of(options: Options, settings: Settings, arrangement: Arrangement) -> Job:
@@ -76,8 +81,11 @@ def job_of(options: Options, settings: Settings, arrangement: Arrangement) -> Jo
     return Job(source, tag, folder, settings, min(options.top_k, len(labels)), arrangement)
 
 
-def identity_of(options: Options, job: Job, device: str) -> Identity:
+def identity_of(options: Options, job: Job) -> Identity:
     """What the rows depend on."""
+    device = job.settings.device
+    if device is Device.AUTO:
+        device = Device.CPU if job.arrangement.device_id is None else Device.CUDA
     limits: dict[str, Any] = {name: getattr(job.settings, name) for name in _LIMITS}
     return {
         "format": _FORMAT,
@@ -85,7 +93,7 @@ def identity_of(options: Options, job: Job, device: str) -> Identity:
         "column": job.source.column,
         "model": job.tag,
         "model_sha256": ModelSpec.load(job.folder).files[ONNX_FILE],
-        "device": device,
+        "device": device.value,
         "batch_size": job.arrangement.batch_size,
         "top_k": job.top_k,
         "part_size": options.part_size,

@@ -2,21 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
-from batch.engines.local import run_local
-from batch.engines.plan import plan
+from batch.engines import Engine, engine_named
 from batch.errors import BatchError
 from batch.listing import Listing
 from batch.options import Options, Shard, identity_of, job_of
 from batch.output import write, writer_for
-from batch.parts import Part
+from batch.parts import Job, Part
 from batch.progress import RunProgress
 from batch.run_folder import RunFolder
-from inference.cpus import usable_cpus
-from inference.gpu import count_gpus
-from serving.workers.sizing import wants_gpu
 from settings import Settings
 
 _ALL = Shard(0, 1)
@@ -47,25 +44,24 @@ def run(options: Options, settings: Settings) -> Outcome | None:
         OSError: output or parts cannot be written.
     """
     writer_for(options.output)
-    gpus = count_gpus() if wants_gpu(settings) else 0
-    arrangements = plan(settings, usable_cpus(), gpus)
-    job = job_of(options, settings, arrangements[0])
-    identity = identity_of(options, job, "gpu" if gpus else settings.device.value)
-    folder = RunFolder(options.output, identity, restart=options.restart)
-    listing = Listing(job.source, folder, options.part_size)
-    shard = options.shard or _ALL
-    try:
-        with RunProgress(lambda: _share(listing.total, shard)) as progress:
-            parts = _not_done(listing, folder, shard, progress)
-            # Without anything to do, nothing is started.
-            for first in parts:
-                for part, rows in run_local(chain([first], parts), job, arrangements):
-                    folder.save(part.number, rows)
-                    errors = rows.num_rows - rows.column("error_code").null_count
-                    progress.advance(len(part.entries), errors)
-        return None if options.shard else _put_together(listing, folder, options)
-    finally:
-        listing.close()
+    with closing(engine_named(options.engine, settings, options.address)) as engine:
+        job = job_of(options, settings, engine.arrangements[0])
+        folder = RunFolder(options.output, identity_of(options, job), restart=options.restart)
+        with closing(Listing(job.source, folder, options.part_size)) as listing:
+            _classify(engine, job, listing, folder, options.shard or _ALL)
+            return None if options.shard else _put_together(listing, folder, options)
+
+
+def _classify(engine: Engine, job: Job, listing: Listing, folder: RunFolder, shard: Shard) -> None:
+    """Do what no earlier run has done."""
+    with RunProgress(lambda: _share(listing.total, shard)) as progress:
+        parts = _not_done(listing, folder, shard, progress)
+        # Without anything to do, nothing is started.
+        for first in parts:
+            for part, rows in engine.results(chain([first], parts), job):
+                folder.save(part.number, rows)
+                errors = rows.num_rows - rows.column("error_code").null_count
+                progress.advance(len(part.entries), errors)
 
 
 def _not_done(

@@ -9,17 +9,21 @@ import multiprocessing
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from batch.engines.plan import plan
 from batch.engines.worker import Failure, Message, serve
 from batch.errors import BatchError
-from batch.model import Arrangement
 from batch.parts import Job, Part
+from inference.cpus import usable_cpus
+from inference.gpu import count_gpus
+from serving.workers.sizing import wants_gpu
+from settings import Settings
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -28,7 +32,7 @@ HANG_SECONDS = 300.0
 """Without a batch until a process counts as hanging: no model, disk or network is so slow."""
 
 _ATTEMPTS = 3
-"""For one part."""
+"""For one part, and for the start of a process."""
 
 _LOOK_SECONDS = 1.0
 _END_SECONDS = 5.0
@@ -49,6 +53,7 @@ class _Worker:
         connection: to the process.
         task: that it was given.
         is_idle: whether there was nothing left to give it.
+        starts: of processes, since the last one that was ready.
     """
 
     connection: Connection
@@ -57,12 +62,14 @@ class _Worker:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._progress = _CONTEXT.RawValue("d", 0.0)
+        self.starts = 0
         self.start()
 
     def start(self) -> None:
         """Start the process; its first message says that it is ready."""
         self.task: _Task | None = None
         self.is_idle = False
+        self.starts += 1
         self.connection, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(
             target=serve, args=(theirs, self._job, self._progress), daemon=True
@@ -98,28 +105,34 @@ class _Worker:
         return status
 
 
-def run_local(
-    parts: Iterator[Part], job: Job, arrangements: Sequence[Arrangement]
-) -> Iterator[tuple[Part, pa.Table]]:
-    """Classify parts with the processors or GPUs of this machine.
+class LocalEngine:
+    """Classifies with the processors or GPUs of this machine.
+
+    Attributes:
+        arrangements: of its processes.
 
     Args:
-        parts: to classify.
-        job: what is to be done with them.
-        arrangements: of the processes, one for each.
-
-    Yields:
-        Each part with its rows, as they get done.
-
-    Raises:
-        BatchError: a process cannot go on, or ends again and again.
+        settings: the service's.
     """
-    jobs = deque(replace(job, arrangement=each) for each in arrangements)
-    pool = _Pool(jobs, parts)
-    try:
-        yield from pool.results()
-    finally:
-        pool.end()
+
+    def __init__(self, settings: Settings) -> None:
+        gpus = count_gpus() if wants_gpu(settings) else 0
+        self.arrangements = plan(settings, usable_cpus(), gpus)
+
+    def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
+        """Each part with its rows, as they get done.
+
+        Raises:
+            BatchError: a process cannot go on, or ends again and again.
+        """
+        pool = _Pool(deque(replace(job, arrangement=each) for each in self.arrangements), parts)
+        try:
+            yield from pool.results()
+        finally:
+            pool.end()
+
+    def close(self) -> None:
+        """Nothing is left: the processes end with the results."""
 
 
 class _Pool:
@@ -169,6 +182,7 @@ class _Pool:
             return
         if isinstance(message, Failure):
             raise BatchError(message.text)
+        worker.starts = 0
         done = worker.task
         self._go_on(worker)
         if done is not None and message is not None:
@@ -187,11 +201,11 @@ class _Pool:
     def _replace(self, worker: _Worker) -> None:
         hung, task = worker.hangs(), worker.task
         status = worker.end()
-        what = "hung" if hung else f"ended with exit status {status}"
-        if task is None:
-            raise BatchError(f"a process {what} before it could classify")
-        if task.attempts == _ATTEMPTS:
-            first, last = task.part.entries[0], task.part.entries[-1]
-            raise BatchError(f"a process {what} for the third time with {first} to {last}")
-        self._waiting.append(task)
+        attempts = worker.starts if task is None else task.attempts
+        if attempts == _ATTEMPTS:
+            what = "hung" if hung else f"ended with exit status {status}"
+            where = f"with {task.part.entries[0]} and what follows" if task else "at its start"
+            raise BatchError(f"a process {what} three times {where}")
+        if task is not None:
+            self._waiting.append(task)
         worker.start()

@@ -34,7 +34,7 @@ def plan(settings: Settings, cpus: int, gpus: int) -> tuple[Arrangement, ...]:
             session_threads=settings.intra_op_threads or share,
             decode_threads=decoders,
             batch_size=batch_size,
-            device_id=number % gpus if gpus else 0,
+            device_id=number % gpus if gpus else None,
         )
         for number in range(processes)
     )
