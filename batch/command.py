@@ -21,7 +21,7 @@ _INTERRUPTED = 130  # as shells count SIGINT
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    options = _options(_parser().parse_args(arguments))
+    options = options_of(arguments)
     logging.getLogger("image_classifier").addHandler(logging.StreamHandler())
     signal.signal(signal.SIGTERM, _interrupt)
     again = "the same command goes on from there"
@@ -54,7 +54,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _options(parsed: argparse.Namespace) -> Options:
+def options_of(arguments: Sequence[str] | None) -> Options:
+    """What a command line asks for; one that cannot be understood ends the process."""
+    parsed = _parser().parse_args(arguments)
     return Options(
         given=parsed.input,
         output=parsed.output,
