@@ -63,6 +63,7 @@ def options_of(arguments: Sequence[str] | None) -> Options:
         model=parsed.model,
         column=parsed.column,
         top_k=parsed.top_k,
+        embedding=parsed.embedding,
         part_size=parsed.part_size,
         restart=parsed.restart,
         shard=parsed.shard,
@@ -109,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--top-k", type=_positive, default=DEFAULT_TOP_K, metavar="N", help="predictions in a row"
     )
+    parser.add_argument("--embedding", action="store_true", help="a column with the embedding")
     parser.add_argument(
         "--part-size",
         type=_positive,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from errors import ClassifierError, RunnerError
-from inference.session import Probabilities, open_session
+from inference.session import Embeddings, Probabilities, open_session
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
@@ -54,10 +54,12 @@ class Answer(NamedTuple):
     Attributes:
         pixels: that it saw, uint8 ``[H, W, 3]``.
         probabilities: float32 ``[classes]``.
+        embedding: ``[size]``; None if none is wanted.
     """
 
     pixels: Pixels
     probabilities: Probabilities
+    embedding: Embeddings | None = None
 
 
 class Model:
@@ -75,6 +77,7 @@ class Model:
         folder: of its files.
         settings: the service's: device and limits.
         arrangement: of its work.
+        embeddings: whether answers have them; the spec must name them.
 
     Raises:
         StartupError: it cannot be loaded on that device.
@@ -82,7 +85,13 @@ class Model:
     """
 
     def __init__(
-        self, tag: str, folder: Path, settings: Settings, arrangement: Arrangement
+        self,
+        tag: str,
+        folder: Path,
+        settings: Settings,
+        arrangement: Arrangement,
+        *,
+        embeddings: bool = False,
     ) -> None:
         self.tag = tag
         self.session = open_session(
@@ -94,6 +103,7 @@ class Model:
         )
         self.max_bytes = settings.max_body_bytes
         self.seconds, self.answers = 0.0, 0
+        self._embeddings = embeddings
         self._settings = settings
         self._setup = Setup.from_settings(self.session.spec.preprocessing, settings)
         self._isolated = IsolatedDecoder(self._setup)
@@ -125,7 +135,7 @@ class Model:
         self.answers += len(good)
         self.seconds += time.perf_counter() - started
         return [
-            Answer(each, next(rows)) if isinstance(each, np.ndarray) else each for each in prepared
+            Answer(each, *next(rows)) if isinstance(each, np.ndarray) else each for each in prepared
         ]
 
     async def close(self) -> None:
@@ -134,11 +144,17 @@ class Model:
             self._threads.shutdown()
         await self._isolated.close()
 
-    async def _run(self, pixels: Pixels) -> Probabilities:
+    async def _run(self, pixels: Pixels) -> list[tuple[Probabilities, Embeddings | None]]:
         if self._threads is None:
-            return self.session.run(pixels)
+            return self._rows(pixels)
         async with self._turn:
-            return await asyncio.to_thread(self.session.run, pixels)
+            return await asyncio.to_thread(self._rows, pixels)
+
+    def _rows(self, pixels: Pixels) -> list[tuple[Probabilities, Embeddings | None]]:
+        """Probabilities of each image, and its embedding if it is wanted."""
+        if not self._embeddings:
+            return [(row, None) for row in self.session.run(pixels)]
+        return list(zip(*self.session.run_with_embeddings(pixels), strict=True))
 
     async def _prepared(
         self, images: Sequence[Content], *, apart: bool

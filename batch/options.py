@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from batch.engines import EngineName
+from batch.errors import BatchError
 from batch.inputs import Source, is_url, source_of
 from batch.model import Arrangement
 from batch.parts import Job
@@ -44,6 +45,7 @@ class Options:
         model: tag in the model store, or a folder with a model's files; None: the settings'.
         column: of a Parquet file.
         top_k: predictions in a row.
+        embedding: whether a row has one.
         part_size: photographs in a part.
         restart: forget an unfinished run, and replace the output.
         shard: do only these parts, and write no output; None: all.
@@ -56,6 +58,7 @@ class Options:
     model: str | None = None
     column: str | None = None
     top_k: int = DEFAULT_TOP_K
+    embedding: bool = False
     part_size: int = PART_SIZE
     restart: bool = False
     shard: Shard | None = None
@@ -72,13 +75,15 @@ def job_of(options: Options, settings: Settings, arrangement: Arrangement) -> Jo
         arrangement: of one process.
 
     Raises:
-        BatchError: there is no such input.
+        BatchError: there is no such input, or the model has no embeddings.
         StartupError: there is no such model.
     """
     tag, folder = _model(options.model or settings.model or f"{MODEL_NAME}:latest")
-    labels = ModelSpec.load(folder).labels
-    source = source_of(options.given, options.column)
-    return Job(source, tag, folder, settings, min(options.top_k, len(labels)), arrangement)
+    spec = ModelSpec.load(folder)
+    if options.embedding and spec.embedding is None:
+        raise BatchError(f"{tag} has no embeddings: its network does not end with a linear layer")
+    source, top_k = source_of(options.given, options.column), min(options.top_k, len(spec.labels))
+    return Job(source, tag, folder, settings, top_k, options.embedding, arrangement)
 
 
 def identity_of(options: Options, job: Job) -> Identity:
@@ -96,6 +101,7 @@ def identity_of(options: Options, job: Job) -> Identity:
         "device": device.value,
         "batch_size": job.arrangement.batch_size,
         "top_k": job.top_k,
+        "embedding": job.embedding,
         "part_size": options.part_size,
         **limits,
     }

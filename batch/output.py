@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +14,6 @@ import pyarrow.parquet as pq
 
 from batch.errors import BatchError
 from batch.files import write_whole
-from batch.rows import SCHEMA
 
 GROUP_ROWS, GROUP_BYTES = 65_536, 64 * 1024 * 1024
 """Of a row group of the Parquet file, about: what is in memory at once."""
@@ -25,7 +25,7 @@ def write(tables: Tables, output: Path) -> Counter[str | None]:
     """Write tables into one file, which is there whole or not at all.
 
     Args:
-        tables: rows, in order; only a few are in memory at once.
+        tables: rows, in order, at least one table; only a few are in memory at once.
         output: its suffix says the format.
 
     Returns:
@@ -58,8 +58,10 @@ def writer_for(output: Path) -> Callable[[Tables, BinaryIO], None]:
 
 
 def _parquet(tables: Tables, file: BinaryIO) -> None:
-    with pq.ParquetWriter(file, SCHEMA) as writer:
-        for group in _grouped(tables):
+    groups = _grouped(tables)
+    first = next(groups)
+    with pq.ParquetWriter(file, first.schema) as writer:
+        for group in chain([first], groups):
             writer.write_table(group)
 
 
@@ -78,12 +80,13 @@ def _grouped(tables: Tables) -> Tables:
 
 def _csv(tables: Tables, file: BinaryIO) -> None:
     """Lists stand in it as JSON."""
-    schema = pa.schema([(f.name, pa.string() if _nested(f) else f.type) for f in SCHEMA])
+    first = next(tables)
+    schema = pa.schema([(f.name, pa.string() if _nested(f) else f.type) for f in first.schema])
     with pyarrow.csv.CSVWriter(file, schema) as writer:
-        for table in tables:
+        for table in chain([first], tables):
             columns = [
                 _as_json(column) if _nested(field) else column
-                for field, column in zip(SCHEMA, table.columns, strict=True)
+                for field, column in zip(table.schema, table.columns, strict=True)
             ]
             writer.write_table(pa.table(columns, schema=schema))
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from batch.inputs import Source
 from batch.model import Arrangement, Content, Model
 from batch.reading import Reader
-from batch.rows import row, table
+from batch.rows import row, schema, table
 from settings import Settings
 
 
@@ -39,6 +39,7 @@ class Job:
         folder: of the model's files.
         settings: the service's.
         top_k: predictions in a row.
+        embedding: whether a row has one.
         arrangement: of one process.
     """
 
@@ -47,6 +48,7 @@ class Job:
     folder: Path
     settings: Settings
     top_k: int
+    embedding: bool
     arrangement: Arrangement
 
 
@@ -63,7 +65,9 @@ class PartClassifier:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._model = Model(job.tag, job.folder, job.settings, job.arrangement)
+        self._model = Model(
+            job.tag, job.folder, job.settings, job.arrangement, embeddings=job.embedding
+        )
         self._reader = Reader(job.source, self._model.max_bytes)
         # With threads that decode, one batch is decoded while another is classified.
         self._batches_at_once = 2 if job.arrangement.decode_threads else 1
@@ -91,7 +95,7 @@ class PartClassifier:
             progressed()
         for each in running:
             rows += await each
-        return table(rows)
+        return table(rows, schema(embedding=self._job.embedding))
 
     async def close(self) -> None:
         """End threads and processes."""

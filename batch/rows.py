@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from batch.model import Answer, Content
 from errors import ClassifierError
+from inference.embedding import EmbeddingForm, told
 from inference.top_k import prediction
 from preprocessing import stored_size
 
@@ -31,12 +32,17 @@ SCHEMA = pa.schema(
         ("model", pa.string()),
     ]
 )
-"""Columns of every output; docs/batch.md says what each holds."""
+"""Columns of every output; docs/batch.md says what each of them holds."""
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+def schema(*, embedding: bool) -> pa.Schema:
+    """The columns, with that of the embedding if it is wanted."""
+    return SCHEMA.append(pa.field("embedding", pa.list_(pa.float32()))) if embedding else SCHEMA
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: pa.Schema = SCHEMA) -> pa.Table:
     """Rows as one table; what a row leaves out is null."""
-    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+    return pa.Table.from_pylist(list(rows), schema=columns)
 
 
 def printable(entry: str) -> str:
@@ -71,4 +77,6 @@ def row(  # noqa: PLR0913
     assert not isinstance(content, ClassifierError)
     width, height = stored_size(content)
     answer = prediction(outcome.probabilities, labels, top_k)
+    if outcome.embedding is not None:
+        answer["embedding"] = told(outcome.embedding, EmbeddingForm.LIST, normalised=False)
     return found | answer | {"width": width, "height": height}

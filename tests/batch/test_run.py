@@ -62,6 +62,12 @@ def test_every_photograph_has_one_row_with_its_own_answer(options: Options) -> N
     assert not options.output.with_name("rows.parquet.unfinished").exists()
 
 
+def test_an_embedding_is_a_column_if_it_is_asked_for(options: Options) -> None:
+    run(replace(options, embedding=True), SETTINGS)
+    found = rows(options.output)
+    assert [row["embedding"] for row in found[::10]] == [[0, 0, 255], [0, 255, 0], [255, 0, 0]]
+
+
 def test_processes_shards_and_parts_do_not_show_in_the_file(
     options: Options, tmp_path: Path
 ) -> None:

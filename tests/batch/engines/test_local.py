@@ -27,7 +27,10 @@ ALONE = Arrangement(session_threads=1, decode_threads=0, batch_size=4)
 @pytest.fixture
 def job(model: Path, photographs: Path) -> Job:
     source = Source(str(photographs), Kind.FOLDER)
-    return Job(source, "image_classifier:toy", model, Settings(device=Device.CPU), 1, ALONE)
+    settings = Settings(device=Device.CPU)
+    return Job(
+        source, "image_classifier:toy", model, settings, 1, embedding=False, arrangement=ALONE
+    )
 
 
 @pytest.fixture
