@@ -25,7 +25,7 @@ from serving.health import Monitor
 from serving.metrics import requests as request_metrics
 from serving.metrics.predictions import Predictions
 from serving.metrics.resources import ResourceRecorder, record_for_ever
-from serving.metrics.storage import metrics_folder
+from serving.metrics.storage import workers_folder
 from serving.page.site import Site
 from serving.self_check import check_over_http
 from serving.transport.balancing import Balancer, Listener
@@ -123,7 +123,7 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
 
 def _count_predictions(classifier: Classifier) -> None:
     """Count what the model sees; from now on, as the golden image says nothing of the clients'."""
-    classifier.predictions = Predictions(classifier.spec, worker_number(), metrics_folder())
+    classifier.predictions = Predictions(classifier.spec, worker_number(), workers_folder())
     request_metrics.also_write(classifier.predictions.write)
 
 

@@ -27,10 +27,13 @@ __all__ = [
     "hold_metrics_folder",
     "metrics_folder",
     "remove_metrics_folder",
+    "workers_folder",
 ]
 
 # A file system in memory on Linux, also in containers with a read-only root.
 _MEMORY = Path("/dev/shm")  # noqa: S108
+
+_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _PREFIX = "image-classifier-"
 
@@ -42,6 +45,11 @@ def choose_metrics_folder() -> None:
     """Choose the folder. Called when the service is imported, before BentoML makes it."""
     parent = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
     set_metrics_folder(parent / f"{_PREFIX}{secrets.token_hex(8)}")
+
+
+def workers_folder() -> Path:
+    """The folder of the supervisor that started this process, in prometheus_client's variable."""
+    return Path(os.environ.get(_VARIABLE) or metrics_folder())
 
 
 def hold_metrics_folder() -> None:

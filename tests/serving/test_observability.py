@@ -77,6 +77,7 @@ def test_the_table_of_the_documents_has_every_metric(client: httpx.Client) -> No
         for family in text_string_to_metric_families(text)
         if family.samples
     }
+    assert 'image_classifier_predicted_images_total{class_id="0",label="red"}' in text
     always = {each for each in documented() if not each[0].startswith(SOMETIMES)}
     assert always <= shown <= documented()
 

@@ -28,6 +28,15 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def test_a_worker_has_the_folder_of_its_supervisor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    assert storage.workers_folder() == storage.metrics_folder()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert storage.workers_folder() == tmp_path
+
+
 def test_every_service_has_a_folder_of_its_own_in_memory(tmp_path: Path, chosen: Path) -> None:
     assert chosen.parent == tmp_path
     assert chosen.name.startswith("image-classifier-")
