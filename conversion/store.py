@@ -150,11 +150,10 @@ def save_with_reference(tag: str, reference: Reference) -> str:
     """
     folder = folder_of(tag)
     spec = ModelSpec.load(folder).model_copy(update={"reference": reference})
-    fingerprint = str(bentoml.models.get(tag).info.labels.get(_FINGERPRINT))
     with tempfile.TemporaryDirectory(prefix="reference-") as temporary:
         for name in spec.files:
             shutil.copy(folder / name, temporary)
-        return save(Path(temporary), spec, fingerprint)
+        return save(Path(temporary), spec, fingerprint_of(tag))
 
 
 def _digits(spec: ModelSpec) -> str:
