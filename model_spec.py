@@ -51,6 +51,11 @@ SPEC_FILE = "spec.json"
 
 FORMAT_VERSION: Final = 2
 """Of ``spec.json``."""
+EXPLANATION_FILE = "explanation.onnx-part"
+"""Bytes that, behind those of ``model.onnx``, are a model with the three outputs below, too."""
+
+LOGITS, MAPS, BIAS = "explanation/logits", "explanation/maps", "explanation/bias"
+"""float32 ``[N, classes]``, ``[N, classes, h, w]`` and ``[classes]``."""
 
 _HASH_CHUNK_BYTES = 1 << 20
 
@@ -150,6 +155,37 @@ class Reference(Frozen):
         return self
 
 
+class ClassActivation(Frozen):
+    """Class activation maps: the mean of a class's map, plus its bias, is its logit.
+
+    Attributes:
+        size: height and width of a map.
+        max_difference: of that sum from the logit at conversion, as a share of the largest logit.
+        limit: largest difference that is let through.
+    """
+
+    size: tuple[int, int]
+    max_difference: float
+    limit: float
+
+
+class Explanation(Frozen):
+    """How the service can say why.
+
+    Attributes:
+        class_activation: None where the network has no such maps.
+        reason: why it has none; None if it has.
+    """
+
+    class_activation: ClassActivation | None = None
+    reason: str | None = None
+
+    @property
+    def files(self) -> list[str]:
+        """Files of the model that only explanations need."""
+        return [EXPLANATION_FILE] if self.class_activation else []
+
+
 class ModelSpec(Frozen):
     """What is needed to serve a model, and where it came from.
 
@@ -169,6 +205,7 @@ class ModelSpec(Frozen):
         reference: answers that drift is measured against; None: no drift is measured.
         embedding: the graph's second output, ``[N, size]``: what the last linear layer reads;
             None where the network ends otherwise.
+        explanation: how the service can say why.
     """
 
     format_version: Literal[2] = FORMAT_VERSION
@@ -189,10 +226,11 @@ class ModelSpec(Frozen):
     thresholds: tuple[Share, ...] = ()
     reference: Reference | None = None
     embedding: str | None = None
+    explanation: Explanation = Explanation(reason="the model was not searched for maps")
 
     @model_validator(mode="after")
     def _every_file_has_a_hash(self) -> Self:
-        for name in (ONNX_FILE, self.golden.file):
+        for name in (ONNX_FILE, self.golden.file, *self.explanation.files):
             if name not in self.files:
                 raise ValueError(f"files has no sha256 of {name}")
         return self

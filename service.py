@@ -15,6 +15,8 @@ from serving.api.schema import (
     ClassifyInput,
     ClassifyOutput,
     Embedding,
+    ExplainInput,
+    ExplainOutput,
     HealthOutput,
 )
 from serving.bento import (
@@ -28,7 +30,7 @@ from serving.bento import (
 from serving.health import Monitor
 from serving.metrics import requests as request_metrics
 from serving.metrics.storage import choose_metrics_folder
-from serving.parameters import Parameters, checked_embedding
+from serving.parameters import MapForm, Parameters, checked_embedding
 from serving.workers.preflight import preflight, serve_only
 from serving.workers.sizing import workers
 from serving.workers.supervisor import supervise
@@ -95,6 +97,8 @@ class ImageClassifier:
     @bentoml.on_shutdown
     async def stop(self) -> None:
         """Finish the accepted requests."""
+        if self.monitor.explainer:
+            await self.monitor.explainer.close()
         if self.monitor.classifier:
             await self.monitor.classifier.close()
         request_metrics.write()
@@ -138,6 +142,21 @@ class ImageClassifier:
         parameters = _parameters(top_k, threshold, embedding, normalised)
         answer = await classifier.classify_batch(encoded, parameters, _deadline())
         return ClassifyBatchOutput.model_validate(answer)
+
+    @bentoml.api(input_spec=ExplainInput, output_spec=ExplainOutput)
+    async def explain(
+        self,
+        image: Path,
+        top_k: int | None = None,
+        class_ids: list[int] | None = None,
+        map: MapForm = MapForm.VALUES,  # noqa: A002
+    ) -> ExplainOutput:
+        """Classify one image and say where the model sees each class."""
+        wanted = tuple(class_ids) if class_ids else None
+        parameters = Parameters(top_k, class_ids=wanted, map=map)
+        explainer = self.monitor.ready_explainer()
+        answer = await explainer.explain(image.read_bytes(), parameters, _deadline())
+        return ExplainOutput.model_validate(answer)
 
     @bentoml.api(output_spec=HealthOutput)
     async def health(self) -> HealthOutput:

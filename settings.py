@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     max_pending_images: PositiveInt = Field(
         default=256, description="Images a worker holds before it answers 503"
     )
+    max_pending_explanations: PositiveInt = Field(
+        default=8, description="Explanations a worker holds before it answers 503"
+    )
     max_images_per_request: PositiveInt = Field(
         default=64, description="Images in one /classify_batch"
     )

@@ -102,6 +102,7 @@ def convert(request: Request) -> str:
 def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
     """Write the model's files into a folder and verify them."""
     from conversion import export, verify
+    from conversion.explanation.verify import explanation_of
     from conversion.half import halved
     from conversion.outputs.embedding import add_embedding
 
@@ -128,6 +129,13 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
         verification.limit,
         100 * verification.top1_agreement,
     )
+    explanation = explanation_of(folder, pixels, request.precision, len(labels))
+    logger.info(
+        "explanations: %s",
+        f"by occlusion, since {explanation.reason}"
+        if explanation.reason
+        else "class activation maps, which add up to the logits",
+    )
     index = PHOTOGRAPHS.index(GOLDEN)
     answer = model.probabilities(pixels[index : index + 1])[0]
     shutil.copy(GOLDEN, folder)
@@ -146,11 +154,15 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
             confidence=float(answer.max()),
             tolerance=_GOLDEN_TOLERANCE,
         ),
-        files={**files, GOLDEN.name: sha256_of_file(GOLDEN)},
+        files={
+            **files,
+            **{name: sha256_of_file(folder / name) for name in (GOLDEN.name, *explanation.files)},
+        },
         labels=labels,
         activation=original.activation,
         multi_label=original.multi_label,
         embedding=embedding,
+        explanation=explanation,
     )
 
 

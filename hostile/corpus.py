@@ -11,6 +11,7 @@ from hostile import calls, damage
 from hostile.calls import Call
 from hostile.containers import PNG
 from hostile.expected import PAGE, RED, Outcome, outcome_of
+from hostile.explanations import to_explain
 from hostile.files import UNSUPPORTED
 
 Case = Callable[[], list[Call]]
@@ -30,6 +31,7 @@ def corpus() -> dict[str, Case]:
         **calls.with_file_names(),
         **calls.BODIES,
         **calls.URLS,
+        **to_explain(),
         **{f"pickle {name}": c for name, c in calls.with_pickles_called_otherwise().items()},
     }
     cases = {name: _once(call) for name, call in single.items()}

@@ -15,7 +15,7 @@ from serving.api.header_checks import check_batch_head, check_classify_head
 from serving.api.parsing import parse_classify, parse_classify_batch
 from serving.api.requests import Request
 from serving.classifier import Encoded
-from serving.parameters import Parameters
+from serving.parameters import MAX_CLASSES, MapForm, Parameters
 from tests.support.toys import SIZE, toy_preprocessing
 
 # Pillow warns of what is odd in a file; the service does not listen.
@@ -36,7 +36,7 @@ def decoded(content: bytes) -> None:
     """Bytes are an image within the limits, or get a 4xx."""
     for least in (None, least_side(toy_preprocessing())):
         try:
-            image, box = decode_scaled(content, LIMITS, least)
+            image, box, _ = decode_scaled(content, LIMITS, least)
         except ImageError as error:
             _is_refused(error)
             continue
@@ -109,11 +109,14 @@ def _parsed_alone(request: Request) -> None:
 
 
 def _are_in_bounds(parameters: Parameters) -> None:
-    top_k, threshold, embedding, normalised = parameters
+    top_k, threshold, embedding, normalised, class_ids, form = parameters
     assert top_k is None or (type(top_k) is int and top_k > 0)
     assert threshold is None or (type(threshold) is float and 0 <= threshold <= 1)
     assert embedding is None or type(embedding) is EmbeddingForm
     assert normalised is None or type(normalised) is bool
+    assert class_ids is None or 1 <= len(class_ids) <= MAX_CLASSES
+    assert all(type(each) is int for each in class_ids or ())
+    assert form in (None, *MapForm)
 
 
 def _is_encoded_or_refused(image: Encoded | ClassifierError) -> None:

@@ -102,10 +102,12 @@ class Decoded(NamedTuple):
         image: RGB, upright.
         box: what of the image is the photograph: all of it, except that the outer pixels of
             a scaled one may reach over the photograph's edge.
+        divisor: of the photograph's sides, 1, 2, 4 or 8: it was decoded at a part of its size.
     """
 
     image: Image.Image
     box: Box
+    divisor: int
 
 
 class DecodedArray(NamedTuple):
@@ -114,10 +116,18 @@ class DecodedArray(NamedTuple):
     Attributes:
         image: uint8 ``[H, W, 3]``, upright.
         box: as in ``Decoded``.
+        divisor: as in ``Decoded``.
     """
 
     image: Pixels
     box: Box
+    divisor: int
+
+
+def size_of(decoded: Decoded | DecodedArray) -> tuple[int, int]:
+    """Width and height of the whole photograph, upright, in pixels."""
+    left, top, right, bottom = decoded.box
+    return round((right - left) * decoded.divisor), round((bottom - top) * decoded.divisor)
 
 
 def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
@@ -155,10 +165,10 @@ def decode_ordinary(
         return decoded
     try:
         opened = _opened(_Metered(image), (image.format,))
-        box = _draft(opened, limits, least_side)
+        drafted = _draft(opened, limits, least_side)
         if opened.width * opened.height > MAX_ORDINARY_PIXELS[image.format]:
             return None
-        return _decoded(opened, box, image.orientation)
+        return _decoded(opened, drafted, image.orientation)
     except Odd:
         return None
 
@@ -242,7 +252,7 @@ def _upright_jpeg(
     pixels = decode_jpeg(image.content, width, height, divisor)
     if pixels is None:
         return None
-    return DecodedArray(pixels, Box(0, 0, size[0] / divisor, size[1] / divisor))
+    return DecodedArray(pixels, Box(0, 0, size[0] / divisor, size[1] / divisor), divisor)
 
 
 def _opened(file: BytesIO, formats: tuple[str, ...]) -> Image.Image:
@@ -265,20 +275,27 @@ def _unidentified(content: bytes) -> ImageError:
     return UnsupportedImage(f"not an image in a supported format ({', '.join(FORMATS)})")
 
 
-def _decoded(image: Image.Image, box: Box, orientation: int | None = None) -> Decoded:
+class _Drafted(NamedTuple):
+    """How an opened image will be loaded: as of ``Decoded``, but not turned upright yet."""
+
+    box: Box
+    divisor: int
+
+
+def _decoded(image: Image.Image, drafted: _Drafted, orientation: int | None = None) -> Decoded:
     """Load an opened image, turn it upright and convert it.
 
     Args:
         image: opened.
-        box: what of the loaded image is the photograph.
+        drafted: how it will be loaded.
         orientation: None: it is read from the image.
     """
     try:
         image.load()
         if orientation is None:
             orientation = orientation_of(image)
-        turned, box = upright(image, box, orientation)
-        return Decoded(_to_rgb(turned), box)
+        turned, box = upright(image, drafted.box, orientation)
+        return Decoded(_to_rgb(turned), box, drafted.divisor)
     except (MemoryError, Odd):
         raise
     except Exception as error:
@@ -287,8 +304,8 @@ def _decoded(image: Image.Image, box: Box, orientation: int | None = None) -> De
         raise CorruptImage(CORRUPT) from error
 
 
-def _draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> Box:
-    """Have an image loaded scaled; where the photograph will be in what is loaded.
+def _draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> _Drafted:
+    """Have an image loaded scaled.
 
     The box is exact: a side is divided by a power of two, while the pixels are whole ones.
     """
@@ -296,7 +313,10 @@ def _draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> 
     # None: nothing is to be scaled, or the format cannot.
     drafted = image.draft(None, (least_side, least_side)) if least_side else None
     _check_size(full, image.size, limits)
-    return Box(0, 0, *full) if drafted is None else Box(*drafted[1])
+    if drafted is None:
+        return _Drafted(Box(0, 0, *full), 1)
+    box = Box(*drafted[1])
+    return _Drafted(box, round(full[0] / box.right))
 
 
 def _check_size(full: tuple[int, int], scaled: tuple[int, int], limits: DecodeLimits) -> None:

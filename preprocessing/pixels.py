@@ -11,6 +11,20 @@ Pixels = npt.NDArray[np.uint8]
 """RGB, ``[H, W, 3]``, or grey, ``[H, W, 1]``."""
 
 
+class Picture(NamedTuple):
+    """What a model sees of a photograph.
+
+    Attributes:
+        pixels: that the model takes.
+        width: of the photograph, upright, in pixels.
+        height: of the photograph, upright, in pixels.
+    """
+
+    pixels: Pixels
+    width: int
+    height: int
+
+
 class Side(NamedTuple):
     """One side of a photograph that is resized and then cropped.
 

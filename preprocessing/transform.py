@@ -79,6 +79,24 @@ def transform(
     return _padded(pixels, preprocessing)
 
 
+def crop_box(width: int, height: int, preprocessing: Preprocessing) -> Box:
+    """Edges of what ``transform`` shows of a photograph of this size, in its pixels.
+
+    With padding they lie outside of the photograph.
+    """
+    across, down = sides(width, height, Box(0, 0, width, height), preprocessing)
+    size = preprocessing.crop_size
+    (left, right), (top, bottom) = _shown(across, size.width), _shown(down, size.height)
+    return Box(left, top, right, bottom)
+
+
+def _shown(side: Side, crop: int) -> tuple[float, float]:
+    """Edges of the crop with its padding, in the photograph's pixels."""
+    scale = side.length / side.resized
+    start = (side.offset - (crop - side.size) // 2) * scale
+    return start, start + crop * scale
+
+
 def _resized(
     image: Image.Image | Pixels, across: Side, down: Side, preprocessing: Preprocessing
 ) -> Pixels:

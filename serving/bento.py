@@ -17,10 +17,12 @@ from inference.gpu import count_gpus
 from model_spec import MODEL_NAME
 from serving.api import routes
 from serving.api.openapi import documented
-from serving.classifier import Classifier, cpu_sizes
+from serving.classifier import Classifier
 from serving.compat.bentoml_service import OpenAPISpecification, WrappedService
 from serving.compat.uvicorn_server import use_server
 from serving.compat.versions import is_supported
+from serving.explanation.explainer import Explainer
+from serving.golden import cpu_sizes
 from serving.health import Monitor
 from serving.metrics import requests as request_metrics
 from serving.metrics.predictions import Predictions
@@ -42,6 +44,7 @@ logger = logging.getLogger("image_classifier")
 ROUTES: Routes = {
     "/classify": {"POST": routes.classify},
     "/classify_batch": {"POST": routes.classify_batch},
+    "/explain": {"POST": routes.explain},
     "/health": dict.fromkeys(("GET", "HEAD", "POST"), routes.health),
     "/model": dict.fromkeys(("GET", "HEAD"), routes.model),
     "/metrics": dict.fromkeys(("GET", "HEAD"), routes.metrics),
@@ -102,6 +105,7 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
         )
         options = runner_options(settings, session.device, lambda: cpu_sizes(session, folder))
         monitor.classifier = Classifier(str(model.tag), session, options, settings)
+        monitor.explainer = Explainer(monitor.classifier, folder, settings)
         monitor.classifier.start(folder)
         monitor.problem = None  # or the front door would refuse the worker's own request, too
         await check_over_http(session.spec, folder, settings)

@@ -4,28 +4,26 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from errors import ClassifierError, InternalError, InvalidParameter, ModelUnavailable
+from errors import ClassifierError, InternalError, InvalidParameter, value_or_raise
 from inference import OnnxRunner, RunnerOptions, Session
-from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
 from inference.decision import Thresholds, decision, thresholds_for
 from inference.embedding import EmbeddingForm, told
 from inference.gpu import GpuMonitor
 from inference.runner import Row
+from inference.session import Probabilities
 from inference.top_k import DECIMALS, prediction
-from model_spec import Golden, ModelSpec
-from preprocessing import DecodeLimits, decode, decode_ordinary, transform
+from preprocessing import decode_ordinary, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.file_format import format_of
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
+from serving.golden import check_golden, golden_pixels
 from serving.metrics.predictions import Predictions, Seen
 from serving.metrics.stages import ImageTimes, RequestTimes
 from serving.parameters import (
@@ -35,54 +33,12 @@ from serving.parameters import (
     checked_threshold,
     checked_top_k,
 )
-from settings import Device, Settings
+from settings import Settings
 
 logger = logging.getLogger("image_classifier")
 
 Encoded = bytes | memoryview
 """An image as a file holds it."""
-
-# The file came with the model and has its hash: clients' limits are not meant for it.
-_GOLDEN_LIMITS = DecodeLimits(max_pixels=100_000_000, max_aspect_ratio=100.0)
-
-
-def golden_pixels(spec: ModelSpec, folder: Path) -> npt.NDArray[np.uint8]:
-    """uint8 ``[H, W, 3]`` of a model's golden image."""
-    image = decode((folder / spec.golden.file).read_bytes(), _GOLDEN_LIMITS)
-    return transform(image, spec.preprocessing)
-
-
-def check_golden(
-    golden: Golden, confidence: float, closest: float, *, more_tolerance: float = 0.0
-) -> None:
-    """Compare the answer for the golden image with the one PyTorch gave at conversion.
-
-    Args:
-        golden: of the model's spec.
-        confidence: that its class has now.
-        closest: that the most probable class has now.
-        more_tolerance: beside the golden image's own.
-
-    Raises:
-        ModelUnavailable: it is another one.
-    """
-    tolerance = golden.tolerance + more_tolerance
-    if not (abs(confidence - golden.confidence) <= tolerance and closest - confidence <= tolerance):
-        raise ModelUnavailable(
-            f"the golden image's class {golden.class_id} got {confidence:.4f}, "
-            f"PyTorch gave {golden.confidence:.4f} (tolerance {tolerance:g})"
-        )
-
-
-def cpu_sizes(session: Session, folder: Path) -> Sizes:
-    """How many images are worth taking together on the CPU, if they are like the golden one."""
-    prepare_seconds = seconds_of(partial(golden_pixels, session.spec, folder))
-    return worthwhile_sizes(
-        session.run_and_forget,
-        session.spec.pixels_shape,
-        prepare_seconds,
-        first_is_dearer=session.device is Device.OPENVINO,
-    )
 
 
 class _Wanted(NamedTuple):
@@ -90,7 +46,7 @@ class _Wanted(NamedTuple):
 
     Attributes:
         image: encoded, or its pixels, uint8 ``[H, W, 3]``, if it was decoded apart.
-        top_k: classes wanted.
+        top_k: classes wanted; None: the probabilities themselves.
         thresholds: for a decision; None: none is wanted.
         budget: of the request.
         times: of the image.
@@ -99,7 +55,7 @@ class _Wanted(NamedTuple):
     """
 
     image: Encoded | Pixels
-    top_k: int
+    top_k: int | None
     thresholds: Thresholds | None
     budget: DecodeBudget
     times: ImageTimes
@@ -115,6 +71,8 @@ class Classifier:
     """Encoded images in, the answers of the public contract out.
 
     Attributes:
+        setup: of decoding and transforming.
+        isolated: decodes the images that are not ordinary ones.
         gpu: that the session runs on; None without one.
         predictions: counts what it sees; None: nobody does.
 
@@ -133,8 +91,8 @@ class Classifier:
         self.spec = session.spec
         self._thresholds = thresholds_for(self.spec.thresholds, len(self.spec.labels))
         self._settings = settings
-        self._setup = Setup.from_settings(self.spec.preprocessing, settings)
-        self._isolated = IsolatedDecoder(self._setup)
+        self.setup = Setup.from_settings(self.spec.preprocessing, settings)
+        self.isolated = IsolatedDecoder(self.setup)
         self._runner = OnnxRunner(
             session,
             self._pixels,
@@ -152,7 +110,7 @@ class Classifier:
         Raises:
             ModelUnavailable: the answer is not the one PyTorch gave at conversion.
         """
-        self._isolated.start()
+        self.isolated.start()
         self._runner.warm_up()
         probabilities = self.session.run(golden_pixels(self.spec, folder)[None])[0]
         golden = self.spec.golden
@@ -161,7 +119,7 @@ class Classifier:
     async def close(self) -> None:
         """Answer what was taken, then stop."""
         await self._runner.close()
-        await self._isolated.close()
+        await self.isolated.close()
 
     def check_room(self, deadline: float) -> None:
         """Refuse what could not be answered by ``time.monotonic()`` seconds, before it is read.
@@ -196,10 +154,10 @@ class Classifier:
         times = times or RequestTimes()
         times.submitted = time.perf_counter()
         wanted = self._wanted(image, parameters, self._budget(), times.new_image())
-        answer = await self._runner.infer_one(wanted, deadline)
+        answer: dict[str, Any] = await self._runner.infer_one(wanted, deadline)
         times.answered = time.perf_counter()
         self._count(image, answer)
-        return answer | self._footer(times)
+        return answer | self.footer(times)
 
     async def classify_batch(
         self,
@@ -239,7 +197,16 @@ class Classifier:
         for image, outcome in zip(images, outcomes, strict=True):
             if isinstance(outcome, dict) and not isinstance(image, ClassifierError):
                 self._count(image, outcome)
-        return {"results": results} | self._footer(times)
+        return {"results": results} | self.footer(times)
+
+    async def probabilities(self, images: Sequence[Pixels], deadline: float) -> list[Probabilities]:
+        """float32 ``[classes]`` of each of several uint8 ``[H, W, C]``, among all other images.
+
+        Raises:
+            ClassifierError: one of them cannot be classified now.
+        """
+        wanted = [_Wanted(each, None, None, self._budget(), ImageTimes()) for each in images]
+        return [value_or_raise(each) for each in await self._runner.infer(wanted, deadline)]
 
     def _count(self, image: Encoded, answer: dict[str, Any]) -> None:
         if self.predictions is not None:
@@ -254,7 +221,7 @@ class Classifier:
         times = wanted.times
         with wanted.budget.spending():
             times.decode_began = time.perf_counter()
-            decoded = decode_ordinary(wanted.image, self._setup.limits, self._setup.least_side)
+            decoded = decode_ordinary(wanted.image, self.setup.limits, self.setup.least_side)
             if decoded is None:
                 return None
             times.transform_began = time.perf_counter()
@@ -264,7 +231,7 @@ class Classifier:
 
     async def _decoded_apart(self, wanted: _Wanted, deadline: float) -> _Wanted:
         assert not isinstance(wanted.image, np.ndarray)
-        pixels = await self._isolated.pixels(wanted.image, wanted.budget, deadline)
+        pixels = await self.isolated.pixels(wanted.image, wanted.budget, deadline)
         # That process decodes and transforms in one.
         wanted.times.transform_began = wanted.times.transform_ended = time.perf_counter()
         return wanted._replace(image=pixels)
@@ -272,7 +239,8 @@ class Classifier:
     def _wanted(
         self, image: Encoded, parameters: Parameters, budget: DecodeBudget, times: ImageTimes
     ) -> _Wanted:
-        classes, (top_k, threshold, embedding, normalised) = len(self.spec.labels), parameters
+        classes, top_k, threshold = len(self.spec.labels), parameters.top_k, parameters.threshold
+        embedding, normalised = parameters.embedding, parameters.normalised
         count = min(DEFAULT_TOP_K if top_k is None else checked_top_k(top_k), classes)
         thresholds = self._thresholds
         if threshold is not None:
@@ -286,8 +254,10 @@ class Classifier:
             )
         return wanted._replace(embedding=embedding, normalised=bool(normalised))
 
-    def _prediction(self, wanted: _Wanted, row: Row) -> dict[str, Any]:
+    def _prediction(self, wanted: _Wanted, row: Row) -> Any:
         wanted.times.run = row.run
+        if wanted.top_k is None:
+            return row.probabilities
         probabilities, labels = row.probabilities, self.spec.labels
         found = prediction(probabilities, labels, wanted.top_k)
         if wanted.thresholds is not None:
@@ -299,7 +269,8 @@ class Classifier:
             found[EMBEDDING] = embedding
         return found
 
-    def _footer(self, times: RequestTimes) -> dict[str, Any]:
+    def footer(self, times: RequestTimes) -> dict[str, Any]:
+        """What every response says beside its predictions."""
         return {
             "processing_time": round(time.perf_counter() - times.submitted, DECIMALS),
             "gpu_utilization": self.gpu_utilization(),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from errors import ModelUnavailable
 from inference.gpu import count_gpus
 from serving.classifier import Classifier
+from serving.explanation.explainer import Explainer
 
 if TYPE_CHECKING:
     from serving.workers.table import WorkerTable
@@ -47,6 +48,7 @@ class Monitor:
 
     Attributes:
         classifier: the model once it is loaded.
+        explainer: says why the classifier answers so; None before it is loaded.
         problem: why it cannot classify; None when it can.
         draining: whether the worker shuts down and only finishes what still arrives.
         table: of all workers; None if there is only this process.
@@ -54,6 +56,7 @@ class Monitor:
 
     def __init__(self) -> None:
         self.classifier: Classifier | None = None
+        self.explainer: Explainer | None = None
         self.problem: str | None = "the model is still loading"
         self.draining = False
         self.table: WorkerTable | None = None
@@ -68,6 +71,16 @@ class Monitor:
         if self.classifier is None or self.problem is not None:
             raise ModelUnavailable("the model cannot classify now; /health says why")
         return self.classifier
+
+    def ready_explainer(self) -> Explainer:
+        """The explainer.
+
+        Raises:
+            ModelUnavailable: the classifier cannot classify.
+        """
+        self.ready_classifier()
+        assert self.explainer is not None
+        return self.explainer
 
     def is_well(self) -> bool:
         """Whether this worker can classify."""

@@ -1,5 +1,6 @@
 """What a client may ask for beside its images: names, defaults and bounds."""
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from errors import InvalidParameter, shortened
@@ -20,7 +21,20 @@ NORMALISED = "normalised"
 EMBEDDING_FORMS = (EmbeddingForm.LIST.value, EmbeddingForm.BASE64.value)
 """Beside true, which means the first, and false."""
 
+CLASS_IDS, MAP = "class_ids", "map"
+"""Which classes are to be explained, and in which form: the names of these in all requests."""
+
 DEFAULT_TOP_K = 5
+
+MAX_CLASSES = 20
+"""Of one explanation: each takes some milliseconds to draw."""
+
+
+class MapForm(StrEnum):
+    """How a map is told."""
+
+    VALUES = "values"
+    PNG = "png"
 
 
 class Parameters(NamedTuple):
@@ -31,12 +45,16 @@ class Parameters(NamedTuple):
         threshold: least confidence of a decision, for all classes.
         embedding: whether and how it is wanted; by default it is not.
         normalised: whether the embedding is to have the length 1; by default it is as it is.
+        class_ids: classes to explain instead of the best ones.
+        map: form of the maps of an explanation.
     """
 
     top_k: int | None = None
     threshold: float | None = None
     embedding: EmbeddingForm | None = None
     normalised: bool | None = None
+    class_ids: tuple[int, ...] | None = None
+    map: MapForm | None = None
 
 
 DEFAULTS = Parameters()

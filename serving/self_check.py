@@ -12,8 +12,8 @@ from typing import Any
 
 from errors import BodyTooLarge, ExtremeAspectRatio, ImageTooLarge, ModelUnavailable
 from model_spec import ModelSpec
-from serving.classifier import check_golden
 from serving.compat.uvicorn_server import WorkerServer
+from serving.golden import check_golden
 from settings import Settings
 
 logger = logging.getLogger("image_classifier")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from model_spec import ModelSpec
+from model_spec import MODEL_NAME, SPEC_FILE, ModelSpec
 from tests.support.servers import PROJECT, Server, environment, running
-from tests.support.toys import write_toy_model
+from tests.support.toys import write_mapped_toy, write_toy_model
 
 # Tests talk to nobody but this machine.
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
@@ -30,6 +30,13 @@ def toy_spec(toy_folder: Path) -> ModelSpec:
     return ModelSpec.load(toy_folder)
 
 
+@pytest.fixture
+def mapped_folder(tmp_path: Path) -> Path:
+    """A folder with the toy model that has class activation maps."""
+    write_mapped_toy(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def default_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BentoML home with the default model, converted as the README says."""
@@ -43,6 +50,13 @@ def default_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
     )
     return home
+
+
+@pytest.fixture(scope="session")
+def default_spec(default_home: Path) -> ModelSpec:
+    """The default model's spec."""
+    (spec_file,) = (default_home / "models" / MODEL_NAME).glob(f"*/{SPEC_FILE}")
+    return ModelSpec.load(spec_file.parent)
 
 
 @pytest.fixture(scope="session")

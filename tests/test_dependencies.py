@@ -60,8 +60,8 @@ OF_SERVING = (
 SERVING = PROJECT / "serving"
 
 FLOORS = (
-    *("bento", "self_check", "page", "transport", "api", "health", "classifier", "parameters"),
-    *("workers", "metrics", "compat"),
+    *("bento", "self_check", "page", "transport", "api", "health", "explanation", "classifier"),
+    *("golden", "parameters", "workers", "metrics", "compat"),
 )
 """Of serving, from the top; each may import those below it."""
 

@@ -27,6 +27,7 @@ WITHOUT_SOURCE = {
     "serving/test_one_model.py": "a whole server, which serves one model",
     "serving/test_startup.py": "a whole server, its start",
     "test_dependencies.py": "lists of dependencies, directions of imports",
+    "test_explanations.py": "the default model, explained",
     "test_layout.py": "this",
     "test_photographs.py": "the default model with real photographs",
     "test_readme.py": "the README",

@@ -18,6 +18,7 @@ DEFAULTS: dict[str, Any] = {
     "max_batch_size": None,
     "max_batch_delay_ms": 0.0,
     "max_pending_images": 256,
+    "max_pending_explanations": 8,
     "max_images_per_request": 64,
     "deadline_ms": 10_000,
     "header_timeout_ms": 10_000,

@@ -89,7 +89,7 @@ def explain(path: Path, model: str, setup: Setup) -> Explanation:
     decoded = decode_ordinary(encoded, setup.limits, setup.least_side)
     if decoded is None:
         decoded = decode_scaled(encoded, setup.limits, setup.least_side)
-    image, box = decoded
+    image, box, _ = decoded
     photograph = Image.fromarray(image) if isinstance(image, np.ndarray) else image
     across, down = sides(*photograph.size, box, setup.preprocessing)
     pixels = transform(image, setup.preprocessing, box)

@@ -30,7 +30,7 @@ from errors import (
 from preprocessing.budget import DecodeBudget
 from preprocessing.decode import CORRUPT
 from preprocessing.isolated.messages import MAX_REPLY_BYTES, REQUEST, Reply, Setup
-from preprocessing.pixels import Pixels
+from preprocessing.pixels import Picture, Pixels
 
 logger = logging.getLogger("image_classifier.decoding")
 
@@ -124,6 +124,16 @@ class IsolatedDecoder:
             uint8 ``[H, W, 3]``.
 
         Raises:
+            ClassifierError: as of ``picture``.
+        """
+        return (await self.picture(encoded, budget, deadline)).pixels
+
+    async def picture(
+        self, encoded: bytes | memoryview, budget: DecodeBudget, deadline: float
+    ) -> Picture:
+        """As ``pixels``, with the photograph's size.
+
+        Raises:
             ImageError: the service does not take it, or decoding it takes too much.
             DeadlineExceeded: its turn did not come, or it was not done, in time.
             Overloaded: too many requests wait.
@@ -156,14 +166,14 @@ class IsolatedDecoder:
         finally:
             self._waiting -= 1
 
-    def _end_turn(self, job: "asyncio.Future[Pixels]") -> None:
+    def _end_turn(self, job: "asyncio.Future[Picture]") -> None:
         self._turn.release()
         if not job.cancelled():
             job.exception()  # whoever waited for it may have left
 
     async def _decode(
         self, encoded: bytes | memoryview, budget: DecodeBudget, deadline: float
-    ) -> Pixels:
+    ) -> Picture:
         if self._closed:
             raise ModelUnavailable("the service is shutting down")
         if budget.seconds <= 0:
@@ -176,9 +186,10 @@ class IsolatedDecoder:
         budget.spend(reply.seconds)
         self._raise_for(reply, budget)
         assert self._process is not None
+        assert reply.size is not None
         shape = self._setup.pixels_shape
         pixels = os.pread(self._process.file, math.prod(shape), self._setup.pixels_start)
-        return np.frombuffer(pixels, np.uint8).reshape(shape)
+        return Picture(np.frombuffer(pixels, np.uint8).reshape(shape), *reply.size)
 
     async def _ask(self, encoded: bytes | memoryview, budget: float, deadline: float) -> Reply:
         """Have an image decoded within so many seconds of processor time, by a deadline."""

@@ -122,6 +122,7 @@ class Reply:
         message: of the error.
         out_of_memory: whether it took more memory than it may.
         signal: that ended the process; 0 if it ended by itself.
+        size: width and height of the photograph, upright, in pixels; None without pixels.
     """
 
     seconds: float = 0.0
@@ -129,6 +130,7 @@ class Reply:
     message: str = ""
     out_of_memory: bool = False
     signal: int | None = None
+    size: tuple[int, int] | None = None
 
     def to_bytes(self) -> bytes:
         """As it is sent."""

@@ -23,7 +23,7 @@ from pathlib import Path
 from PIL import Image
 
 from errors import CorruptImage, ImageError, InternalError
-from preprocessing.decode import decode_scaled
+from preprocessing.decode import decode_scaled, size_of
 from preprocessing.isolated.messages import BUSY, REQUEST, SECONDS, STARTED, Reply, Setup
 from preprocessing.transform import transform
 
@@ -138,12 +138,13 @@ def _peak_of_memory() -> int:
 
 def _decode(memory: mmap.mmap, size: int, setup: Setup) -> Reply:
     started = time.process_time()
-    code, message, out_of_memory = None, "", False
+    code, message, out_of_memory, whole = None, "", False, None
     try:
         encoded = memory[setup.encoded_start : setup.encoded_start + size]
         decoded = decode_scaled(encoded, setup.limits, setup.least_side)
         pixels = transform(decoded.image, setup.preprocessing, decoded.box)
         memory[setup.pixels_start : setup.pixels_start + pixels.nbytes] = pixels.tobytes()
+        whole = size_of(decoded)
     except ImageError as error:
         code, message = error.code, error.message
     except MemoryError:
@@ -151,7 +152,8 @@ def _decode(memory: mmap.mmap, size: int, setup: Setup) -> Reply:
     except Exception:
         logger.exception("decoding an image failed")
         code, message = InternalError.code, "decoding the image failed"
-    return Reply(time.process_time() - started, code, message, out_of_memory=out_of_memory)
+    seconds = time.process_time() - started
+    return Reply(seconds, code, message, out_of_memory=out_of_memory, size=whole)
 
 
 if __name__ == "__main__":

@@ -6,31 +6,34 @@ import attr
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from serving.api.header_checks import FORM, JSON
-from serving.api.parsing import BATCH_FIELD, IMAGE_FIELDS
+from serving.api.documents.request_schemas import (
+    OF_CLASSIFICATION,
+    OF_EXPLANATION,
+    Schemas,
+    batch_content,
+    classify_content,
+    explain_content,
+)
+from serving.api.header_checks import JSON
 from serving.api.schema import (
-    EMBEDDING_DESCRIPTION,
-    NORMALISED_DESCRIPTION,
-    THRESHOLD_DESCRIPTION,
-    TOP_K_DESCRIPTION,
     ClassifyBatchOutput,
     ClassifyOutput,
     Error,
+    ExplainOutput,
     HealthOutput,
     ModelOutput,
 )
 from serving.compat.bentoml_service import Components, OpenAPISpecification, PathItem
-from serving.parameters import EMBEDDING, EMBEDDING_FORMS, NORMALISED, THRESHOLD, TOP_K
 
 # Pydantic writes JSON Schema 2020-12, which OpenAPI has since 3.1.
 _VERSION = "3.1.0"
 _REF = "#/components/schemas/{model}"
 _TAG = "Service APIs"
 _PROBE_TAG = "Infrastructure"
-_OUTPUTS = (ClassifyOutput, ClassifyBatchOutput, HealthOutput, ModelOutput)
+_OUTPUTS = (ClassifyOutput, ClassifyBatchOutput, ExplainOutput, HealthOutput, ModelOutput)
 
 _TEXT = "text/plain"
-_IMAGE = "image/*"
+
 
 _NOTE = (
     "Every response that is not a success is an `Error`, 404 for an unknown route and 405 for "
@@ -76,31 +79,7 @@ _HEADERS: dict[int, dict[str, Any]] = {
     },
 }
 
-_BINARY = {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"}
-_BASE64 = {"type": "string", "contentEncoding": "base64", "description": "Base64 or a data URI"}
-_OF_REQUEST: dict[str, dict[str, Any]] = {
-    TOP_K: {"type": "integer", "minimum": 1, "description": TOP_K_DESCRIPTION},
-    THRESHOLD: {
-        "type": "number",
-        "minimum": 0,
-        "maximum": 1,
-        "description": THRESHOLD_DESCRIPTION,
-    },
-    EMBEDDING: {
-        "enum": [True, False, *EMBEDDING_FORMS],
-        "description": EMBEDDING_DESCRIPTION,
-    },
-    NORMALISED: {"type": "boolean", "description": NORMALISED_DESCRIPTION},
-}
-_OR_NULL = {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in _OF_REQUEST.items()}
-
-# A red PNG, 1 x 1.
-_EXAMPLE = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
-)
-
-_PARAMETERS = [
-    *[{"name": name, "in": "query", "schema": schema} for name, schema in _OF_REQUEST.items()],
+_HEADER_PARAMETERS = [
     {
         "name": "X-Deadline-Ms",
         "in": "header",
@@ -164,6 +143,7 @@ def _paths() -> dict[str, dict[str, Any]]:
     return {
         "/classify": {"post": _classify()},
         "/classify_batch": {"post": _classify_batch()},
+        "/explain": {"post": _explain()},
         "/health": {"get": _health("get_health", health), "post": _health("health", health)},
         "/model": {"get": _model()},
         "/livez": {"get": _probe("livez", "Whether the process lives")},
@@ -174,34 +154,33 @@ def _paths() -> dict[str, dict[str, Any]]:
 
 
 def _classify() -> dict[str, Any]:
-    field = IMAGE_FIELDS[0]
-    content = {
-        FORM: _form(field, _BINARY),
-        _IMAGE: {"schema": _BINARY},
-        "application/octet-stream": {"schema": _BINARY},
-        JSON: _json(field, {**_BASE64, "minLength": 1}, _EXAMPLE),
-    }
-    return _operation("classify", "Classify one image", ClassifyOutput, content)
+    return _operation("classify", "Classify one image", ClassifyOutput, classify_content())
+
+
+def _explain() -> dict[str, Any]:
+    summary = "Classify one image and say where the model sees each class"
+    return _operation("explain", summary, ExplainOutput, explain_content(), OF_EXPLANATION)
 
 
 def _classify_batch() -> dict[str, Any]:
     summary = "Classify several images; one that cannot be classified is an error in its place"
-    content = {
-        FORM: _form(BATCH_FIELD, _list_of(_BINARY)),
-        JSON: _json(BATCH_FIELD, _list_of(_BASE64), [_EXAMPLE]),
-    }
-    return _operation("classify_batch", summary, ClassifyBatchOutput, content)
+    return _operation("classify_batch", summary, ClassifyBatchOutput, batch_content())
 
 
 def _operation(
-    name: str, summary: str, output: type[BaseModel], content: dict[str, Any]
+    name: str,
+    summary: str,
+    output: type[BaseModel],
+    content: dict[str, Any],
+    in_query: Schemas = OF_CLASSIFICATION,
 ) -> dict[str, Any]:
+    query = [{"name": each, "in": "query", "schema": schema} for each, schema in in_query.items()]
     return {
         "tags": [_TAG],
         "summary": summary,
         "operationId": name,
         "security": _KEY,
-        "parameters": _PARAMETERS,
+        "parameters": [*query, *_HEADER_PARAMETERS],
         "requestBody": {"required": True, "content": content},
         "responses": {"200": _response(_SUCCESS, _content(output)), **_errors(*_OF_IMAGES)},
     }
@@ -267,19 +246,3 @@ def _response(
 
 def _content(model: type[BaseModel]) -> dict[str, Any]:
     return {JSON: {"schema": {"$ref": _REF.format(model=model.__name__)}}}
-
-
-def _form(field: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"schema": _object({field: schema})}
-
-
-def _json(field: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
-    return {"schema": _object({field: schema}), "example": {field: example}}
-
-
-def _object(required: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": required | _OR_NULL, "required": list(required)}
-
-
-def _list_of(item: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": item, "minItems": 1}

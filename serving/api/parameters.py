@@ -9,11 +9,15 @@ from urllib.parse import parse_qsl
 from errors import InvalidParameter, InvalidRequest, shortened
 from inference.embedding import EmbeddingForm
 from serving.parameters import (
+    CLASS_IDS,
     DEFAULTS,
     EMBEDDING,
+    MAP,
+    MAX_CLASSES,
     NORMALISED,
     THRESHOLD,
     TOP_K,
+    MapForm,
     Parameters,
     checked_embedding,
     checked_threshold,
@@ -26,7 +30,10 @@ _MAX_QUERY_FIELDS = 16
 _WHOLE_NUMBER = re.compile(r"\s*-?[0-9]+\s*")
 _NUMBER = re.compile(r"\s*-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*")
 
-# Fields that a browser leaves empty, and None as BentoML's client sends it.
+_CLASS_ID = re.compile(r"\s*[0-9]{1,9}\s*")
+
+# Fields that a browser leaves empty, and None as BentoML's client sends it: as JSON, as it sends
+# lists and texts in forms, too.
 _ABSENT = ("", "null")
 
 _TRUTHS = {"true": True, "false": False}
@@ -151,10 +158,43 @@ def _embedding_of_text(text: str) -> EmbeddingForm:
     return checked_embedding(_TRUTHS.get(bare, bare))
 
 
+def _class_ids_of_text(text: str) -> tuple[int, ...]:
+    bare = text.removeprefix("[").removesuffix("]")
+    numbers = bare.split(",", MAX_CLASSES)
+    if len(numbers) > MAX_CLASSES or not all(map(_CLASS_ID.fullmatch, numbers)):
+        raise InvalidParameter(
+            f"{CLASS_IDS} must be 1 to {MAX_CLASSES} whole numbers, separated by commas, "
+            f"not {shortened(text)}"
+        )
+    return tuple(map(int, numbers))
+
+
+def _class_ids_of_json(value: object) -> tuple[int, ...]:
+    # type(): True is an int, too.
+    if not isinstance(value, list) or not all(type(each) is int for each in value):
+        raise InvalidParameter(f"{CLASS_IDS} must be a list of whole numbers")
+    if not 1 <= len(value) <= MAX_CLASSES:
+        raise InvalidParameter(f"{CLASS_IDS} must have 1 to {MAX_CLASSES}, not {len(value)}")
+    return tuple(value)
+
+
+def _map_of_text(text: str) -> MapForm:
+    return _map_of_json(text.strip('"'))
+
+
+def _map_of_json(value: object) -> MapForm:
+    for form in MapForm:
+        if value == form:
+            return form
+    raise InvalidParameter(f"{MAP} must be {' or '.join(MapForm)}, not {shortened(value)}")
+
+
 KINDS = {
     TOP_K: _Kind(_top_k_of_text, _top_k_of_json),
     THRESHOLD: _Kind(_threshold_of_text, _threshold_of_json),
     EMBEDDING: _Kind(_embedding_of_text, checked_embedding),
     NORMALISED: _Kind(partial(_truth_of_text, NORMALISED), _normalised_of_json),
+    CLASS_IDS: _Kind(_class_ids_of_text, _class_ids_of_json),
+    MAP: _Kind(_map_of_text, _map_of_json),
 }
 """How each parameter is read, by name."""

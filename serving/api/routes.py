@@ -34,6 +34,15 @@ async def classify_batch(monitor: Monitor, settings: Settings, request: Request)
     )
 
 
+async def explain(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``POST /explain``"""
+    explainer = monitor.ready_explainer()
+    explainer.check_room()
+    image, parameters = parse_classify(request)
+    answer = await explainer.explain(image, parameters, request.deadline, request.times)
+    return json_response(answer)
+
+
 async def health(monitor: Monitor, settings: Settings, request: Request) -> Response:
     """``GET /health``, and ``POST`` for BentoML's client"""
     found = monitor.health()
@@ -57,5 +66,6 @@ async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Res
 HEAD_CHECKS: dict[Endpoint, Callable[[str, str], None]] = {
     classify: check_classify_head,
     classify_batch: check_batch_head,
+    explain: check_classify_head,
 }
 """Checks of content type and query, done before the body is read; by endpoint."""

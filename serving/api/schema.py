@@ -7,8 +7,9 @@ from bentoml import IODescriptor
 from pydantic import BaseModel, Field
 
 from model_spec import Activation, ModelSpec
+from serving.explanation.answers import Method
 from serving.health import Health
-from serving.parameters import DEFAULT_TOP_K
+from serving.parameters import DEFAULT_TOP_K, MAX_CLASSES, MapForm
 
 TOP_K_DESCRIPTION = (
     f"Classes to return for each image, {DEFAULT_TOP_K} by default; all if the model has fewer"
@@ -19,6 +20,11 @@ EMBEDDING_DESCRIPTION = (
 )
 NORMALISED_DESCRIPTION = "Whether the embedding is divided by its length; not by default"
 THRESHOLD_DESCRIPTION = "Least confidence of a decision; the model's own by default, if it has one"
+CLASS_IDS_DESCRIPTION = (
+    f"Classes to explain instead of the most probable ones, {MAX_CLASSES} at most; "
+    "in a form or query separated by commas"
+)
+MAP_DESCRIPTION = "Maps as numbers, or each as a PNG to lay over the crop"
 
 
 Embedding = bool | Literal["list", "base64"]
@@ -42,6 +48,15 @@ class ClassifyBatchInput(IODescriptor):
     threshold: float | None = Field(None, ge=0, le=1, description=THRESHOLD_DESCRIPTION)
     embedding: Embedding | None = Field(None, description=EMBEDDING_DESCRIPTION)
     normalised: bool | None = Field(None, description=NORMALISED_DESCRIPTION)
+
+
+class ExplainInput(IODescriptor):
+    """What ``/explain`` takes as a form."""
+
+    image: Path = Field(description="The encoded image")
+    top_k: int | None = Field(None, ge=1, description=TOP_K_DESCRIPTION)
+    class_ids: list[int] | None = Field(None, description=CLASS_IDS_DESCRIPTION)
+    map: MapForm = Field(MapForm.VALUES, description=MAP_DESCRIPTION)
 
 
 class ClassProbability(BaseModel):
@@ -104,6 +119,62 @@ class ModelOutput(ModelSpec):
     """The response of ``/model``: the model's whole description."""
 
     model: str = Field(description=_TAG_DESCRIPTION)
+
+
+class ClassMap(BaseModel):
+    """Where in the crop a class is seen; has either values or png."""
+
+    height: int
+    width: int
+    values: list[list[float]] | None = Field(
+        None, description="Rows from the top; above 0 speaks for the class, below 0 against it"
+    )
+    png: str | None = Field(
+        None, description="A data URI: transparent at 0 and below, red at the largest value"
+    )
+
+
+class MapCheck(BaseModel):
+    """What shows that a class activation map is the whole reason for a logit."""
+
+    mean_plus_bias: float = Field(description="Mean of the map plus the class's bias")
+
+
+class Explanation(ClassProbability):
+    """One class, its probability and where it is seen."""
+
+    logit: float | None = Field(description="Null for occlusion")
+    map: ClassMap
+    check: MapCheck | None = Field(description="Null for occlusion")
+
+
+class Crop(BaseModel):
+    """What the model saw, in pixels of the upright image."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class ImageSize(BaseModel):
+    """In pixels, upright."""
+
+    width: int
+    height: int
+
+
+class ExplainOutput(IODescriptor, _Footer):
+    """The response of ``/explain``."""
+
+    predictions: list[Explanation] = Field(
+        description="Most probable first, or in the order of class_ids"
+    )
+    crop: Crop
+    image: ImageSize
+    method: Method = Field(
+        description="class_activation: exact; occlusion: fall of the confidence with a grey patch"
+    )
 
 
 class HealthOutput(IODescriptor, Health):

@@ -8,7 +8,15 @@ from PIL import Image
 
 from errors import CorruptImage, ImageTooLarge
 from model_spec import Interpolation
-from preprocessing import DecodeLimits, decode, decode_scaled, least_side, transform
+from preprocessing import (
+    DecodeLimits,
+    decode,
+    decode_ordinary,
+    decode_scaled,
+    least_side,
+    transform,
+)
+from preprocessing.decode import size_of
 from preprocessing.orientation import Box
 from settings import Settings
 from tests.support.images import LIMITS, STORED_AS, exif, preprocessing, save, textured
@@ -44,7 +52,7 @@ def largest_difference(one: Any, other: Any) -> int:
     [(6, 8), (7, 4), (12, 4), (13, 2), (24, 2), (25, 1), (48, 1), (1000, 1), (None, 1)],
 )
 def test_the_shorter_side_keeps_the_pixels_asked_for(least: int | None, divisor: int) -> None:
-    image, box = decode_scaled(save(textured(64, 48), "JPEG"), LIMITS, least)
+    image, box, _ = decode_scaled(save(textured(64, 48), "JPEG"), LIMITS, least)
 
     assert image.size == (64 / divisor, 48 / divisor)
     assert box == (0, 0, *image.size)
@@ -67,7 +75,7 @@ def test_scaled_pixels_are_means_of_the_full_ones(divisor: int, kind: str) -> No
 def test_other_formats_are_not_scaled(image_format: str) -> None:
     encoded = save(textured(64, 48), image_format)
 
-    image, box = decode_scaled(encoded, LIMITS, 6)
+    image, box, _ = decode_scaled(encoded, LIMITS, 6)
 
     assert box == (0, 0, 64, 48)
     assert (np.asarray(image) == np.asarray(decode(encoded, LIMITS))).all()
@@ -91,7 +99,7 @@ BOXES = {
 def test_the_box_is_what_the_photograph_fills(orientation: int) -> None:
     jpeg = save(smooth(65, 49), "JPEG", exif=exif(orientation))
 
-    image, box = decode_scaled(jpeg, LIMITS, 6)
+    image, box, _ = decode_scaled(jpeg, LIMITS, 6)
 
     assert image.size == ((9, 7) if orientation < 5 else (7, 9))
     assert box == BOXES[orientation]
@@ -107,7 +115,7 @@ def test_the_model_sees_the_same_place_in_every_orientation(
     jpeg = save(stored, "JPEG", quality=100, exif=exif(orientation))
     wanted = preprocessing(7, 6, Interpolation.BICUBIC)  # an odd remainder: the offset is rounded
 
-    image, box = decode_scaled(jpeg, LIMITS, 12)
+    image, box, _ = decode_scaled(jpeg, LIMITS, 12)
 
     assert min(image.size) == -(-min(size) // 8)
     # One source pixel to the right makes 1.1 to 1.5 of 255, one downwards 0.8 to 1.
@@ -137,7 +145,9 @@ def test_24_megapixels_pass_by_default() -> None:
     chosen = Settings()
     jpeg = save(Image.new("RGB", (6000, 4000), (200, 10, 10)), "JPEG")
 
-    image, box = decode_scaled(jpeg, DecodeLimits(chosen.max_pixels, chosen.max_aspect_ratio), 512)
+    image, box, _ = decode_scaled(
+        jpeg, DecodeLimits(chosen.max_pixels, chosen.max_aspect_ratio), 512
+    )
 
     assert image.size == (1500, 1000)
     assert box == (0, 0, 1500, 1000)
@@ -150,3 +160,16 @@ def test_two_and_a_half_times_the_resize_size_is_kept() -> None:
 
 def test_nearest_takes_single_pixels_so_nothing_is_scaled() -> None:
     assert least_side(preprocessing(256, 224, Interpolation.NEAREST)) is None
+
+
+@pytest.mark.parametrize("least", [None, 6, 48])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_of_the_whole_photograph_is_told_upright(
+    orientation: int, least: int | None
+) -> None:
+    jpeg = save(textured(101, 75), "JPEG", exif=exif(orientation))
+    upright = (101, 75) if orientation < 5 else (75, 101)
+    assert size_of(decode_scaled(jpeg, LIMITS, least)) == upright
+    ordinary = decode_ordinary(jpeg, LIMITS, least)
+    assert ordinary is not None
+    assert size_of(ordinary) == upright

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from inference import open_session
-from model_spec import Interpolation, ModelSpec, Preprocessing, Size
+from model_spec import Interpolation, ModelSpec, Preprocessing, ResizeMode, Size
 from preprocessing import decode, simd, transform
+from preprocessing.transform import crop_box
 from settings import Device
 from tests.support.images import (
     LIMITS,
@@ -192,3 +193,30 @@ def test_an_image_and_its_rotated_twin_give_the_same_pixels_and_prediction(
     assert (pixels[0] == pixels[1]).all()
     one, other = session.run(np.stack(pixels))
     assert (one == other).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "mode", "box"),
+    [
+        # Resized to 341 x 256, of which the crop leaves 58 (of 58.5) and 16 pixels on each side.
+        ((448, 336), ResizeMode.SHORTEST_SIDE, (448 * 58 / 341, 21, 448 * 282 / 341, 315)),
+        ((256, 256), ResizeMode.SHORTEST_SIDE, (16, 16, 240, 240)),
+        ((400, 300), ResizeMode.SQUASH, (25, 18.75, 375, 281.25)),
+        # Resized to 256 x 128: 48 rows of padding above and below.
+        ((512, 256), ResizeMode.LONGEST_SIDE, (32, -96, 480, 352)),
+    ],
+)
+def test_the_box_of_the_crop_is_told_in_the_pixels_of_the_photograph(
+    size: tuple[int, int], mode: ResizeMode, box: tuple[float, ...]
+) -> None:
+    wanted = preprocessing(256, 224).model_copy(update={"resize_mode": mode})
+    assert crop_box(*size, wanted) == pytest.approx(box)
+
+
+def test_the_box_of_the_crop_is_what_is_shown() -> None:
+    wanted = preprocessing(8, 4, Interpolation.BOX)
+    photograph = Image.new("RGB", (32, 16))
+    left, top, right, bottom = (round(edge) for edge in crop_box(32, 16, wanted))
+    assert (left, top, right, bottom) == (12, 4, 20, 12)
+    photograph.paste((255, 255, 255), (left, top, right, bottom))
+    assert (transform(photograph, wanted) == 255).all()

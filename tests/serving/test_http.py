@@ -166,6 +166,33 @@ HEALTH = {
 }
 
 
+EXPLAIN_FORMS: dict[str, dict[str, Any]] = {
+    "form": {"files": {"image": encoded(RED)}, "data": {"class_ids": "2,0", "map": "png"}},
+    "raw": {"content": encoded(RED), "params": {"class_ids": "2,0", "map": "png"}},
+    "json": {"json": {"image": as_base64(encoded(RED)), "class_ids": [2, 0], "map": "png"}},
+}
+
+
+@pytest.mark.parametrize("form", EXPLAIN_FORMS)
+def test_every_form_of_a_request_gets_the_same_explanation(client: httpx.Client, form: str) -> None:
+    response = client.post("/explain", **EXPLAIN_FORMS[form])
+    assert response.status_code == 200
+    answer = response.json()
+    blue, red = answer["predictions"]
+    assert (blue["label"], red["label"]) == ("blue", "red")
+    assert red["map"]["png"].startswith("data:image/png;base64,iVBORw0KGgo")
+    assert answer["method"] == "occlusion"
+    assert answer["image"] == {"width": 8, "height": 8}
+
+
+def test_bentoml_client_explains(toy_server: Server, tmp_path: Path) -> None:
+    image = tmp_path / "red.png"
+    image.write_bytes(encoded(RED))
+    with bentoml.SyncHTTPClient(toy_server.url) as client:
+        answer = client.explain(image=image, class_ids=[2, 0], map="png")
+    assert [each["label"] for each in answer["predictions"]] == ["blue", "red"]
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_health(client: httpx.Client, method: str) -> None:
     response = client.request(method, "/health")

@@ -12,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from conversion.explanation.verify import explanation_of
 from model_spec import (
     ONNX_FILE,
     Golden,
@@ -75,6 +76,45 @@ def toy_graph(*, with_embedding: bool = False) -> onnx.ModelProto:
         [one, image_axes, class_axis],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+
+
+def mapped_graph() -> onnx.ModelProto:
+    """As ``toy_graph``, but a softmax of the mean colour / 64, less 1 for green: a linear layer."""
+    constants = {
+        "places": np.array([2, 3]),
+        "weights": np.eye(3, dtype=np.float32) / 64,
+        "bias": np.array([0, -1, 0], np.float32),
+    }
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["numbers"], ["features"], perm=[0, 3, 1, 2]),
+        helper.make_node("ReduceMean", ["features", "places"], ["means"], keepdims=0),
+        helper.make_node("Gemm", ["means", "weights", "bias"], ["logits"], transB=1),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    proto = toy_graph()
+    del proto.graph.node[:], proto.graph.initializer[:]
+    proto.graph.node.extend(nodes)
+    proto.graph.initializer.extend(
+        numpy_helper.from_array(value, name) for name, value in constants.items()
+    )
+    return proto
+
+
+MAPPED_HIGH = float(np.exp(255 / 64) / (np.exp(255 / 64) + np.exp(-1) + 1))
+"""The probability of red that ``mapped_graph`` gives for a pure red image."""
+
+
+def write_mapped_toy(folder: Path) -> ModelSpec:
+    """As ``write_toy_model``, with ``mapped_graph`` and its class activation maps."""
+    spec = write_toy_model(folder, confidence=MAPPED_HIGH)
+    onnx.save(mapped_graph(), folder / ONNX_FILE)
+    explanation = explanation_of(folder, pixels(RED)[None], spec.precision, len(LABELS))
+    names = (ONNX_FILE, GOLDEN_FILE, *explanation.files)
+    files = {name: sha256_of_file(folder / name) for name in names}
+    spec = spec.model_copy(update={"explanation": explanation, "files": files})
+    spec.save(folder)
+    return spec
 
 
 def toy_preprocessing() -> Preprocessing:

@@ -26,7 +26,8 @@ from preprocessing import DecodeLimits, decode_scaled, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import MAX_WAITING, IsolatedDecoder
 from preprocessing.isolated.messages import Setup
-from tests.support.images import preprocessing, save, textured
+from preprocessing.pixels import Picture
+from tests.support.images import exif, preprocessing, save, textured
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +88,17 @@ def test_pixels_are_those_that_decoding_in_place_gives(image_format: str) -> Non
 
     assert pixels.dtype == np.uint8
     assert np.array_equal(pixels, here(encoded))
+
+
+def test_the_size_of_the_photograph_comes_with_its_pixels() -> None:
+    jpeg = save(textured(900, 500), "JPEG", exif=exif(6))
+
+    async def test(isolated: IsolatedDecoder) -> Picture:
+        return await isolated.picture(jpeg, DecodeBudget(30.0), time.monotonic() + 60)
+
+    found = run(test)
+    assert (found.width, found.height) == (500, 900)
+    assert np.array_equal(found.pixels, here(jpeg))
 
 
 def test_one_process_decodes_one_image_after_the_other() -> None:

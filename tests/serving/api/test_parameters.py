@@ -10,7 +10,7 @@ from serving.api.parameters import (
     parameters_of_json,
     parameters_of_query,
 )
-from serving.parameters import DEFAULTS, Parameters
+from serving.parameters import DEFAULTS, MapForm, Parameters
 
 FORM = EmbeddingForm.BASE64
 
@@ -121,3 +121,41 @@ def test_an_embedding_is_normalised_or_not() -> None:
         parameters_of_query("normalised=1")
     with pytest.raises(InvalidParameter, match=r"^normalised must be true or false, not '1'$"):
         parameters_of_json({"normalised": 1})
+
+
+@pytest.mark.parametrize("text", ["3,1", " 3 , 1 ", "[3, 1]"])  # the last: BentoML's client
+def test_class_ids_are_separated_by_commas(text: str) -> None:
+    assert parameters_of_form([("class_ids", text)]) == Parameters(class_ids=(3, 1))
+    assert parameters_of_json({"class_ids": [3, 1]}) == Parameters(class_ids=(3, 1))
+
+
+@pytest.mark.parametrize(
+    "text", ["-1", "1,,2", "1;2", "one", "1" * 10, "1," * 5_000_000, "1" + ",1" * 20, "[]", "٣"]
+)
+def test_class_ids_are_a_few_whole_numbers_and_commas(text: str) -> None:
+    with pytest.raises(InvalidParameter, match=r"^class_ids must be 1 to 20 whole numbers, sep"):
+        parameters_of_form([("class_ids", text)])
+
+
+@pytest.mark.parametrize("value", ["1", 1, [True], [1.0], ["1"], {}])
+def test_class_ids_in_json_are_a_list_of_whole_numbers(value: Any) -> None:
+    with pytest.raises(InvalidParameter, match=r"^class_ids must be a list of whole numbers$"):
+        parameters_of_json({"class_ids": value})
+
+
+@pytest.mark.parametrize("count", [0, 21])
+def test_class_ids_in_json_are_a_few(count: int) -> None:
+    with pytest.raises(InvalidParameter, match=rf"^class_ids must have 1 to 20, not {count}$"):
+        parameters_of_json({"class_ids": [0] * count})
+
+
+def test_a_map_has_one_of_two_forms() -> None:
+    assert parameters_of_query("map=png").map is MapForm.PNG
+    assert parameters_of_form([("map", '"values"')]).map is MapForm.VALUES
+    assert parameters_of_json({"map": "png"}).map is MapForm.PNG
+
+
+@pytest.mark.parametrize("value", ["jpeg", 1, ["png"], True])
+def test_another_form_of_map_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidParameter, match=r"^map must be values or png, not "):
+        parameters_of_json({"map": value})

@@ -1,0 +1,66 @@
+"""Adds class activation maps to a converted model, if its head allows them and they add up."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from conversion.explanation.head import OtherHead, find_head
+from conversion.explanation.maps import addition
+from errors import StartupError
+from inference.explanation.activations import ActivationSession
+from model_spec import EXPLANATION_FILE, ONNX_FILE, ClassActivation, Explanation, Precision
+
+LIMITS = {Precision.FP32: 1e-4}
+"""Largest difference of any logit, as a share of the largest one, that is let through."""
+
+_ROUNDED_LIMIT = 0.05
+"""The same where numbers are rounded between the feature map and the logits."""
+
+
+def explanation_of(
+    folder: Path, pixels: npt.NDArray[np.uint8], precision: Precision, classes: int
+) -> Explanation:
+    """Find the class activation maps of a converted model, and check them.
+
+    Writes ``EXPLANATION_FILE`` if the maps are found and add up to the logits.
+
+    Args:
+        folder: with ``model.onnx``.
+        pixels: uint8 ``[N, H, W, C]`` to check with.
+        precision: decides the limit.
+        classes: that the model tells apart.
+    """
+    path = folder / EXPLANATION_FILE
+    try:
+        graph = onnx.load(str(folder / ONNX_FILE), load_external_data=False).graph
+        path.write_bytes(addition(find_head(graph), classes))
+        return Explanation(class_activation=_checked(folder, pixels, precision, classes))
+    except (OtherHead, StartupError) as error:
+        path.unlink(missing_ok=True)
+        return Explanation(reason=str(error))
+
+
+def _checked(
+    folder: Path, pixels: npt.NDArray[np.uint8], precision: Precision, classes: int
+) -> ClassActivation:
+    """Compare the mean of every map, plus the bias, with the logit.
+
+    Raises:
+        OtherHead: they differ.
+        StartupError: ONNX Runtime cannot compute them on the CPU.
+    """
+    session = ActivationSession.open(folder, intra_op_threads=0)
+    found = [session.run(each) for each in pixels]
+    if found[0].maps.shape[0] != classes or found[0].logits.shape != (classes,):
+        raise OtherHead(f"the network has {len(found[0].maps)} outputs for {classes} classes")
+    largest = max(1.0, *(float(np.abs(each.logits).max()) for each in found))
+    # Written so that a NaN fails.
+    difference = float(np.max([np.abs(each.sums - each.logits).max() for each in found])) / largest
+    limit = LIMITS.get(precision, _ROUNDED_LIMIT)
+    if not difference <= limit:
+        raise OtherHead(
+            f"the maps do not add up to the logits: difference {difference:.3g}, limit {limit:g}"
+        )
+    return ClassActivation(max_difference=difference, limit=limit, size=found[0].maps.shape[1:])

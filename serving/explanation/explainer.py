@@ -1,0 +1,208 @@
+"""Explainer: encoded image in, the answer of ``/explain`` out; one at a time.
+
+Plain classification pays nothing for it: its thread and its session exist from the first
+explanation on, and the session goes again when nobody has asked for some time. The thread gives
+way to those that classify.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from errors import (
+    DeadlineExceeded,
+    InferenceFailed,
+    ModelUnavailable,
+    Overloaded,
+    StartupError,
+)
+from inference import Run
+from inference.explanation.activations import ActivationSession, give_memory_back
+from inference.explanation.occlusion import occlusion_maps
+from preprocessing import decode_ordinary, transform
+from preprocessing.budget import DecodeBudget
+from preprocessing.decode import size_of
+from preprocessing.pixels import Picture, Pixels
+from serving.classifier import Classifier, Encoded
+from serving.explanation.answers import Evidence, Method, check_classes, explanation
+from serving.metrics.stages import ImageTimes, RequestTimes
+from serving.parameters import Parameters
+from settings import Settings
+
+logger = logging.getLogger("image_classifier.explanation")
+
+Result = TypeVar("Result")
+
+_IDLE_SECONDS = 300.0
+"""After the last explanation, until the session's memory is given back."""
+
+_CLOSING_SECONDS = 0.005
+"""Between two looks at whether everything that was taken is answered."""
+
+_NICENESS = 5
+"""Of the thread: with every processor busy it still gets a quarter of one (sched(7))."""
+
+
+class Explainer:
+    """Explains what a classifier answers.
+
+    Belongs to the event loop in which it is used.
+
+    Args:
+        classifier: of the model.
+        folder: of the model.
+        settings: the service's.
+    """
+
+    def __init__(self, classifier: Classifier, folder: Path, settings: Settings) -> None:
+        self._classifier = classifier
+        self._spec = classifier.spec
+        self._folder = folder
+        self._settings = settings
+        self._pool = ThreadPoolExecutor(1, "explain", initializer=_give_way)
+        self._session: ActivationSession | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._pending = 0
+        self._closing = False
+
+    def check_room(self) -> None:
+        """Refuse what would wait too long, before it is read.
+
+        Raises:
+            Overloaded: too many explanations wait.
+            ModelUnavailable: it is being closed.
+        """
+        if self._closing:
+            raise ModelUnavailable("the service is shutting down")
+        if self._pending >= self._settings.max_pending_explanations:
+            raise Overloaded(f"{self._pending} explanations are waiting", retry_after=1)
+
+    async def explain(
+        self,
+        image: Encoded,
+        parameters: Parameters,
+        deadline: float,
+        times: RequestTimes | None = None,
+    ) -> dict[str, Any]:
+        """Classify one image and say why.
+
+        Args:
+            image: encoded.
+            parameters: which classes, and in which form.
+            deadline: ``time.monotonic()`` seconds.
+            times: of the request, to be noted.
+
+        Returns:
+            The response of ``/explain``.
+
+        Raises:
+            ClassifierError: the image cannot be explained, or not now.
+        """
+        times = times or RequestTimes()
+        times.submitted = time.perf_counter()
+        check_classes(parameters, len(self._spec.labels))
+        self.check_room()
+        self._pending += 1
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                answer = await self._explain(image, parameters, deadline, times.new_image())
+        except TimeoutError as error:
+            raise DeadlineExceeded("the deadline passed before the image was explained") from error
+        finally:
+            self._pending -= 1
+            self._drop_later()
+        times.answered = time.perf_counter()
+        return answer | self._classifier.footer(times)
+
+    async def close(self) -> None:
+        """Answer what was taken, then stop."""
+        self._closing = True
+        while self._pending:
+            await asyncio.sleep(_CLOSING_SECONDS)
+        if self._idle:
+            self._idle.cancel()
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def _explain(
+        self, image: Encoded, parameters: Parameters, deadline: float, times: ImageTimes
+    ) -> dict[str, Any]:
+        picture = await self._picture(image, deadline, times)
+        began = time.perf_counter()
+        if self._spec.explanation.class_activation:
+            evidence = await self._in_thread(self._activations, picture.pixels)
+        else:
+            evidence = await self._occlusion(picture, deadline)
+        times.run = Run(began, time.perf_counter())
+        return await self._in_thread(explanation, evidence, picture, parameters, self._spec)
+
+    async def _picture(self, image: Encoded, deadline: float, times: ImageTimes) -> Picture:
+        budget = DecodeBudget(self._settings.decode_seconds)
+        picture = await self._in_thread(self._ordinary_picture, image, budget, times)
+        if picture is None:
+            picture = await self._classifier.isolated.picture(image, budget, deadline)
+            # That process decodes and transforms in one.
+            times.transform_began = times.transform_ended = time.perf_counter()
+        return picture
+
+    def _ordinary_picture(
+        self, image: Encoded, budget: DecodeBudget, times: ImageTimes
+    ) -> Picture | None:
+        """None: it is to be decoded in a process of its own."""
+        setup = self._classifier.setup
+        with budget.spending():
+            times.decode_began = time.perf_counter()
+            decoded = decode_ordinary(image, setup.limits, setup.least_side)
+            if decoded is None:
+                return None
+            times.transform_began = time.perf_counter()
+            pixels = transform(decoded.image, self._spec.preprocessing, decoded.box)
+        times.transform_ended = time.perf_counter()
+        return Picture(pixels, *size_of(decoded))
+
+    async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    def _activations(self, pixels: Pixels) -> Evidence:
+        try:
+            if self._session is None:
+                self._session = ActivationSession.open(self._folder, intra_op_threads=1)
+            found = self._session.run(pixels)
+        except StartupError as error:
+            logger.error("cannot explain: %s", error)
+            raise ModelUnavailable("the maps of the model cannot be loaded now") from error
+        except Exception as error:
+            logger.exception("explaining an image failed")
+            raise InferenceFailed("inference failed") from error
+        return Evidence(
+            Method.CLASS_ACTIVATION, found.probabilities, found.maps, found.logits, found.sums
+        )
+
+    async def _occlusion(self, picture: Picture, deadline: float) -> Evidence:
+        classify = partial(self._classifier.probabilities, deadline=deadline)
+        probabilities, maps = await occlusion_maps(picture.pixels, classify)
+        return Evidence(Method.OCCLUSION, probabilities, maps)
+
+    def _drop_later(self) -> None:
+        """Give the session's memory back once nobody has asked for some time."""
+        if self._idle:
+            self._idle.cancel()
+        loop = asyncio.get_running_loop()
+        self._idle = loop.call_later(_IDLE_SECONDS, self._pool.submit, self._drop)
+
+    def _drop(self) -> None:
+        self._session = None
+        give_memory_back()
+
+
+def _give_way() -> None:
+    """Classifications go first. On Linux a thread has a niceness of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -1,0 +1,56 @@
+"""The model's golden image: whether its answer is right still, and what an image like it costs."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from errors import ModelUnavailable
+from inference import Session
+from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
+from model_spec import Golden, ModelSpec
+from preprocessing import DecodeLimits, decode, transform
+from settings import Device
+
+# The file came with the model and has its hash: clients' limits are not meant for it.
+_GOLDEN_LIMITS = DecodeLimits(max_pixels=100_000_000, max_aspect_ratio=100.0)
+
+
+def golden_pixels(spec: ModelSpec, folder: Path) -> npt.NDArray[np.uint8]:
+    """uint8 ``[H, W, 3]`` of a model's golden image."""
+    image = decode((folder / spec.golden.file).read_bytes(), _GOLDEN_LIMITS)
+    return transform(image, spec.preprocessing)
+
+
+def check_golden(
+    golden: Golden, confidence: float, closest: float, *, more_tolerance: float = 0.0
+) -> None:
+    """Compare the answer for the golden image with the one PyTorch gave at conversion.
+
+    Args:
+        golden: of the model's spec.
+        confidence: that its class has now.
+        closest: that the most probable class has now.
+        more_tolerance: beside the golden image's own.
+
+    Raises:
+        ModelUnavailable: it is another one.
+    """
+    tolerance = golden.tolerance + more_tolerance
+    if not (abs(confidence - golden.confidence) <= tolerance and closest - confidence <= tolerance):
+        raise ModelUnavailable(
+            f"the golden image's class {golden.class_id} got {confidence:.4f}, "
+            f"PyTorch gave {golden.confidence:.4f} (tolerance {tolerance:g})"
+        )
+
+
+def cpu_sizes(session: Session, folder: Path) -> Sizes:
+    """How many images are worth taking together on the CPU, if they are like the golden one."""
+    prepare_seconds = seconds_of(partial(golden_pixels, session.spec, folder))
+    return worthwhile_sizes(
+        session.run_and_forget,
+        session.spec.pixels_shape,
+        prepare_seconds,
+        first_is_dearer=session.device is Device.OPENVINO,
+    )

@@ -1,0 +1,186 @@
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from errors import (
+    CorruptImage,
+    DeadlineExceeded,
+    InvalidParameter,
+    ModelUnavailable,
+    Overloaded,
+)
+from inference import open_session
+from inference.batch_size import Sizes
+from inference.explanation.activations import ActivationSession
+from model_spec import EXPLANATION_FILE
+from serving.api.schema import ExplainOutput
+from serving.classifier import Classifier
+from serving.explanation import explainer
+from serving.explanation.explainer import Explainer
+from serving.parameters import Parameters
+from serving.workers.sizing import runner_options
+from settings import Device, Settings
+from tests.support.images import save, textured
+from tests.support.toys import HIGH, LOW, MAPPED_HIGH, RED, encoded
+
+Use = Callable[[Explainer], Awaitable[Any]]
+
+
+def with_explainer(folder: Path, use: Use, **chosen: Any) -> Any:
+    """Start a toy in an event loop of its own, with chosen settings, use it, close it."""
+
+    async def run() -> Any:
+        settings = Settings(**chosen)
+        session = open_session(folder, Device.CPU, intra_op_threads=1)
+        options = runner_options(settings, Device.CPU, lambda: Sizes(4, 4))
+        classifier = Classifier("image_classifier:toy", session, options, settings)
+        found = Explainer(classifier, folder, settings)
+        try:
+            classifier.start(folder)
+            return await use(found)
+        finally:
+            await found.close()
+            await classifier.close()
+
+    return asyncio.run(run())
+
+
+def soon() -> float:
+    return time.monotonic() + 20
+
+
+def test_a_model_with_maps_is_explained_by_them(mapped_folder: Path) -> None:
+    answer = with_explainer(
+        mapped_folder, lambda toy: toy.explain(encoded(RED), Parameters(2), soon())
+    )
+    assert answer.pop("processing_time") > 0
+    assert answer == {
+        "predictions": [
+            {
+                "class_id": class_id,
+                "label": label,
+                "confidence": pytest.approx(confidence, abs=1e-6),
+                "logit": logit,
+                "map": {"height": 4, "width": 4, "values": [[logit] * 4] * 4},
+                "check": {"mean_plus_bias": logit},
+            }
+            for class_id, label, confidence, logit in (
+                (0, "red", MAPPED_HIGH, 255 / 64),
+                (2, "blue", MAPPED_HIGH / 2.718281828 ** (255 / 64), 0.0),
+            )
+        ],
+        "crop": {"x": 0.0, "y": 0.0, "width": 8.0, "height": 8.0},
+        "image": {"width": 8, "height": 8},
+        "method": "class_activation",
+        "model": "image_classifier:toy",
+        "gpu_utilization": None,
+        "activation": "softmax",
+    }
+
+
+def test_a_model_without_maps_is_explained_by_occlusion(toy_folder: Path) -> None:
+    answer = with_explainer(
+        toy_folder, lambda toy: toy.explain(encoded(RED), Parameters(1), soon())
+    )
+    (red,) = answer["predictions"]
+    # One of the 16 places falls from 255, 0, 0 to 127, 127, 127.
+    means = 255 - 128 / 16, 127 / 16
+    covered = (means[0] + 1) / (means[0] + 2 * means[1] + 3)
+    assert red["map"]["values"] == [[pytest.approx(HIGH - covered, abs=1e-6)] * 4] * 4
+    assert (red["confidence"], red["logit"], red["check"]) == (round(HIGH, 6), None, None)
+    assert answer["method"] == "occlusion"
+    assert LOW < covered < HIGH
+
+
+def test_answers_are_what_the_schema_says(mapped_folder: Path) -> None:
+    answer = with_explainer(
+        mapped_folder, lambda toy: toy.explain(encoded(RED), Parameters(), soon())
+    )
+    for each in answer["predictions"]:
+        each["map"]["png"] = None
+    assert ExplainOutput.model_validate(answer).model_dump(mode="json") == answer
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "GIF"])
+@pytest.mark.slow  # a GIF is decoded in a process of its own
+def test_every_kind_of_image_is_explained(image_format: str, mapped_folder: Path) -> None:
+    image = encoded(RED, (20, 10), image_format)
+    answer = with_explainer(mapped_folder, lambda toy: toy.explain(image, Parameters(1), soon()))
+    assert answer["predictions"][0]["label"] == "red"
+    assert answer["image"] == {"width": 20, "height": 10}
+    assert answer["crop"] == {"x": 5.0, "y": 0.0, "width": 10.0, "height": 10.0}
+
+
+def test_the_size_of_a_photograph_that_is_decoded_scaled_is_its_own(mapped_folder: Path) -> None:
+    image = save(textured(641, 479), "JPEG")
+    answer = with_explainer(mapped_folder, lambda toy: toy.explain(image, Parameters(1), soon()))
+    assert answer["image"] == {"width": 641, "height": 479}
+
+
+def test_a_bad_image_or_class_is_refused(mapped_folder: Path) -> None:
+    async def ask(toy: Explainer) -> None:
+        with pytest.raises(CorruptImage):
+            await toy.explain(encoded(RED, (64, 64), "JPEG")[:400], Parameters(), soon())
+        with pytest.raises(InvalidParameter):
+            await toy.explain(encoded(RED), Parameters(class_ids=(3,)), soon())
+
+    with_explainer(mapped_folder, ask)
+
+
+def test_more_explanations_than_the_limit_are_refused(mapped_folder: Path) -> None:
+    async def ask(toy: Explainer) -> Any:
+        return await asyncio.gather(
+            *(toy.explain(encoded(RED), Parameters(1), soon()) for _ in range(3)),
+            return_exceptions=True,
+        )
+
+    first, second, third = with_explainer(mapped_folder, ask, max_pending_explanations=2)
+    assert first["predictions"] == second["predictions"]
+    assert isinstance(third, Overloaded)
+    assert third.message == "2 explanations are waiting"
+    assert third.headers == {"retry-after": "1"}
+
+
+@pytest.mark.parametrize("folder", ["mapped_folder", "toy_folder"])
+def test_a_deadline_that_has_passed_is_told(folder: str, request: pytest.FixtureRequest) -> None:
+    async def ask(toy: Explainer) -> Any:
+        with pytest.raises(DeadlineExceeded):
+            await toy.explain(encoded(RED), Parameters(1), time.monotonic())
+        return await toy.explain(encoded(RED), Parameters(1), soon())
+
+    answer = with_explainer(request.getfixturevalue(folder), ask)
+    assert answer["predictions"][0]["label"] == "red"
+
+
+def test_maps_that_cannot_be_loaded_are_an_error_of_the_service(mapped_folder: Path) -> None:
+    async def ask(toy: Explainer) -> None:
+        (mapped_folder / EXPLANATION_FILE).unlink()
+        with pytest.raises(ModelUnavailable):
+            await toy.explain(encoded(RED), Parameters(1), soon())
+
+    with_explainer(mapped_folder, ask)
+
+
+def test_the_session_is_opened_at_the_first_explanation_and_dropped_when_nobody_asks(
+    mapped_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explainer, "_IDLE_SECONDS", 0.05)
+
+    async def ask(toy: Explainer) -> list[ActivationSession | None]:
+        seen = [toy._session]
+        await toy.explain(encoded(RED), Parameters(1), soon())
+        seen.append(toy._session)
+        await asyncio.sleep(0.5)
+        seen.append(toy._session)
+        await toy.explain(encoded(RED), Parameters(1), soon())
+        return [*seen, toy._session]
+
+    before, opened, dropped, again = with_explainer(mapped_folder, ask)
+    assert before is None
+    assert dropped is None
+    assert opened is not again
+    assert None not in (opened, again)
