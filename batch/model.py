@@ -19,7 +19,7 @@ from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
-from serving.classifier import check_golden, golden_pixels
+from serving.golden import check_golden, golden_pixels
 from settings import Settings
 
 Content = bytes | ClassifierError

@@ -52,7 +52,7 @@ ONLY_IN = {
 
 
 OF_SERVING = (
-    *("serving.classifier", "serving.parameters"),
+    *("serving.classifier", "serving.golden", "serving.parameters"),
     *("serving.workers.model_store", "serving.workers.sizing"),
 )
 """What a batch takes of serving: nothing that knows HTTP."""
