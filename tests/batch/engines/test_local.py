@@ -1,6 +1,6 @@
 """Processes that die or hang lose their part, not the run."""
 
-import os
+import contextlib
 import signal
 import threading
 import time
@@ -54,16 +54,19 @@ def send(number: int, seconds: float) -> None:
     """Send a signal to the processes that classify, as soon as there are any."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        workers = [
-            process
-            for process in psutil.Process().children()
-            if "spawn_main" in " ".join(process.cmdline())
-        ]
+        workers = [each for each in psutil.Process().children() if classifies(each)]
         for worker in workers:
-            os.kill(worker.pid, number)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.send_signal(number)
         if workers:
             return
         time.sleep(0.01)
+
+
+def classifies(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):  # it has just ended
+        return "spawn_main" in " ".join(process.cmdline())
+    return False
 
 
 def test_parts_are_shared_by_processes(job: Job, parts: list[Part]) -> None:
