@@ -20,6 +20,7 @@ from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
 from conversion.preprocessing.overrides import add_options, from_options
 from conversion.request import DEFAULT_OPSET, Request
 from conversion.sources.lookup import DEFAULT
+from conversion.sources.onnx_file import PREFIX as ONNX
 from model_spec import (
     MODEL_NAME,
     ONNX_FILE,
@@ -44,10 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     if parsed.entry and not parsed.weights:
         parser.error("--entry needs --weights")
+    if parsed.onnx and (parsed.weights or parsed.random_weights is not None):
+        parser.error("--onnx brings its own weights")
     _log_to_stderr()
     try:
         request = Request(
-            architecture=parsed.architecture,
+            architecture=f"{ONNX}{parsed.onnx}" if parsed.onnx else parsed.architecture,
             location=parsed.weights,
             entry=parsed.entry,
             seed=parsed.random_weights,
@@ -111,11 +114,12 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
         "preprocessing": preprocessing.model_dump_json(exclude={"source"}),
         "labels": json.dumps(labels, ensure_ascii=False),
     }
-    proto = export.export(network, preprocessing, request.opset, original.activation)
+    proto = request.source.exported(network, preprocessing, request.opset, original.activation)
     if request.precision is Precision.FP16:
         proto = halved(proto)
     pixels = photograph_pixels(preprocessing)
-    model = verify.PyTorchModel(network, preprocessing, len(labels), original.activation)
+    fused = not request.source.name.startswith(ONNX)
+    model = verify.PyTorchModel(network, preprocessing, len(labels), original.activation, fused)
     embeddings = model.embeddings(pixels[:1])
     embedding = None if embeddings is None else add_embedding(proto, embeddings.shape[1])
     files = export.save(proto, folder, properties)
@@ -142,7 +146,7 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
     return ModelSpec(
         architecture=request.source.name,
         precision=request.precision,
-        opset=request.opset,
+        opset=export.opset_of(proto),
         input_name=export.INPUT_NAME,
         output_name=export.OUTPUT_NAME,
         preprocessing=preprocessing,
@@ -185,6 +189,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{DEFAULT} (default), resnet50 or any torchvision classifier, timm/NAME, "
         "hf:FOLDER_OR_NAME of transformers, or PACKAGE.MODULE:FUNCTION of your own in the "
         "current folder, called with num_classes",
+    )
+    parser.add_argument(
+        "--onnx",
+        metavar="FILE",
+        help="instead of an architecture: a network that takes float32 [N, 3, height, width]",
     )
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(

@@ -19,6 +19,9 @@ BATCH_AXIS = "batch"
 
 _LOGITS_AXES = 2
 
+# Both mean the operators of ONNX itself.
+_ONNX_DOMAIN = ("", "ai.onnx")
+
 # Protocol buffers end at 2 GiB: larger models keep their parameters in a second file.
 _PROTOBUF_LIMIT_BYTES = 2**31 - 1
 EXTERNAL_DATA_FILE = f"{ONNX_FILE}.data"
@@ -124,11 +127,16 @@ def export(
         raise ConversionError(f"PyTorch cannot export this network: {reason}") from error
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
-    _strip(proto)
-    got = next(each.version for each in proto.opset_import if not each.domain)
+    strip(proto)
+    got = opset_of(proto)
     if got != opset:
         raise ConversionError(f"the exporter gave opset {got}, not {opset}")
     return proto
+
+
+def opset_of(proto: onnx.ModelProto) -> int:
+    """Version of the ONNX operators."""
+    return int(next(each.version for each in proto.opset_import if each.domain in _ONNX_DOMAIN))
 
 
 def save(
@@ -158,7 +166,7 @@ def save(
     return {name: sha256_of_file(folder / name) for name in names}
 
 
-def _strip(proto: onnx.ModelProto) -> None:
+def strip(proto: onnx.ModelProto) -> None:
     """Remove what the exporter notes of its own run: stack traces, paths, Python names.
 
     The same network then gives the same bytes wherever it is converted.

@@ -53,16 +53,12 @@ def original_of(request: Request) -> Original:
         labels = _labels(request, description)
         network = _random_network(request, len(labels))
     elif request.published:
+        if description.labels is None:
+            _warn_of_default(request, description, path.name)
         labels = _labels(request, description)
         network = request.source.build_published(path)
     else:
-        if description.assumed:
-            logger.warning(
-                "this preprocessing is the default of %s; if %s was trained with another, "
-                "its answers will be wrong: say so with --resize, --crop, … or --preprocessing",
-                request.source.name,
-                path.name,
-            )
+        _warn_of_default(request, description, path.name)
         network, weights, labels = _own_network(request, description)
     activation = request.activation or description.activation
     multi_label = activation is Activation.SIGMOID and not _has_one_output(network)
@@ -75,9 +71,27 @@ def _has_one_output(network: "nn.Module") -> bool:
     return isinstance(network, TwoOutputs)
 
 
+def _warn_of_default(request: Request, description: Description, file: str) -> None:
+    """The comparison cannot find this: both sides of it get the same pixels."""
+    if description.assumed:
+        logger.warning(
+            "this preprocessing is the default of %s; if %s was trained with another, "
+            "its answers will be wrong: say so with --resize, --crop, … or --preprocessing",
+            request.source.name,
+            file,
+        )
+
+
 def _labels(request: Request, description: Description) -> tuple[str, ...]:
     """The user's, or those of the published weights."""
     labels = request.labels or description.labels
+    classes = description.classes
+    if classes is not None and (labels is None or len(labels) != classes):
+        given = f"{len(labels)} labels do not fit: " if labels else ""
+        raise ConversionError(
+            f"{given}{request.source.name} tells {classes} classes apart; "
+            "give --labels with one for each"
+        )
     if labels is None:
         raise ConversionError(
             f"the class names of {request.source.name} are not known; "

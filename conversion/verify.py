@@ -39,12 +39,14 @@ class PyTorchModel:
         preprocessing: of the network.
         classes: how many it tells apart.
         activation: makes probabilities of the logits.
+        fused: whether its convolutions must have taken in the batch norms behind them.
     """
 
     network: nn.Module
     preprocessing: Preprocessing
     classes: int
     activation: Activation = Activation.SOFTMAX
+    fused: bool = True
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """uint8 ``[N, H, W, channels]`` → float32 ``[N, classes]``."""
@@ -159,7 +161,7 @@ def _check_graph(path: Path, model: PyTorchModel, embedding: str | None) -> None
         for node in graph.node
         if node.op_type == "BatchNormalization" and node.input[0] in convolved
     ]
-    if unfused:
+    if unfused and model.fused:
         raise ConversionError(f"not saved: {len(unfused)} batch norms were not fused")
 
 

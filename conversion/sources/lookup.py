@@ -1,6 +1,8 @@
 """From what the user calls an architecture to its source."""
 
 from conversion.sources.efficientnet_lite import SIZES, EfficientNetLite
+from conversion.sources.onnx_file import PREFIX as ONNX
+from conversion.sources.onnx_file import OnnxFile
 from conversion.sources.own_module import OwnModule
 from conversion.sources.source import Source
 from conversion.sources.timm_models import TimmModel
@@ -17,7 +19,8 @@ def source_of(name: str) -> Source:
 
     Args:
         name: of a torchvision classifier or an EfficientNet-Lite, ``timm/NAME``,
-            ``hf:FOLDER_OR_NAME`` of transformers, or ``PACKAGE.MODULE:FUNCTION`` of the user's own.
+            ``hf:FOLDER_OR_NAME`` of transformers, ``onnx:FILE``, or
+            ``PACKAGE.MODULE:FUNCTION`` of the user's own.
     """
     if name in SIZES:
         return EfficientNetLite(name)
@@ -25,6 +28,8 @@ def source_of(name: str) -> Source:
         return TimmModel(name, name.removeprefix(_TIMM))
     if name.startswith(PREFIX):
         return TransformersModel(name)
+    if name.startswith(ONNX):
+        return OnnxFile(name)
     if ":" in name:
         return OwnModule(name)
     return TorchvisionModel(name)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from conversion.errors import ConversionError
-from conversion.sources.source import Description, Source
-from model_spec import Interpolation, Preprocessing, Size, Weights
+from conversion.sources.source import Description, Source, imagenet
+from model_spec import Size, Weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,14 +26,7 @@ class OwnModule(Source):
     def description(self) -> Description:
         """Nothing is known of it: ImageNet's preprocessing, as most networks are trained with."""
         return Description(
-            preprocessing=Preprocessing(
-                resize_size=Size.square(256),
-                crop_size=Size.square(224),
-                interpolation=Interpolation.BILINEAR,
-                mean=(123.675, 116.28, 103.53),
-                std=(58.395, 57.12, 57.375),
-                source="the usual one of ImageNet",
-            ),
+            preprocessing=imagenet(Size.square(224)),
             assumed=True,
             labels=None,
         )

@@ -10,11 +10,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from conversion.errors import ConversionError
-from model_spec import Activation, Preprocessing, Weights
+from model_spec import Activation, Channels, Interpolation, Preprocessing, Size, Weights
 from preprocessing_spec import WHITE
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from torch import nn
+
+# Of R, G, B, on the scale 0…1: torchvision.transforms._presets.ImageClassification.
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+# Of the resized photograph's side that the crop keeps: 224 of 256.
+_SHARE = 0.875
 
 
 @dataclass(frozen=True)
@@ -26,12 +33,14 @@ class Description:
         assumed: whether the preprocessing is the architecture's default, which weights of the
             user's own may have been trained without.
         labels: in the order of the class ids; None if only the user knows them.
+        classes: of weights whose labels only the user knows; None if the labels tell it.
         activation: that makes probabilities of the logits; sigmoid tells several classes at once.
     """
 
     preprocessing: Preprocessing
     assumed: bool
     labels: tuple[str, ...] | None
+    classes: int | None = None
     activation: Activation = Activation.SOFTMAX
 
 
@@ -81,9 +90,48 @@ class Source(ABC):
             ConversionError: the file does not fit.
         """
 
+    def exported(
+        self, network: "nn.Module", preprocessing: Preprocessing, opset: int, activation: Activation
+    ) -> "ModelProto":
+        """The ONNX graph of a network that this source made.
+
+        Args:
+            network: in eval mode.
+            preprocessing: of the network.
+            opset: version of the ONNX operators.
+            activation: makes probabilities of the logits.
+
+        Raises:
+            ConversionError: there is no graph of it.
+        """
+        from conversion.export import export
+
+        return export(network, preprocessing, opset, activation)
+
     def facts(self) -> list[object]:
         """What decides the result of a conversion beside the name and the weights, as JSON."""
         return []
+
+
+def imagenet(size: Size, channels: Channels = Channels.RGB) -> Preprocessing:
+    """What most networks are trained with: ImageNet's mean, and an eighth cropped.
+
+    Args:
+        size: of the network's input.
+        channels: of the network's input; grey gets the mean of the three means.
+    """
+    mean, std = on_byte_scale(_MEAN), on_byte_scale(_STD)
+    if channels is Channels.GREY:
+        mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
+    return Preprocessing(
+        resize_size=Size(height=round(size.height / _SHARE), width=round(size.width / _SHARE)),
+        crop_size=size,
+        interpolation=Interpolation.BILINEAR,
+        channels=channels,
+        mean=mean,
+        std=std,
+        source="the usual one of ImageNet",
+    )
 
 
 def on_byte_scale(channels: Sequence[float]) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from conversion.errors import ConversionError
 from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
 from conversion.weights.files import locked
-from model_spec import Interpolation, Precision, Weights
+from model_spec import Activation, Interpolation, Precision, Weights
 
 RANDOM = Request("squeezenet1_1", seed=0)
 
@@ -121,6 +121,7 @@ def test_whatever_decides_about_the_outcome_changes_the_fingerprint(
         replace(RANDOM, labels_file=swapped),
         replace(RANDOM, precision=cast("Precision", LaterPrecision.FP16)),
         replace(RANDOM, opset=20),
+        replace(RANDOM, activation=Activation.SIGMOID),
         own(b"weights", tmp_path),
         own(b"other weights", other),
     ]

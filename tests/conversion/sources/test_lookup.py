@@ -2,6 +2,7 @@ import pytest
 
 from conversion.sources.efficientnet_lite import EfficientNetLite
 from conversion.sources.lookup import DEFAULT, source_of
+from conversion.sources.onnx_file import OnnxFile
 from conversion.sources.own_module import OwnModule
 from conversion.sources.source import Source
 from conversion.sources.timm_models import TimmModel
@@ -18,6 +19,7 @@ from conversion.sources.transformers_models import TransformersModel
         ("timm/convnext_tiny.in12k_ft_in1k", TimmModel),
         ("hf:google/vit-base-patch16-224", TransformersModel),
         ("my_package.models:build", OwnModule),
+        ("onnx:model.onnx", OnnxFile),
     ],
 )
 def test_a_name_tells_its_source(name: str, kind: type[Source]) -> None:
