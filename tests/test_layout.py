@@ -29,6 +29,7 @@ WITHOUT_SOURCE = {
     "test_dependencies.py": "lists of dependencies, directions of imports",
     "test_explanations.py": "the default model, explained",
     "test_layout.py": "this",
+    "test_own_models.py": "the README's section on models of one's own",
     "test_photographs.py": "the default model with real photographs",
     "test_readme.py": "the README",
 }
