@@ -22,12 +22,14 @@ from batch.files import write_whole
 from batch.model import Model
 from conversion import store
 from conversion.errors import ConversionError
+from conversion.evaluation.calibration import calibrate
 from conversion.evaluation.comparison import compare
 from conversion.evaluation.labels import LabelledFolder, read_folder
 from conversion.evaluation.page import page
 from conversion.evaluation.report import Evaluated, Report, lines
 from conversion.evaluation.run import Run, arrangement, run
 from conversion.evaluation.scores import scores
+from conversion.outputs.storing import store_calibrated
 from errors import ClassifierError, StartupError
 from inference.drift import reference_of
 from model_spec import MODEL_NAME, ModelSpec
@@ -47,13 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in filter(None, (parsed.json, parsed.html)):
             _check_writable(path)
         report, found = evaluate(
-            parsed.folder, parsed.model, parsed.against, unlabelled=parsed.store_reference
+            parsed.folder,
+            parsed.model,
+            parsed.against,
+            unlabelled=parsed.store_reference,
+            precision=parsed.at_precision,
         )
         if parsed.json:
             _write(parsed.json, json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n")
         if parsed.html:
             _write(parsed.html, page(report, found.mistakes))
         print("\n".join(lines(report)))
+        if parsed.store:
+            print(f"\nwith that temperature: {_stored_calibrated(report.models[0])}")
         if parsed.store_reference:
             print(f"\nwith these answers as reference: {_stored(report.models[0].tag, found)}")
     except (ConversionError, StartupError, ClassifierError, OSError) as error:
@@ -66,7 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def evaluate(
-    folder: Path, tag: str, against: str | None = None, *, unlabelled: bool = False
+    folder: Path,
+    tag: str,
+    against: str | None = None,
+    *,
+    unlabelled: bool = False,
+    precision: float | None = None,
 ) -> tuple[Report, Run]:
     """Classify the photographs of a folder and compare the answers with their labels.
 
@@ -75,6 +88,7 @@ def evaluate(
         tag: of the model.
         against: tag of a model of the same classes to compare it with.
         unlabelled: whether photographs are of use even if none has a label.
+        precision: for which a threshold is looked for, 0…1.
 
     Raises:
         ConversionError: there is no such model, nothing to evaluate, or the models have other
@@ -98,13 +112,34 @@ def evaluate(
     if not found.predictions[0]:
         failures = ", ".join(f"{code} {len(names)}" for code, names in found.failures.items())
         raise ConversionError(f"none of the photographs in {folder} was classified: {failures}")
-    return _report(folder, photographs, models, found), found
+    return _report(folder, photographs, models, found, precision), found
 
 
 def _stored(tag: str, found: Run) -> str:
     """Store the answers of the first model as its reference; returns the new tag."""
     answers = [(each.best[0], each.confidence) for each in found.predictions[0]]
     return store.save_with_reference(tag, reference_of(answers))
+
+
+def _stored_calibrated(evaluated: Evaluated) -> str:
+    """Save a model again with the temperature and the threshold that were found; its new tag.
+
+    Raises:
+        ConversionError: nothing was found, or nothing that is sure enough, or it cannot be saved.
+    """
+    found = evaluated.calibration
+    if found is None:
+        raise ConversionError(
+            "not stored: no temperature was fitted; that takes 40 labelled photographs, and a "
+            "model that tells one class an image"
+        )
+    if found.is_at_an_end:
+        raise ConversionError("not stored: the temperature is at the end of those that were tried")
+    threshold = found.calibrated_threshold
+    if found.precision is not None and threshold is None:
+        raise ConversionError(f"not stored: no threshold reaches {found.precision:.2%}")
+    thresholds = (threshold.value,) if threshold else ()
+    return store_calibrated(evaluated.tag, found.temperature, thresholds)
 
 
 def _without_labels(folder: Path) -> str:
@@ -114,7 +149,13 @@ def _without_labels(folder: Path) -> str:
     )
 
 
-def _report(folder: Path, labelled: LabelledFolder, models: Sequence[Model], found: Run) -> Report:
+def _report(
+    folder: Path,
+    labelled: LabelledFolder,
+    models: Sequence[Model],
+    found: Run,
+    precision: float | None,
+) -> Report:
     labels = models[0].session.spec.labels
     return Report(
         folder=str(folder),
@@ -130,6 +171,10 @@ def _report(folder: Path, labelled: LabelledFolder, models: Sequence[Model], fou
                 pretrained=model.session.spec.weights.pretrained,
                 images_per_second=model.answers / model.seconds,
                 scores=scores(predictions, len(labels)),
+                # Of several labels at once a folder names only one.
+                calibration=None
+                if model.session.spec.multi_label
+                else calibrate(predictions, precision),
             )
             for model, predictions in zip(models, found.predictions, strict=True)
         ),
@@ -171,6 +216,13 @@ def _write(path: Path, text: str) -> None:
     write_whole(path, lambda file: file.write(text.encode()))
 
 
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError("it must be above 0 and at most 1, such as 0.95")
+    return share
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conversion.evaluate",
@@ -189,11 +241,24 @@ def _parser() -> argparse.ArgumentParser:
         help="of the model store (default: %(default)s)",
     )
     parser.add_argument("--against", metavar="TAG", help="another model of the same classes")
+    parser.add_argument(
+        "--at-precision",
+        metavar="SHARE",
+        type=_share,
+        help="look for the threshold above which this share of the answers is right, such as 0.95",
+    )
+    storing = parser.add_mutually_exclusive_group()
+    storing.add_argument(
+        "--store",
+        action="store_true",
+        help="save the model again with the temperature, and with the threshold if one was looked "
+        "for",
+    )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the result as JSON")
     parser.add_argument(
         "--html", metavar="FILE", type=Path, help="write a page that shows the mistakes"
     )
-    parser.add_argument(
+    storing.add_argument(
         "--store-reference",
         action="store_true",
         help="save the model again with these answers as the reference that a service measures "

@@ -168,6 +168,18 @@ def own_sigmoid(command: str, home: Path, folder: Path) -> None:
     assert "exit 0" in output
 
 
+def calibrate_it(command: str, home: Path, folder: Path) -> None:
+    (folder / "my_photographs/espresso").mkdir(parents=True)
+    for index in range(40):
+        target = folder / f"my_photographs/espresso/{index}.jpg"
+        shutil.copy(PROJECT / "test_images/coffee.jpg", target)
+    output = shell(f"{ACTIVATE}; {command.replace('my_', f'{folder}/my_')}", home, folder)
+    assert "threshold " in output
+    # All of them are right: no temperature is low enough.
+    stored = "error: not stored: the temperature is at the end" in output
+    assert stored == ("--store" in command)
+
+
 def evaluate_it(command: str, home: Path, folder: Path) -> None:
     (folder / "my_photographs/espresso").mkdir(parents=True)
     shutil.copy(PROJECT / "test_images/coffee.jpg", folder / "my_photographs/espresso")
@@ -205,6 +217,8 @@ RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     "--output explained.png": explain_it,
     "python -m conversion.evaluate my_photographs --html mistakes.html": evaluate_it,
     "python -m batch my_photographs --output predictions.parquet": classify_a_folder,
+    "python -m conversion.evaluate my_photographs --at-precision 0.95": calibrate_it,
+    "python -m conversion.evaluate my_photographs --at-precision 0.95 --store": calibrate_it,
     "bentoml models list --output json": run_it,
     "bentoml models get image_classifier:latest": run_it,
     "bentoml models delete --yes image_classifier:efficientnet_lite0-fp32-928a39d3": (

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from conversion.evaluation.calibration import Calibration, Threshold
 from conversion.evaluation.comparison import Comparison
 from conversion.evaluation.scores import BINS, Scores
 
@@ -21,6 +22,7 @@ class Evaluated:
         pretrained: as its spec says.
         images_per_second: decoded, resized and classified; reading the files is not counted.
         scores: None if no class is known.
+        calibration: None if too few classes are known, or the model tells several at once.
     """
 
     tag: str
@@ -28,6 +30,7 @@ class Evaluated:
     pretrained: bool
     images_per_second: float
     scores: Scores | None
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,41 @@ def figures(model: Evaluated) -> list[str]:
             f"calibration error  {scores.calibration_error:.4f} "
             f"({BINS} equal bins; mean confidence {scores.mean_confidence:.4f})",
         ]
+    if model.calibration:
+        found += calibration(model.calibration)
     return [*found, f"images/s           {model.images_per_second:.1f}"]
+
+
+def calibration(found: Calibration) -> list[str]:
+    """The temperature, and the thresholds for a precision."""
+    first, second = found.of_halves
+    end = "; a value beyond may be better" if found.is_at_an_end else ""
+    told = [
+        f"temperature        {found.temperature:.3g} (fitted on halves: {first:.3g} and "
+        f"{second:.3g}){end}",
+        f"  calibration error {found.error_before:.4f} → {found.error_after:.4f}, mean confidence "
+        f"→ {found.confidence_after:.4f}, each half with the temperature of the other",
+    ]
+    if found.precision is None:
+        return told
+    for what, each in (
+        ("threshold", found.threshold),
+        ("  with temperature", found.calibrated_threshold),
+    ):
+        told.append(f"{what:<18} {_threshold(found.precision, each)}")
+    return told
+
+
+def _threshold(precision: float, found: Threshold | None) -> str:
+    if found is None:
+        return f"none reaches a precision of {precision:.2%}"
+    low, high = found.interval
+    share = found.right / found.answered if found.answered else 0.0
+    return (
+        f"{found.value:.6g} for a precision of {precision:.2%}; held-out: {share:.2%} of "
+        f"{found.answered:,} answers right (95 % interval {low:.1%} to {high:.1%}), "
+        f"{found.answered / found.photographs:.1%} of photographs answered"
+    )
 
 
 def comparison(report: Report) -> list[str]:

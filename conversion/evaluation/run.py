@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from batch.files import read_file
 from batch.model import Answer, Arrangement, Content, Model
+from conversion.evaluation.calibration import curve
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.scores import TOP, Prediction
 from errors import ClassifierError
@@ -122,7 +123,10 @@ def _add(photograph: Photograph, given: Sequence[Answer | ClassifierError], foun
 def _prediction(photograph: Photograph, answer: Answer) -> Prediction:
     best = best_classes(answer.probabilities, min(TOP, len(answer.probabilities)))
     confidence = float(answer.probabilities[best[0]])
-    return Prediction(photograph.class_id, tuple(best), confidence)
+    kept = None
+    if photograph.class_id is not None:
+        kept = curve(answer.probabilities, photograph.class_id)
+    return Prediction(photograph.class_id, tuple(best), confidence, kept)
 
 
 def _keep(

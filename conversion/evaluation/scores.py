@@ -4,9 +4,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from conversion.evaluation.calibration import Curve
 
 TOP = 5
 """Classes of an answer that are kept."""
@@ -28,11 +31,13 @@ class Prediction(NamedTuple):
         class_id: that the photograph shows; None if that is not known.
         best: the most probable classes, up to ``TOP``, most probable first.
         confidence: in the first of them.
+        curve: for the temperature; None if the class is not known, or several are told at once.
     """
 
     class_id: int | None
     best: tuple[int, ...]
     confidence: float
+    curve: "Curve | None" = None
 
     @property
     def is_right(self) -> bool:

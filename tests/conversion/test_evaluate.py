@@ -13,7 +13,15 @@ from onnx import numpy_helper
 from conversion.evaluate import main
 from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
 from tests.support.servers import PROJECT, environment, toy_home
-from tests.support.toys import BLUE, GREEN, RED, encoded, toy_graph, write_toy_model
+from tests.support.toys import (
+    BLUE,
+    GREEN,
+    RED,
+    encoded,
+    toy_graph,
+    write_softmax_toy,
+    write_toy_model,
+)
 
 TOY, ALWAYS_RED, OTHER = (f"image_classifier:{name}" for name in ("toy", "always-red", "other"))
 
@@ -198,3 +206,53 @@ def test_it_needs_no_torch() -> None:
         check=True,
     )
     assert done.stdout == "False\n"
+
+
+@pytest.fixture
+def reddish(tmp_path: Path) -> Path:
+    """40 photographs that the toy calls red by 201/353; 8 of them are called green."""
+    image = encoded((200, 100, 50))
+    for index in range(40):
+        path = tmp_path / ("green" if index < 8 else "red") / f"{index}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(image)
+    return tmp_path
+
+
+def test_a_temperature_and_a_threshold_are_told_and_stored(
+    reddish: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with bentoml.models.create("image_classifier:softmax") as model:
+        write_softmax_toy(Path(model.path))
+    options = ["--model", "image_classifier:softmax", "--at-precision", "0.5", "--store"]
+    assert main([str(reddish), *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told, _, tag = lines[-1].rpartition(" ")
+    assert told == "with that temperature:"
+    stored = ModelSpec.load(Path(bentoml.models.get(tag).path))
+    powers = np.array([201, 101, 51]) ** (1 / stored.temperature)
+    probabilities = powers / powers.sum()
+    # At the best temperature the mean logit that is expected is the mean logit of the labels.
+    logits = np.log([201, 101, 51])
+    assert probabilities @ logits == pytest.approx(0.8 * logits[0] + 0.2 * logits[1], abs=0.02)
+    assert stored.thresholds == pytest.approx((probabilities[0],), abs=1e-5)
+    assert any(line.startswith(f"temperature        {stored.temperature:.3g} ") for line in lines)
+    assert any(line.startswith("threshold          0.569405 for a precision") for line in lines)
+    bentoml.models.delete(tag)
+
+
+def test_what_was_not_found_is_not_stored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(folder), "--model", TOY, "--store"]) == 1
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith(
+            "error: not stored: no temperature was fitted; that takes 40 labelled photographs"
+        )
+    )
+
+
+@pytest.mark.parametrize("share", ["0", "1.1", "half"])
+def test_a_precision_is_a_share(share: str, folder: Path) -> None:
+    with pytest.raises(SystemExit):
+        main([str(folder), "--model", TOY, "--at-precision", share])

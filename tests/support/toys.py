@@ -117,6 +117,21 @@ def write_mapped_toy(folder: Path) -> ModelSpec:
     return spec
 
 
+def write_softmax_toy(folder: Path) -> ModelSpec:
+    """Write the toy with softmax of its logarithms at its end: the same probabilities."""
+    spec = write_toy_model(folder)
+    proto = toy_graph(with_embedding=True)
+    proto.graph.node[-1].output[0] = "shares"
+    log = helper.make_node("Log", ["shares"], ["logits"])
+    softmax = helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1)
+    proto.graph.node.extend([log, softmax])
+    onnx.save(proto, folder / ONNX_FILE)
+    files = spec.files | {ONNX_FILE: sha256_of_file(folder / ONNX_FILE)}
+    spec = spec.model_copy(update={"files": files})
+    spec.save(folder)
+    return spec
+
+
 def toy_preprocessing() -> Preprocessing:
     """Resize to 4, crop all of it."""
     return Preprocessing(

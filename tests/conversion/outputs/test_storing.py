@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import bentoml
+import numpy as np
+import pytest
+
+from conversion import store
+from conversion.errors import ConversionError
+from conversion.outputs.storing import store_calibrated, tempered
+from inference import open_session
+from model_spec import ModelSpec
+from settings import Device
+from tests.support import toys
+
+pytestmark = pytest.mark.usefixtures("model_store")
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> str:
+    """The tag of the toy that ends with softmax."""
+    return store.save(tmp_path, toys.write_softmax_toy(tmp_path), "of-the-toy")
+
+
+def answers(tag: str) -> tuple[ModelSpec, np.ndarray]:
+    session = open_session(store.folder_of(tag), Device.CPU, intra_op_threads=1)
+    probabilities = session.run(np.stack([toys.pixels(toys.RED), toys.pixels(toys.BLACK)]))
+    return session.spec, probabilities
+
+
+def test_the_new_model_divides_its_logits(stored: str) -> None:
+    before, plain = answers(stored)
+    tag = store_calibrated(stored, 2.0, ())
+    after, found = answers(tag)
+
+    assert tag != stored
+    assert after.temperature == 2.0
+    np.testing.assert_allclose(found, tempered(plain, 2.0), atol=1e-6)
+    root = np.sqrt([toys.HIGH, toys.LOW, toys.LOW])
+    np.testing.assert_allclose(found[0], root / root.sum(), rtol=1e-4)
+    # Its golden answer is the new one, and all else is as it was.
+    same = {"temperature", "files", "golden"}
+    assert after.model_dump(exclude=same) == before.model_dump(exclude=same)
+    assert after.golden.class_id == before.golden.class_id
+    assert answers(stored)[0] == before
+
+
+def test_a_second_temperature_is_beside_the_first(stored: str) -> None:
+    twice = store_calibrated(store_calibrated(stored, 2.0, ()), 1.5, ())
+    spec, found = answers(twice)
+    assert spec.temperature == 3.0
+    np.testing.assert_allclose(found, tempered(answers(stored)[1], 3.0), atol=1e-6)
+
+
+def test_thresholds_are_kept_unless_there_are_new_ones(stored: str) -> None:
+    first = store_calibrated(stored, 1.1, (0.7,))
+    assert answers(first)[0].thresholds == (0.7,)
+    assert answers(store_calibrated(first, 1.1, ()))[0].thresholds == (0.7,)
+    assert answers(store_calibrated(first, 1.1, (0.8,)))[0].thresholds == (0.8,)
+
+
+def test_it_is_another_request_than_the_conversion(stored: str) -> None:
+    tag = store_calibrated(stored, 1.2, ())
+    assert store.find("of-the-toy") == stored
+    assert store.fingerprint_of(tag) != "of-the-toy"
+    assert str(bentoml.models.get("image_classifier:latest").tag) == tag
+
+
+def test_a_graph_that_ends_otherwise_is_refused(tmp_path: Path) -> None:
+    spec = toys.write_toy_model(tmp_path)
+    tag = store.save(tmp_path, spec.model_copy(update={"thresholds": (0.1,)}), "of-another")
+    with pytest.raises(ConversionError, match="does not end with softmax or sigmoid"):
+        store_calibrated(tag, 2.0, ())
+
+
+def test_powers_of_probabilities_are_quotients_of_logits() -> None:
+    logits = np.array([[0.0, 1.0, 3.0]])
+    plain, divided = np.exp(logits), np.exp(logits / 0.7)
+    np.testing.assert_allclose(
+        tempered((plain / plain.sum()).astype(np.float32), 0.7), divided / divided.sum(), rtol=1e-5
+    )
