@@ -62,6 +62,7 @@ class AccessLogger:
         if form is AccessLog.JSON:
             # Nothing but the object may stand in a line, so BentoML's format is passed by.
             _json.handlers = [logging.StreamHandler(sys.stdout)]
+            _json.setLevel(logging.INFO)
             _json.propagate = False
 
     def write(self, answered: Answered) -> None:
