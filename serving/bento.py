@@ -15,8 +15,9 @@ from errors import ClassifierError, StartupError
 from inference import open_session
 from inference.gpu import count_gpus
 from model_spec import MODEL_NAME
-from serving.api import routes
+from serving.api import dialects, routes
 from serving.api.openapi import documented
+from serving.api.routing import Routes
 from serving.classifier import Classifier
 from serving.compat.bentoml_service import OpenAPISpecification, WrappedService
 from serving.compat.uvicorn_server import use_server
@@ -31,7 +32,7 @@ from serving.metrics.storage import workers_folder
 from serving.page.site import Site
 from serving.self_check import check_over_http
 from serving.transport.balancing import Balancer, Listener
-from serving.transport.front_door import FrontDoor, Routes
+from serving.transport.front_door import FrontDoor
 from serving.transport.http_connection import HttpConnection
 from serving.workers.model_store import stored_model
 from serving.workers.shutdown import drain_at_end, end_with_supervisor
@@ -48,6 +49,7 @@ ROUTES: Routes = {
     "/health": dict.fromkeys(("GET", "HEAD", "POST"), routes.health),
     "/model": dict.fromkeys(("GET", "HEAD"), routes.model),
     "/metrics": dict.fromkeys(("GET", "HEAD"), routes.metrics),
+    **dialects.ROUTES,
 }
 
 IMAGE = bentoml.images.Image(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from errors import ClassifierError, InternalError, InvalidParameter, value_or_raise
+from errors import ClassifierError, InternalError, InvalidParameter
 from inference import OnnxRunner, RunnerOptions, Session
 from inference.decision import Thresholds, decision, thresholds_for
 from inference.embedding import EmbeddingForm, told
@@ -199,14 +199,38 @@ class Classifier:
                 self._count(image, outcome)
         return {"results": results} | self.footer(times)
 
-    async def probabilities(self, images: Sequence[Pixels], deadline: float) -> list[Probabilities]:
-        """float32 ``[classes]`` of each of several uint8 ``[H, W, C]``, among all other images.
+    async def probabilities(
+        self,
+        images: Sequence[Encoded | Pixels],
+        deadline: float,
+        times: RequestTimes | None = None,
+    ) -> list[Probabilities | ClassifierError]:
+        """Classify several images; the answers are the probabilities themselves.
+
+        Args:
+            images: encoded, or their pixels, uint8 ``[H, W, C]``.
+            deadline: ``time.monotonic()`` seconds.
+            times: of the request, to be noted.
+
+        Returns:
+            Of each image float32 ``[classes]``, or what was wrong with it.
 
         Raises:
-            ClassifierError: one of them cannot be classified now.
+            ClassifierError: none of them can be classified now.
         """
-        wanted = [_Wanted(each, None, None, self._budget(), ImageTimes()) for each in images]
-        return [value_or_raise(each) for each in await self._runner.infer(wanted, deadline)]
+        times = times or RequestTimes()
+        times.submitted = time.perf_counter()
+        budget = self._budget()
+        wanted = [_Wanted(image, None, None, budget, times.new_image()) for image in images]
+        outcomes = await self._runner.infer(wanted, deadline)
+        times.answered = time.perf_counter()
+        rows: list[Probabilities | ClassifierError] = [_safe(outcome) for outcome in outcomes]
+        for image, row in zip(images, rows, strict=True):
+            # Pixels have no format, and those of an explanation are not a client's photographs.
+            if not isinstance(row, ClassifierError) and not isinstance(image, np.ndarray):
+                best = int(row.argmax())
+                self._count(image, {"class_id": best, "confidence": float(row[best])})
+        return rows
 
     def _count(self, image: Encoded, answer: dict[str, Any]) -> None:
         if self.predictions is not None:
@@ -287,12 +311,16 @@ class Classifier:
         return self.gpu.utilization() if self.gpu else None
 
 
-def _prediction_or_error(outcome: dict[str, Any] | BaseException) -> dict[str, Any]:
-    if isinstance(outcome, ClassifierError):
-        return outcome.envelope()
+def _safe(outcome: Any) -> Any:
+    """An answer, or an error that a client may see."""
     if isinstance(outcome, asyncio.CancelledError):
         raise outcome
-    if isinstance(outcome, BaseException):
+    if isinstance(outcome, BaseException) and not isinstance(outcome, ClassifierError):
         logger.error("an image of a batch failed", exc_info=outcome)
-        return InternalError("the image could not be classified").envelope()
+        return InternalError("the image could not be classified")
     return outcome
+
+
+def _prediction_or_error(outcome: dict[str, Any] | BaseException) -> dict[str, Any]:
+    safe = _safe(outcome)
+    return safe.envelope() if isinstance(safe, ClassifierError) else safe

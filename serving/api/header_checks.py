@@ -9,10 +9,11 @@ from serving.api.parameters import parameters_of_query
 FORM = "multipart/form-data"
 JSON = "application/json"
 TEXT_FORM = "application/x-www-form-urlencoded"
+OCTETS = "application/octet-stream"
 
 # Content types of a raw body: none, bytes, an image, or a form without files, which is
 # the default of curl's --data-binary.
-_RAW = ("", "application/octet-stream", "binary/octet-stream", TEXT_FORM)
+_RAW = ("", OCTETS, "binary/octet-stream", TEXT_FORM)
 
 # Codings that the HTTP parser removes, or that change nothing.
 _PLAIN_CODINGS = {

@@ -47,8 +47,8 @@ _BASE64_GROUP = 4
 _DATA_URI = re.compile(r"data:[^,]*,", re.IGNORECASE)
 
 _JSON_STRUCTURE = (b",", b"[", b"{", b":")
-# Enough for several hundred data URIs, with a comma and a colon each, and other keys.
-_MAX_JSON_PARTS = 4096
+MAX_JSON_PARTS = 4096
+"""Enough for several hundred data URIs, with a comma and a colon each, and other keys."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def parse_classify(request: Request) -> tuple[Encoded, Parameters]:
         if len(parsed.images) > 1:
             raise InvalidRequest("send one image; /classify_batch takes several")
     elif media_type == JSON:
-        content = _json_object(request)
-        images = [_from_text(content[name], name) for name in IMAGE_FIELDS if name in content]
+        content = json_object(request.body)
+        images = [read_base64(content[name], name) for name in IMAGE_FIELDS if name in content]
         if len(images) != 1:
             raise InvalidRequest(f"the JSON object must have one key {IMAGE_FIELDS[0]!r}")
         parsed = Parsed(images, parameters_of_json(content))
@@ -99,14 +99,14 @@ def parse_classify_batch(request: Request, max_images: int) -> Parsed:
     """
     if request.media_type == FORM:
         parsed = _from_form(request, (BATCH_FIELD,), max_images)
-        _check_count(len(parsed.images), max_images)
+        check_count(len(parsed.images), max_images)
     elif request.media_type == JSON:
-        content = _json_object(request)
+        content = json_object(request.body)
         texts = content.get(BATCH_FIELD)
         if not isinstance(texts, list) or not texts:
             raise InvalidRequest(f"the JSON object must have a list {BATCH_FIELD!r}, not empty")
-        _check_count(len(texts), max_images)
-        images = [_from_text(text, BATCH_FIELD) for text in texts]
+        check_count(len(texts), max_images)
+        images = [read_base64(text, BATCH_FIELD) for text in texts]
         parsed = Parsed(images, parameters_of_json(content))
     else:
         _check_no_text_form(request)
@@ -145,8 +145,16 @@ def _check_no_text_form(request: Request) -> None:
         )
 
 
-def _from_text(text: object, name: str) -> Encoded | ClassifierError:
-    """Base64 of either alphabet, padded or not, with or without a data URI's head."""
+def read_base64(text: object, name: str) -> Encoded | ClassifierError:
+    """An image as base64 of either alphabet, padded or not, with or without a data URI's head.
+
+    Args:
+        text: of the client.
+        name: that an error gives it.
+
+    Returns:
+        The encoded image, or what is wrong with the text.
+    """
     if not isinstance(text, str):
         return InvalidRequest(f"{name!r} must be base64 text or a data URI")
     text = text.lstrip()
@@ -168,12 +176,21 @@ def _not_empty(content: Encoded) -> Encoded | ClassifierError:
     return content if len(content) else InvalidRequest("the image is empty (0 bytes)")
 
 
-def _json_object(request: Request) -> dict[str, Any]:
+def json_object(body: bytes, max_parts: int = MAX_JSON_PARTS) -> dict[str, Any]:
+    """The JSON object in a body.
+
+    Args:
+        body: of the request.
+        max_parts: items that the JSON may have, roughly.
+
+    Raises:
+        InvalidRequest: it is no JSON object, or has more parts.
+    """
     # Base64 has none of these. Parsing a list of a million items would take seconds.
-    if sum(request.body.count(each) for each in _JSON_STRUCTURE) > _MAX_JSON_PARTS:
+    if sum(body.count(each) for each in _JSON_STRUCTURE) > max_parts:
         raise InvalidRequest("the JSON body has too many parts")
     try:
-        content = json.loads(request.body)
+        content = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("the body is not valid JSON") from error
     if not isinstance(content, dict):
@@ -186,6 +203,11 @@ def _or_query(in_body: Parameters, request: Request) -> Parameters:
     return first_given(in_body, parameters_of_query(request.query))
 
 
-def _check_count(count: int, max_images: int) -> None:
+def check_count(count: int, max_images: int) -> None:
+    """Check how many images a request has.
+
+    Raises:
+        InvalidParameter: more than it may have.
+    """
     if count > max_images:
         raise InvalidParameter(f"{count} images sent, one request takes {max_images}")

@@ -1,5 +1,7 @@
 """The request that the front door hands to an endpoint."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from serving.api.header_checks import media_type_of
@@ -15,6 +17,8 @@ class Request(NamedTuple):
         body: all of it.
         deadline: ``time.monotonic()`` seconds by which it must be answered.
         times: of its stages; None where nobody wants to know.
+        headers: by name in lower case.
+        captured: what stands in the path for each ``{name}`` of the route.
     """
 
     content_type: str
@@ -22,6 +26,8 @@ class Request(NamedTuple):
     body: bytes
     deadline: float
     times: RequestTimes | None = None
+    headers: Mapping[bytes, bytes] = MappingProxyType({})
+    captured: Mapping[str, str] = MappingProxyType({})
 
     @property
     def media_type(self) -> str:

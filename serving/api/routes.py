@@ -1,18 +1,18 @@
 """One function for each route that the front door answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
+from serving.api import dialects
 from serving.api.header_checks import check_batch_head, check_classify_head
 from serving.api.parsing import parse_classify, parse_classify_batch
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
+from serving.api.routing import Endpoint
 from serving.compat.bentoml_parts import metrics_text
 from serving.health import Monitor
 from serving.metrics import requests as request_metrics
 from settings import Settings
-
-Endpoint = Callable[[Monitor, Settings, Request], Awaitable[Response]]
 
 
 async def classify(monitor: Monitor, settings: Settings, request: Request) -> Response:
@@ -67,5 +67,6 @@ HEAD_CHECKS: dict[Endpoint, Callable[[str, str], None]] = {
     classify: check_classify_head,
     classify_batch: check_batch_head,
     explain: check_classify_head,
+    **dialects.HEAD_CHECKS,
 }
 """Checks of content type and query, done before the body is read; by endpoint."""

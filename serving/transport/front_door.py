@@ -25,10 +25,12 @@ from errors import (
     UnsupportedMediaType,
     without_traces,
 )
+from serving.api import dialects
 from serving.api.header_checks import check_codings
 from serving.api.requests import Request
-from serving.api.responses import Response, error_response
-from serving.api.routes import HEAD_CHECKS, Endpoint
+from serving.api.responses import Response, json_response
+from serving.api.routes import HEAD_CHECKS
+from serving.api.routing import NOTHING, Endpoint, Match, Router, Routes
 from serving.health import Monitor
 from serving.metrics import spans, stages
 from serving.metrics.access_log import AccessLogger
@@ -46,7 +48,7 @@ from settings import AccessLog, Settings
 
 logger = logging.getLogger("image_classifier.http")
 
-_PROBES = frozenset({"/livez", "/readyz", "/healthz", "/health"})
+_PROBES = frozenset({"/livez", "/readyz", "/healthz", "/health", *dialects.PROBES})
 # The page for people: files that are the same in every deployment, and that ask for the key.
 _SITE, _SITE_FOLDER = "/", "/page/"
 _PAGES = frozenset({_SITE, "/docs", "/docs.json", "/schema.json"})
@@ -65,9 +67,6 @@ _DEADLINE_DIGITS = 12
 
 _REQUEST_ID = re.compile(rb"[\w.-]{1,128}", re.ASCII)
 _REQUEST_ID_BITS = 128
-
-Routes = Mapping[str, Mapping[str, Endpoint]]
-"""Endpoint by path and method."""
 
 
 class FrontDoor:
@@ -88,7 +87,8 @@ class FrontDoor:
         monitor: Callable[[], Monitor | None],
     ) -> None:
         self._app = app
-        self._routes = routes
+        self._router = Router(routes)
+        self._listed = ", ".join(routes)
         self._settings = settings
         self._monitor = monitor
         self._started: Monitor | None = None
@@ -117,13 +117,14 @@ class FrontDoor:
     async def _measured(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
     ) -> None:
-        endpoint = self._label(scope["path"])
+        match = self._router.find(scope["path"])
+        endpoint = match.route if match else _label(scope["path"])
         cross_origin = self._cross_origin.headers(headers)
         trace = trace_context(headers.get(TRACEPARENT))
         recorder = ResponseSender(send, _request_id(headers, trace), cross_origin, trace)
         begin(endpoint)
         try:
-            await self._serve(scope, headers, receive, recorder)
+            await self._serve(scope, headers, match, receive, recorder)
         finally:
             seconds = recorder.times.durations()["total"]
             end(endpoint, recorder.status, seconds)
@@ -152,41 +153,46 @@ class FrontDoor:
             self._started = self._monitor()
         return self._started or Monitor()
 
-    def _label(self, path: str) -> str:
-        """The path in metrics and logs. All unknown paths share one label."""
-        if path in self._routes or path in _PROBES or path in _PAGES:
-            return path
-        return next((folder for folder in _FOLDERS if path.startswith(folder)), OTHER)
-
     async def _serve(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: ResponseSender
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        match: Match | None,
+        receive: Receive,
+        send: ResponseSender,
     ) -> None:
         try:
-            response = await self._response(scope, headers, receive, send)
+            response = await self._response(scope, headers, match, receive, send)
         except ClientGone:
             return
         except Overloaded as error:
-            response = error_response(without_traces(error))
+            response = _error_response(error, scope)
             _stop_reading(receive)
             await self._refusals.turn(self._patience(headers))
         except ClassifierError as error:
-            response = error_response(without_traces(error))
+            response = _error_response(error, scope)
         except Exception:
             request_id = send.request_id.decode()
             logger.exception("%s %r failed (%s)", scope["method"], scope["path"], request_id)
             if send.has_begun:
                 raise
-            response = error_response(InternalError(f"internal error, request id {request_id}"))
+            error = InternalError(f"internal error, request id {request_id}")
+            response = _error_response(error, scope)
         if response is not None:
             await send.respond(response)
 
     async def _response(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: ResponseSender
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        match: Match | None,
+        receive: Receive,
+        send: ResponseSender,
     ) -> Response | None:
         """The response to a request; None if a page has sent its own."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        endpoint = self._endpoint(scope["path"], scope["method"], content_type)
-        self._check_key(scope["path"], headers)
+        endpoint = self._endpoint(match, scope["path"], scope["method"], content_type)
+        self._check_key(scope["path"], endpoint is None, headers)
         if endpoint is None:
             await self._app(scope, receive, EnvelopeErrors(send))
             return None
@@ -204,28 +210,37 @@ class FrontDoor:
         with HeldBody(self._bodies, self._settings.max_body_bytes) as held:
             body = await read_body(headers, receive, source, held, self._settings.body_timeout)
             send.times.received = time.perf_counter()
-            deadline = time.monotonic() + patience
-            request = Request(content_type, query, body, deadline, send.times)
+            request = Request(
+                content_type,
+                query,
+                body,
+                time.monotonic() + patience,
+                send.times,
+                headers,
+                match.captured if match else NOTHING,
+            )
             return await self._answer(endpoint, monitor, request, source)
 
-    def _endpoint(self, path: str, method: str, content_type: str) -> Endpoint | None:
+    def _endpoint(
+        self, match: Match | None, path: str, method: str, content_type: str
+    ) -> Endpoint | None:
         """The endpoint of a route; None for pages."""
         if "pickle" in content_type.lower():
             raise UnsupportedMediaType("pickled content is never accepted")
-        methods = self._routes.get(path)
-        if methods is not None:
-            if method not in methods:
-                raise _not_allowed(path, method, methods)
+        methods = match.methods if match else {}
+        if method in methods:
             return methods[method]
-        if not _is_page(path):
-            raise RouteNotFound(f"no such route; there are {', '.join(self._routes)}")
-        if method not in _READ_METHODS:
-            raise _not_allowed(path, method, _READ_METHODS)
-        return None
+        is_page = _is_page(path)
+        if is_page and method in _READ_METHODS:
+            return None
+        if match or is_page:
+            raise _not_allowed(path, method, {*methods, *(_READ_METHODS if is_page else ())})
+        raise RouteNotFound(f"no such route; there are {self._listed}")
 
-    def _check_key(self, path: str, headers: Mapping[bytes, bytes]) -> None:
-        is_document = path in _DOCUMENTS or _is_page(path)
-        if not _is_open(path) and (self._settings.pages_need_key or not is_document):
+    def _check_key(self, path: str, is_page: bool, headers: Mapping[bytes, bytes]) -> None:
+        is_document = is_page or path in _DOCUMENTS
+        is_open = path in _PROBES or (is_page and _is_open(path))
+        if not is_open and (self._settings.pages_need_key or not is_document):
             self._keys.check(headers)
 
     def _patience(self, headers: Mapping[bytes, bytes]) -> float:
@@ -260,6 +275,20 @@ class FrontDoor:
             raise
         finally:
             source.on_client_gone = None
+
+
+def _error_response(error: ClassifierError, scope: Scope) -> Response:
+    """The response for an error, as the clients of the path read it."""
+    without_traces(error)
+    body = dialects.error_body(error, scope["method"], scope["path"])
+    return json_response(body, error.status, error.headers)
+
+
+def _label(path: str) -> str:
+    """A page's path in metrics and logs. All unknown paths share one label."""
+    if path in _PROBES or path in _PAGES:
+        return path
+    return next((folder for folder in _FOLDERS if path.startswith(folder)), OTHER)
 
 
 def _stop_reading(receive: Receive) -> None:

@@ -12,12 +12,10 @@ from errors import Overloaded
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.health import Monitor
-from serving.transport.front_door import FrontDoor
+from serving.transport.front_door import _label
 from serving.transport.pacing import Pacer
 from settings import AccessLog, Settings
 from tests.serving.asgi import (
-    SETTINGS,
-    bentoml_page,
     body,
     call,
     door_to,
@@ -326,7 +324,6 @@ def test_a_response_says_which_pages_may_read_it(
 
 
 def test_unknown_paths_below_bentomls_folders_make_no_labels() -> None:
-    door = FrontDoor(bentoml_page, {}, SETTINGS, Monitor)
-    assert door._label("/static_content/\n../../x") == "/static_content/"
-    assert door._label("/assets/x") == "/assets/"
-    assert door._label("/x") == "other"
+    assert _label("/static_content/\n../../x") == "/static_content/"
+    assert _label("/assets/x") == "/assets/"
+    assert _label("/x") == "other"

@@ -1,0 +1,53 @@
+"""Hugging Face's image classification task, as ``huggingface_hub.InferenceClient`` asks for it.
+
+``POST /`` takes the image as the body, or JSON ``{"inputs": base64, "parameters": {"top_k": …}}``,
+and answers with a bare list of labels and scores.
+"""
+
+from typing import Any
+
+from errors import ClassifierError, InvalidParameter, InvalidRequest, shortened, value_or_raise
+from serving.api.dialects.tensors import dict_of
+from serving.api.header_checks import JSON
+from serving.api.parameters import parameters_of_json
+from serving.api.parsing import json_object, parse_classify, read_base64
+from serving.api.requests import Request
+from serving.api.responses import Response, json_response
+from serving.classifier import Classifier
+from serving.health import Monitor
+from settings import Settings
+
+_INPUTS = "inputs"
+_PARAMETERS = "parameters"
+_FUNCTION = "function_to_apply"
+
+
+async def classify(monitor: Monitor, settings: Settings, request: Request) -> Response:
+    """``POST /``: classify one image, as Hugging Face's clients ask for it"""
+    classifier = monitor.ready_classifier()
+    if request.media_type == JSON:
+        content = json_object(request.body)
+        if _INPUTS not in content:
+            raise InvalidRequest(f"the JSON object must have a key {_INPUTS!r}")
+        image = value_or_raise(read_base64(content[_INPUTS], _INPUTS))
+        parameters = dict_of(content, _PARAMETERS)
+        _check_function(parameters.get(_FUNCTION), classifier)
+        wanted = parameters_of_json(parameters)
+    else:
+        image, wanted = parse_classify(request)
+    answer = await classifier.classify(image, wanted, request.deadline, request.times)
+    return json_response(
+        [{"label": each["label"], "score": each["confidence"]} for each in answer["predictions"]]
+    )
+
+
+def error_body(error: ClassifierError) -> dict[str, Any]:
+    """An error as Hugging Face's clients read it: a text."""
+    return {"error": error.message}
+
+
+def _check_function(asked: object, classifier: Classifier) -> None:
+    """The graph ends in one activation; another cannot be had."""
+    own = classifier.spec.activation.value
+    if asked is not None and asked != own:
+        raise InvalidParameter(f"{_FUNCTION} must be {own!r}, not {shortened(asked)}")

@@ -1,0 +1,189 @@
+"""Tensors of the Open Inference Protocol: as JSON, and as bytes behind it.
+
+The binary extension puts a tensor's bytes behind the JSON. A header says how long the JSON is.
+Elements of type BYTES have their length before them, as four bytes, the lowest first.
+Source: Triton's ``extension_binary_data``.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from errors import ClassifierError, InvalidRequest, shortened, value_or_raise
+from preprocessing.pixels import Pixels
+from serving.api.parsing import json_object, read_base64
+from serving.classifier import Encoded
+
+JSON_BYTES_HEADER = "inference-header-content-length"
+"""Header with the number of bytes of the JSON; all that follows is binary."""
+
+BINARY_SIZE = "binary_data_size"
+"""Parameter of a tensor: its bytes behind the JSON."""
+
+_LENGTH = struct.Struct("<I")
+
+
+class Body(NamedTuple):
+    """A request's body.
+
+    Attributes:
+        content: the JSON object.
+        binary: what follows it.
+    """
+
+    content: dict[str, Any]
+    binary: memoryview
+
+
+def split_body(body: bytes, json_bytes: bytes | None, max_json_parts: int) -> Body:
+    """The JSON of a body, and the bytes behind it.
+
+    Args:
+        body: of the request.
+        json_bytes: value of the header ``JSON_BYTES_HEADER``; None without it.
+        max_json_parts: items that the JSON may have.
+
+    Raises:
+        InvalidRequest: the header is no number, or the JSON no object.
+    """
+    if json_bytes is None:
+        return Body(json_object(body, max_json_parts), memoryview(b""))
+    # A longer number is beyond any body.
+    size = int(json_bytes) if json_bytes.isdigit() and len(json_bytes) <= len(str(len(body))) else 0
+    if not 0 < size <= len(body):
+        raise InvalidRequest(
+            f"{JSON_BYTES_HEADER} must be a number from 1 to the {len(body)} bytes of the body"
+        )
+    return Body(json_object(body[:size], max_json_parts), memoryview(body)[size:])
+
+
+def binary_of(tensor: dict[str, Any], binary: memoryview) -> memoryview | None:
+    """The bytes of a request's only tensor; None if it stands in the JSON.
+
+    Raises:
+        InvalidRequest: there are fewer bytes, or more.
+    """
+    size = dict_of(tensor, "parameters").get(BINARY_SIZE)
+    if size is None and not len(binary):
+        return None
+    if size != len(binary) or isinstance(size, bool):
+        raise InvalidRequest(
+            f"{BINARY_SIZE} is {shortened(size)}, but {len(binary)} bytes follow the JSON"
+        )
+    return binary
+
+
+def encoded_images(tensor: dict[str, Any], binary: memoryview | None, count: int) -> list[Encoded]:
+    """The elements of a tensor of type BYTES, each an encoded image.
+
+    Args:
+        tensor: whose ``data`` holds base64, unless it is binary.
+        binary: its bytes, if it is.
+        count: of its elements.
+
+    Raises:
+        InvalidRequest: there are not as many, or one is cut off or empty or no base64.
+    """
+    if binary is None:
+        found = [_from_json(each) for each in _flat(tensor.get("data"))]
+    else:
+        found = list(_elements(binary))
+    _check_count(len(found), count)
+    if not all(map(len, found)):
+        raise InvalidRequest("an image is empty (0 bytes)")
+    return found
+
+
+def pixels(
+    tensor: dict[str, Any], binary: memoryview | None, shape: Sequence[int]
+) -> Sequence[Pixels]:
+    """The images of a tensor of type UINT8, each ``[H, W, C]``.
+
+    Args:
+        tensor: whose ``data`` holds numbers, nested or not, unless it is binary.
+        binary: its bytes, if it is.
+        shape: ``[N, H, W, C]``.
+
+    Raises:
+        InvalidRequest: there are not as many numbers, or some are no whole numbers of 0 to 255.
+    """
+    values = _numbers(tensor.get("data")) if binary is None else np.frombuffer(binary, np.uint8)
+    _check_count(values.size, int(np.prod(shape)))
+    return list(values.reshape(shape))
+
+
+def dict_of(content: dict[str, Any], name: str) -> dict[str, Any]:
+    """An optional object of a JSON object; empty if it is absent.
+
+    Raises:
+        InvalidRequest: it is something else.
+    """
+    found = content.get(name)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise InvalidRequest(f"{name!r} must be an object")
+    return found
+
+
+def bytes_tensor(elements: Iterable[bytes]) -> bytes:
+    """A tensor of type BYTES, as the binary extension has it."""
+    return b"".join(_LENGTH.pack(len(element)) + element for element in elements)
+
+
+def _elements(binary: memoryview) -> Iterable[memoryview]:
+    start = 0
+    while start < len(binary):
+        begin = start + _LENGTH.size
+        if begin > len(binary):
+            raise _cut_off()
+        end = begin + _LENGTH.unpack_from(binary, start)[0]
+        if end > len(binary):
+            raise _cut_off()
+        yield binary[begin:end]
+        start = end
+
+
+def _from_json(text: object) -> Encoded:
+    found: Encoded | ClassifierError = read_base64(text, "data")
+    return value_or_raise(found)
+
+
+def _flat(data: object) -> Iterable[object]:
+    """Items of a list; those of lists in it, which the protocol allows, in their place."""
+    if not isinstance(data, list):
+        raise InvalidRequest("the tensor has neither a list 'data' nor binary data")
+    for each in data:
+        if isinstance(each, list):
+            yield from each
+        else:
+            yield each
+
+
+def _numbers(data: object) -> Pixels:
+    if not isinstance(data, list):
+        raise InvalidRequest("the tensor has neither a list 'data' nor binary data")
+    try:
+        values = np.array(data)
+    except ValueError:  # lists of several lengths
+        raise _no_pixels() from None
+    if values.dtype.kind not in "iu" or not values.size:
+        raise _no_pixels()
+    if values.min() < 0 or values.max() > np.iinfo(np.uint8).max:
+        raise _no_pixels()
+    return values.astype(np.uint8)
+
+
+def _check_count(found: int, expected: int) -> None:
+    if found != expected:
+        raise InvalidRequest(f"the shape has {expected} elements, the data {found}")
+
+
+def _cut_off() -> InvalidRequest:
+    return InvalidRequest("the tensor's binary data is cut off")
+
+
+def _no_pixels() -> InvalidRequest:
+    return InvalidRequest("pixels must be whole numbers from 0 to 255")
