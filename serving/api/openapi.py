@@ -6,6 +6,7 @@ import attr
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from serving.api.dialects import documents
 from serving.api.documents.request_schemas import (
     OF_CLASSIFICATION,
     OF_EXPLANATION,
@@ -150,6 +151,7 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/readyz": {"get": _probe("readyz", "Whether to send it requests", 503)},
         "/healthz": {"get": _probe("healthz", "The old name of /livez") | {"deprecated": True}},
         "/metrics": {"get": _metrics()},
+        **documents.paths(),
     }
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 import service
+from serving.api import dialects
 from tests.serving.conftest import MAX_BODY_BYTES
 from tests.support.servers import Server
 from tests.support.toys import BLUE, RED, encoded
@@ -31,7 +32,7 @@ CONFIG = {
     "checks": {
         "not_a_server_error": {"expected-statuses": ["2xx", "4xx", "503", "504"]},
         "negative_data_rejection": {
-            "expected-statuses": ["400", "405", "413", "415", "422", "503", "504"]
+            "expected-statuses": ["400", "404", "405", "413", "415", "422", "503", "504"]
         },
         # The document cannot say what bytes are an image, nor how many classes a model has.
         "positive_data_acceptance": {"enabled": False},
@@ -75,7 +76,7 @@ def test_every_answer_is_one_that_the_document_describes(
     if is_refused_in_place(response):
         excluded.append(negative_data_rejection)
     case.validate_response(response, excluded_checks=excluded)
-    if response.status_code >= 400:
+    if response.status_code >= 400 and case.operation.path not in dialects.ROUTES:
         assert set(response.json()) == {"error"}
         assert set(response.json()["error"]) == {"code", "message"}
 
@@ -160,6 +161,7 @@ def test_every_operation_names_its_statuses() -> None:
     found = {
         (path, method): set(operation["responses"])
         for path, item in DOCUMENT["paths"].items()
+        if path not in dialects.ROUTES
         for method, operation in item.items()
     }
     assert found == {

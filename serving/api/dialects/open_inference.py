@@ -114,12 +114,13 @@ async def infer(monitor: Monitor, settings: Settings, request: Request) -> Respo
     )
     images = _images(body.content, body.binary, spec, settings.max_images_per_request)
     output = _output(body.content, len(spec.labels))
+    identity = _identity(body.content)
     rows = _all_or_first_error(
         await classifier.probabilities(images, request.deadline, request.times)
     )
     head = {"model_name": MODEL_NAME, "model_version": _version(classifier)}
-    if isinstance(body.content.get("id"), str):
-        head["id"] = body.content["id"]
+    if identity is not None:
+        head["id"] = identity
     return _response(head, output, rows, spec.labels)
 
 
@@ -190,6 +191,13 @@ def _only(found: object, name: str) -> dict[str, Any]:
     return found[0]
 
 
+def _identity(content: dict[str, Any]) -> str | None:
+    found = content.get("id")
+    if found is not None and not isinstance(found, str):
+        raise InvalidRequest("'id' must be a text")
+    return found
+
+
 def _shape(tensor: dict[str, Any]) -> list[int]:
     shape = tensor.get("shape")
     if not isinstance(shape, list) or not shape:
@@ -201,7 +209,7 @@ def _shape(tensor: dict[str, Any]) -> list[int]:
 
 def _output(content: dict[str, Any], classes: int) -> _Output:
     all_binary = bool(dict_of(content, "parameters").get("binary_data_output"))
-    if not content.get("outputs"):
+    if content.get("outputs") in (None, []):
         return _Output(None, all_binary)
     tensor = _only(content["outputs"], "outputs")
     if tensor.get("name") != PROBABILITIES:
