@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from deployment_check.options import Options, parser
 from errors import ClassifierError
+from serving.api import dialects
 from serving.bento import ROUTES
 from settings import PREFIX, Settings
 from tests.support.documents import (
@@ -243,6 +244,20 @@ def test_the_python_example_runs(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 1])
+def test_other_servers_clients_run(
+    default_server: Server, default_home: Path, tmp_path: Path, number: int
+) -> None:
+    example = blocks("python", DOCS["protocols.md"])[number]
+    script = tmp_path / "example.py"
+    own = default_server.url.removeprefix("http://")
+    script.write_text(example.replace("127.0.0.1:3000", own))
+    output = shell(f"{ACTIVATE}; python {script}", default_home, tmp_path)
+    assert "espresso" in output
+    assert output.endswith("exit 0")
+
+
+@pytest.mark.slow
 def test_the_answer_shown_is_the_answer_given(default_server: Server) -> None:
     shown = json.loads(blocks("json")[0].replace(", …]", "]"))
     image = (PROJECT / "test_images/coffee.jpg").read_bytes()
@@ -302,4 +317,6 @@ def test_links_lead_somewhere() -> None:
 
 def test_every_route_is_in_the_table() -> None:
     shown = " ".join(row[0] for row in table_rows("# API", DOCS["api.md"]))
-    assert set(ROUTES) <= set(re.findall(r"/\w+", shown))
+    assert set(ROUTES) - set(dialects.ROUTES) <= set(re.findall(r"/\w+", shown))
+    others = " ".join(row[0] for row in table_rows("# Other protocols", DOCS["protocols.md"]))
+    assert set(re.findall(r"`[A-Z]+ (\S+)`", others)) == set(dialects.ROUTES)

@@ -172,6 +172,15 @@ def read_base64(text: object, name: str) -> Encoded | ClassifierError:
         )
 
 
+def image_of_base64(text: object, name: str) -> Encoded:
+    """As ``read_base64``.
+
+    Raises:
+        InvalidRequest: the text is no image in base64.
+    """
+    return cast("Encoded", value_or_raise(read_base64(text, name)))
+
+
 def _not_empty(content: Encoded) -> Encoded | ClassifierError:
     return content if len(content) else InvalidRequest("the image is empty (0 bytes)")
 

@@ -176,8 +176,8 @@ class FrontDoor:
             logger.exception("%s %r failed (%s)", scope["method"], scope["path"], request_id)
             if send.has_begun:
                 raise
-            error = InternalError(f"internal error, request id {request_id}")
-            response = _error_response(error, scope)
+            masked = InternalError(f"internal error, request id {request_id}")
+            response = _error_response(masked, scope)
         if response is not None:
             await send.respond(response)
 

@@ -6,11 +6,11 @@ and answers with a bare list of labels and scores.
 
 from typing import Any
 
-from errors import ClassifierError, InvalidParameter, InvalidRequest, shortened, value_or_raise
+from errors import ClassifierError, InvalidParameter, InvalidRequest, shortened
 from serving.api.dialects.tensors import dict_of
 from serving.api.header_checks import JSON
 from serving.api.parameters import parameters_of_json
-from serving.api.parsing import json_object, parse_classify, read_base64
+from serving.api.parsing import image_of_base64, json_object, parse_classify
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.classifier import Classifier
@@ -29,7 +29,7 @@ async def classify(monitor: Monitor, settings: Settings, request: Request) -> Re
         content = json_object(request.body)
         if _INPUTS not in content:
             raise InvalidRequest(f"the JSON object must have a key {_INPUTS!r}")
-        image = value_or_raise(read_base64(content[_INPUTS], _INPUTS))
+        image = image_of_base64(content[_INPUTS], _INPUTS)
         parameters = dict_of(content, _PARAMETERS)
         _check_function(parameters.get(_FUNCTION), classifier)
         wanted = parameters_of_json(parameters)

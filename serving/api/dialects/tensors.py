@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from errors import ClassifierError, InvalidRequest, shortened, value_or_raise
+from errors import InvalidRequest, shortened
 from preprocessing.pixels import Pixels
-from serving.api.parsing import json_object, read_base64
+from serving.api.parsing import image_of_base64, json_object
 from serving.classifier import Encoded
 
 JSON_BYTES_HEADER = "inference-header-content-length"
@@ -87,7 +87,7 @@ def encoded_images(tensor: dict[str, Any], binary: memoryview | None, count: int
         InvalidRequest: there are not as many, or one is cut off or empty or no base64.
     """
     if binary is None:
-        found = [_from_json(each) for each in _flat(tensor.get("data"))]
+        found = [image_of_base64(each, "data") for each in _flat(tensor.get("data"))]
     else:
         found = list(_elements(binary))
     _check_count(len(found), count)
@@ -144,11 +144,6 @@ def _elements(binary: memoryview) -> Iterable[memoryview]:
             raise _cut_off()
         yield binary[begin:end]
         start = end
-
-
-def _from_json(text: object) -> Encoded:
-    found: Encoded | ClassifierError = read_base64(text, "data")
-    return value_or_raise(found)
 
 
 def _flat(data: object) -> Iterable[object]:
