@@ -141,6 +141,8 @@ def _components() -> dict[str, Any]:
 
 def _paths() -> dict[str, dict[str, Any]]:
     health = "Whether the model can classify, and on what it runs"
+    others = documents.paths()
+    others["/"]["get"] = _page()
     return {
         "/classify": {"post": _classify()},
         "/classify_batch": {"post": _classify_batch()},
@@ -151,7 +153,7 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/readyz": {"get": _probe("readyz", "Whether to send it requests", 503)},
         "/healthz": {"get": _probe("healthz", "The old name of /livez") | {"deprecated": True}},
         "/metrics": {"get": _metrics()},
-        **documents.paths(),
+        **others,
     }
 
 
@@ -222,6 +224,18 @@ def _probe(name: str, summary: str, *errors: int) -> dict[str, Any]:
         "responses": {
             "200": _response(_SUCCESS, {_TEXT: {"schema": _ANY_TEXT}}),
             **_errors(*_OF_ANY, *errors),
+        },
+    }
+
+
+def _page() -> dict[str, Any]:
+    return {
+        "tags": [_PROBE_TAG],
+        "summary": "A page to try the service in a browser",
+        "operationId": "page",
+        "responses": {
+            "200": _response(_SUCCESS, {"text/html": {"schema": _ANY_TEXT}}),
+            **_errors(401, *_OF_ANY),
         },
     }
 

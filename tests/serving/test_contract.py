@@ -89,8 +89,8 @@ def be_patient(case: schemathesis.Case[Any]) -> None:
 
 def is_refused_in_place(response: schemathesis.Response) -> bool:
     """Whether a batch was answered 200 with an error for each of its images."""
-    is_json = response.headers["content-type"] == [JSON]
-    results = response.json().get("results", []) if is_json else []
+    answer = response.json() if response.headers["content-type"] == [JSON] else None
+    results = answer.get("results", []) if isinstance(answer, dict) else []
     return bool(results) and all("error" in result for result in results)
 
 
