@@ -7,6 +7,7 @@ Source: Triton's ``extension_binary_data``.
 
 import struct
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,9 @@ BINARY_SIZE = "binary_data_size"
 """Parameter of a tensor: its bytes behind the JSON."""
 
 _LENGTH = struct.Struct("<I")
+
+# Of pixels: [N, H, W, C].
+_DIMENSIONS = 4
 
 
 class Body(NamedTuple):
@@ -160,15 +164,16 @@ def _flat(data: object) -> Iterable[object]:
 def _numbers(data: object) -> Pixels:
     if not isinstance(data, list):
         raise InvalidRequest("the tensor has neither a list 'data' nor binary data")
+    for _ in range(_DIMENSIONS - 1):
+        if data and all(isinstance(each, list) for each in data):
+            data = list(chain.from_iterable(data))
+    # numpy would make texts of numbers if there is a text among them, each as long as the longest.
+    if not data or not all(type(each) is int for each in data):
+        raise _no_pixels()
     try:
-        values = np.array(data)
-    except ValueError:  # lists of several lengths
+        return np.frombuffer(bytes(data), np.uint8)
+    except ValueError:
         raise _no_pixels() from None
-    if values.dtype.kind not in "iu" or not values.size:
-        raise _no_pixels()
-    if values.min() < 0 or values.max() > np.iinfo(np.uint8).max:
-        raise _no_pixels()
-    return values.astype(np.uint8)
 
 
 def _check_count(found: int, expected: int) -> None:

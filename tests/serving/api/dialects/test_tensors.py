@@ -106,7 +106,9 @@ def test_pixels_as_numbers_and_as_bytes(data: object, binary: bytes | None) -> N
         [True] * 6,
         [None, *NUMBERS[1:]],
         [10**30, *NUMBERS[1:]],
-        [[1, 2], [3]],
+        [[1, 2], 3],
+        [[[[[1]]]]],
+        ["x" * 1_000_000, *[0] * 100_000],
         [],
     ],
 )
