@@ -18,6 +18,7 @@ from hostile.containers import JPEG, PNG
 from hostile.expected import PAGE, RED, Outcome, refused
 from hostile.files import BODY, FILES, MEGABYTE, UNSUPPORTED, File
 from hostile.two_readers import DEAREST, TWO_READERS
+from serving.api.dialects import error_body
 from serving.bento import ROUTES
 
 ALL_FILES = FILES | TWO_READERS | DEAREST
@@ -116,7 +117,6 @@ PICKLE_TYPES = (
 
 PATHS = (
     *ROUTES,
-    "/",
     "/livez",
     "/readyz",
     "/healthz",
@@ -219,12 +219,18 @@ def with_pickles() -> dict[str, Call]:
     """Pickles to every route, ours, BentoML's and none, with every type that means one."""
     return {
         f"{content_type!r} to {method} {path}": Call(
-            UNSUPPORTED_TYPE, body(PICKLED, content_type), path, method
+            _as_told(UNSUPPORTED_TYPE, method, path), body(PICKLED, content_type), path, method
         )
         for path in PATHS
         for method in ("POST", "GET")
         for content_type in PICKLE_TYPES
     }
+
+
+def _as_told(outcome: Outcome, method: str, path: str) -> Outcome:
+    """The outcome as the protocol of a path tells it: some have no codes."""
+    told = error_body(InvalidRequest(""), method, path)
+    return outcome if isinstance(told.get("error"), dict) else Outcome(outcome.status, "")
 
 
 def with_pickles_called_otherwise() -> dict[str, Call]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from hostile import calls, damage
+from hostile import calls, damage, protocols
 from hostile.calls import Call
 from hostile.containers import PNG
 from hostile.expected import PAGE, RED, Outcome, outcome_of
@@ -38,6 +38,8 @@ def corpus() -> dict[str, Case]:
     for name in damage.SOUND:
         cases[f"{name} cut at every 1/{damage.PIECES}"] = _bodies(damage.truncations, name)
         cases[f"{name} with bits turned over"] = _bodies(damage.flips, name)
+    cases["files in other servers' protocols"] = protocols.with_files
+    cases["tensors that are not what they say"] = protocols.tensors
     cases["pickles to every route, with every type"] = lambda: list(calls.with_pickles().values())
     return cases
 

@@ -42,6 +42,19 @@ def outcome_of(response: httpx.Response) -> Outcome:
     if response.headers.get("content-type") == "application/json":
         answer = response.json()
     if isinstance(answer, dict) and set(answer) == {"error"}:
-        return Outcome(response.status_code, str(answer["error"].get("code", "")))
-    label = answer.get("label", "") if isinstance(answer, dict) else ""
-    return Outcome(response.status_code, str(label))
+        error = answer["error"]
+        return Outcome(response.status_code, error["code"] if isinstance(error, dict) else "")
+    return Outcome(response.status_code, str(_label(answer)))
+
+
+def _label(answer: Any) -> object:
+    """The best class's label in an answer of any of the protocols; empty where there is none."""
+    if isinstance(answer, list):
+        return answer[0]["label"]
+    if not isinstance(answer, dict):
+        return ""
+    if "outputs" in answer:
+        return answer["outputs"][0]["data"][0].rpartition(":")[2]
+    if "label" not in answer and "class_id" in answer:
+        return LABELS[answer["class_id"]]
+    return answer.get("label", "")
