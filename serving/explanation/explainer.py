@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,10 +22,12 @@ from errors import (
     ModelUnavailable,
     Overloaded,
     StartupError,
+    value_or_raise,
 )
 from inference import Run
 from inference.explanation.activations import ActivationSession, give_memory_back
 from inference.explanation.occlusion import occlusion_maps
+from inference.session import Probabilities
 from preprocessing import decode_ordinary, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.decode import size_of
@@ -186,7 +187,10 @@ class Explainer:
         )
 
     async def _occlusion(self, picture: Picture, deadline: float) -> Evidence:
-        classify = partial(self._classifier.probabilities, deadline=deadline)
+        async def classify(images: list[Pixels]) -> list[Probabilities]:
+            rows = await self._classifier.probabilities(images, deadline)
+            return [value_or_raise(row) for row in rows]
+
         probabilities, maps = await occlusion_maps(picture.pixels, classify)
         return Evidence(Method.OCCLUSION, probabilities, maps)
 
