@@ -18,6 +18,8 @@ WITHOUT_SOURCE = {
     "preprocessing/ordinary/test_two_readers.py": "the grammar against Pillow",
     "preprocessing/test_scaled.py": "decode and transform together",
     "serving/page/browser": "the page, in a real browser",
+    "serving/api/dialects/test_clients.py": "a whole server, asked by other servers' clients",
+    "serving/api/dialects/test_dialects.py": "a whole server, in other servers' protocols",
     "serving/test_contract.py": "a whole server against its own schema",
     "serving/test_faults.py": "a whole server whose workers are broken",
     "serving/test_hostile.py": "a whole server and the requests of hostile/",
