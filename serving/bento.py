@@ -16,7 +16,7 @@ from inference import open_session
 from inference.gpu import count_gpus
 from model_spec import MODEL_NAME
 from serving.api import dialects, routes
-from serving.api.openapi import documented
+from serving.api.documents.openapi import documented
 from serving.api.routing import Routes
 from serving.classifier import Classifier
 from serving.compat.bentoml_service import OpenAPISpecification, WrappedService
