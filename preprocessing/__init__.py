@@ -1,13 +1,13 @@
 """Encoded bytes → RGB image → uint8 pixels, as the model's training saw them."""
 
 from preprocessing.decode import (
-    FORMATS,
     DecodeLimits,
     decode,
     decode_ordinary,
     decode_scaled,
     stored_size,
 )
+from preprocessing.isolated.formats import FORMATS
 from preprocessing.transform import least_side, transform
 
 __all__ = [

@@ -11,7 +11,6 @@ One rule for each kind of image:
 - Of an animation the first frame counts.
 """
 
-import re
 import time
 import warnings
 from dataclasses import dataclass
@@ -21,16 +20,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
-from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge, UnsupportedImage
+from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge
+from preprocessing.isolated.formats import CORRUPT, FORMATS, refusal
 from preprocessing.jpeg import decode_jpeg, divisor_for, is_soon_decoded
 from preprocessing.ordinary import OrdinaryImage, recognise
 from preprocessing.ordinary.image import Odd
 from preprocessing.orientation import UPRIGHT, Box, orientation_of, upright
 from preprocessing.pixels import Pixels
-
-# Pillow's JPEG plugin also opens "MPO": what phones write, a JPEG with a preview behind it.
-FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
-"""Image formats that are taken, as far as the installed Pillow decodes them."""
 
 MAX_ORDINARY_BYTES = {"JPEG": 8 * 1024 * 1024, "PNG": 8 * 1024 * 1024, "WEBP": 1024 * 1024}
 """Of a file that the worker itself decodes. A byte of a WebP costs eight times as much as one of
@@ -64,19 +60,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # Characters of a PNG's texts together: Pillow keeps them, with up to four bytes each.
 PngImagePlugin.MAX_TEXT_MEMORY = 8 * 1024 * 1024
 
-CORRUPT = "the image is truncated or corrupt"
-"""What a client is told of a file that a decoder gives up, or that ends the decoder."""
-
-# Of the formats; an AVIF names itself among the brands at its start, HEIC and others do not.
-_START = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBPVP8[ LX]"
-    rb"|....ftyp(?:.{4}){0,16}?avi[fs]",
-    re.DOTALL,
-)
-# A JPEG's frame with other than 8 bits: what libjpeg-turbo, as Pillow has it, does not decode.
-_FRAME_OF_OTHER_BITS = re.compile(
-    rb"\xff[\xc0-\xc3\xc5-\xcb\xcd-\xcf]\0[\x08-\x14][^\x08]", re.DOTALL
-)
+_SCALED = ("JPEG", "MPO")
 
 _BACKGROUND = (255, 255, 255)
 
@@ -200,7 +184,10 @@ class _Metered(BytesIO):
 
 
 def decode_scaled(
-    encoded: bytes | memoryview, limits: DecodeLimits, least_side: int | None
+    encoded: bytes | memoryview,
+    limits: DecodeLimits,
+    least_side: int | None,
+    formats: tuple[str, ...] = FORMATS,
 ) -> Decoded:
     """Decode to 8-bit RGB, upright, a large JPEG at 1/2, 1/4 or 1/8 of its size.
 
@@ -213,6 +200,7 @@ def decode_scaled(
         encoded: an image.
         limits: for what decoding computes.
         least_side: pixels that the shorter side must keep; None: nothing is scaled.
+        formats: that are taken, as Pillow names them.
 
     Raises:
         UnsupportedImage: the bytes are in none of the formats that are taken.
@@ -220,7 +208,7 @@ def decode_scaled(
         ImageTooLarge: decoding would compute more pixels than the limit.
         ExtremeAspectRatio: longer and narrower than the limit.
     """
-    image = _opened(BytesIO(encoded), FORMATS)
+    image = _opened(BytesIO(encoded), formats)
     return _decoded(image, _draft(image, limits, least_side))
 
 
@@ -259,20 +247,11 @@ def _opened(file: BytesIO, formats: tuple[str, ...]) -> Image.Image:
     try:
         return Image.open(file, formats=formats)
     except UnidentifiedImageError as error:
-        raise _unidentified(file.getvalue()) from error
+        raise refusal(file.getvalue(), formats) from error
     except MemoryError:
         raise
     except Exception as error:
         raise CorruptImage(CORRUPT) from error
-
-
-def _unidentified(content: bytes) -> ImageError:
-    """What is wrong with a file that Pillow does not open."""
-    if _FRAME_OF_OTHER_BITS.search(content) and content.startswith(b"\xff\xd8\xff"):
-        return UnsupportedImage("JPEGs with other than 8 bits a channel are not supported")
-    if _START.match(content):
-        return CorruptImage(CORRUPT)
-    return UnsupportedImage(f"not an image in a supported format ({', '.join(FORMATS)})")
 
 
 class _Drafted(NamedTuple):
@@ -290,13 +269,17 @@ def _decoded(image: Image.Image, drafted: _Drafted, orientation: int | None = No
         drafted: how it will be loaded.
         orientation: None: it is read from the image.
     """
+    size = image.size
     try:
         image.load()
+        if image.size != size:
+            # libheif may find another size in the coded image than in its container.
+            raise CorruptImage(CORRUPT)
         if orientation is None:
             orientation = orientation_of(image)
         turned, box = upright(image, drafted.box, orientation)
         return Decoded(_to_rgb(turned), box, drafted.divisor)
-    except (MemoryError, Odd):
+    except (MemoryError, Odd, ImageError):
         raise
     except Exception as error:
         # Pillow's decoders raise many types for broken files (OSError, SyntaxError,
@@ -310,8 +293,10 @@ def _draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> 
     The box is exact: a side is divided by a power of two, while the pixels are whole ones.
     """
     full = image.size
-    # None: nothing is to be scaled, or the format cannot.
-    drafted = image.draft(None, (least_side, least_side)) if least_side else None
+    # None: nothing is scaled. Of a HEIC, draft would take the thumbnail.
+    drafted = None
+    if least_side and image.format in _SCALED:
+        drafted = image.draft(None, (least_side, least_side))
     _check_size(full, image.size, limits)
     if drafted is None:
         return _Drafted(Box(0, 0, *full), 1)

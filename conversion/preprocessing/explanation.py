@@ -8,6 +8,7 @@ from PIL import Image
 
 from model_spec import Channels, Preprocessing
 from preprocessing import decode_ordinary, decode_scaled, transform
+from preprocessing.isolated.formats import install
 from preprocessing.isolated.messages import Setup
 from preprocessing.orientation import Box
 from preprocessing.pixels import Pixels, Side
@@ -88,7 +89,7 @@ def explain(path: Path, model: str, setup: Setup) -> Explanation:
     encoded = path.read_bytes()
     decoded = decode_ordinary(encoded, setup.limits, setup.least_side)
     if decoded is None:
-        decoded = decode_scaled(encoded, setup.limits, setup.least_side)
+        decoded = decode_scaled(encoded, setup.limits, setup.least_side, install())
     image, box, _ = decoded
     photograph = Image.fromarray(image) if isinstance(image, np.ndarray) else image
     across, down = sides(*photograph.size, box, setup.preprocessing)

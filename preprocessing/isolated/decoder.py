@@ -28,7 +28,7 @@ from errors import (
     UnsupportedImage,
 )
 from preprocessing.budget import DecodeBudget
-from preprocessing.decode import CORRUPT
+from preprocessing.isolated.formats import CORRUPT
 from preprocessing.isolated.messages import MAX_REPLY_BYTES, REQUEST, Reply, Setup
 from preprocessing.pixels import Picture, Pixels
 

@@ -24,6 +24,7 @@ from PIL import Image
 
 from errors import CorruptImage, ImageError, InternalError
 from preprocessing.decode import decode_scaled, size_of
+from preprocessing.isolated.formats import install
 from preprocessing.isolated.messages import BUSY, REQUEST, SECONDS, STARTED, Reply, Setup
 from preprocessing.transform import transform
 
@@ -60,17 +61,20 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.nice(_NICENESS)
+    formats = install()
     Image.init()  # or each process would load all plugins at its first file that is no image
-    while _keep(connection, memory, setup):
+    while _keep(connection, memory, setup, formats):
         pass
 
 
-def _keep(connection: socket.socket, memory: mmap.mmap, setup: Setup) -> bool:
+def _keep(
+    connection: socket.socket, memory: mmap.mmap, setup: Setup, formats: tuple[str, ...]
+) -> bool:
     """Have one process decode until it ends; whether there is to be another."""
     process = os.fork()
     if process == 0:
         _bound(setup.memory_bytes)
-        os._exit(_serve(connection, memory, setup))
+        os._exit(_serve(connection, memory, setup, formats))
     _, status, usage = os.wait4(process, 0)
     code = os.waitstatus_to_exitcode(status)
     if memory[BUSY]:
@@ -109,7 +113,9 @@ def _bound(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 
 
-def _serve(connection: socket.socket, memory: mmap.mmap, setup: Setup) -> int:
+def _serve(
+    connection: socket.socket, memory: mmap.mmap, setup: Setup, formats: tuple[str, ...]
+) -> int:
     """Decode one image after the other, until there is an exit status."""
     own = _peak_of_memory()
     while request := connection.recv(REQUEST.size):
@@ -118,7 +124,7 @@ def _serve(connection: socket.socket, memory: mmap.mmap, setup: Setup) -> int:
         memory[BUSY] = 1
         signal.setitimer(signal.ITIMER_PROF, max(processor_seconds, _LEAST_SECONDS))
         signal.setitimer(signal.ITIMER_REAL, max(seconds, _LEAST_SECONDS))
-        reply = _decode(memory, size, setup)
+        reply = _decode(memory, size, setup, formats)
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         memory[BUSY] = 0
@@ -136,12 +142,12 @@ def _peak_of_memory() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def _decode(memory: mmap.mmap, size: int, setup: Setup) -> Reply:
+def _decode(memory: mmap.mmap, size: int, setup: Setup, formats: tuple[str, ...]) -> Reply:
     started = time.process_time()
     code, message, out_of_memory, whole = None, "", False, None
     try:
         encoded = memory[setup.encoded_start : setup.encoded_start + size]
-        decoded = decode_scaled(encoded, setup.limits, setup.least_side)
+        decoded = decode_scaled(encoded, setup.limits, setup.least_side, formats)
         pixels = transform(decoded.image, setup.preprocessing, decoded.box)
         memory[setup.pixels_start : setup.pixels_start + pixels.nbytes] = pixels.tobytes()
         whole = size_of(decoded)

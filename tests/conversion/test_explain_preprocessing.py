@@ -55,9 +55,8 @@ def test_what_is_no_image_is_said_in_one_line(
 
     assert main([TOY, str(text), "--output", str(tmp_path / "seen.png")]) == 1
 
-    assert capsys.readouterr().err == (
-        f"error: {text}: not an image in a supported format (AVIF, GIF, JPEG, PNG, WEBP)\n"
-    )
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {text}: not an image in a supported format (AVIF, GIF, ")
     assert not (tmp_path / "seen.png").exists()
 
 

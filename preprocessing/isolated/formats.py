@@ -1,0 +1,67 @@
+"""Which image formats are taken, and what is said of a file in none of them.
+
+HEIC, which phones send, is read by an optional package, and by the decoding process only:
+``pip install '.[heic]'``.
+"""
+
+import re
+from importlib import import_module
+
+from errors import CorruptImage, ImageError, UnsupportedImage
+
+# Pillow's JPEG plugin also opens "MPO": what phones write, a JPEG with a preview behind it.
+FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
+"""Image formats that every process takes, as far as the installed Pillow decodes them."""
+
+CORRUPT = "the image is truncated or corrupt"
+"""What a client is told of a file that a decoder gives up, or that ends the decoder."""
+
+_HEIF = "HEIF"
+"""What pillow-heif calls all formats that libheif decodes, HEIC among them."""
+
+# Of the formats; an AVIF names itself among the brands at its start, HEIC and others do not.
+_START = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBPVP8[ LX]"
+    rb"|....ftyp(?:.{4}){0,16}?avi[fs]",
+    re.DOTALL,
+)
+# ISO/IEC 23008-12, the brands of images and of sequences.
+_HEIC_START = re.compile(rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL)
+# A JPEG's frame with other than 8 bits: what libjpeg-turbo, as Pillow has it, does not decode.
+_FRAME_OF_OTHER_BITS = re.compile(
+    rb"\xff[\xc0-\xc3\xc5-\xcb\xcd-\xcf]\0[\x08-\x14][^\x08]", re.DOTALL
+)
+
+
+def install() -> tuple[str, ...]:
+    """Load the optional decoder, if it is installed; Pillow's names of the formats taken then."""
+    try:
+        pillow_heif = import_module("pillow_heif")  # only the decoding process needs it
+    except ImportError:
+        return FORMATS
+    # A thumbnail may show something else than its photograph.
+    pillow_heif.register_heif_opener(
+        thumbnails=False, aux_images=False, depth_images=False, decode_threads=1
+    )
+    return (*FORMATS, _HEIF)
+
+
+def refusal(content: bytes, formats: tuple[str, ...]) -> ImageError:
+    """What is wrong with a file that Pillow does not open.
+
+    Args:
+        content: of the file.
+        formats: that are taken, as Pillow names them.
+    """
+    if _FRAME_OF_OTHER_BITS.search(content) and content.startswith(b"\xff\xd8\xff"):
+        return UnsupportedImage("JPEGs with other than 8 bits a channel are not supported")
+    if _START.match(content):
+        return CorruptImage(CORRUPT)
+    names = ", ".join(sorted("HEIC" if name == _HEIF else name for name in formats))
+    if not _HEIC_START.match(content):
+        return UnsupportedImage(f"not an image in a supported format ({names})")
+    if _HEIF in formats:
+        return CorruptImage(CORRUPT)
+    return UnsupportedImage(
+        f"HEIC is not supported without the service's extra 'heic'; supported are {names}"
+    )
