@@ -21,7 +21,7 @@ import numpy as np
 from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge
-from preprocessing.isolated.formats import CORRUPT, FORMATS, refusal
+from preprocessing.isolated.formats import CORRUPT, FORMATS, install, is_heic, refusal
 from preprocessing.jpeg import decode_jpeg, divisor_for, is_soon_decoded
 from preprocessing.ordinary import OrdinaryImage, recognise
 from preprocessing.ordinary.image import Odd
@@ -218,7 +218,8 @@ def stored_size(encoded: bytes | memoryview) -> tuple[int, int]:
     Raises:
         ImageError: as ``decode_scaled``.
     """
-    return _opened(BytesIO(encoded), FORMATS).size
+    formats = install() if is_heic(encoded) else FORMATS
+    return _opened(BytesIO(encoded), formats).size
 
 
 def _upright_jpeg(

@@ -46,6 +46,11 @@ def install() -> tuple[str, ...]:
     return (*FORMATS, _HEIF)
 
 
+def is_heic(content: bytes | memoryview) -> bool:
+    """Whether a file says at its start that it is a HEIC."""
+    return _HEIC_START.match(content) is not None
+
+
 def refusal(content: bytes, formats: tuple[str, ...]) -> ImageError:
     """What is wrong with a file that Pillow does not open.
 
@@ -58,7 +63,7 @@ def refusal(content: bytes, formats: tuple[str, ...]) -> ImageError:
     if _START.match(content):
         return CorruptImage(CORRUPT)
     names = ", ".join(sorted("HEIC" if name == _HEIF else name for name in formats))
-    if not _HEIC_START.match(content):
+    if not is_heic(content):
         return UnsupportedImage(f"not an image in a supported format ({names})")
     if _HEIF in formats:
         return CorruptImage(CORRUPT)

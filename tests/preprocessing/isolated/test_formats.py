@@ -15,7 +15,7 @@ from errors import (
     ImageTooLarge,
     UnsupportedImage,
 )
-from preprocessing import decode_scaled, transform
+from preprocessing import decode_scaled, stored_size, transform
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.formats import FORMATS, install, refusal
 from tests.preprocessing.isolated.test_decoder import LIMITS, WANTED, ask, here, run
@@ -95,6 +95,10 @@ def test_transparency_shows_white(heif: Any) -> None:
     shown = decode_scaled(heic(image), LIMITS, None, install()).image
 
     assert np.asarray(shown).min() > 245
+
+
+def test_the_size_of_a_heic_is_told(heif: Any) -> None:
+    assert stored_size(heic(textured(96, 64))) == (96, 64)
 
 
 @pytest.mark.slow
