@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from errors import StartupError
+from model_comparison import Comparison
 from preprocessing_spec import (
     Channels,
     Frozen,
@@ -24,6 +25,7 @@ from preprocessing_spec import (
 )
 
 __all__ = [
+    "COMPARED",
     "FORMAT_VERSION",
     "MODEL_NAME",
     "ONNX_FILE",
@@ -71,6 +73,12 @@ class Precision(StrEnum):
 
     FP32 = "fp32"
     FP16 = "fp16"
+    BF16 = "bf16"
+    INT8 = "int8"
+
+
+COMPARED: Final = (Precision.BF16, Precision.INT8)
+"""Precisions that are made from fp32 and saved with a comparison."""
 
 
 class Activation(StrEnum):
@@ -118,6 +126,8 @@ class Verification(Frozen):
 
 class Golden(Frozen):
     """An image with the answer PyTorch gave for it, classified again at every start.
+
+    A model with a comparison keeps its own answer: its rounding is not PyTorch's.
 
     Attributes:
         file: image file beside ``model.onnx``.
@@ -200,6 +210,7 @@ class ModelSpec(Frozen):
             for itself. Otherwise the probabilities of an image sum to 1, also of a network with
             one sigmoid output.
         temperature: that the graph divides logits by before the activation.
+        comparison: of bf16 and int8 with fp32; the verification is of the fp32 graph.
         thresholds: least confidence of a decision: one for all classes, or one per class, in the
             order of the class ids; empty: a client decides.
         reference: answers that drift is measured against; None: no drift is measured.
@@ -227,6 +238,7 @@ class ModelSpec(Frozen):
     reference: Reference | None = None
     embedding: str | None = None
     explanation: Explanation = Explanation(reason="the model was not searched for maps")
+    comparison: Comparison | None = None
 
     @model_validator(mode="after")
     def _every_file_has_a_hash(self) -> Self:

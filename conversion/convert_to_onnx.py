@@ -18,10 +18,14 @@ from conversion.original import Original, original_of
 from conversion.outputs.thresholds import read_thresholds
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
 from conversion.preprocessing.overrides import add_options, from_options
+from conversion.quantization.arguments import add_arguments
 from conversion.request import DEFAULT_OPSET, Request
 from conversion.sources.lookup import DEFAULT
 from conversion.sources.onnx_file import PREFIX as ONNX
+from errors import StartupError
+from inference.openvino_session import require_bf16
 from model_spec import (
+    COMPARED,
     MODEL_NAME,
     ONNX_FILE,
     Activation,
@@ -30,6 +34,7 @@ from model_spec import (
     Precision,
     sha256_of_file,
 )
+from settings import load_settings
 
 logger = logging.getLogger("image_classifier.conversion")
 
@@ -60,9 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given=from_options(parsed),
             activation=Activation(parsed.activation) if parsed.activation else None,
             threshold=parsed.threshold,
+            calibration=parsed.calibration,
+            allowed=frozenset(parsed.allowed),
         )
         print(convert(request))
-    except (ConversionError, OSError) as error:
+    except (ConversionError, StartupError, OSError) as error:
         # OSError: such as a full disk, or a folder that cannot be written.
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -80,6 +87,7 @@ def convert(request: Request) -> str:
 
     Raises:
         ConversionError: nothing was saved.
+        StartupError: a setting is wrong, or cannot be had.
     """
     tag = store.find(request.fingerprint)
     if tag:
@@ -90,19 +98,37 @@ def convert(request: Request) -> str:
             logger.warning("%s; %s:latest means another model", error, MODEL_NAME)
         return tag
     store.check_writable()
+    if request.precision is Precision.BF16:
+        require_bf16(load_settings().device)
     _, weights = request.weights_file
     logger.info("converting %s (%s)", request.source.name, weights.source)
     original = original_of(request)
     thresholds = read_thresholds(request.threshold, original.labels) if request.threshold else ()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        spec = _export(original, request, folder).model_copy(update={"thresholds": thresholds})
+        folder, spec = _made(original, request, Path(name))
+        spec = spec.model_copy(update={"thresholds": thresholds})
         tag = store.save(folder, spec, request.fingerprint)
     logger.info("saved %s", tag)
     return tag
 
 
-def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
+def _made(original: Original, request: Request, workspace: Path) -> tuple[Path, ModelSpec]:
+    """Write the model's files into a folder in the workspace."""
+    exported, made = workspace / "exported", workspace / "made"
+    exported.mkdir()
+    if request.precision not in COMPARED:
+        return exported, _export(original, request, request.precision, exported)
+    from conversion.quantization.lower import lowered
+
+    _export(original, request, Precision.FP32, exported).save(exported)
+    made.mkdir()
+    spec = lowered(exported, made, request.precision, request.calibration, request.allowed)
+    return made, spec
+
+
+def _export(
+    original: Original, request: Request, precision: Precision, folder: Path
+) -> ModelSpec:
     """Write the model's files into a folder and verify them."""
     from conversion import export, verify
     from conversion.explanation.verify import explanation_of
@@ -115,7 +141,7 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
         "labels": json.dumps(labels, ensure_ascii=False),
     }
     proto = request.source.exported(network, preprocessing, request.opset, original.activation)
-    if request.precision is Precision.FP16:
+    if precision is Precision.FP16:
         proto = halved(proto)
     pixels = photograph_pixels(preprocessing)
     fused = not request.source.name.startswith(ONNX)
@@ -123,7 +149,7 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
     embeddings = model.embeddings(pixels[:1])
     embedding = None if embeddings is None else add_embedding(proto, embeddings.shape[1])
     files = export.save(proto, folder, properties)
-    verification = verify.verify(folder / ONNX_FILE, model, pixels, request.precision, embedding)
+    verification = verify.verify(folder / ONNX_FILE, model, pixels, precision, embedding)
     logger.info(
         "verified on %d images, batches of %s: max probability difference %.3g (limit %g), "
         "top-1 agreement %.1f %%",
@@ -145,7 +171,7 @@ def _export(original: Original, request: Request, folder: Path) -> ModelSpec:
     shutil.copy(GOLDEN, folder)
     return ModelSpec(
         architecture=request.source.name,
-        precision=request.precision,
+        precision=precision,
         opset=export.opset_of(proto),
         input_name=export.INPUT_NAME,
         output_name=export.OUTPUT_NAME,
@@ -226,6 +252,7 @@ def _parser() -> argparse.ArgumentParser:
         default=Precision.FP32.value,
         help="arithmetic of the exported network (default: %(default)s)",
     )
+    add_arguments(parser)
     parser.add_argument(
         "--activation",
         choices=[each.value for each in Activation],

@@ -11,12 +11,8 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from batch.files import write_whole
 from batch.model import Model
@@ -30,15 +26,13 @@ from conversion.evaluation.report import Evaluated, Report, lines
 from conversion.evaluation.run import Run, arrangement, run
 from conversion.evaluation.scores import scores
 from conversion.outputs.storing import store_calibrated
+from conversion.progress import progress
 from errors import ClassifierError, StartupError
 from inference.drift import reference_of
 from model_spec import MODEL_NAME, ModelSpec
 from settings import load_settings
 
 _INTERRUPTED = 130  # as shells count SIGINT
-
-_LINES = 10
-"""Of progress, where there is no terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,7 +101,7 @@ def evaluate(
     models = [
         Model(f"{each.parent.name}:{each.name}", each, settings, arrangement()) for each in folders
     ]
-    with _progress(len(photographs.photographs)) as advance:
+    with progress("classifying", len(photographs.photographs)) as advance:
         found = asyncio.run(run(photographs.photographs, models, advance))
     if not found.predictions[0]:
         failures = ", ".join(f"{code} {len(names)}" for code, names in found.failures.items())
@@ -181,27 +175,6 @@ def _report(
         comparison=compare(*found.predictions) if len(models) > 1 else None,
         labels=labels,
     )
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], object]]:
-    """A bar that fills; without a terminal, a line for each tenth."""
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        if done * _LINES // total < (done + count) * _LINES // total:
-            console.print(f"{done + count:,} of {total:,} photographs", highlight=False)
-        done += count
-
-    if not console.is_terminal:
-        yield advance
-        return
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("photographs", total=total)
-        yield lambda count: progress.advance(task, count)
 
 
 def _check_writable(path: Path) -> None:

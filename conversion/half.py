@@ -18,7 +18,9 @@ def halved(proto: ModelProto) -> ModelProto:
     """
     graph = proto.graph
     pixels, probabilities = graph.input.pop(), graph.output.pop()
-    before, activation = _take_normalisation(graph), graph.node.pop()
+    before, activation = normalisation(graph), graph.node.pop()
+    for node in before:
+        graph.node.remove(node)
     assert activation.op_type in ("Softmax", "Sigmoid")
     graph.input.append(_float32(before[-1].output[0]))
     graph.output.append(_float32(activation.input[0]))
@@ -33,14 +35,12 @@ def halved(proto: ModelProto) -> ModelProto:
     return converted
 
 
-def _take_normalisation(graph: GraphProto) -> list[NodeProto]:
-    """Remove the nodes from the pixels to the division by the standard deviation."""
+def normalisation(graph: GraphProto) -> list[NodeProto]:
+    """The nodes from the pixels to the division by the standard deviation."""
     nodes, value = list[NodeProto](), INPUT_NAME
     while not nodes or nodes[-1].op_type != "Div":
         nodes.append(next(node for node in graph.node if value in node.input))
         value = nodes[-1].output[0]
-    for node in nodes:
-        graph.node.remove(node)
     return nodes
 
 

@@ -13,7 +13,10 @@ from conversion.preprocessing.overrides import Given
 from conversion.sources.lookup import DEFAULT, source_of
 from conversion.sources.source import Description, Source
 from conversion.weights.files import own_weights
-from model_spec import Activation, Precision, Weights
+from inference.processor import processor_name
+from model_comparison import Shortcoming
+from model_spec import COMPARED, Activation, Precision, Weights
+from settings import load_settings
 
 # PyTorch's exporter writes this version itself; it converts the graph to later ones.
 DEFAULT_OPSET = 18
@@ -21,7 +24,7 @@ DEFAULT_OPSET = 18
 _PROJECT = Path(__file__).parent.parent
 
 # When these change, a model is converted again.
-_SOURCES = ("conversion/**/*.py", "preprocessing/**/*.py", "model_spec.py", "preprocessing_spec.py")
+_SOURCES = ("conversion/**/*.py", "preprocessing/**/*.py", "model_*.py", "preprocessing_spec.py")
 
 _FINGERPRINT_DIGITS = 32
 
@@ -41,6 +44,8 @@ class Request:
         given: of the preprocessing, in place of what the source says.
         activation: that the network was trained with; None for the one that its source says.
         threshold: a number, or a file with one per class, as :func:`read_thresholds` takes it.
+        calibration: folder of photographs for bf16 and int8; None for the project's own.
+        allowed: what a bf16 or int8 model need not be shown to be.
     """
 
     architecture: str = DEFAULT
@@ -53,6 +58,8 @@ class Request:
     given: Given | None = None
     activation: Activation | None = None
     threshold: str | None = None
+    calibration: Path | None = None
+    allowed: frozenset[Shortcoming] = frozenset()
 
     @property
     def published(self) -> bool:
@@ -121,10 +128,24 @@ class Request:
             self.opset,
             self.source.facts(),
             self.given.overrides.model_dump(mode="json") if self.given else None,
+            *self._comparison,
             _sources_digest(),
         ]
         digest = hashlib.sha256(json.dumps(facts).encode())
         return digest.hexdigest()[:_FINGERPRINT_DIGITS]
+
+    @property
+    def _comparison(self) -> list[object]:
+        """What decides whether a bf16 or int8 model passes."""
+        if self.precision not in COMPARED:
+            return []
+        files = sorted(self.calibration.rglob("*")) if self.calibration else []
+        return [
+            sorted(self.allowed),
+            load_settings().device.value,
+            processor_name(),
+            [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files],
+        ]
 
 
 def _sources_digest() -> str:

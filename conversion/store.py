@@ -206,7 +206,8 @@ def _metadata(spec: ModelSpec) -> dict[str, object]:
     """What ``bentoml models get`` shows."""
     content = spec.model_dump(mode="json", exclude_none=True)
     shown = ("labels", "opset", "preprocessing", "weights", "golden", "verification")
-    return {name: content[name] for name in shown}
+    compared = ("comparison",) if spec.comparison else ()
+    return {name: content[name] for name in (*shown, *compared)}
 
 
 def main(arguments: Sequence[str]) -> int:

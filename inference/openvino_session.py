@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from errors import StartupError
-from model_spec import ONNX_FILE, ModelSpec
+from model_spec import ONNX_FILE, ModelSpec, Precision
 from settings import PREFIX, Device
 
 OPENVINO_PACKAGES = "pip install '.[openvino]'"
@@ -21,11 +21,10 @@ OPENVINO_PACKAGES = "pip install '.[openvino]'"
 _REPORTS_ITS_IMPORT = "openvino.tools.ovc"
 
 _CPU = "CPU"
+_BF16 = "BF16"
 
 # https://docs.openvino.ai/2026/api/ie_python_api/_autosummary/openvino.properties.html
 _OPTIONS = {
-    # By itself OpenVINO takes bfloat16 where the processor has it: not the verified answers.
-    "INFERENCE_PRECISION_HINT": "f32",
     "NUM_STREAMS": 1,
     # Several workers share the processors: each would bind its threads to the same ones.
     "ENABLE_CPU_PINNING": False,
@@ -88,7 +87,11 @@ def open_openvino(spec: ModelSpec, folder: Path, intra_op_threads: int) -> OpenV
         StartupError: OpenVINO is not installed, or cannot load the model.
     """
     core = _imported().Core()
-    options = {**_OPTIONS, "INFERENCE_NUM_THREADS": intra_op_threads}
+    options = {
+        **_OPTIONS,
+        "INFERENCE_NUM_THREADS": intra_op_threads,
+        "INFERENCE_PRECISION_HINT": _precision(spec),
+    }
     try:
         compiled = core.compile_model(core.read_model(folder / ONNX_FILE), _CPU, options)
     except RuntimeError as error:
@@ -97,6 +100,31 @@ def open_openvino(spec: ModelSpec, folder: Path, intra_op_threads: int) -> OpenV
     devices = compiled.get_property("EXECUTION_DEVICES")
     providers = tuple(f"OpenVINO {device}" for device in devices)
     return OpenVinoSession(spec, providers, compiled, compiled.create_infer_request())
+
+
+def require_bf16(device: Device) -> None:
+    """Check that a bf16 model can be served.
+
+    Args:
+        device: of the settings.
+
+    Raises:
+        StartupError: another device, or a processor without bfloat16.
+    """
+    if device is not Device.OPENVINO:
+        raise StartupError(
+            f"a bf16 model needs {PREFIX}DEVICE={Device.OPENVINO.value}, not {device.value}"
+        )
+    if _BF16 not in _imported().Core().get_property(_CPU, "OPTIMIZATION_CAPABILITIES"):
+        raise StartupError(
+            "this processor has no instructions for bfloat16 (avx512_bf16 or amx_bf16): take an "
+            "fp32 model"
+        )
+
+
+def _precision(spec: ModelSpec) -> str:
+    """By itself OpenVINO takes bfloat16 where the processor has it: not the verified answers."""
+    return "bf16" if spec.precision is Precision.BF16 else "f32"
 
 
 def openvino_version() -> str | None:

@@ -14,7 +14,7 @@ import onnxruntime
 
 from errors import StartupError
 from inference.gpu import count_gpus, wait_without_spinning
-from inference.openvino_session import OpenVinoSession, open_openvino
+from inference.openvino_session import OpenVinoSession, open_openvino, require_bf16
 from inference.providers import PROVIDERS, provider_options
 from model_spec import ONNX_FILE, ModelSpec, Precision
 from settings import PREFIX, Device
@@ -144,6 +144,8 @@ def open_session(
         StartupError: the model is damaged, or an explicit device cannot be had.
     """
     spec = ModelSpec.load(folder)
+    if spec.precision is Precision.BF16:
+        require_bf16(device)
     if device is Device.OPENVINO:
         return open_openvino(spec, folder, intra_op_threads)
     if device is Device.AUTO and not count_gpus():

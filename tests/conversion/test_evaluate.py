@@ -188,7 +188,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
         command, cwd=PROJECT, env=variables, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == "2,000 of 20,000 photographs\n"
+        assert process.stderr.readline() == "classifying: 2,000 of 20,000 photographs\n"
         process.send_signal(signal.SIGINT)
         assert process.stderr.read().splitlines()[-1:] == ["interrupted: nothing was written"]
     assert process.returncode == 130

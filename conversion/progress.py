@@ -1,0 +1,39 @@
+"""Progress on standard error."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_LINES = 10
+"""Of progress, where there is no terminal."""
+
+Advance = Callable[[int], object]
+"""Is called with the number that was done since the last call."""
+
+
+@contextmanager
+def progress(doing: str, total: int) -> Iterator[Advance]:
+    """A bar that fills; without a terminal, a line for each tenth.
+
+    Args:
+        doing: what is done, such as "classifying".
+        total: number of photographs.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        if done * _LINES // total < (done + count) * _LINES // total:
+            console.print(f"{doing}: {done + count:,} of {total:,} photographs", highlight=False)
+        done += count
+
+    if not console.is_terminal:
+        yield advance
+        return
+    with Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task(doing, total=total)
+        yield lambda count: shown.advance(task, count)

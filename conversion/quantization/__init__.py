@@ -1,0 +1,1 @@
+"""Models of lower precision: how they are made, and the gate that each must pass."""

@@ -1,0 +1,82 @@
+"""The range of values of each tensor of a graph, measured on photographs."""
+
+import io
+from contextlib import redirect_stdout
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, create_calibrator
+
+from conversion.export import INPUT_NAME
+from conversion.progress import Advance
+from preprocessing.pixels import Pixels
+
+
+class Method(StrEnum):
+    """How a tensor's range follows from the values that were seen."""
+
+    MINMAX = "min-max"
+    PERCENTILE = "percentile"
+    ENTROPY = "entropy"
+
+
+_METHODS: dict[Method, tuple[CalibrationMethod, dict[str, Any]]] = {
+    Method.MINMAX: (CalibrationMethod.MinMax, {}),
+    # One value in 10,000 on each side is an outlier.
+    Method.PERCENTILE: (CalibrationMethod.Percentile, {"percentile": 99.99, "symmetric": False}),
+    Method.ENTROPY: (CalibrationMethod.Entropy, {}),
+}
+
+_PHOTOGRAPHS = {Method.MINMAX: 64, Method.PERCENTILE: 32, Method.ENTROPY: 32}
+"""That calibrate: histograms take several times as long."""
+
+
+def calibrating(method: Method, pixels: Pixels) -> Pixels:
+    """Of the pixels ``[N, H, W, 3]``, those that a method takes."""
+    return pixels[: _PHOTOGRAPHS[method]]
+
+
+def ranges(path: Path, method: Method, pixels: Pixels, workspace: Path, advance: Advance) -> Any:
+    """Measure the ranges, one photograph at a time: what the graph computes takes memory.
+
+    Args:
+        path: of the fp32 graph.
+        method: of the ranges.
+        pixels: uint8 ``[N, H, W, 3]``.
+        workspace: folder for a copy of the graph.
+        advance: is told of each photograph.
+
+    Returns:
+        ``onnxruntime.quantization.TensorsData``.
+    """
+    measured, options = _METHODS[method]
+    # It prints what it does.
+    with redirect_stdout(io.StringIO()):
+        calibrator = create_calibrator(
+            path,
+            augmented_model_path=str(workspace / "augmented.onnx"),
+            calibrate_method=measured,
+            extra_options=options,
+        )
+        for image in pixels:
+            calibrator.collect_data(Reader(image[np.newaxis]))
+            advance(1)
+        return calibrator.compute_data()
+
+
+class Reader(CalibrationDataReader):  # type: ignore[misc]  # published without types
+    """Hands a graph one image after another.
+
+    Args:
+        pixels: uint8 ``[N, H, W, 3]``.
+    """
+
+    def __init__(self, pixels: Pixels) -> None:
+        self._images = iter(pixels)
+
+    def get_next(self) -> dict[str, Pixels] | None:
+        """The inputs of the next run; None at the end."""
+        image = next(self._images, None)
+        return None if image is None else {INPUT_NAME: image[np.newaxis]}

@@ -1,0 +1,141 @@
+"""An fp32 model → one of lower precision that has passed the gate."""
+
+import asyncio
+import logging
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from conversion.errors import ConversionError
+from conversion.evaluation.labels import Photograph
+from conversion.evaluation.model import BATCH, Answer, Model
+from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
+from conversion.quantization.gate import judge, lines, passed
+from conversion.quantization.photographs import Shares, divided, embedded
+from conversion.quantization.search import Samples, Search, Tried
+from conversion.quantization.variant import write
+from errors import StartupError
+from inference.session import open_session
+from model_comparison import Comparison, Shortcoming
+from model_spec import ONNX_FILE, Golden, ModelSpec, Precision
+from settings import Settings, load_settings
+
+logger = logging.getLogger("image_classifier.conversion.quantization")
+
+_BF16_RECIPE = "the fp32 graph, which OpenVINO computes in bfloat16"
+
+# Wide enough for another engine's rounding, far too small for a wrong normalisation.
+_GOLDEN_TOLERANCE = 0.05
+
+
+def lowered(
+    fp32: Path,
+    folder: Path,
+    precision: Precision,
+    calibration: Path | None,
+    allowed: Collection[Shortcoming],
+) -> ModelSpec:
+    """Make a model of lower precision and compare it with fp32.
+
+    Args:
+        fp32: folder of the fp32 model with its spec.
+        folder: empty; gets the model.
+        precision: bf16 or int8.
+        calibration: folder of photographs; None for the project's own.
+        allowed: what it need not be shown to be.
+
+    Raises:
+        ConversionError: it did not pass the gate; says what was measured.
+    """
+    settings = load_settings()
+    with tempfile.TemporaryDirectory() as name, _refusing():
+        workspace = Path(name)
+        shares = _shares(calibration, ModelSpec.load(fp32).labels, workspace)
+        tried: Sequence[Tried] = ()
+        if precision is Precision.INT8:
+            tried = _searched(fp32, folder, shares, settings, workspace)
+            recipe = str(max(tried, key=lambda each: each.rank).recipe)
+        else:
+            shutil.copy(fp32 / ONNX_FILE, folder)
+            recipe = _BF16_RECIPE
+        spec = write(folder, fp32, precision)
+        comparison = judge(folder, fp32, shares, settings, recipe)
+        logger.info("%s", "\n".join(lines(comparison)))
+        comparison = _passed(comparison, allowed, tried)
+        golden = _own_golden(folder, spec, settings)
+        return spec.model_copy(update={"comparison": comparison, "golden": golden})
+
+
+def _shares(calibration: Path | None, labels: Sequence[str], workspace: Path) -> Shares:
+    if calibration is None:
+        crops = workspace / "crops"
+        crops.mkdir()
+        shares = embedded(crops)
+    else:
+        shares = divided(calibration, labels)
+    logger.info("photographs: %s", shares.source)
+    for note in shares.notes:
+        logger.info("%s", note)
+    return shares
+
+
+def _searched(
+    fp32: Path, folder: Path, shares: Shares, settings: Settings, workspace: Path
+) -> Sequence[Tried]:
+    samples = asyncio.run(_samples(shares.searching, Model(fp32.name, fp32, settings)))
+    search = Search(fp32, samples, settings.device, workspace)
+    found = search.find()
+    shutil.copy(found.folder / ONNX_FILE, folder)
+    return search.tried
+
+
+async def _samples(photographs: Sequence[Photograph], model: Model) -> Samples:
+    """Those that can be classified. The model is closed."""
+    answers = list[Answer]()
+    try:
+        for start in range(0, len(photographs), BATCH):
+            contents = [each.path.read_bytes() for each in photographs[start : start + BATCH]]
+            given = await model.classify(contents)
+            answers += [each for each in given if isinstance(each, Answer)]
+    finally:
+        await model.close()
+    if not answers:
+        raise ConversionError(f"none of {len(photographs)} photographs could be classified")
+    return Samples(*(np.stack(each) for each in zip(*answers, strict=True)))
+
+
+def _passed(
+    comparison: Comparison, allowed: Collection[Shortcoming], tried: Sequence[Tried]
+) -> Comparison:
+    try:
+        comparison = passed(comparison, allowed)
+    except ConversionError as error:
+        recipes = "; ".join(map(str, tried))
+        raise ConversionError(f"{error}; tried: {recipes}" if tried else str(error)) from error
+    for each in comparison.shortcomings:
+        logger.warning("saved although it may be %s than fp32; its spec says so", each.value)
+    return comparison
+
+
+def _own_golden(folder: Path, spec: ModelSpec, settings: Settings) -> Golden:
+    session = open_session(folder, settings.device, intra_op_threads=1)
+    index = PHOTOGRAPHS.index(GOLDEN)
+    answer = session.run(photograph_pixels(spec.preprocessing)[index : index + 1])[0]
+    return Golden(
+        file=spec.golden.file,
+        class_id=int(answer.argmax()),
+        confidence=float(answer.max()),
+        tolerance=_GOLDEN_TOLERANCE,
+    )
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except StartupError as error:
+        raise ConversionError(f"not saved: {error}") from error

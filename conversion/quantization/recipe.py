@@ -1,0 +1,105 @@
+"""A recipe of an int8 graph, and the graph that it gives.
+
+Weights are int8 with a scale for each channel. Where a node is quantized, its inputs and its
+output are. Normalisation, the last layer's logits and what makes probabilities of them stay in
+float32.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnxruntime.quantization import QDQQuantizer, QuantType
+from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+from conversion.export import OUTPUT_NAME
+from conversion.half import normalisation
+from conversion.quantization.calibration import Method
+
+WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+"""Operators that int8 makes faster."""
+
+_CLAMPS = frozenset({"Clip", "Relu"})
+
+_OPERATORS = sorted({*QDQRegistry, *QLinearOpsRegistry})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to quantize a graph.
+
+    Attributes:
+        method: of the activations' ranges.
+        signed: whether activations are int8, with ranges symmetric to 0, or uint8, with ranges
+            as they are.
+        reduce_range: whether weights have 7 bits. Without VNNI, a processor adds two products of
+            8 bits in 16, where they may not fit.
+        kept: names of the nodes that stay in float32, with their activations.
+    """
+
+    method: Method
+    signed: bool
+    reduce_range: bool
+    kept: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        activations = "int8 activations" if self.signed else "uint8 activations"
+        weights = "7-bit weights" if self.reduce_range else "8-bit weights"
+        kept = f", {len(self.kept)} nodes in float" if self.kept else ""
+        return f"{self.method.value}, {activations}, {weights}{kept}"
+
+
+def quantize(path: Path, ranges: Any, recipe: Recipe, written: Path) -> None:
+    """Write an int8 graph.
+
+    Args:
+        path: of the fp32 graph.
+        ranges: of its tensors, :func:`conversion.quantization.calibration.ranges`.
+        recipe: to follow.
+        written: file to write.
+    """
+    proto = onnx.load(str(path))
+    excluded = [*_never(proto.graph), *_with_activations(proto.graph, recipe.kept)]
+    quantizer = QDQQuantizer(
+        proto,
+        per_channel=True,
+        reduce_range=recipe.reduce_range,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QInt8 if recipe.signed else QuantType.QUInt8,
+        tensors_range=ranges,
+        nodes_to_quantize=[],
+        nodes_to_exclude=excluded,
+        op_types_to_quantize=_OPERATORS,
+        extra_options={"ActivationSymmetric": recipe.signed},
+    )
+    quantizer.quantize_model()
+    quantizer.model.save_model_to_file(str(written), False)
+
+
+def weighted_nodes(path: Path) -> list[onnx.NodeProto]:
+    """The nodes of a graph that a recipe may keep in float32, each with its activation."""
+    graph = onnx.load(str(path), load_external_data=False).graph
+    never = _never(graph)
+    return [node for node in graph.node if node.op_type in WEIGHTED and node.name not in never]
+
+
+def _with_activations(graph: onnx.GraphProto, names: Collection[str]) -> list[str]:
+    """The nodes and the clamps behind them: alone, a clamp would be quantized with the range of
+    its input, which is much wider than that of its output.
+    """
+    kept = [node for node in graph.node if node.name in names]
+    values = {output for node in kept for output in node.output}
+    clamps = [
+        node for node in graph.node if node.op_type in _CLAMPS and values.intersection(node.input)
+    ]
+    return [node.name for node in (*kept, *clamps)]
+
+
+def _never(graph: onnx.GraphProto) -> set[str]:
+    """Names of the nodes that no recipe quantizes."""
+    made_by = {output: node for node in graph.node for output in node.output}
+    last = made_by[OUTPUT_NAME]
+    ends = [last, *(made_by[name] for name in last.input if name in made_by)]
+    return {node.name for node in (*normalisation(graph), *ends)}

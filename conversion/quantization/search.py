@@ -1,0 +1,172 @@
+"""The search for a recipe: the first int8 graph that is good and fast, else the best of all."""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from conversion.progress import progress
+from conversion.quantization.calibration import Method, calibrating, ranges
+from conversion.quantization.gate import LEAST_SPEED_UP, MOST_SHIFT
+from conversion.quantization.losses import IMAGES, by_loss
+from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
+from conversion.quantization.speed import QUICK_ROUNDS, measure
+from conversion.quantization.variant import write
+from inference.cpus import usable_cpus
+from inference.processor import adds_int8_exactly
+from inference.session import Probabilities, Session, open_session
+from model_spec import ONNX_FILE, Precision
+from preprocessing.pixels import Pixels
+from settings import Device
+
+logger = logging.getLogger("image_classifier.conversion.quantization")
+
+LEAST_AGREEMENT = 0.98
+"""On the photographs that search: stricter than the gate, since these have calibrated."""
+
+_BATCH = 8
+
+
+class Samples(NamedTuple):
+    """Photographs that search.
+
+    Attributes:
+        pixels: uint8 ``[N, H, W, 3]``.
+        probabilities: float32 ``[N, classes]``, of fp32.
+    """
+
+    pixels: Pixels
+    probabilities: Probabilities
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A recipe and what its graph was measured to be on the samples.
+
+    Attributes:
+        recipe: that was tried.
+        folder: of the model.
+        distance: mean over the photographs of half the sum of all differences of probabilities.
+        agreement: share with the class of fp32.
+        shift: of the mean confidence.
+        speed_up: times fp32.
+    """
+
+    recipe: Recipe
+    folder: Path
+    distance: float
+    agreement: float
+    shift: float
+    speed_up: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.recipe}: same class {self.agreement:.1%}, distance {self.distance:.4f}, "
+            f"{self.speed_up:.2f} × fp32"
+        )
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether its speed may pass the gate."""
+        return self.speed_up >= LEAST_SPEED_UP
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is worth judging."""
+        accurate = self.agreement >= LEAST_AGREEMENT and abs(self.shift) <= MOST_SHIFT
+        return accurate and self.is_fast
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """The best is the largest."""
+        return self.is_good, self.is_fast, -self.distance
+
+
+class Search:
+    """Tries recipes.
+
+    Args:
+        fp32: folder of the model.
+        samples: photographs to search with.
+        device: to run on.
+        workspace: folder for what is tried.
+    """
+
+    def __init__(self, fp32: Path, samples: Samples, device: Device, workspace: Path) -> None:
+        self.tried = list[Tried]()
+        self._fp32, self._samples = fp32, samples
+        self._device, self._workspace = device, workspace
+        self._session = self._opened(fp32, 1)
+        self._ranges = dict[Method, Any]()
+
+    def find(self) -> Tried:
+        """The first that is good, else the best."""
+        for recipe in self._recipes():
+            self._try(recipe)
+            if self.tried[-1].is_good:
+                break
+        return self._best()
+
+    def _best(self) -> Tried:
+        return max(self.tried, key=lambda each: each.rank)
+
+    def _recipes(self) -> Iterator[Recipe]:
+        for method in Method:
+            yield Recipe(method, signed=False, reduce_range=not adds_int8_exactly())
+        yield replace(self._best().recipe, signed=True)
+        best = self._best()
+        if not best.is_fast:
+            return  # with nodes in float it would be slower
+        nodes = weighted_nodes(self._fp32 / ONNX_FILE)
+        fp32, int8 = self._fp32 / ONNX_FILE, best.folder / ONNX_FILE
+        ranked = by_loss(fp32, int8, nodes, self._samples.pixels[:IMAGES], self._workspace)
+        count = 1
+        while count <= len(ranked) // 2:
+            yield replace(best.recipe, kept=tuple(ranked[:count]))
+            count *= 2
+
+    def _try(self, recipe: Recipe) -> None:
+        folder = self._workspace / str(len(self.tried))
+        folder.mkdir()
+        quantize(self._fp32 / ONNX_FILE, self._ranges_of(recipe.method), recipe, folder / ONNX_FILE)
+        write(folder, self._fp32, Precision.INT8)
+        tried = self._measured(recipe, folder)
+        logger.info("tried %s", tried)
+        self.tried.append(tried)
+        for each in self.tried:
+            if each is not self._best():
+                shutil.rmtree(each.folder, ignore_errors=True)
+
+    def _ranges_of(self, method: Method) -> Any:
+        if method not in self._ranges:
+            pixels = calibrating(method, self._samples.pixels)
+            with progress(f"calibrating, {method.value}", len(pixels)) as advance:
+                self._ranges[method] = ranges(
+                    self._fp32 / ONNX_FILE, method, pixels, self._workspace, advance
+                )
+        return self._ranges[method]
+
+    def _measured(self, recipe: Recipe, folder: Path) -> Tried:
+        expected = self._samples.probabilities
+        found = run_in_batches(self._opened(folder, usable_cpus()), self._samples.pixels)
+        return Tried(
+            recipe=recipe,
+            folder=folder,
+            distance=float(np.abs(found - expected).sum(axis=1).mean() / 2),
+            agreement=float((found.argmax(axis=1) == expected.argmax(axis=1)).mean()),
+            shift=float((found.max(axis=1) - expected.max(axis=1)).mean()),
+            speed_up=measure(self._opened(folder, 1), self._session, QUICK_ROUNDS).ratio,
+        )
+
+    def _opened(self, folder: Path, threads: int) -> Session:
+        return open_session(folder, self._device, intra_op_threads=threads)
+
+
+def run_in_batches(session: Session, pixels: Pixels) -> Probabilities:
+    """float32 ``[N, classes]`` for uint8 ``[N, H, W, 3]``."""
+    batches = range(0, len(pixels), _BATCH)
+    return np.concatenate([session.run(pixels[start : start + _BATCH]) for start in batches])
