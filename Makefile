@@ -14,8 +14,11 @@ ENTRY ?=
 # JSON file with one per class.
 ACTIVATION ?=
 THRESHOLD ?=
-# Arithmetic of the network: fp32, or fp16 for GPUs.
+# Arithmetic of the network: fp32, fp16 for GPUs, int8, or bf16 for OpenVINO.
 PRECISION ?=
+# Your own photographs for int8 and bf16, and what such a model may be: less-accurate, slower.
+CALIBRATION ?=
+ALLOW ?=
 HOST ?= 127.0.0.1
 PORT ?= 3000
 PYTHON ?= python3
@@ -34,7 +37,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export ORT_DISABLE_TELEMETRY ?= 1
 
 # Whether a model is asked for: in the environment or on the command line.
-GIVEN := $(if $(filter file,$(origin MODEL)),$(CLASSIFIER_MODEL),$(MODEL))$(WEIGHTS)$(LABELS)$(PREPROCESSING)$(PRECISION)$(ACTIVATION)$(THRESHOLD)
+GIVEN := $(if $(filter file,$(origin MODEL)),$(CLASSIFIER_MODEL),$(MODEL))$(WEIGHTS)$(LABELS)$(PREPROCESSING)$(PRECISION)$(ACTIVATION)$(THRESHOLD)$(CALIBRATION)
 
 # Prints the tag of the model that was asked for last, which is the one that is given, if any.
 STORED = $(BIN)/python -m conversion.store
@@ -42,7 +45,8 @@ STORED = $(BIN)/python -m conversion.store
 CONVERT = $(BIN)/python -m conversion.convert_to_onnx --architecture $(MODEL) \
 	$(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(LABELS),--labels '$(LABELS)') $(if $(ENTRY),--entry '$(ENTRY)') \
 	$(if $(PREPROCESSING),--preprocessing '$(PREPROCESSING)') $(if $(PRECISION),--precision '$(PRECISION)') \
-	$(if $(ACTIVATION),--activation '$(ACTIVATION)') $(if $(THRESHOLD),--threshold '$(THRESHOLD)')
+	$(if $(ACTIVATION),--activation '$(ACTIVATION)') $(if $(THRESHOLD),--threshold '$(THRESHOLD)') \
+	$(if $(CALIBRATION),--calibration '$(CALIBRATION)') $(ALLOW:%=--allow-%)
 
 # Written by `make tune`. What the environment has is put back over it.
 TUNED ?= tuned.env

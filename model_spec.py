@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from errors import StartupError
-from model_comparison import Comparison
+from model_comparison import Comparison, Shortcoming
 from preprocessing_spec import (
     Channels,
     Frozen,
@@ -269,6 +269,11 @@ class ModelSpec(Frozen):
     def pixels_shape(self) -> tuple[int, int, int]:
         """Shape of one image of the graph's input: height, width, channels."""
         return self.preprocessing.pixels_shape
+
+    @property
+    def shortcomings(self) -> list[Shortcoming]:
+        """What the model was not shown to be beside fp32."""
+        return list(self.comparison.shortcomings) if self.comparison else []
 
     def save(self, folder: Path) -> None:
         """Write ``spec.json`` into a model's folder."""

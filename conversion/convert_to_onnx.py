@@ -199,6 +199,8 @@ def _export(
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
+    # ONNX Runtime's quantization writes to the root logger, which would add a handler of its own.
+    logging.getLogger().addHandler(logging.NullHandler())
     ours = logging.getLogger("image_classifier")
     ours.setLevel(logging.INFO)
     ours.addHandler(handler)

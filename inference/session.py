@@ -146,6 +146,8 @@ def open_session(
     spec = ModelSpec.load(folder)
     if spec.precision is Precision.BF16:
         require_bf16(device)
+    for each in spec.shortcomings:
+        logger.warning("this %s model may be %s than fp32", spec.precision.value, each.value)
     if device is Device.OPENVINO:
         return open_openvino(spec, folder, intra_op_threads)
     if device is Device.AUTO and not count_gpus():

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from errors import ModelUnavailable
 from inference.gpu import count_gpus
+from model_comparison import Shortcoming
 from serving.classifier import Classifier
 from serving.explanation.explainer import Explainer
 
@@ -34,6 +35,9 @@ class Health(BaseModel):
     model: str | None = Field(description="Tag in the BentoML model store")
     architecture: str | None
     precision: str | None
+    shortcomings: list[Shortcoming] = Field(
+        description="What a bf16 or int8 model may be beside fp32, and is served all the same"
+    )
     pretrained: bool | None = Field(description="False: random weights, answers mean nothing")
     uptime: float = Field(description="Seconds since the worker started")
 
@@ -119,6 +123,7 @@ class Monitor:
             model=classifier.tag if classifier else None,
             architecture=spec.architecture if spec else None,
             precision=spec.precision.value if spec else None,
+            shortcomings=spec.shortcomings if spec else [],
             pretrained=spec.weights.pretrained if spec else None,
             uptime=round(time.monotonic() - self._started, 3),
         )

@@ -13,13 +13,11 @@ import numpy as np
 from conversion.errors import ConversionError
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.model import BATCH, Answer, Model
-from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
 from conversion.quantization.gate import judge, lines, passed
 from conversion.quantization.photographs import Shares, divided, embedded
 from conversion.quantization.search import Samples, Search, Tried
 from conversion.quantization.variant import write
 from errors import StartupError
-from inference.session import open_session
 from model_comparison import Comparison, Shortcoming
 from model_spec import ONNX_FILE, Golden, ModelSpec, Precision
 from settings import Settings, load_settings
@@ -122,13 +120,13 @@ def _passed(
 
 
 def _own_golden(folder: Path, spec: ModelSpec, settings: Settings) -> Golden:
-    session = open_session(folder, settings.device, intra_op_threads=1)
-    index = PHOTOGRAPHS.index(GOLDEN)
-    answer = session.run(photograph_pixels(spec.preprocessing)[index : index + 1])[0]
+    photograph = Photograph(folder / spec.golden.file, spec.golden.file, None)
+    answer = asyncio.run(_samples([photograph], Model(folder.name, folder, settings)))
+    probabilities = answer.probabilities[0]
     return Golden(
         file=spec.golden.file,
-        class_id=int(answer.argmax()),
-        confidence=float(answer.max()),
+        class_id=int(probabilities.argmax()),
+        confidence=float(probabilities.max()),
         tolerance=_GOLDEN_TOLERANCE,
     )
 

@@ -61,7 +61,8 @@ def quantize(path: Path, ranges: Any, recipe: Recipe, written: Path) -> None:
         written: file to write.
     """
     proto = onnx.load(str(path))
-    excluded = [*_never(proto.graph), *_with_activations(proto.graph, recipe.kept)]
+    kept = _with_activations(proto.graph, recipe.kept)
+    excluded = [*_never(proto.graph), *(node.name for node in kept)]
     quantizer = QDQQuantizer(
         proto,
         per_channel=True,
@@ -78,14 +79,18 @@ def quantize(path: Path, ranges: Any, recipe: Recipe, written: Path) -> None:
     quantizer.model.save_model_to_file(str(written), False)
 
 
-def weighted_nodes(path: Path) -> list[onnx.NodeProto]:
-    """The nodes of a graph that a recipe may keep in float32, each with its activation."""
+def weighted_nodes(path: Path) -> list[list[onnx.NodeProto]]:
+    """The nodes of a graph that a recipe may keep in float32, each with its activations."""
     graph = onnx.load(str(path), load_external_data=False).graph
     never = _never(graph)
-    return [node for node in graph.node if node.op_type in WEIGHTED and node.name not in never]
+    return [
+        _with_activations(graph, {node.name})
+        for node in graph.node
+        if node.op_type in WEIGHTED and node.name not in never
+    ]
 
 
-def _with_activations(graph: onnx.GraphProto, names: Collection[str]) -> list[str]:
+def _with_activations(graph: onnx.GraphProto, names: Collection[str]) -> list[onnx.NodeProto]:
     """The nodes and the clamps behind them: alone, a clamp would be quantized with the range of
     its input, which is much wider than that of its output.
     """
@@ -94,7 +99,7 @@ def _with_activations(graph: onnx.GraphProto, names: Collection[str]) -> list[st
     clamps = [
         node for node in graph.node if node.op_type in _CLAMPS and values.intersection(node.input)
     ]
-    return [node.name for node in (*kept, *clamps)]
+    return [*kept, *clamps]
 
 
 def _never(graph: onnx.GraphProto) -> set[str]:

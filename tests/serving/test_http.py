@@ -162,6 +162,7 @@ HEALTH = {
     "model": MODEL,
     "architecture": "toy",
     "precision": "fp32",
+    "shortcomings": [],
     "pretrained": True,
 }
 

@@ -1,0 +1,183 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from conversion.errors import ConversionError
+from conversion.quantization.calibration import Method, ranges
+from conversion.quantization.gate import (
+    FEWEST_LABELLED,
+    FEWEST_UNLABELLED,
+    judge,
+    less_accurate,
+    lines,
+    passed,
+    slower,
+)
+from conversion.quantization.photographs import divided
+from conversion.quantization.recipe import Recipe, quantize
+from conversion.quantization.variant import write
+from model_comparison import Comparison, Shortcoming
+from model_spec import ONNX_FILE, Precision
+from settings import Device, Settings
+from tests.conversion.quantization.conftest import DARK_AND_BRIGHT
+
+ON_CPU = Settings(device=Device.CPU)
+
+GOOD = Comparison(
+    photographs=1000,
+    source="holiday",
+    agreement=0.98,
+    sure=900,
+    sure_agreement=0.99,
+    sure_agreement_at_least=0.98,
+    confidence_shift=-0.01,
+    labelled=0,
+    only_right=0,
+    only_fp32_right=0,
+    top_1=None,
+    top_1_fp32=None,
+    drop_at_most=None,
+    milliseconds=2.0,
+    milliseconds_fp32=4.0,
+    speed_up=2.0,
+    speed_up_at_least=1.9,
+    device="cpu",
+    processor="toy",
+    recipe="min-max",
+    shortcomings=(),
+)
+
+
+def but(**fields: object) -> Comparison:
+    return Comparison.model_validate({**GOOD.model_dump(), **fields})
+
+
+def labelled(count: int, only_right: int, only_fp32_right: int, at_most: float) -> Comparison:
+    return but(
+        labelled=count,
+        only_right=only_right,
+        only_fp32_right=only_fp32_right,
+        top_1=0.8,
+        top_1_fp32=0.8,
+        drop_at_most=at_most,
+    )
+
+
+def test_the_fewest_photographs_are_those_that_can_show_it() -> None:
+    # 0.975 = 1 - 0.99^n: one in a hundred shows at least once.
+    assert FEWEST_LABELLED == 368
+    # Wilson: n / (n + 1.96²) = 0.95.
+    assert FEWEST_UNLABELLED == 73
+
+
+def test_what_is_as_good_and_faster_passes() -> None:
+    assert passed(GOOD, ()) == GOOD
+    assert passed(labelled(1000, 5, 6, 0.0075), ()).shortcomings == ()
+
+
+@pytest.mark.parametrize(
+    ("comparison", "reason"),
+    [
+        (but(sure=72), "fp32 is sure of 72 photographs that were not used to calibrate, too few"),
+        (but(sure_agreement_at_least=0.949), "with 95 % confidence on at least 94.9%, limit 95%"),
+        (but(confidence_shift=0.031), "the mean confidence differs from fp32's by +0.031"),
+        (but(confidence_shift=-0.031), "the mean confidence differs from fp32's by -0.031"),
+        (
+            labelled(367, 0, 0, 0.009),
+            "top-1 falls by 0.00 points on 367 labelled photographs, with 95 % confidence by less "
+            "than 0.90, limit 1.00; to show it takes about 368 labelled photographs",
+        ),
+        # 1.96² × 0.02 / 0.01² = 768.3
+        (labelled(400, 4, 4, 0.014), "to show it takes about 769 labelled photographs"),
+        (labelled(400, 0, 8, 0.035), "falls by 2.00 points"),
+        (labelled(400, 0, 8, 0.035), "more photographs would not help"),
+    ],
+)
+def test_what_is_not_shown_to_be_as_accurate_is_refused(
+    comparison: Comparison, reason: str
+) -> None:
+    with pytest.raises(ConversionError) as caught:
+        passed(comparison, (Shortcoming.SLOWER,))
+    assert str(caught.value).startswith("not saved: ")
+    assert reason in str(caught.value)
+    assert str(caught.value).endswith("(--allow-less-accurate saves it)")
+    assert passed(comparison, (Shortcoming.LESS_ACCURATE,)).shortcomings == (
+        Shortcoming.LESS_ACCURATE,
+    )
+
+
+def test_what_is_not_faster_is_refused() -> None:
+    comparison = but(milliseconds=4.0, speed_up=1.0, speed_up_at_least=0.9)
+    with pytest.raises(ConversionError) as caught:
+        passed(comparison, (Shortcoming.LESS_ACCURATE,))
+    assert str(caught.value) == (
+        "not saved: 1.00 × as fast as fp32 on cpu, 4.00 ms an image instead of 4.00, in all "
+        "rounds but one at least 0.90 ×, limit 1.15 (--allow-slower saves it)"
+    )
+    assert passed(comparison, tuple(Shortcoming)).shortcomings == (Shortcoming.SLOWER,)
+
+
+def test_the_lines_have_the_figures() -> None:
+    assert lines(labelled(1000, 5, 6, 0.0075))[:4] == [
+        "compared with fp32 on 1,000 photographs (holiday)",
+        "  same class        98.00%; 99.00% of 900 of which fp32 is sure (with 95 % confidence at "
+        "least 98.0%)",
+        "  mean confidence   -0.0100",
+        "  top-1             80.00%, fp32 80.00% of 1,000 labelled; with 95 % confidence less than "
+        "0.75 points below",
+    ]
+
+
+@pytest.fixture
+def int8(fp32: Path, tmp_path: Path) -> Path:
+    """The network, quantized."""
+    pixels = np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(0, 256, 5)])
+    recipe = Recipe(Method.MINMAX, signed=False, reduce_range=True)
+    found = ranges(fp32 / ONNX_FILE, recipe.method, pixels, tmp_path, lambda _: None)
+    folder = tmp_path / "int8"
+    folder.mkdir()
+    quantize(fp32 / ONNX_FILE, found, recipe, folder / ONNX_FILE)
+    return folder
+
+
+def judged(folder: Path, fp32: Path, greys: Path) -> Comparison:
+    write(folder, fp32, Precision.INT8)
+    return judge(folder, fp32, divided(greys, DARK_AND_BRIGHT), ON_CPU, "by hand")
+
+
+def change_weights(folder: Path, factor: float) -> None:
+    """Multiply the scale of the convolution's weights."""
+    proto = onnx.load(folder / ONNX_FILE)
+    for each in proto.graph.initializer:
+        if each.name.endswith("weight_scale") and len(each.dims) == 1:
+            scaled = numpy_helper.to_array(each) * np.float32(factor)
+            each.CopyFrom(numpy_helper.from_array(scaled, each.name))
+    onnx.save(proto, folder / ONNX_FILE)
+
+
+def test_a_quantized_network_is_as_accurate(int8: Path, fp32: Path, greys: Path) -> None:
+    comparison = judged(int8, fp32, greys)
+    assert (comparison.photographs, comparison.labelled) == (96, 0)
+    assert comparison.sure_agreement >= 0.98
+    assert less_accurate(comparison) is None
+
+
+@pytest.mark.parametrize("factor", [2.0, 0.0], ids=["scales doubled", "a layer of zeros"])
+def test_a_ruined_network_is_refused(factor: float, int8: Path, fp32: Path, greys: Path) -> None:
+    change_weights(int8, factor)
+    comparison = judged(int8, fp32, greys)
+    reason = less_accurate(comparison)
+    assert reason is not None
+    assert "limit 95%" in reason
+    assert comparison.sure_agreement < 0.8
+
+
+def test_a_model_as_fast_as_fp32_is_refused(fp32: Path, greys: Path, tmp_path: Path) -> None:
+    (tmp_path / ONNX_FILE).write_bytes((fp32 / ONNX_FILE).read_bytes())
+    comparison = judged(tmp_path, fp32, greys)
+    assert less_accurate(comparison) is None
+    assert "limit 1.15" in (slower(comparison) or "")
+    assert (comparison.device, comparison.recipe) == ("cpu", "by hand")

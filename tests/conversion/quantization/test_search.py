@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conversion.quantization import search as module
+from conversion.quantization.calibration import Method
+from conversion.quantization.recipe import Recipe
+from conversion.quantization.search import Samples, Search, Tried, run_in_batches
+from inference.session import open_session
+from model_spec import ONNX_FILE
+from settings import Device
+
+FIRST = Recipe(Method.MINMAX, signed=False, reduce_range=False)
+
+
+def tried(**fields: float) -> Tried:
+    measured = {"distance": 0.01, "agreement": 1.0, "shift": 0.0, "speed_up": 2.0, **fields}
+    return Tried(FIRST, Path(), **measured)
+
+
+@pytest.fixture
+def samples(fp32: Path) -> Samples:
+    pixels = np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(0, 256, 5)])
+    session = open_session(fp32, Device.CPU, intra_op_threads=1)
+    return Samples(pixels, run_in_batches(session, pixels))
+
+
+def test_good_is_fast_and_accurate() -> None:
+    assert tried().is_good
+    assert not tried(agreement=0.97).is_good
+    assert not tried(distance=0.06).is_good
+    assert not tried(shift=-0.04).is_good
+    assert not tried(speed_up=1.1).is_good
+
+
+def test_the_best_is_fast_and_then_close() -> None:
+    slow, far, near = tried(speed_up=1.0), tried(distance=0.2), tried(distance=0.1)
+    assert max((slow, far, near), key=lambda each: each.rank) is near
+    assert max((slow, tried(speed_up=0.9, distance=0.0)), key=lambda each: each.rank).distance == 0
+
+
+def test_the_first_good_recipe_ends_the_search(
+    fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAST_SPEED_UP", 0.0)
+    search = Search(fp32, samples, Device.CPU, tmp_path)
+    found = search.find()
+    assert search.tried == [found]
+    assert found.recipe.method is Method.MINMAX
+    assert found.agreement == 1.0
+    assert (found.folder / ONNX_FILE).exists()
+
+
+def test_if_none_is_good_all_are_tried_and_the_best_is_kept(
+    fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAST_SPEED_UP", 0.0)
+    monkeypatch.setattr(module, "MOST_DISTANCE", -1.0)
+    search = Search(fp32, samples, Device.CPU, tmp_path)
+    found = search.find()
+    recipes = [each.recipe for each in search.tried]
+    assert [each.method for each in recipes[:3]] == list(Method)
+    assert [each.signed for each in recipes] == [False, False, False, True]
+    assert found.distance == min(each.distance for each in search.tried)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [found.folder.name]
+
+
+def test_nodes_stay_in_float_only_where_that_may_help(
+    fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAST_SPEED_UP", float("inf"))
+    search = Search(fp32, samples, Device.CPU, tmp_path)
+    search.find()
+    assert [each.recipe.kept for each in search.tried] == [()] * 4
