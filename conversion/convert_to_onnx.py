@@ -126,9 +126,7 @@ def _made(original: Original, request: Request, workspace: Path) -> tuple[Path, 
     return made, spec
 
 
-def _export(
-    original: Original, request: Request, precision: Precision, folder: Path
-) -> ModelSpec:
+def _export(original: Original, request: Request, precision: Precision, folder: Path) -> ModelSpec:
     """Write the model's files into a folder and verify them."""
     from conversion import export, verify
     from conversion.explanation.verify import explanation_of

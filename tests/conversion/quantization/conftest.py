@@ -19,11 +19,10 @@ STEEPNESS = 40.0
 
 def brightness_network() -> nn.Module:
     """A convolution to four means, and a last layer that compares them with 0.5."""
-    convolution = nn.Conv2d(3, 4, 3)
+    convolution = nn.Conv2d(3, 4, 3, bias=False)
     last = nn.Linear(4, 2)
     with torch.no_grad():
         convolution.weight.fill_(1 / 27)
-        convolution.bias.fill_(0.0)
         last.weight.copy_(torch.tensor([[-1.0], [1.0]]) * STEEPNESS / 4)
         last.bias.copy_(torch.tensor([1.0, -1.0]) * STEEPNESS / 2)
     return nn.Sequential(convolution, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), last).eval()

@@ -134,7 +134,7 @@ def test_the_lines_have_the_figures() -> None:
 @pytest.fixture
 def int8(fp32: Path, tmp_path: Path) -> Path:
     """The network, quantized."""
-    pixels = np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(0, 256, 5)])
+    pixels = np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(255, -1, -5)])
     recipe = Recipe(Method.MINMAX, signed=False, reduce_range=True)
     found = ranges(fp32 / ONNX_FILE, recipe.method, pixels, tmp_path, lambda _: None)
     folder = tmp_path / "int8"

@@ -17,7 +17,7 @@ SIMPLE = Recipe(Method.MINMAX, signed=False, reduce_range=False)
 @pytest.fixture(scope="module")
 def pixels() -> Pixels:
     """Grey images of all brightnesses."""
-    return np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(0, 256, 5)])
+    return np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(255, -1, -5)])
 
 
 def quantized(fp32: Path, recipe: Recipe, pixels: Pixels, folder: Path) -> onnx.ModelProto:

@@ -21,7 +21,7 @@ def tried(**fields: float) -> Tried:
 
 @pytest.fixture
 def samples(fp32: Path) -> Samples:
-    pixels = np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(0, 256, 5)])
+    pixels = np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(255, -1, -5)])
     session = open_session(fp32, Device.CPU, intra_op_threads=1)
     return Samples(pixels, run_in_batches(session, pixels))
 
