@@ -103,8 +103,12 @@ def _with_activations(graph: onnx.GraphProto, names: Collection[str]) -> list[on
 
 
 def _never(graph: onnx.GraphProto) -> set[str]:
-    """Names of the nodes that no recipe quantizes."""
+    """Names of the nodes that no recipe quantizes: normalisation, the last layer and all behind."""
     made_by = {output: node for node in graph.node for output in node.output}
-    last = made_by[OUTPUT_NAME]
-    ends = [last, *(made_by[name] for name in last.input if name in made_by)]
+    ends, values = list[onnx.NodeProto](), [OUTPUT_NAME]
+    while values:
+        node = made_by.get(values.pop())
+        if node is not None:
+            ends.append(node)
+            values += () if node.op_type in WEIGHTED else node.input
     return {node.name for node in (*normalisation(graph), *ends)}
