@@ -158,6 +158,7 @@ def change_weights(folder: Path, factor: float) -> None:
     onnx.save(proto, folder / ONNX_FILE)
 
 
+@pytest.mark.slow
 def test_a_quantized_network_is_as_accurate(int8: Path, fp32: Path, greys: Path) -> None:
     comparison = judged(int8, fp32, greys)
     assert (comparison.photographs, comparison.labelled) == (96, 0)
@@ -165,6 +166,7 @@ def test_a_quantized_network_is_as_accurate(int8: Path, fp32: Path, greys: Path)
     assert less_accurate(comparison) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [2.0, 0.0], ids=["scales doubled", "a layer of zeros"])
 def test_a_ruined_network_is_refused(factor: float, int8: Path, fp32: Path, greys: Path) -> None:
     change_weights(int8, factor)
@@ -175,6 +177,7 @@ def test_a_ruined_network_is_refused(factor: float, int8: Path, fp32: Path, grey
     assert comparison.sure_agreement < 0.8
 
 
+@pytest.mark.slow
 def test_a_model_as_fast_as_fp32_is_refused(fp32: Path, greys: Path, tmp_path: Path) -> None:
     (tmp_path / ONNX_FILE).write_bytes((fp32 / ONNX_FILE).read_bytes())
     comparison = judged(tmp_path, fp32, greys)

@@ -14,6 +14,7 @@ from model_spec import ONNX_FILE
 from tests.support.toys import toy_preprocessing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outlier", [0, 1])
 def test_the_node_with_an_outlier_among_its_weights_loses_most(
     outlier: int, tmp_path: Path

@@ -44,6 +44,7 @@ def test_three_photographs_are_too_few(tmp_path: Path) -> None:
         divided(tmp_path, LABELS)
 
 
+@pytest.mark.slow
 def test_the_projects_own_photographs_are_cropped_and_mirrored(tmp_path: Path) -> None:
     shares = embedded(tmp_path)
     assert len(shares.searching) == 128

@@ -47,6 +47,7 @@ def test_normalisation_logits_and_softmax_stay_in_float(
     assert made_by.keys().isdisjoint(last.input[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", list(Method))
 @pytest.mark.parametrize("signed", [False, True])
 def test_it_answers_as_the_fp32_graph(

@@ -40,6 +40,7 @@ def test_the_best_is_fast_and_then_close() -> None:
     assert max((slow, tried(speed_up=0.9, distance=0.0)), key=lambda each: each.rank).distance == 0
 
 
+@pytest.mark.slow
 def test_the_first_good_recipe_ends_the_search(
     fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,6 +53,7 @@ def test_the_first_good_recipe_ends_the_search(
     assert (found.folder / ONNX_FILE).exists()
 
 
+@pytest.mark.slow
 def test_if_none_is_good_all_are_tried_and_the_best_is_kept(
     fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +68,7 @@ def test_if_none_is_good_all_are_tried_and_the_best_is_kept(
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [found.folder.name]
 
 
+@pytest.mark.slow
 def test_nodes_stay_in_float_only_where_that_may_help(
     fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
