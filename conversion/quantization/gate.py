@@ -5,10 +5,10 @@ import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from batch.model import Model
 from conversion.errors import ConversionError
 from conversion.evaluation.comparison import compare
-from conversion.evaluation.model import Model
-from conversion.evaluation.run import Run, run
+from conversion.evaluation.run import Run, arrangement, run
 from conversion.evaluation.scores import Prediction, wilson_interval
 from conversion.progress import progress
 from conversion.quantization.arguments import option
@@ -94,7 +94,7 @@ def judge(folder: Path, fp32: Path, shares: Shares, settings: Settings, recipe: 
 
 def _classified(folder: Path, fp32: Path, shares: Shares, settings: Settings) -> Run:
     """Both models' answers; on all processors, so that it does not take long."""
-    models = [Model(each.name, each, settings) for each in (folder, fp32)]
+    models = [Model(each.name, each, settings, arrangement()) for each in (folder, fp32)]
     with progress("comparing with fp32", len(shares.judging)) as advance:
         found = asyncio.run(run(shares.judging, models, advance))
     if not found.predictions[0]:

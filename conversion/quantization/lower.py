@@ -10,24 +10,22 @@ from pathlib import Path
 
 import numpy as np
 
+from batch.model import Answer, Model
 from conversion.errors import ConversionError
 from conversion.evaluation.labels import Photograph
-from conversion.evaluation.model import BATCH, Answer, Model
+from conversion.evaluation.run import BATCH, arrangement
 from conversion.quantization.gate import judge, lines, passed
 from conversion.quantization.photographs import Shares, divided, embedded
 from conversion.quantization.search import Samples, Search, Tried
 from conversion.quantization.variant import write
 from errors import StartupError
 from model_comparison import Comparison, Shortcoming
-from model_spec import ONNX_FILE, Golden, ModelSpec, Precision
+from model_spec import ONNX_FILE, ModelSpec, Precision
 from settings import Settings, load_settings
 
 logger = logging.getLogger("image_classifier.conversion.quantization")
 
 _BF16_RECIPE = "the fp32 graph, which OpenVINO computes in bfloat16"
-
-# Wide enough for another engine's rounding, far too small for a wrong normalisation.
-_GOLDEN_TOLERANCE = 0.05
 
 
 def lowered(
@@ -60,12 +58,11 @@ def lowered(
         else:
             shutil.copy(fp32 / ONNX_FILE, folder)
             recipe = _BF16_RECIPE
-        spec = write(folder, fp32, precision)
+        spec = write(folder, fp32, precision, settings.device)
         comparison = judge(folder, fp32, shares, settings, recipe)
         logger.info("%s", "\n".join(lines(comparison)))
         comparison = _passed(comparison, allowed, tried)
-        golden = _own_golden(folder, spec, settings)
-        return spec.model_copy(update={"comparison": comparison, "golden": golden})
+        return spec.model_copy(update={"comparison": comparison})
 
 
 def _shares(calibration: Path | None, labels: Sequence[str], workspace: Path) -> Shares:
@@ -84,7 +81,9 @@ def _shares(calibration: Path | None, labels: Sequence[str], workspace: Path) ->
 def _searched(
     fp32: Path, folder: Path, shares: Shares, settings: Settings, workspace: Path
 ) -> Sequence[Tried]:
-    samples = asyncio.run(_samples(shares.searching, Model(fp32.name, fp32, settings)))
+    samples = asyncio.run(
+        _samples(shares.searching, Model(fp32.name, fp32, settings, arrangement()))
+    )
     search = Search(fp32, samples, settings.device, workspace)
     found = search.find()
     shutil.copy(found.folder / ONNX_FILE, folder)
@@ -103,7 +102,10 @@ async def _samples(photographs: Sequence[Photograph], model: Model) -> Samples:
         await model.close()
     if not answers:
         raise ConversionError(f"none of {len(photographs)} photographs could be classified")
-    return Samples(*(np.stack(each) for each in zip(*answers, strict=True)))
+    return Samples(
+        np.stack([each.pixels for each in answers]),
+        np.stack([each.probabilities for each in answers]),
+    )
 
 
 def _passed(
@@ -117,18 +119,6 @@ def _passed(
     for each in comparison.shortcomings:
         logger.warning("saved although it may be %s than fp32; its spec says so", each.value)
     return comparison
-
-
-def _own_golden(folder: Path, spec: ModelSpec, settings: Settings) -> Golden:
-    photograph = Photograph(folder / spec.golden.file, spec.golden.file, None)
-    answer = asyncio.run(_samples([photograph], Model(folder.name, folder, settings)))
-    probabilities = answer.probabilities[0]
-    return Golden(
-        file=spec.golden.file,
-        class_id=int(probabilities.argmax()),
-        confidence=float(probabilities.max()),
-        tolerance=_GOLDEN_TOLERANCE,
-    )
 
 
 @contextmanager

@@ -141,7 +141,7 @@ class Search:
         folder = self._workspace / str(len(self.tried))
         folder.mkdir()
         quantize(self._fp32 / ONNX_FILE, self._ranges_of(recipe.method), recipe, folder / ONNX_FILE)
-        write(folder, self._fp32, Precision.INT8)
+        write(folder, self._fp32, Precision.INT8, self._device)
         tried = self._measured(recipe, folder)
         logger.info("tried %s", tried)
         self.tried.append(tried)

@@ -144,7 +144,7 @@ def int8(fp32: Path, tmp_path: Path) -> Path:
 
 
 def judged(folder: Path, fp32: Path, greys: Path) -> Comparison:
-    write(folder, fp32, Precision.INT8)
+    write(folder, fp32, Precision.INT8, Device.CPU)
     return judge(folder, fp32, divided(greys, DARK_AND_BRIGHT), ON_CPU, "by hand")
 
 
