@@ -72,7 +72,7 @@ def test_labels_of_every_script_survive(toy_folder: Path, toy_spec: ModelSpec) -
         ({"thresholds": [1.01]}, "thresholds.0: Input should be less than or equal to 1"),
         ({"labels": []}, "labels: Tuple should have at least 1 item"),
         ({"labels": None}, "labels: Input should be a valid"),
-        ({"precision": "int8"}, "precision: Input should be 'fp32'"),
+        ({"precision": "int4"}, "precision: Input should be 'fp32'"),
         ({"files": {ONNX_FILE: "ABC"}}, "String should match pattern '^[0-9a-f]{64}$'"),
     ],
 )
