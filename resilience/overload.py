@@ -64,7 +64,8 @@ class Maximum:
     Attributes:
         alone: answers a second.
         beside: answers a second while ``resilience.refuser`` refuses three times as many.
-        cpu_seconds: processor time of the service for each answer.
+        cpu_seconds: processor time of the service for each answer beside the refuser. The same
+            work takes more of it on a machine that is busy.
     """
 
     alone: float
@@ -94,7 +95,7 @@ class Overload:
 
     @property
     def cost(self) -> float:
-        """Processor time of the service for each right answer ÷ that without overload."""
+        """Processor time of the service for each right answer ÷ that beside the refuser."""
         answers = sum(e.outcome is Outcome.RIGHT for e in self.exchanges)
         return self.cpu_seconds / answers / self.maximum.cpu_seconds if answers else math.inf
 
@@ -132,7 +133,7 @@ class Overload:
             ),
             Evidence(
                 "the service's processor time for each right answer, refusals included",
-                f"at most {1 / GOODPUT:.2f} × that without overload",
+                f"at most {1 / GOODPUT:.2f} × that beside the server that refuses",
                 f"{self.cost:.2f} ×",
                 self.cost <= 1 / GOODPUT,
             ),
@@ -200,14 +201,14 @@ async def _alone(service: Sender) -> float:
 
 
 async def _maximum(server: Server, service: Sender, refuser: Sender) -> Maximum:
-    used = cpu_seconds(server)
     alone = await _answered(service)
-    used = cpu_seconds(server) - used
     more = poisson((FACTOR - 1) * alone, _MAXIMUM_SECONDS)
+    used = cpu_seconds(server)
     beside, _ = await asyncio.gather(
         _answered(service), open_loop(refuser.send, more, _CONNECTIONS)
     )
-    return Maximum(alone, beside, used / (alone * _MAXIMUM_SECONDS))
+    used = cpu_seconds(server) - used
+    return Maximum(alone, beside, used / (beside * _MAXIMUM_SECONDS))
 
 
 async def _answered(service: Sender) -> float:
