@@ -111,8 +111,11 @@ container: $(BIN)/.serving ## Build the Bento and its image image_classifier:cpu
 container-test: $(BIN)/.developing ## Build the CPU image, run, break and stop it
 	@bash tests/with_docker.sh bash tests/container.sh
 
-test: $(BIN)/.developing ## Run all tests
-	@$(BIN)/python -m pytest
+# Processes that run tests; each takes whole files, one after the other.
+JOBS ?= 2
+
+test: $(BIN)/.developing ## Run all tests (JOBS=)
+	@$(BIN)/python -m pytest -n '$(JOBS)' --dist loadfile
 
 lint: $(BIN)/.developing ## Check style and types
 	@$(BIN)/ruff check .
