@@ -222,7 +222,7 @@ RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     "python -m conversion.evaluate my_photographs --at-precision 0.95 --store": calibrate_it,
     "bentoml models list --output json": run_it,
     "bentoml models get image_classifier:latest": run_it,
-    "bentoml models delete --yes image_classifier:efficientnet_lite0-fp32-4af023f7": (
+    "bentoml models delete --yes image_classifier:efficientnet_lite0-fp32-93bd186c": (
         delete_from_a_copy
     ),
     "python -m deploy.cerebrium.prepare build/cerebrium": prepare_the_newest_bento,

@@ -18,7 +18,15 @@ from torch.optim.swa_utils import AveragedModel
 from conversion import verify
 from conversion.convert_to_onnx import main
 from conversion.photographs import PHOTOGRAPHS
-from model_spec import ONNX_FILE, Interpolation, ModelSpec, Precision, Size, Weights
+from model_spec import (
+    EXPLANATION_FILE,
+    ONNX_FILE,
+    Interpolation,
+    ModelSpec,
+    Precision,
+    Size,
+    Weights,
+)
 from preprocessing import DecodeLimits, decode, transform
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -82,7 +90,7 @@ def test_the_tag_alone_goes_to_standard_output(
 
 @pytest.mark.slow
 def test_the_figures_go_to_standard_error(squeezenet: Completed) -> None:
-    first, prepared, second, third, fourth = squeezenet.stderr.splitlines()
+    first, prepared, second, third, maps, fourth = squeezenet.stderr.splitlines()
     assert first == "converting squeezenet1_1 (random, seed 0)"
     assert prepared == (
         "resize 256 (shortest_side), crop 224, bilinear, rgb, mean 0.485 0.456 0.406, "
@@ -94,6 +102,7 @@ def test_the_figures_go_to_standard_error(squeezenet: Completed) -> None:
         r"difference \S+ \(limit 0\.0001\), top-1 agreement 100\.0 %",
         third,
     )
+    assert maps == "explanations: class activation maps, which add up to the logits"
     assert fourth == f"saved {squeezenet.stdout.strip()}"
 
 
@@ -110,7 +119,7 @@ def test_the_spec_tells_all_of_a_model(squeezenet: Completed) -> None:
     )
     assert 0 <= spec.verification.max_abs_diff <= 1e-4
     assert spec.verification.inputs == len(PHOTOGRAPHS) + 7
-    assert list(spec.files) == [ONNX_FILE, spec.golden.file]
+    assert list(spec.files) == [ONNX_FILE, spec.golden.file, EXPLANATION_FILE]
     assert len(spec.labels) == 1000
     assert squeezenet.stdout.strip().startswith("image_classifier:squeezenet1_1-fp32-")
 
