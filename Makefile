@@ -154,6 +154,8 @@ $(BIN)/.serving: pyproject.toml | $(VENV)/.made
 $(BIN)/.developing: pyproject.toml | $(VENV)/.made
 	@echo "installing into $(VENV) (PyTorch is large: minutes, and about 6 GB)"
 	@$(call INSTALL,convert$(comma)check$(comma)dev)
+	@# Alone: with all others pip tries hundreds of OpenTelemetry's releases.
+	@$(call INSTALL,tracing)
 	@touch $@ $(BIN)/.serving $(BIN)/.checking
 
 # Seconds that `make soak`, `make dearest` and `make fuzz` take.
