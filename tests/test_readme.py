@@ -33,6 +33,7 @@ from tests.support.servers import Server, environment, free_port, wait_until_rea
 from tests.support.tools import program
 
 README_URL = "http://127.0.0.1:3000"
+DEFAULT_TAG = "image_classifier:efficientnet_lite0-fp32-93bd186c"
 
 SCRIPTS = "".join(
     (PROJECT / script).read_text()
@@ -141,11 +142,16 @@ def serve_it(command: str, home: Path, folder: Path) -> None:
         process.wait(40)
 
 
-def delete_from_a_copy(command: str, home: Path, folder: Path) -> None:
-    # Without the Bentos and models of other commands.
-    model, copy = Path("models", *command.rsplit(maxsplit=1)[-1].split(":")), folder / "copy"
+def with_one_model(home: Path, folder: Path, tag: str = DEFAULT_TAG) -> Path:
+    """A copy of a BentoML home, without the Bentos and models of other commands."""
+    model, copy = Path("models", *tag.split(":")), folder / "copy"
     shutil.copytree(home / model, copy / model)
     (copy / model.parent / "latest").write_text(model.name)
+    return copy
+
+
+def delete_from_a_copy(command: str, home: Path, folder: Path) -> None:
+    copy = with_one_model(home, folder, command.rsplit(maxsplit=1)[-1])
     assert "exit 0" in shell(command, copy, folder)
     assert "[]" in shell(f"{ACTIVATE}; bentoml models list --output json", copy, folder)
 
@@ -174,6 +180,7 @@ def calibrate_it(command: str, home: Path, folder: Path) -> None:
     for index in range(40):
         target = folder / f"my_photographs/espresso/{index}.jpg"
         shutil.copy(PROJECT / "test_images/coffee.jpg", target)
+    home = with_one_model(home, folder)
     output = shell(f"{ACTIVATE}; {command.replace('my_', f'{folder}/my_')}", home, folder)
     assert "threshold " in output
     # All of them are right: no temperature is low enough.
@@ -184,6 +191,7 @@ def calibrate_it(command: str, home: Path, folder: Path) -> None:
 def evaluate_it(command: str, home: Path, folder: Path) -> None:
     (folder / "my_photographs/espresso").mkdir(parents=True)
     shutil.copy(PROJECT / "test_images/coffee.jpg", folder / "my_photographs/espresso")
+    home = with_one_model(home, folder)
     output = shell(re.sub(r"\b(my_|mistakes)", rf"{folder}/\1", command), home, folder)
     assert "top-1              100.00% of 1 labelled photographs" in output
     assert "exit 0" in output
@@ -191,6 +199,7 @@ def evaluate_it(command: str, home: Path, folder: Path) -> None:
 
 
 def explain_it(command: str, home: Path, folder: Path) -> None:
+    home = with_one_model(home, folder)
     output = shell(command.replace("explained.png", str(folder / "explained.png")), home, folder)
     assert "preprocessing: resize 256 (shortest_side), crop 224, bicubic, rgb" in output
     assert "exit 0" in output
@@ -201,7 +210,7 @@ def classify_a_folder(command: str, home: Path, folder: Path) -> None:
     (folder / "my_photographs").mkdir()
     shutil.copy(PROJECT / "test_images/coffee.jpg", folder / "my_photographs")
     command = re.sub(r"\b(my_photographs|predictions\.)", rf"{folder}/\1", command)
-    output = shell(command, home, folder)
+    output = shell(command, with_one_model(home, folder), folder)
     assert output.splitlines()[-2:] == [f"{folder}/predictions.parquet: 1 photographs", "exit 0"]
 
 
@@ -222,9 +231,7 @@ RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     "python -m conversion.evaluate my_photographs --at-precision 0.95 --store": calibrate_it,
     "bentoml models list --output json": run_it,
     "bentoml models get image_classifier:latest": run_it,
-    "bentoml models delete --yes image_classifier:efficientnet_lite0-fp32-93bd186c": (
-        delete_from_a_copy
-    ),
+    f"bentoml models delete --yes {DEFAULT_TAG}": delete_from_a_copy,
     "python -m deploy.cerebrium.prepare build/cerebrium": prepare_the_newest_bento,
     "kubectl kustomize deploy/kubernetes/overlays/cpu": run_with_kubectl,
     "kubectl kustomize deploy/kubernetes/overlays/gpu": run_with_kubectl,
