@@ -154,8 +154,9 @@ $(BIN)/.serving: pyproject.toml | $(VENV)/.made
 $(BIN)/.developing: pyproject.toml | $(VENV)/.made
 	@echo "installing into $(VENV) (PyTorch is large: minutes, and about 6 GB)"
 	@$(call INSTALL,convert$(comma)check$(comma)dev)
-	@# Alone: with all others pip tries hundreds of OpenTelemetry's releases.
-	@$(call INSTALL,tracing)
+	@# The extra `tracing`, in the release of the SDK that is here: pip alone tries hundreds of them.
+	@$(BIN)/pip install --quiet --disable-pip-version-check "opentelemetry-exporter-otlp-proto-http==$$( \
+		$(BIN)/python -c 'from importlib.metadata import version as v; print(v("opentelemetry-sdk"))')"
 	@touch $@ $(BIN)/.serving $(BIN)/.checking
 
 # Seconds that `make soak`, `make dearest` and `make fuzz` take.
