@@ -23,7 +23,7 @@ from tests.support.toys import write_toy_model
 PROJECT = Path(__file__).parents[2]
 BENTOML = str(Path(sys.executable).with_name("bentoml"))
 
-_START_SECONDS = 60.0
+_START_SECONDS = 240.0
 _STOP_SECONDS = 40.0
 
 
