@@ -88,7 +88,7 @@ def test_no_process_is_started_without_a_part(job: Job) -> None:
 def test_a_process_that_dies_or_hangs_is_replaced(
     number: int, job: Job, parts: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "HANG_SECONDS", 20.0)
+    monkeypatch.setattr(local, "HANG_SECONDS", 40.0)
     results = engine(1).results(iter(parts), job)
     first, _ = next(results)
     # The second part is in its hands.
