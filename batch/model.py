@@ -15,11 +15,11 @@ import numpy as np
 
 from errors import ClassifierError, RunnerError
 from inference.session import Embeddings, Probabilities, open_session
-from preprocessing.budget import DecodeBudget
+from preprocessing.budget import DecodeBudget, DecodeTimes
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
-from serving.golden import check_golden, golden_pixels
+from serving.golden import check_session
 from settings import Settings
 
 Content = bytes | ClassifierError
@@ -110,14 +110,8 @@ class Model:
         threads = arrangement.decode_threads
         self._threads = ThreadPoolExecutor(threads, "decode") if threads else None
         self._turn = asyncio.Lock()
-        self._check(folder)
-
-    def _check(self, folder: Path) -> None:
-        """Classify the golden image; the first run of a session takes longer, too."""
-        spec = self.session.spec
-        probabilities = self.session.run(golden_pixels(spec, folder)[None])[0]
-        golden = float(probabilities[spec.golden.class_id])
-        check_golden(spec.golden, golden, float(probabilities.max()))
+        # The first run of a session takes longer, too.
+        check_session(self.session, folder)
 
     async def classify(
         self, images: Sequence[Content], *, apart: bool = False
@@ -178,7 +172,9 @@ class Model:
         if isinstance(image, ClassifierError):
             return image
         try:
-            return self._setup.ordinary_pixels(image, DecodeBudget(self._settings.decode_seconds))
+            budget = DecodeBudget(self._settings.decode_seconds)
+            found = self._setup.ordinary(image, budget, DecodeTimes())
+            return None if found is None else found.pixels
         except ClassifierError as error:
             return error
 

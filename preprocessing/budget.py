@@ -1,10 +1,29 @@
-"""How much processor time decoding the images of one request may take."""
+"""What decoding costs: the processor time that is left to a request, and when each step began."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from errors import ImageTooLarge
+
+
+class DecodeTimes:
+    """When an image was decoded, in ``time.perf_counter()`` seconds.
+
+    Attributes:
+        decode_began: 0 as long as it was not.
+        transform_began: the decoding has ended.
+        transform_ended: the pixels are there.
+    """
+
+    __slots__ = ("decode_began", "transform_began", "transform_ended")
+
+    def __init__(self) -> None:
+        self.decode_began = self.transform_began = self.transform_ended = 0.0
+
+    def end_apart(self) -> None:
+        """A process of its own, which decodes and transforms in one, has given the pixels."""
+        self.transform_began = self.transform_ended = time.perf_counter()
 
 
 class DecodeBudget:

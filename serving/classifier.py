@@ -17,13 +17,12 @@ from inference.gpu import GpuMonitor
 from inference.runner import Row
 from inference.session import Probabilities
 from inference.top_k import DECIMALS, prediction
-from preprocessing import decode_ordinary, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.file_format import format_of
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
-from serving.golden import check_golden, golden_pixels
+from serving.golden import check_session
 from serving.metrics.predictions import Predictions, Seen
 from serving.metrics.stages import ImageTimes, RequestTimes
 from serving.parameters import (
@@ -112,9 +111,7 @@ class Classifier:
         """
         self.isolated.start()
         self._runner.warm_up()
-        probabilities = self.session.run(golden_pixels(self.spec, folder)[None])[0]
-        golden = self.spec.golden
-        check_golden(golden, float(probabilities[golden.class_id]), float(probabilities.max()))
+        check_session(self.session, folder)
 
     async def close(self) -> None:
         """Answer what was taken, then stop."""
@@ -242,22 +239,13 @@ class Classifier:
     def _pixels(self, wanted: _Wanted) -> Pixels | None:
         if isinstance(wanted.image, np.ndarray):
             return wanted.image
-        times = wanted.times
-        with wanted.budget.spending():
-            times.decode_began = time.perf_counter()
-            decoded = decode_ordinary(wanted.image, self.setup.limits, self.setup.least_side)
-            if decoded is None:
-                return None
-            times.transform_began = time.perf_counter()
-            pixels = transform(decoded.image, self.spec.preprocessing, decoded.box)
-        times.transform_ended = time.perf_counter()
-        return pixels
+        found = self.setup.ordinary(wanted.image, wanted.budget, wanted.times)
+        return None if found is None else found.pixels
 
     async def _decoded_apart(self, wanted: _Wanted, deadline: float) -> _Wanted:
         assert not isinstance(wanted.image, np.ndarray)
         pixels = await self.isolated.pixels(wanted.image, wanted.budget, deadline)
-        # That process decodes and transforms in one.
-        wanted.times.transform_began = wanted.times.transform_ended = time.perf_counter()
+        wanted.times.end_apart()
         return wanted._replace(image=pixels)
 
     def _wanted(

@@ -45,6 +45,17 @@ def check_golden(
         )
 
 
+def check_session(session: Session, folder: Path) -> None:
+    """Classify a model's golden image and compare the answer.
+
+    Raises:
+        ModelUnavailable: the answer is not the one PyTorch gave at conversion.
+    """
+    golden = session.spec.golden
+    probabilities = session.run(golden_pixels(session.spec, folder)[None])[0]
+    check_golden(golden, float(probabilities[golden.class_id]), float(probabilities.max()))
+
+
 def cpu_sizes(session: Session, folder: Path) -> Sizes:
     """How many images are worth taking together on the CPU, if they are like the golden one."""
     prepare_seconds = seconds_of(partial(golden_pixels, session.spec, folder))

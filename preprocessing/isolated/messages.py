@@ -7,12 +7,13 @@ says how large the image is and what decoding it may cost, and a reply, which sa
 import json
 import mmap
 import struct
+import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from model_spec import Preprocessing
-from preprocessing.budget import DecodeBudget
-from preprocessing.decode import DecodeLimits, decode_ordinary
+from preprocessing.budget import DecodeBudget, DecodeTimes
+from preprocessing.decode import Decoded, DecodedArray, DecodeLimits, decode_ordinary
 from preprocessing.pixels import Pixels
 from preprocessing.transform import least_side, transform
 
@@ -30,6 +31,18 @@ request unanswered is told from one that ends between two."""
 
 STARTED, SECONDS = 8, struct.Struct("=d")
 """Offset of the processor time that the process had taken before that image."""
+
+
+class Ordinary(NamedTuple):
+    """An image that was decoded in the caller's own thread.
+
+    Attributes:
+        pixels: that the model takes, uint8 ``[H, W, C]``.
+        decoded: what they were made of.
+    """
+
+    pixels: Pixels
+    decoded: Decoded | DecodedArray
 
 
 @dataclass(frozen=True)
@@ -61,20 +74,31 @@ class Setup:
             max_encoded_bytes=settings.max_body_bytes,
         )
 
-    def ordinary_pixels(self, encoded: bytes | memoryview, budget: DecodeBudget) -> Pixels | None:
+    def ordinary(
+        self, encoded: bytes | memoryview, budget: DecodeBudget, times: DecodeTimes
+    ) -> Ordinary | None:
         """Decode and transform an ordinary image here, in the caller's own thread.
 
+        Args:
+            encoded: the image.
+            budget: of the request.
+            times: of the image, to be noted.
+
         Returns:
-            uint8 ``[H, W, 3]``; None if the image is to be decoded in a process of its own.
+            None if the image is to be decoded in a process of its own.
 
         Raises:
             ImageError: it is not an image the service takes.
         """
         with budget.spending():
+            times.decode_began = time.perf_counter()
             decoded = decode_ordinary(encoded, self.limits, self.least_side)
             if decoded is None:
                 return None
-            return transform(decoded.image, self.preprocessing, decoded.box)
+            times.transform_began = time.perf_counter()
+            pixels = transform(decoded.image, self.preprocessing, decoded.box)
+        times.transform_ended = time.perf_counter()
+        return Ordinary(pixels, decoded)
 
     def to_json(self) -> str:
         """For the command line of the process."""

@@ -28,7 +28,6 @@ from inference import Run
 from inference.explanation.activations import ActivationSession, give_memory_back
 from inference.explanation.occlusion import occlusion_maps
 from inference.session import Probabilities
-from preprocessing import decode_ordinary, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.decode import size_of
 from preprocessing.pixels import Picture, Pixels
@@ -149,24 +148,15 @@ class Explainer:
         picture = await self._in_thread(self._ordinary_picture, image, budget, times)
         if picture is None:
             picture = await self._classifier.isolated.picture(image, budget, deadline)
-            # That process decodes and transforms in one.
-            times.transform_began = times.transform_ended = time.perf_counter()
+            times.end_apart()
         return picture
 
     def _ordinary_picture(
         self, image: Encoded, budget: DecodeBudget, times: ImageTimes
     ) -> Picture | None:
         """None: it is to be decoded in a process of its own."""
-        setup = self._classifier.setup
-        with budget.spending():
-            times.decode_began = time.perf_counter()
-            decoded = decode_ordinary(image, setup.limits, setup.least_side)
-            if decoded is None:
-                return None
-            times.transform_began = time.perf_counter()
-            pixels = transform(decoded.image, self._spec.preprocessing, decoded.box)
-        times.transform_ended = time.perf_counter()
-        return Picture(pixels, *size_of(decoded))
+        found = self._classifier.setup.ordinary(image, budget, times)
+        return None if found is None else Picture(found.pixels, *size_of(found.decoded))
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)

@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from inference.deferred import Histogram, Observations, Tell
+from preprocessing.budget import DecodeTimes
 
 if TYPE_CHECKING:
     from inference import Run
@@ -38,20 +39,17 @@ _histogram = Histogram(
 _observations = Observations()
 
 
-class ImageTimes:
+class ImageTimes(DecodeTimes):
     """When an image was worked on, in ``time.perf_counter()`` seconds.
 
     Attributes:
-        decode_began: 0 as long as it was not.
-        transform_began: the decoding has ended.
-        transform_ended: the pixels are there.
         run: of the image's batch; None as long as there was none.
     """
 
-    __slots__ = ("decode_began", "run", "transform_began", "transform_ended")
+    __slots__ = ("run",)
 
     def __init__(self) -> None:
-        self.decode_began = self.transform_began = self.transform_ended = 0.0
+        super().__init__()
         self.run: Run | None = None
 
 
