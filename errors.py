@@ -41,6 +41,9 @@ any other exception is logged and answered as :class:`InternalError`.
 from http import HTTPStatus
 from typing import ClassVar, TypeVar
 
+INTERRUPTED = 130
+"""Exit status of a command after Ctrl-C, as shells count SIGINT."""
+
 # Characters of a client's value that a message repeats.
 _SHOWN = 20
 

@@ -12,11 +12,9 @@ from batch.engines import EngineName
 from batch.errors import BatchError
 from batch.options import PART_SIZE, Options, Shard
 from batch.run import Outcome, run
-from errors import ClassifierError, StartupError
+from errors import INTERRUPTED, ClassifierError, StartupError
 from serving.parameters import DEFAULT_TOP_K
 from settings import load_settings
-
-_INTERRUPTED = 130  # as shells count SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print(f"interrupted: what was done is kept, {again}", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     print(_told(outcome, options))
     return 0
 

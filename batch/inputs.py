@@ -33,7 +33,7 @@ _MAGIC = re.compile(r"[*?\[]")
 _COLUMNS = ("path", "image")
 """Of a Parquet file, if it has several and none is asked for."""
 
-_IMAGE_FIELD = "bytes"
+IMAGE_FIELD = "bytes"
 """Where a column of structs has the image, as in the data sets of Hugging Face."""
 
 Scanned = tuple[str, str, bool]
@@ -156,8 +156,8 @@ def _column(schema: Any, given: str, wanted: str | None) -> tuple[str, bool]:
     if name is None:
         raise BatchError(f"which column of {given}? --column, of: {', '.join(names)}")
     kind = schema.field(name).type
-    if pa.types.is_struct(kind) and kind.get_field_index(_IMAGE_FIELD) >= 0:
-        kind = kind.field(_IMAGE_FIELD).type
+    if pa.types.is_struct(kind) and kind.get_field_index(IMAGE_FIELD) >= 0:
+        kind = kind.field(IMAGE_FIELD).type
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return name, True
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):

@@ -10,7 +10,7 @@ import fsspec
 import pyarrow.parquet as pq
 
 from batch.files import read_file, too_large
-from batch.inputs import Kind, Source, filesystem_of, is_url
+from batch.inputs import IMAGE_FIELD, Kind, Source, filesystem_of, is_url
 from batch.model import Content
 from errors import ClassifierError, Unreadable
 
@@ -121,4 +121,4 @@ def _groups(metadata: Any, first: int, last: int) -> tuple[list[int], int]:
 def _column_of(batch: Any) -> Iterator[bytes | None]:
     for value in batch.column(0):
         plain = value.as_py()
-        yield plain.get("bytes") if isinstance(plain, dict) else plain
+        yield plain.get(IMAGE_FIELD) if isinstance(plain, dict) else plain

@@ -22,7 +22,7 @@ from conversion.quantization.arguments import add_arguments
 from conversion.request import DEFAULT_OPSET, Request
 from conversion.sources.lookup import DEFAULT
 from conversion.sources.onnx_file import PREFIX as ONNX
-from errors import StartupError
+from errors import INTERRUPTED, StartupError
 from inference.openvino_session import require_bf16
 from model_spec import (
     COMPARED,
@@ -38,7 +38,6 @@ from settings import load_settings
 
 logger = logging.getLogger("image_classifier.conversion")
 
-_INTERRUPTED = 130  # as shells count SIGINT
 
 # Wide enough for TF32 and for another JPEG decoder, far too small for a wrong mean.
 _GOLDEN_TOLERANCE = 0.02
@@ -75,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("interrupted: nothing was saved", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0
 
 

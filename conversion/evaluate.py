@@ -27,12 +27,10 @@ from conversion.evaluation.run import Run, arrangement, run
 from conversion.evaluation.scores import scores
 from conversion.outputs.storing import store_calibrated
 from conversion.progress import progress
-from errors import ClassifierError, StartupError
+from errors import INTERRUPTED, ClassifierError, StartupError
 from inference.drift import reference_of
 from model_spec import MODEL_NAME, ModelSpec
 from settings import load_settings
-
-_INTERRUPTED = 130  # as shells count SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0
 
 

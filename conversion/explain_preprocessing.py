@@ -14,12 +14,10 @@ from conversion import store
 from conversion.errors import ConversionError
 from conversion.preprocessing.explanation import explain
 from conversion.preprocessing.picture import draw
-from errors import ImageError, StartupError
+from errors import INTERRUPTED, ImageError, StartupError
 from model_spec import MODEL_NAME, ModelSpec
 from preprocessing.isolated.messages import Setup
 from settings import load_settings
-
-_INTERRUPTED = 130  # as shells count SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0
 
 

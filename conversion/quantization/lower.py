@@ -53,8 +53,8 @@ def lowered(
         shares = _shares(calibration, ModelSpec.load(fp32).labels, workspace)
         tried: Sequence[Tried] = ()
         if precision is Precision.INT8:
-            tried = _searched(fp32, folder, shares, settings, workspace)
-            recipe = str(max(tried, key=lambda each: each.rank).recipe)
+            found, tried = _searched(fp32, folder, shares, settings, workspace)
+            recipe = str(found.recipe)
         else:
             shutil.copy(fp32 / ONNX_FILE, folder)
             recipe = _BF16_RECIPE
@@ -80,14 +80,15 @@ def _shares(calibration: Path | None, labels: Sequence[str], workspace: Path) ->
 
 def _searched(
     fp32: Path, folder: Path, shares: Shares, settings: Settings, workspace: Path
-) -> Sequence[Tried]:
+) -> tuple[Tried, Sequence[Tried]]:
+    """What was found, whose graph is in the folder then, and all that was tried."""
     samples = asyncio.run(
         _samples(shares.searching, Model(fp32.name, fp32, settings, arrangement()))
     )
     search = Search(fp32, samples, settings.device, workspace)
     found = search.find()
     shutil.copy(found.folder / ONNX_FILE, folder)
-    return search.tried
+    return found, search.tried
 
 
 async def _samples(photographs: Sequence[Photograph], model: Model) -> Samples:

@@ -15,7 +15,7 @@ Endpoint = Callable[[Monitor, Settings, Request], Awaitable[Response]]
 Routes = Mapping[str, Mapping[str, Endpoint]]
 """Endpoint by path and method. A part ``{name}`` of a path stands for any one part."""
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _PARAMETER = re.compile(r"\\{(\w+)\\}")
 
@@ -43,7 +43,7 @@ class Router:
 
     def __init__(self, routes: Routes) -> None:
         self._exact = {
-            path: Match(path, methods, NOTHING)
+            path: Match(path, methods, _NOTHING)
             for path, methods in routes.items()
             if "{" not in path
         }

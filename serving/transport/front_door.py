@@ -30,7 +30,7 @@ from serving.api.header_checks import check_codings
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.api.routes import HEAD_CHECKS
-from serving.api.routing import NOTHING, Endpoint, Match, Router, Routes
+from serving.api.routing import Endpoint, Match, Router, Routes
 from serving.health import Monitor
 from serving.metrics import spans, stages
 from serving.metrics.access_log import AccessLogger
@@ -196,6 +196,7 @@ class FrontDoor:
         if endpoint is None:
             await self._app(scope, receive, EnvelopeErrors(send))
             return None
+        assert match is not None
         patience = self._patience(headers)
         query = scope["query_string"].decode("latin-1")
         monitor = self._current_monitor()
@@ -217,7 +218,7 @@ class FrontDoor:
                 time.monotonic() + patience,
                 send.times,
                 headers,
-                match.captured if match else NOTHING,
+                match.captured,
             )
             return await self._answer(endpoint, monitor, request, source)
 
@@ -239,7 +240,7 @@ class FrontDoor:
 
     def _check_key(self, path: str, is_page: bool, headers: Mapping[bytes, bytes]) -> None:
         is_document = is_page or path in _DOCUMENTS
-        is_open = path in _PROBES or (is_page and _is_open(path))
+        is_open = path in _PROBES or (is_page and _is_of_site(path))
         if not is_open and (self._settings.pages_need_key or not is_document):
             self._keys.check(headers)
 
@@ -303,9 +304,9 @@ def _is_page(path: str) -> bool:
     return path in _PROBES or path in _PAGES or path.startswith(_FOLDERS)
 
 
-def _is_open(path: str) -> bool:
-    """Whether nobody needs a key."""
-    return path in _PROBES or path == _SITE or path.startswith(_SITE_FOLDER)
+def _is_of_site(path: str) -> bool:
+    """Whether it is the page for people, or one of its files, for which nobody needs a key."""
+    return path == _SITE or path.startswith(_SITE_FOLDER)
 
 
 def _request_id(headers: Mapping[bytes, bytes], trace: TraceContext | None) -> bytes:

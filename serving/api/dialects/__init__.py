@@ -19,15 +19,15 @@ from serving.api.header_checks import check_classify_head
 from serving.api.routing import Endpoint, Routes
 
 _READ = ("GET", "HEAD")
-_V2 = "/v2"
+_TASK, _PREDICT, _V2 = "/", "/predict", "/v2"
 _MODELS = (f"{_V2}/models/{{model}}", f"{_V2}/models/{{model}}/versions/{{version}}")
 
 PROBES = (f"{_V2}/health/live", f"{_V2}/health/ready")
 """Like ``/livez`` and ``/readyz``, they need no key."""
 
 ROUTES: Routes = {
-    "/": {"POST": hugging_face.classify},
-    "/predict": {"POST": predecessor.predict},
+    _TASK: {"POST": hugging_face.classify},
+    _PREDICT: {"POST": predecessor.predict},
     _V2: dict.fromkeys(_READ, open_inference.server),
     PROBES[0]: dict.fromkeys(_READ, open_inference.live),
     PROBES[1]: dict.fromkeys(_READ, open_inference.ready),
@@ -46,10 +46,9 @@ HEAD_CHECKS: Mapping[Endpoint, Callable[[str, str], None]] = {
 
 def error_body(error: ClassifierError, method: str, path: str) -> dict[str, Any]:
     """The JSON of an error, as the client of a path reads it."""
-    if path == _V2 or path.startswith(f"{_V2}/"):
-        return open_inference.error_body(error)
-    if path == "/predict":
-        return predecessor.error_body(error)
-    if path == "/" and method == "POST":
-        return hugging_face.error_body(error)
+    if path == _PREDICT:
+        return {"detail": error.message}  # as FastAPI has it
+    is_task = path == _TASK and method == "POST"
+    if is_task or path == _V2 or path.startswith(f"{_V2}/"):
+        return {"error": error.message}
     return error.envelope()

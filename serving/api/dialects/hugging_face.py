@@ -4,9 +4,7 @@
 and answers with a bare list of labels and scores.
 """
 
-from typing import Any
-
-from errors import ClassifierError, InvalidParameter, InvalidRequest, shortened
+from errors import InvalidParameter, InvalidRequest, shortened
 from serving.api.dialects.tensors import dict_of
 from serving.api.header_checks import JSON
 from serving.api.parameters import parameters_of_json
@@ -39,11 +37,6 @@ async def classify(monitor: Monitor, settings: Settings, request: Request) -> Re
     return json_response(
         [{"label": each["label"], "score": each["confidence"]} for each in answer["predictions"]]
     )
-
-
-def error_body(error: ClassifierError) -> dict[str, Any]:
-    """An error as Hugging Face's clients read it: a text."""
-    return {"error": error.message}
 
 
 def _check_function(asked: object, classifier: Classifier) -> None:

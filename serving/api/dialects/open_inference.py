@@ -47,7 +47,6 @@ PROBABILITIES = "probabilities"
 
 _BYTES, _UINT8, _FP32 = "BYTES", "UINT8", "FP32"
 _PLATFORM = "onnxruntime_onnx"
-_SERVER = "image_classifier"
 
 
 class _Output(NamedTuple):
@@ -64,8 +63,8 @@ class _Output(NamedTuple):
 
 async def server(monitor: Monitor, settings: Settings, request: Request) -> Response:
     """``GET /v2``: the server's name and what it understands"""
-    version = monitor.ready_classifier().tag.partition(":")[2]
-    return json_response({"name": _SERVER, "version": version, "extensions": EXTENSIONS})
+    version = _version(monitor.ready_classifier())
+    return json_response({"name": MODEL_NAME, "version": version, "extensions": EXTENSIONS})
 
 
 async def live(monitor: Monitor, settings: Settings, request: Request) -> Response:
@@ -126,11 +125,6 @@ async def infer(monitor: Monitor, settings: Settings, request: Request) -> Respo
 
 def check_infer_head(content_type: str, query: str) -> None:
     """Any content type: clients of the binary extension send several, or none."""
-
-
-def error_body(error: ClassifierError) -> dict[str, Any]:
-    """An error as this protocol has it: a text."""
-    return {"error": error.message}
 
 
 def _all_or_first_error(answers: Sequence[Probabilities | ClassifierError]) -> Probabilities:

@@ -3,9 +3,6 @@
 A client of that service moves by changing the host. New clients use ``/classify``.
 """
 
-from typing import Any
-
-from errors import ClassifierError
 from serving.api.parsing import parse_classify
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
@@ -22,8 +19,3 @@ async def predict(monitor: Monitor, settings: Settings, request: Request) -> Res
     classifier = monitor.ready_classifier()
     answer = await classifier.classify(image, wanted, request.deadline, request.times)
     return json_response({key: answer[key] for key in KEYS})
-
-
-def error_body(error: ClassifierError) -> dict[str, Any]:
-    """An error as FastAPI has it."""
-    return {"detail": error.message}

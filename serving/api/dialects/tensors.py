@@ -152,26 +152,29 @@ def _elements(binary: memoryview) -> Iterable[memoryview]:
 
 def _flat(data: object) -> Iterable[object]:
     """Items of a list; those of lists in it, which the protocol allows, in their place."""
-    if not isinstance(data, list):
-        raise InvalidRequest("the tensor has neither a list 'data' nor binary data")
-    for each in data:
+    for each in _list(data):
         if isinstance(each, list):
             yield from each
         else:
             yield each
 
 
-def _numbers(data: object) -> Pixels:
+def _list(data: object) -> list[Any]:
     if not isinstance(data, list):
         raise InvalidRequest("the tensor has neither a list 'data' nor binary data")
+    return data
+
+
+def _numbers(data: object) -> Pixels:
+    values = _list(data)
     for _ in range(_DIMENSIONS - 1):
-        if data and all(isinstance(each, list) for each in data):
-            data = list(chain.from_iterable(data))
+        if values and all(isinstance(each, list) for each in values):
+            values = list(chain.from_iterable(values))
     # numpy would make texts of numbers if there is a text among them, each as long as the longest.
-    if not data or not all(type(each) is int for each in data):
+    if not values or not all(type(each) is int for each in values):
         raise _no_pixels()
     try:
-        return np.frombuffer(bytes(data), np.uint8)
+        return np.frombuffer(bytes(values), np.uint8)
     except ValueError:
         raise _no_pixels() from None
 
