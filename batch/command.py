@@ -1,7 +1,6 @@
 """The command: its options, and what it tells."""
 
 import argparse
-import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from types import FrameType
 
 from batch.engines import EngineName
 from batch.errors import BatchError
+from batch.log import log_to_stderr
 from batch.options import PART_SIZE, Options, Shard
 from batch.run import Outcome, run
 from errors import INTERRUPTED, ClassifierError, StartupError
@@ -20,7 +20,7 @@ from settings import load_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = options_of(arguments)
-    logging.getLogger("image_classifier").addHandler(logging.StreamHandler())
+    log_to_stderr()
     signal.signal(signal.SIGTERM, _interrupt)
     again = "the same command goes on from there"
     try:

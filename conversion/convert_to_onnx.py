@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from batch.log import log_to_stderr
 from conversion import store
 from conversion.errors import ConversionError
 from conversion.original import Original, original_of
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--entry needs --weights")
     if parsed.onnx and (parsed.weights or parsed.random_weights is not None):
         parser.error("--onnx brings its own weights")
-    _log_to_stderr()
+    _log_all_to_stderr()
     try:
         request = Request(
             architecture=f"{ONNX}{parsed.onnx}" if parsed.onnx else parsed.architecture,
@@ -193,14 +194,11 @@ def _export(original: Original, request: Request, precision: Precision, folder: 
     )
 
 
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+def _log_all_to_stderr() -> None:
     # ONNX Runtime's quantization writes to the root logger, which would add a handler of its own.
     logging.getLogger().addHandler(logging.NullHandler())
-    ours = logging.getLogger("image_classifier")
-    ours.setLevel(logging.INFO)
-    ours.addHandler(handler)
+    logging.getLogger("image_classifier").setLevel(logging.INFO)
+    log_to_stderr()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,13 +8,13 @@ to standard error.
 import argparse
 import asyncio
 import json
-import logging
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from batch.files import write_whole
+from batch.log import log_to_stderr
 from batch.model import Model
 from conversion import store
 from conversion.errors import ConversionError
@@ -36,7 +36,7 @@ from settings import load_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parsed = _parser().parse_args(arguments)
-    logging.getLogger("image_classifier").addHandler(logging.StreamHandler())
+    log_to_stderr()
     try:
         for path in filter(None, (parsed.json, parsed.html)):
             _check_writable(path)

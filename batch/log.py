@@ -1,0 +1,23 @@
+"""The log of a command, on standard error."""
+
+import logging
+import sys
+
+
+class _ToStderr(logging.Handler):
+    """Writes to what standard error is at the time, not at the start."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)
+
+
+_HANDLER = _ToStderr()
+
+
+def log_to_stderr() -> None:
+    """Show what the project logs, each line once however often a command runs in a process."""
+    logging.getLogger("image_classifier").addHandler(_HANDLER)
