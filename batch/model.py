@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from errors import ClassifierError, RunnerError
-from inference.session import Embeddings, Probabilities, open_session
+from inference.sessions.session import Embeddings, Probabilities, open_session
 from preprocessing.budget import DecodeBudget, DecodeTimes
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup

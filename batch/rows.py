@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from batch.model import Answer, Content
 from errors import ClassifierError
-from inference.embedding import EmbeddingForm, told
-from inference.top_k import prediction
+from inference.answers.embedding import EmbeddingForm, told
+from inference.answers.top_k import prediction
 from preprocessing import stored_size
 
 _PREDICTION = pa.struct(

@@ -40,18 +40,18 @@ PARTS = (
     ("resize and crop (Pillow)", ("resize (PIL/Image.py",)),
     ("file structure and limits", ("preprocessing/ordinary/",)),
     ("the rest of decode and transform", ("preprocessing/",)),
-    ("session.run", ("run (inference/session.py",)),
-    ("metrics", ("prometheus_client/", "serving/metrics/", "inference/metrics.py")),
-    ("best classes and their labels", ("_prediction (", "inference/top_k.py")),
+    ("session.run", ("run (inference/sessions/session.py",)),
+    ("metrics", ("prometheus_client/", "serving/metrics/", "inference/batching/metrics.py")),
+    ("best classes and their labels", ("_prediction (", "inference/answers/top_k.py")),
     ("JSON and sending the response", ("transport/responses.py", "api/responses.py")),
     ("reading the request (uvicorn, httptools)", ("data_received (",)),
-    ("batching", ("inference/batcher.py", "inference/runner.py")),
+    ("batching", ("inference/batching/",)),
     ("front door and parsing", ("serving/",)),
     ("uvicorn's and BentoML's own", ("uvicorn/protocols/", "uvicorn/middleware/")),
 )
 """What a sample belongs to: the first part one of whose texts is in any of its frames."""
 
-_IDLE = ("_receive (inference/batcher.py", "wait (threading.py", "Runner.run (asyncio")
+_IDLE = ("_receive (inference/batching/batcher.py", "wait (threading.py", "Runner.run (asyncio")
 
 
 @dataclass(frozen=True)

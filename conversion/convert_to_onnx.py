@@ -24,7 +24,7 @@ from conversion.request import DEFAULT_OPSET, Request
 from conversion.sources.lookup import DEFAULT
 from conversion.sources.onnx_file import PREFIX as ONNX
 from errors import INTERRUPTED, StartupError
-from inference.openvino_session import require_bf16
+from inference.sessions.openvino_session import require_bf16
 from model_spec import (
     COMPARED,
     MODEL_NAME,

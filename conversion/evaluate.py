@@ -28,7 +28,7 @@ from conversion.evaluation.scores import scores
 from conversion.outputs.storing import store_calibrated
 from conversion.progress import progress
 from errors import INTERRUPTED, ClassifierError, StartupError
-from inference.drift import reference_of
+from inference.answers.drift import reference_of
 from model_spec import MODEL_NAME, ModelSpec
 from settings import load_settings
 

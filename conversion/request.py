@@ -13,7 +13,7 @@ from conversion.preprocessing.overrides import Given
 from conversion.sources.lookup import DEFAULT, source_of
 from conversion.sources.source import Description, Source
 from conversion.weights.files import own_weights
-from inference.processor import processor_name
+from inference.hardware.processor import processor_name
 from model_comparison import Shortcoming
 from model_spec import COMPARED, Activation, Precision, Weights
 from settings import load_settings

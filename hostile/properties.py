@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from errors import ClassifierError, ImageError
-from inference.embedding import EmbeddingForm
+from inference.answers.embedding import EmbeddingForm
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
 from preprocessing.ordinary import recognise
 from preprocessing.orientation import orientation_of

@@ -5,8 +5,9 @@ import os
 # From 1.29 on ONNX Runtime reports models and their use to its makers; asked at its import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from inference.runner import OnnxRunner, Run, RunnerOptions
-from inference.session import OnnxSession, Session, check_device, open_session
+from inference.batching.pipeline import Run, RunnerOptions
+from inference.batching.runner import OnnxRunner
+from inference.sessions.session import OnnxSession, Session, check_device, open_session
 
 __all__ = [
     "OnnxRunner",

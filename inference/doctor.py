@@ -12,10 +12,10 @@ from pathlib import Path
 import onnxruntime
 
 from errors import StartupError
-from inference.cpus import usable_cpus
-from inference.gpu import GpuMonitor, count_gpus, driver_version
-from inference.openvino_session import OPENVINO_PACKAGES, openvino_version
-from inference.providers import PROVIDERS
+from inference.hardware.cpus import usable_cpus
+from inference.hardware.gpu import GpuMonitor, count_gpus, driver_version
+from inference.sessions.openvino_session import OPENVINO_PACKAGES, openvino_version
+from inference.sessions.providers import PROVIDERS
 from settings import Device, load_settings
 
 _GPU_PACKAGES = "pip install '.[gpu]'"

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from inference.cpus import usable_cpus
+from inference.hardware.cpus import usable_cpus
 
 FOLDER = Path(__file__).with_name("recorded")
 PAGE = Path(__file__).with_name("README.md")

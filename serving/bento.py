@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from errors import ClassifierError, StartupError
 from inference import open_session
-from inference.gpu import count_gpus
+from inference.hardware.gpu import count_gpus
 from model_spec import MODEL_NAME
 from serving.api import dialects, routes
 from serving.api.documents.openapi import documented

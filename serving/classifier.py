@@ -11,12 +11,12 @@ import numpy as np
 
 from errors import ClassifierError, InternalError, InvalidParameter
 from inference import OnnxRunner, RunnerOptions, Session
-from inference.decision import Thresholds, decision, thresholds_for
-from inference.embedding import EmbeddingForm, told
-from inference.gpu import GpuMonitor
-from inference.runner import Row
-from inference.session import Probabilities
-from inference.top_k import DECIMALS, prediction
+from inference.answers.decision import Thresholds, decision, thresholds_for
+from inference.answers.embedding import EmbeddingForm, told
+from inference.answers.top_k import DECIMALS, prediction
+from inference.batching.pipeline import Row
+from inference.hardware.gpu import GpuMonitor
+from inference.sessions.session import Probabilities
 from preprocessing.budget import DecodeBudget
 from preprocessing.file_format import format_of
 from preprocessing.isolated.decoder import IsolatedDecoder

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from errors import ModelUnavailable
 from inference import Session
-from inference.batch_size import Sizes, seconds_of, worthwhile_sizes
+from inference.batching.batch_size import Sizes, seconds_of, worthwhile_sizes
 from model_spec import Golden, ModelSpec
 from preprocessing import DecodeLimits, decode, transform
 from settings import Device

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, Field
 
 from errors import ModelUnavailable
-from inference.gpu import count_gpus
+from inference.hardware.gpu import count_gpus
 from model_comparison import Shortcoming
 from serving.classifier import Classifier
 from serving.explanation.explainer import Explainer

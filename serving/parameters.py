@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from errors import InvalidParameter, shortened
-from inference.embedding import EmbeddingForm
+from inference.answers.embedding import EmbeddingForm
 
 TOP_K = "top_k"
 """How many classes a client wants: the name of this in all requests."""

@@ -20,8 +20,8 @@ from batch.engines.plan import plan
 from batch.engines.worker import Failure, Message, serve
 from batch.errors import BatchError
 from batch.parts import Job, Part
-from inference.cpus import usable_cpus
-from inference.gpu import count_gpus
+from inference.hardware.cpus import usable_cpus
+from inference.hardware.gpu import count_gpus
 from serving.workers.sizing import wants_gpu
 from settings import Settings
 

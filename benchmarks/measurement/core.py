@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.session import open_session
-from inference.top_k import prediction
+from inference.answers.top_k import prediction
+from inference.sessions.session import open_session
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
 from settings import Device, Settings
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from benchmarks.measurement.core import Core
 from benchmarks.report.results import LimitWindow
-from inference.cpus import usable_cpus
+from inference.hardware.cpus import usable_cpus
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess

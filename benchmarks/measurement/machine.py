@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.report.results import Machine
-from inference.cpus import usable_cpus
+from inference.hardware.cpus import usable_cpus
 
 _GIGABYTE = 10**9
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.measurement.models import FOLDER, HOME, PROJECT, Model
 from benchmarks.stacks import forms
 from benchmarks.stacks.forms import Form
-from inference.cpus import usable_cpus
+from inference.hardware.cpus import usable_cpus
 from tests.support.servers import BENTOML, environment
 
 OURS = "ours"

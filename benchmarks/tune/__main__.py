@@ -18,7 +18,7 @@ from benchmarks.tune import report
 from benchmarks.tune.candidates import Stage, stages, write
 from benchmarks.tune.search import Options, Search, search
 from errors import StartupError
-from inference.cpus import usable_cpus
+from inference.hardware.cpus import usable_cpus
 from load_generator.wrk import LoadError
 from model_spec import MODEL_NAME
 from serving.workers.model_store import stored_model

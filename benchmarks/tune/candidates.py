@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from inference import RunnerOptions
-from inference.batch_size import GROUP, Sizes
-from inference.cpus import usable_cpus
+from inference.batching.batch_size import GROUP, Sizes
+from inference.hardware.cpus import usable_cpus
 from serving.workers import sizing
 from settings import PREFIX, Device, Settings
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conversion.evaluation.scores import Prediction, calibration_error, wilson_interval
-from inference.top_k import DECIMALS
+from inference.answers.top_k import DECIMALS
 
 TEMPERATURES = 1.02 ** np.arange(-80, 81)
 """That are tried: 0.2 to 4.9 in steps of 2 %."""

@@ -15,8 +15,8 @@ from conversion.evaluation.calibration import curve
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.scores import TOP, Prediction
 from errors import ClassifierError
-from inference.cpus import usable_cpus
-from inference.top_k import best_classes
+from inference.answers.top_k import best_classes
+from inference.hardware.cpus import usable_cpus
 from preprocessing.pixels import picture_of
 
 BATCH = 16

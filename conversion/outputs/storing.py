@@ -11,7 +11,7 @@ import numpy.typing as npt
 from conversion import store
 from conversion.errors import ConversionError
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
-from inference.session import open_session
+from inference.sessions.session import open_session
 from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
 from settings import Device
 

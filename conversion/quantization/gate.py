@@ -14,8 +14,8 @@ from conversion.progress import progress
 from conversion.quantization.arguments import option
 from conversion.quantization.photographs import Shares
 from conversion.quantization.speed import measure
-from inference.processor import processor_name
-from inference.session import open_session
+from inference.hardware.processor import processor_name
+from inference.sessions.session import open_session
 from model_comparison import Comparison, Shortcoming
 from settings import Settings
 

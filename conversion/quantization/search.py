@@ -16,9 +16,9 @@ from conversion.quantization.losses import IMAGES, by_loss
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
 from conversion.quantization.speed import QUICK_ROUNDS, measure
 from conversion.quantization.variant import write
-from inference.cpus import usable_cpus
-from inference.processor import adds_int8_exactly
-from inference.session import Probabilities, Session, open_session
+from inference.hardware.cpus import usable_cpus
+from inference.hardware.processor import adds_int8_exactly
+from inference.sessions.session import Probabilities, Session, open_session
 from model_spec import ONNX_FILE, Precision
 from preprocessing.pixels import Pixels
 from settings import Device

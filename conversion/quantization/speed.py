@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inference.session import Session
+from inference.sessions.session import Session
 
 ROUNDS = 9
 """If the median is as fast as a limit or less, the second lowest of nine rounds is faster in only

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from conversion.photographs import photograph
-from inference.session import open_session
+from inference.sessions.session import open_session
 from model_spec import ONNX_FILE, Golden, ModelSpec, Precision, sha256_of_file
 from preprocessing import transform
 from settings import Device

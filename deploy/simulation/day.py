@@ -11,7 +11,7 @@ from deploy.simulation.autoscaler import SYNC_SECONDS, Autoscaler, Rule
 from deploy.simulation.manifests import Sampling
 from deploy.simulation.queueing import Outcome, Times, in_system, serve
 from deploy.simulation.traffic import arrivals
-from inference.runner import PATIENCE
+from inference.batching.runner import PATIENCE
 from settings import Settings
 
 _BIN_SECONDS = 0.001

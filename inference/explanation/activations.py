@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from errors import StartupError
-from inference.providers import CPU_PROVIDER
+from inference.sessions.providers import CPU_PROVIDER
 from model_spec import BIAS, EXPLANATION_FILE, LOGITS, MAPS, ONNX_FILE
 
 _EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"

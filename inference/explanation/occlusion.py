@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from inference.session import Probabilities
+from inference.sessions.session import Probabilities
 
 GRID = 7
 """Patches along each side, at most: an explanation costs as much as 1 + 49 classifications."""

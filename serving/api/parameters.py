@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from errors import InvalidParameter, InvalidRequest, shortened
-from inference.embedding import EmbeddingForm
+from inference.answers.embedding import EmbeddingForm
 from serving.parameters import (
     CLASS_IDS,
     DEFAULTS,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from errors import InvalidParameter, shortened
-from inference.top_k import DECIMALS, best_classes
+from inference.answers.top_k import DECIMALS, best_classes
 from model_spec import ModelSpec
 from preprocessing.overlay import overlay
 from preprocessing.pixels import Picture

@@ -27,7 +27,7 @@ from errors import (
 from inference import Run
 from inference.explanation.activations import ActivationSession, give_memory_back
 from inference.explanation.occlusion import occlusion_maps
-from inference.session import Probabilities
+from inference.sessions.session import Probabilities
 from preprocessing.budget import DecodeBudget
 from preprocessing.decode import size_of
 from preprocessing.pixels import Picture, Pixels

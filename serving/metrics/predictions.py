@@ -15,8 +15,8 @@ from typing import IO, NamedTuple
 import prometheus_client
 from prometheus_client import Gauge
 
-from inference.deferred import Histogram, Observations
-from inference.drift import SHOWN_CLASSES, Drift, most_common
+from inference.answers.drift import SHOWN_CLASSES, Drift, most_common
+from inference.batching.deferred import Histogram, Observations
 from model_spec import CONFIDENCE_BINS, ModelSpec
 
 if sys.platform != "win32":

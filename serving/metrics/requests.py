@@ -11,8 +11,8 @@ from typing import Any
 import bentoml
 from prometheus_client import Counter, Gauge
 
-from inference import metrics
-from inference.deferred import Histogram, Level, Observations, Tell
+from inference.batching import metrics
+from inference.batching.deferred import Histogram, Level, Observations, Tell
 from serving.metrics import stages
 
 OTHER = "other"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import psutil
 from prometheus_client import Counter, Gauge
 
-from inference.gpu import GpuMonitor
+from inference.hardware.gpu import GpuMonitor
 
 RECORD_SECONDS = 1.0
 """Interval between two records."""

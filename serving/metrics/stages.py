@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from inference.deferred import Histogram, Observations, Tell
+from inference.batching.deferred import Histogram, Observations, Tell
 from preprocessing.budget import DecodeTimes
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from inference import check_device
-from inference.gpu import count_gpus
+from inference.hardware.gpu import count_gpus
 from model_spec import ModelSpec
 from serving.metrics import spans
 from serving.workers.address import check_address_of_command

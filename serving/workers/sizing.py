@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 
 from inference import RunnerOptions
-from inference.batch_size import Sizes
-from inference.cpus import usable_cpus
-from inference.gpu import count_gpus, least_memory
+from inference.batching.batch_size import Sizes
+from inference.hardware.cpus import usable_cpus
+from inference.hardware.gpu import count_gpus, least_memory
 from serving.workers.table import shared_folder
 from settings import Device, Settings
 

@@ -5,8 +5,8 @@ from tests.support.servers import PROJECT
 
 _LIBRARIES = {"PIL", "prometheus_client", "uvicorn"}
 
-DECODE = "thread (7);process (inference/batcher.py:1);load (PIL/ImageFile.py:425)"
-BATCH = "thread (7);process (inference/batcher.py:1)"
+DECODE = "thread (7);process (inference/batching/batcher.py:1);load (PIL/ImageFile.py:425)"
+BATCH = "thread (7);process (inference/batching/batcher.py:1)"
 SEND = "thread (1);_serve (transport/front_door.py:9);respond (transport/responses.py:9)"
 COUNT = (
     "thread (1);_measured (serving/transport/front_door.py:9);inc (prometheus_client/values.py:1)"

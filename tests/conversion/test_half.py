@@ -11,7 +11,7 @@ from conversion.export import INPUT_NAME
 from conversion.half import halved
 from conversion.photographs import photograph_pixels
 from conversion.verify import LIMITS, PyTorchModel, verify
-from inference.gpu import count_gpus
+from inference.hardware.gpu import count_gpus
 from model_spec import ONNX_FILE, Precision, Preprocessing
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from conversion import store
 from conversion.errors import ConversionError
-from inference.drift import reference_of
+from inference.answers.drift import reference_of
 from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec
 from tests.support import toys
 from tests.support.servers import PROJECT, environment, toy_home

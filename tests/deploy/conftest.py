@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inference.drift import reference_of
+from inference.answers.drift import reference_of
 from model_spec import ModelSpec
 from tests.support.servers import running, toy_home
 

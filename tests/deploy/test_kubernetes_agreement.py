@@ -12,7 +12,7 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.container.generate import BENTO_UID_GID
 from prometheus_client.parser import text_string_to_metric_families
 
-from inference.batch_size import Sizes
+from inference.batching.batch_size import Sizes
 from serving.workers import sizing
 from serving.workers.supervisor import KILL_SECONDS
 from settings import PREFIX, Device, Settings, load_settings

@@ -5,7 +5,7 @@ import pytest
 
 from inference import doctor
 from inference.doctor import Finding, examine
-from inference.gpu import count_gpus
+from inference.hardware.gpu import count_gpus
 from settings import Device
 
 ALL = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]

@@ -10,7 +10,7 @@ from bentoml import Tag
 import service
 from errors import ModelUnavailable
 from inference import open_session
-from inference.batch_size import Sizes
+from inference.batching.batch_size import Sizes
 from serving.api import dialects
 from serving.bento import ROUTES, ClassifierService
 from serving.classifier import Classifier

@@ -15,8 +15,8 @@ from errors import (
     ModelUnavailable,
 )
 from inference import open_session
-from inference.batch_size import Sizes
-from inference.embedding import EmbeddingForm
+from inference.answers.embedding import EmbeddingForm
+from inference.batching.batch_size import Sizes
 from model_spec import Activation, ModelSpec
 from preprocessing import decode_scaled, least_side, transform
 from serving.api.schema import ClassifyBatchOutput, ClassifyOutput, HealthOutput

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from errors import ModelUnavailable
 from inference import open_session
-from inference.batch_size import Sizes
+from inference.batching.batch_size import Sizes
 from model_spec import ModelSpec
 from serving.api import routes
 from serving.classifier import Classifier

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inference.openvino_session import openvino_version
+from inference.sessions.openvino_session import openvino_version
 from resilience.faults.scene import TWO_WORKERS
 from resilience.processes import until, workers
 from tests.support.servers import BENTOML, PROJECT, environment, running, toy_home, wait_until_ready

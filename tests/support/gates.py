@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from errors import ClassifierError
-from inference.batcher import Batcher
+from inference.batching.batcher import Batcher
 
 PATIENCE = 20.0
 """Seconds after which a test that hangs fails; no test that passes waits so long."""

@@ -16,8 +16,8 @@ import numpy as np
 import orjson
 
 from errors import ClassifierError, InvalidParameter, InvalidRequest, RouteNotFound, shortened
-from inference.session import Probabilities
-from inference.top_k import best_classes
+from inference.answers.top_k import best_classes
+from inference.sessions.session import Probabilities
 from model_spec import MODEL_NAME, ModelSpec
 from preprocessing.pixels import Pixels
 from serving.api.dialects.tensors import (

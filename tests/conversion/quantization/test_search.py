@@ -7,7 +7,7 @@ from conversion.quantization import search as module
 from conversion.quantization.calibration import Method
 from conversion.quantization.recipe import Recipe
 from conversion.quantization.search import Samples, Search, Tried, run_in_batches
-from inference.session import open_session
+from inference.sessions.session import open_session
 from model_spec import ONNX_FILE
 from settings import Device
 

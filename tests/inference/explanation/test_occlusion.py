@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inference.explanation.occlusion import GRID, Pixels, occlusion_maps
-from inference.session import Probabilities
+from inference.sessions.session import Probabilities
 
 
 async def brightness(images: list[Pixels]) -> list[Probabilities]:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from errors import InvalidParameter
-from inference.embedding import EmbeddingForm
+from inference.answers.embedding import EmbeddingForm
 from serving.api.parameters import (
     first_given,
     parameters_of_form,

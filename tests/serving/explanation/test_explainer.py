@@ -14,7 +14,7 @@ from errors import (
     Overloaded,
 )
 from inference import open_session
-from inference.batch_size import Sizes
+from inference.batching.batch_size import Sizes
 from inference.explanation.activations import ActivationSession
 from model_spec import EXPLANATION_FILE
 from serving.api.schema import ExplainOutput

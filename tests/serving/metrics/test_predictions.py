@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from inference.drift import LEAST, SHOWN_CLASSES, reference_of
+from inference.answers.drift import LEAST, SHOWN_CLASSES, reference_of
 from model_spec import ModelSpec
 from serving.metrics.predictions import OTHER, Predictions, Seen, ShownClasses
 

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from inference.gpu import GpuMemory, GpuMonitor
+from inference.hardware.gpu import GpuMemory, GpuMonitor
 from resilience.processes import until, workers
 from serving.metrics import resources as resource_metrics
 from serving.metrics.resources import ResourceRecorder, record_for_ever

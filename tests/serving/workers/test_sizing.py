@@ -1,7 +1,7 @@
 import pytest
 
 from inference import RunnerOptions
-from inference.batch_size import Sizes
+from inference.batching.batch_size import Sizes
 from serving.workers import sizing
 from serving.workers import table as tables
 from serving.workers.table import WorkerTable

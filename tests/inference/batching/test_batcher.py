@@ -13,7 +13,7 @@ from errors import (
     InferenceFailed,
     ModelUnavailable,
 )
-from inference.batcher import Batcher
+from inference.batching.batcher import Batcher
 from tests.support.gates import PATIENCE, Worker, in_loop, tenfold
 
 

@@ -11,8 +11,10 @@ import numpy.typing as npt
 import pytest
 from prometheus_client import REGISTRY
 
-from inference import OnnxRunner, OnnxSession, RunnerOptions, metrics
-from inference.runner import PrepareApart, Row
+from inference import OnnxRunner, OnnxSession, RunnerOptions
+from inference.batching import metrics
+from inference.batching.pipeline import Row
+from inference.batching.runner import PrepareApart
 from preprocessing import DecodeLimits, decode, transform
 from tests.support.gates import PATIENCE, GatedSession
 from tests.support.toys import pixels, toy_preprocessing

@@ -3,7 +3,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Histogram as OneByOne
 
-from inference.deferred import MOST, Histogram, Level, Observations
+from inference.batching.deferred import MOST, Histogram, Level, Observations
 
 
 def test_observations_are_told_when_they_are_written_together_and_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from errors import StartupError
 from inference import OnnxSession, check_device, open_session
-from inference.openvino_session import OpenVinoSession, openvino_version
+from inference.sessions.openvino_session import OpenVinoSession, openvino_version
 from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
 from settings import Device
 from tests.support.servers import PROJECT
@@ -120,7 +120,7 @@ def test_openvino_reports_nothing_to_its_makers(tmp_path: Path) -> None:
     ci = "CI", "TF_BUILD", "JENKINS_URL"  # where it would report nothing anyhow
     variables = {name: value for name, value in os.environ.items() if name not in ci}
     script = (
-        "import sys; from inference.openvino_session import openvino_version; "
+        "import sys; from inference.sessions.openvino_session import openvino_version; "
         "print(bool(openvino_version()), 'openvino_telemetry' in sys.modules)"
     )
     done = subprocess.run(

@@ -6,8 +6,8 @@ from typing import Any
 import pynvml
 import pytest
 
-from inference import gpu
-from inference.gpu import GpuMemory, GpuMonitor, count_gpus, least_memory
+from inference.hardware import gpu
+from inference.hardware.gpu import GpuMemory, GpuMonitor, count_gpus, least_memory
 
 
 def driver_is_missing() -> bool:
@@ -211,7 +211,7 @@ def test_the_least_memory_is_that_of_the_smallest_gpu_that_can_be_read(
     def memory_of(handle: str) -> SimpleNamespace:
         return SimpleNamespace(used=0, total={"handle 0": 8, "handle 1": 4}[handle])
 
-    monkeypatch.setattr("inference.gpu.pynvml.nvmlDeviceGetMemoryInfo", memory_of)
+    monkeypatch.setattr("inference.hardware.gpu.pynvml.nvmlDeviceGetMemoryInfo", memory_of)
     assert least_memory() == 4
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert least_memory() == 8

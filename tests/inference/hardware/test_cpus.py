@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from inference import cpus
-from inference.cpus import usable_cpus
+from inference.hardware import cpus
+from inference.hardware.cpus import usable_cpus
 
 V2, V1_QUOTA, V1_PERIOD = "_CGROUP_V2", "_CGROUP_V1_QUOTA", "_CGROUP_V1_PERIOD"
 

@@ -18,8 +18,8 @@ from errors import (
     value_or_raise,
 )
 from inference import OnnxRunner, OnnxSession
-from inference.runner import Row
-from tests.inference.runners import (
+from inference.batching.pipeline import Row
+from tests.inference.batching.runners import (
     Colour,
     Pixels,
     exactly,
@@ -118,9 +118,9 @@ async def test_a_session_that_fails_once_works_again(
     async with running(session, decode_threads=decode_threads) as runner:
         # The graph is told of another input name: ONNX Runtime itself refuses to run.
         wrong = session.spec.model_copy(update={"input_name": "other"})
-        runner._session = dataclasses.replace(session, spec=wrong)
+        runner._pipeline._session = dataclasses.replace(session, spec=wrong)
         (failed,) = await runner.infer([RED], later())
-        runner._session = session
+        runner._pipeline._session = session
         (works,) = await runner.infer([RED], later())
 
     assert type(failed) is InferenceFailed

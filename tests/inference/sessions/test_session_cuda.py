@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inference import OnnxSession, open_session
-from inference.gpu import GpuMonitor, count_gpus
+from inference.hardware.gpu import GpuMonitor, count_gpus
 from settings import Device
 from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, pixels
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.top_k import best_classes, prediction
+from inference.answers.top_k import best_classes, prediction
 
 # Few different values: many are equal.
 PROBABILITIES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 1.0]), min_size=1, max_size=40)

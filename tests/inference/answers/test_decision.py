@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inference.decision import decision, thresholds_for
+from inference.answers.decision import decision, thresholds_for
 
 LABELS = ("cat", "dog", "bird")
 

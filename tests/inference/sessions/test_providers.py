@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from errors import StartupError
-from inference.providers import provider_options
+from inference.sessions.providers import provider_options
 from model_spec import ModelSpec, Precision
 from settings import Device
 

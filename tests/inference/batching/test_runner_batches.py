@@ -6,10 +6,10 @@ import pytest
 
 from errors import InferenceFailed, UnsupportedImage
 from inference import OnnxSession
-from inference.batch_size import GROUP
-from inference.runner import batch_sizes
+from inference.batching.batch_size import GROUP
+from inference.batching.pipeline import batch_sizes
 from settings import Device
-from tests.inference.runners import (
+from tests.inference.batching.runners import (
     Pixels,
     exactly,
     from_bytes,

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from inference.batch_size import Run, Sizes, seconds_of, worthwhile_sizes
+from inference.batching.batch_size import Run, Sizes, seconds_of, worthwhile_sizes
 
 SHAPE = (2, 2, 3)
 

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge
 
-from inference.deferred import Histogram, Level, Observations
+from inference.batching.deferred import Histogram, Level, Observations
 
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)

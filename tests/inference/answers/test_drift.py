@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from inference.drift import (
+from inference.answers.drift import (
     LEAST,
     WINDOW,
     Drift,

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import onnxruntime
 
 from errors import StartupError
-from inference.gpu import count_gpus, wait_without_spinning
-from inference.openvino_session import OpenVinoSession, open_openvino, require_bf16
-from inference.providers import PROVIDERS, provider_options
+from inference.hardware.gpu import count_gpus, wait_without_spinning
+from inference.sessions.openvino_session import OpenVinoSession, open_openvino, require_bf16
+from inference.sessions.providers import PROVIDERS, provider_options
 from model_spec import ONNX_FILE, ModelSpec, Precision
 from settings import PREFIX, Device
 

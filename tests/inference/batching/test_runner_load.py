@@ -5,7 +5,7 @@ import pytest
 
 from errors import DeadlineExceeded, ModelUnavailable, Overloaded
 from inference import OnnxSession
-from tests.inference.runners import (
+from tests.inference.batching.runners import (
     Colour,
     Pixels,
     exactly,
@@ -52,11 +52,11 @@ async def test_too_many_images_are_refused_together_until_there_is_room(
         assert caught.value.headers == {"retry-after": "1"}
         assert sample("refused_images_total") - refused == 2
 
-        runner._batcher.seconds_per_item = 2.1
+        runner._pipeline.batcher.seconds_per_item = 2.1
         with pytest.raises(Overloaded) as caught:
             await runner.infer([BLUE, BLUE], later())
         assert caught.value.headers == {"retry-after": "5"}  # 2 · 2.1 s, rounded up
-        runner._batcher.seconds_per_item = 0.0
+        runner._pipeline.batcher.seconds_per_item = 0.0
 
         last = asyncio.create_task(runner.infer([BLACK], later()))
         await asyncio.sleep(0)
@@ -81,13 +81,13 @@ async def test_images_are_refused_when_the_queue_would_take_a_third_of_their_tim
     async with running(session, held) as runner:
         waiting = asyncio.create_task(runner.infer([RED] * 10, later()))
         await gate.arrival()
-        runner._batcher.seconds_per_item = 0.5
+        runner._pipeline.batcher.seconds_per_item = 0.5
         with pytest.raises(Overloaded) as caught:
             runner.check_room(1, later(14.9))
         assert caught.value.message == "10 images are waiting, for about 5.0 s"
         assert caught.value.headers == {"retry-after": "5"}
         runner.check_room(1, later(15.1))
-        runner._batcher.seconds_per_item = 0.0
+        runner._pipeline.batcher.seconds_per_item = 0.0
         gate.open()
         await waiting
 

@@ -1,12 +1,10 @@
-"""OnnxRunner: prepare → batch → session.run, for the requests of one process."""
+"""The pipeline of one image: prepare → batch → session.run → answer, in threads."""
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, repeat
@@ -20,15 +18,13 @@ from errors import (
     DeadlineExceeded,
     InferenceFailed,
     InternalError,
-    ModelUnavailable,
-    Overloaded,
     value_or_raise,
     without_traces,
 )
-from inference import metrics
-from inference.batch_size import GROUP
-from inference.batcher import Batcher
-from inference.session import Embeddings, Probabilities, Session
+from inference.batching import metrics
+from inference.batching.batch_size import GROUP
+from inference.batching.batcher import Batcher
+from inference.sessions.session import Embeddings, Probabilities, Session
 from settings import Device
 
 logger = logging.getLogger("image_classifier.runner")
@@ -40,10 +36,6 @@ Pixels = npt.NDArray[np.uint8]
 Prepare = Callable[[Input], Pixels | None]
 """Makes the pixels of one image, uint8 ``[H, W, 3]``, in the worker's own threads; None: it is to
 be prepared apart. Raises a ClassifierError."""
-
-PrepareApart = Callable[[Input, float], Awaitable[Input]]
-"""Makes, by a deadline in ``time.monotonic()`` seconds, an input that ``Prepare`` has pixels for.
-Raises a ClassifierError."""
 
 
 class Run(NamedTuple):
@@ -73,13 +65,6 @@ Answer = Callable[[Input, Row], Output]
 WantsEmbedding = Callable[[Input], bool]
 """Whether an input asks for its embedding."""
 
-PATIENCE = 1 / 3
-"""Share of the time to a deadline that the queue may be expected to take: hardly anything
-accepted comes too late, and an overload is over soon after its cause."""
-
-_CLOSING_SECONDS = 0.005
-"""Between two looks at whether everything that was taken is answered."""
-
 
 @dataclass(frozen=True)
 class RunnerOptions:
@@ -103,46 +88,39 @@ class RunnerOptions:
     decode_threads: int
 
 
-class OnnxRunner(Generic[Input, Output]):
-    """Answers for inputs that arrive one by one, computed in batches.
+class Pipeline(Generic[Input, Output]):
+    """Turns inputs into answers, in batches: a batcher, its thread, and those that decode ahead.
 
     Must be created in the event loop that uses it.
 
     Args:
         session: the model.
         prepare: makes the pixels of an input; runs in a thread.
-        prepare_apart: for the inputs that ``prepare`` leaves to it, of which each then passes
-            through ``prepare`` once more; runs in the event loop.
         answer: makes an answer of an input's probabilities; runs where it keeps nobody waiting:
             in the session's thread, or, where that feeds a GPU, in the event loop.
-        options: how to arrange the work.
         wants_embedding: of the batch of an input that does, the session gives all embeddings.
+        options: how to arrange the work.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         session: Session,
         prepare: Prepare[Input],
-        prepare_apart: PrepareApart[Input],
         answer: Answer[Input, Output],
+        wants_embedding: WantsEmbedding[Input],
         options: RunnerOptions,
-        *,
-        wants_embedding: WantsEmbedding[Input] = lambda value: False,
     ) -> None:
         self._session = session
         self._prepare = prepare
-        self._prepare_apart = prepare_apart
         self._answer = answer
         self._wants_embedding = wants_embedding
-        self._max_pending = options.max_pending_images
-        self._pending = 0
-        self._apart = 0
-        self._closing = False
         self._batch_sizes = batch_sizes(session.device, options.max_batch_size)
         self._batch = np.zeros((self._batch_sizes[-1], *session.spec.pixels_shape), np.uint8)
         self._joins = options.max_batch_size > GROUP
         self._pool: ThreadPoolExecutor | None = None
-        self._submit: Callable[[Input, float], asyncio.Future[Output | None]]
+        self.submit: Callable[[Input, float], asyncio.Future[Output | None]]
+        """Queue an input with its deadline; a future of its answer, None if it is to be prepared
+        apart, or its own error."""
         batcher = partial(
             Batcher[Any, Any],
             max_delay=options.max_batch_delay,
@@ -150,11 +128,11 @@ class OnnxRunner(Generic[Input, Output]):
         )
         if options.decode_threads:
             self._pool = ThreadPoolExecutor(options.decode_threads, "decode")
-            self._batcher = batcher(self._infer, max_batch_size=options.max_batch_size)
-            self._submit = partial(self._submit_decoded, self._pool)
+            self.batcher = batcher(self._infer, max_batch_size=options.max_batch_size)
+            self.submit = partial(self._submit_decoded, self._pool)
         else:
-            self._batcher = batcher(self._classify, max_batch_size=options.max_group_size)
-            self._submit = self._batcher.submit
+            self.batcher = batcher(self._classify, max_batch_size=options.max_group_size)
+            self.submit = self.batcher.submit
 
     def warm_up(self) -> None:
         """Run what costs more the first time, so that no request pays for it.
@@ -166,132 +144,11 @@ class OnnxRunner(Generic[Input, Output]):
         for size in self._batch_sizes[-1:] if any_size else self._batch_sizes:
             self._session.run(self._batch[:size])
 
-    async def infer_one(self, value: Input, deadline: float) -> Output:
-        """Classify an image.
-
-        Args:
-            value: what ``prepare`` takes.
-            deadline: ``time.monotonic()`` seconds.
-
-        Raises:
-            Overloaded: there is no room for it, or no time.
-            ModelUnavailable: the runner is closed.
-            ClassifierError: what went wrong with it.
-        """
-        self._admit(1, deadline)
-        try:
-            answer = await self._submit(value, deadline)
-        finally:
-            self._release(1)
-        if answer is not None:
-            return answer
-        with self._preparing_apart():
-            return await self._answer_apart(value, deadline)
-
-    async def infer(self, values: Sequence[Input], deadline: float) -> list[Output | BaseException]:
-        """Classify the images of one request.
-
-        Args:
-            values: what ``prepare`` takes.
-            deadline: ``time.monotonic()`` seconds.
-
-        Returns:
-            For each its answer or its own error.
-
-        Raises:
-            Overloaded: there is no room for all of them, or no time; none was taken.
-            ModelUnavailable: the runner is closed.
-        """
-        self._admit(len(values), deadline)
-        try:
-            futures = [self._submit(each, deadline) for each in values]
-            answers = await asyncio.gather(*futures, return_exceptions=True)
-        finally:
-            self._release(len(values))
-        with self._preparing_apart():
-            return [
-                await self._answer_or_error_apart(value, deadline) if answer is None else answer
-                for value, answer in zip(values, answers, strict=True)
-            ]
-
-    def busy_seconds(self) -> float:
-        """For how long one image has been decoded or one batch been run; 0 without one."""
-        return self._batcher.busy_seconds()
-
     async def close(self) -> None:
-        """Finish what was taken, then stop the threads."""
-        self._closing = True
-        while self._pending or self._apart:
-            await asyncio.sleep(_CLOSING_SECONDS)
+        """Stop the threads, when everything that was taken is answered."""
         if self._pool:
             await asyncio.to_thread(self._pool.shutdown)
-        await self._batcher.close()
-
-    def check_room(self, count: int, deadline: float) -> None:
-        """Refuse images that would not be answered in time.
-
-        Args:
-            count: of the images.
-            deadline: ``time.monotonic()`` seconds.
-
-        Raises:
-            Overloaded: too many images wait, or for too long.
-            ModelUnavailable: the runner is closed.
-        """
-        if self._closing:
-            raise ModelUnavailable("the service is shutting down")
-        wait = self._pending * self._batcher.seconds_per_item
-        if self._pending + count > self._max_pending:
-            reason = f"there is room for {self._max_pending}"
-        elif wait > PATIENCE * max(0.0, deadline - time.monotonic()):
-            reason = f"for about {wait:.1f} s"
-        else:
-            return
-        metrics.count_refused(count)
-        raise Overloaded(
-            f"{self._pending} images are waiting, {reason}", retry_after=max(1, math.ceil(wait))
-        )
-
-    def _admit(self, count: int, deadline: float) -> None:
-        self.check_room(count, deadline)
-        self._pending += count
-        metrics.set_pending(self._pending)
-
-    def _release(self, count: int) -> None:
-        self._pending -= count
-        metrics.set_pending(self._pending)
-
-    @contextmanager
-    def _preparing_apart(self) -> Iterator[None]:
-        """Count a request whose images are prepared apart.
-
-        They take no room in the queue meanwhile, which many of one request could fill for
-        seconds: who prepares them bounds how many requests wait.
-        """
-        self._apart += 1
-        try:
-            yield
-        finally:
-            self._apart -= 1
-
-    async def _answer_apart(self, value: Input, deadline: float) -> Output:
-        """Answer for an input that ``prepare`` has left."""
-        prepared = await self._prepare_apart(value, deadline)
-        self._pending += 1
-        try:
-            answer = await self._submit(prepared, deadline)
-        finally:
-            self._release(1)
-        if answer is None:
-            raise InternalError("preparing the image failed")
-        return answer
-
-    async def _answer_or_error_apart(self, value: Input, deadline: float) -> Output | BaseException:
-        """One after the other: what one request sends apart takes one place there."""
-        try:
-            return await self._answer_apart(value, deadline)
-        except ClassifierError as error:
-            return without_traces(error)
+        await self.batcher.close()
 
     def _submit_decoded(
         self, pool: ThreadPoolExecutor, value: Input, deadline: float
@@ -305,7 +162,7 @@ class OnnxRunner(Generic[Input, Output]):
         pixels = await loop.run_in_executor(pool, self._prepare_in_time, value, deadline)
         if pixels is None:
             return None
-        return self._answer(value, await self._batcher.submit((value, pixels), deadline))
+        return self._answer(value, await self.batcher.submit((value, pixels), deadline))
 
     def _prepare_in_time(self, value: Input, deadline: float) -> Pixels | None:
         if time.monotonic() >= deadline:
@@ -342,7 +199,7 @@ class OnnxRunner(Generic[Input, Output]):
         started = time.perf_counter()
         while inputs:
             prepared += map(self._prepare_or_error, inputs)
-            inputs = self._batcher.join() if self._joins else []
+            inputs = self.batcher.join() if self._joins else []
             group += inputs
         metrics.observe_prepared(time.perf_counter() - started)
         return group, prepared
@@ -361,7 +218,7 @@ class OnnxRunner(Generic[Input, Output]):
     def _infer_or_errors(
         self, batch: list[tuple[Input, Pixels]]
     ) -> Sequence[Row | ClassifierError]:
-        self._batcher.progressed()
+        self.batcher.progressed()
         try:
             return self._infer(batch)
         except Exception:
@@ -369,7 +226,7 @@ class OnnxRunner(Generic[Input, Output]):
             return [InferenceFailed("inference failed") for _ in batch]
 
     def _prepare_or_error(self, value: Input) -> Pixels | ClassifierError | None:
-        self._batcher.progressed()
+        self.batcher.progressed()
         try:
             return self._prepare(value)
         except ClassifierError as error:

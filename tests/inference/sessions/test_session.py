@@ -9,8 +9,8 @@ import pytest
 
 from errors import StartupError
 from inference import OnnxSession, check_device, open_session
-from inference import session as session_module
-from inference.gpu import count_gpus
+from inference.hardware.gpu import count_gpus
+from inference.sessions import session as session_module
 from model_spec import ONNX_FILE, ModelSpec, Precision, sha256_of_file
 from settings import Device
 from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels

@@ -3,7 +3,7 @@ import base64
 import numpy as np
 import pytest
 
-from inference.embedding import EmbeddingForm, told
+from inference.answers.embedding import EmbeddingForm, told
 
 VECTOR = np.array([3, 0, -4], np.float32)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.top_k import DECIMALS, best_classes, confidence_in
+from inference.answers.top_k import DECIMALS, best_classes, confidence_in
 
 Thresholds = npt.NDArray[np.float64]
 """Least confidence of a decision, 0…1, ``[classes]``."""

@@ -7,7 +7,7 @@ import pytest
 
 from errors import CorruptImage, ModelUnavailable
 from inference import OnnxSession
-from tests.inference.runners import (
+from tests.inference.batching.runners import (
     Colour,
     Pixels,
     exactly,

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from inference import processor
-from inference.processor import adds_int8_exactly, processor_name
+from inference.hardware import processor
+from inference.hardware.processor import adds_int8_exactly, processor_name
 
 XEON = "processor\t: 0\nmodel name\t: Toy Xeon\nflags\t\t: fpu avx2 {}\n"
 

@@ -1,0 +1,1 @@
+"""Images → answers, in batches: the runner takes them, the batcher gathers them."""

@@ -1,0 +1,1 @@
+"""The loaded model: ONNX Runtime or OpenVINO, and the execution provider it really got."""
