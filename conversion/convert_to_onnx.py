@@ -210,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
         "--architecture",
         default=DEFAULT,
         help=f"{DEFAULT} (default), resnet50 or any torchvision classifier, timm/NAME, "
-        "hf:FOLDER_OR_NAME of transformers, or PACKAGE.MODULE:FUNCTION of your own in the "
+        "hf:FOLDER_OR_NAME of transformers or timm, or PACKAGE.MODULE:FUNCTION of your own in the "
         "current folder, called with num_classes",
     )
     parser.add_argument(
@@ -221,7 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(
         "--weights",
-        metavar="PATH|URL",
+        metavar="PATH|FOLDER|URL",
         help="your own state_dict or checkpoint, of torch.save or safetensors; "
         "default: the published weights",
     )

@@ -57,6 +57,8 @@ def original_of(request: Request) -> Original:
             _warn_of_default(request, description, path.name)
         labels = _labels(request, description)
         network = request.source.build_published(path)
+        if description.classes == 1:
+            network = _as_two_outputs(network)
     else:
         _warn_of_default(request, description, path.name)
         network, weights, labels = _own_network(request, description)
@@ -85,7 +87,12 @@ def _warn_of_default(request: Request, description: Description, file: str) -> N
 def _labels(request: Request, description: Description) -> tuple[str, ...]:
     """The user's, or those of the published weights."""
     labels = request.labels or description.labels
-    classes = description.classes
+    classes = description.classes if request.published else None
+    if classes == 1:
+        sigmoid = (request.activation or description.activation) is Activation.SIGMOID
+        if labels is None or len(labels) != _OF_ONE_OUTPUT or not sigmoid:
+            raise OneOutput(request.source.name)
+        return labels
     if classes is not None and (labels is None or len(labels) != classes):
         given = f"{len(labels)} labels do not fit: " if labels else ""
         raise ConversionError(
@@ -129,11 +136,15 @@ def _own_network(
 
 def _one_output(request: Request) -> tuple["nn.Module", Weights]:
     """A network with one output and the user's weights, as one with two."""
-    from conversion.outputs.one_output import TwoOutputs
-
     network = request.source.build(1)
     weights = _fill(network, request, 1)
-    return TwoOutputs(network), weights
+    return _as_two_outputs(network), weights
+
+
+def _as_two_outputs(network: "nn.Module") -> "nn.Module":
+    from conversion.outputs.one_output import TwoOutputs
+
+    return TwoOutputs(network)
 
 
 def _fill(network: "nn.Module", request: Request, classes: int) -> Weights:
@@ -143,7 +154,8 @@ def _fill(network: "nn.Module", request: Request, classes: int) -> Weights:
 
     path, weights = request.weights_file
     assert path is not None
-    filled = fill(network, read(path), path.name, classes, request.entry)
+    entries = request.source.renamed(network, read(path))
+    filled = fill(network, entries, path.name, classes, request.entry)
     if not filled.trained:
         logger.warning(
             "%s was saved before any training (pretrained: false): the answers will mean nothing",

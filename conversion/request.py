@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from conversion.errors import ConversionError
 from conversion.labels import read_labels
 from conversion.outputs.thresholds import read_facts
 from conversion.photographs import PHOTOGRAPHS
@@ -80,6 +81,8 @@ class Request:
         """
         found = self.source.description
         if self.given is None:
+            if found.unknown:
+                raise ConversionError(found.unknown)
             return found
         preprocessing = self.given.applied_to(found.preprocessing)
         return replace(found, preprocessing=preprocessing, assumed=False)

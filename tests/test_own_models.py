@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.documents import README, table_rows
+from tests.support.saved_models import save_vit
 from tests.test_readme import serve_it, shell
 
 
@@ -20,12 +21,7 @@ def timm_weights(folder: Path) -> None:
 
 
 def transformers_folder(folder: Path) -> None:
-    transformers = pytest.importorskip("transformers")
-    config = transformers.ViTConfig(
-        hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    transformers.ViTForImageClassification(config).save_pretrained(folder / "my_folder")
-    transformers.ViTImageProcessor().save_pretrained(folder / "my_folder")
+    save_vit(folder / "my_folder")
 
 
 OWN_CODE = """

@@ -1,13 +1,13 @@
 """From what the user calls an architecture to its source."""
 
 from conversion.sources.efficientnet_lite import SIZES, EfficientNetLite
+from conversion.sources.hugging_face.saved_folder import PREFIX, SavedFolder
 from conversion.sources.onnx_file import PREFIX as ONNX
 from conversion.sources.onnx_file import OnnxFile
 from conversion.sources.own_module import OwnModule
 from conversion.sources.source import Source
 from conversion.sources.timm_models import TimmModel
 from conversion.sources.torchvision_models import TorchvisionModel
-from conversion.sources.transformers_models import PREFIX, TransformersModel
 
 DEFAULT = "efficientnet_lite0"
 
@@ -19,7 +19,7 @@ def source_of(name: str) -> Source:
 
     Args:
         name: of a torchvision classifier or an EfficientNet-Lite, ``timm/NAME``,
-            ``hf:FOLDER_OR_NAME`` of transformers, ``onnx:FILE``, or
+            ``hf:FOLDER_OR_NAME`` of transformers or timm, ``onnx:FILE``, or
             ``PACKAGE.MODULE:FUNCTION`` of the user's own.
     """
     if name in SIZES:
@@ -27,7 +27,7 @@ def source_of(name: str) -> Source:
     if name.startswith(_TIMM):
         return TimmModel(name, name.removeprefix(_TIMM))
     if name.startswith(PREFIX):
-        return TransformersModel(name)
+        return SavedFolder(name)
     if name.startswith(ONNX):
         return OnnxFile(name)
     if ":" in name:

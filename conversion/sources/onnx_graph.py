@@ -182,12 +182,18 @@ def _add_back(inner: GraphProto, graph: Graph, activation: Activation) -> None:
         last = next(node for node in inner.node if logits in node.output)
         logits = last.input[0]
         inner.node.remove(last)
+    classes = graph.classes
+    if classes == 1:
+        # Of the negative class −z, since sigmoid(−z) = 1 − sigmoid(z).
+        inner.node.append(helper.make_node("Neg", [logits], ["negative"]))
+        inner.node.append(helper.make_node("Concat", ["negative", logits], ["both"], axis=1))
+        logits, classes = "both", 2
     operator = next(name for name, each in _ACTIVATIONS.items() if each is activation)
     node = helper.make_node(operator, [logits], [OUTPUT_NAME])
     if activation is Activation.SOFTMAX:
         node.attribute.append(helper.make_attribute("axis", 1))
     inner.node.append(node)
-    shape: list[str | int | None] = [BATCH_AXIS, graph.classes]
+    shape: list[str | int | None] = [BATCH_AXIS, classes]
     inner.output.append(helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, shape))
 
 
@@ -219,7 +225,7 @@ def _check_batch_axis(model: ModelProto, graph: Graph, preprocessing: Preprocess
         # ONNX Runtime's own types.
         reason = str(error).strip().split("\n")[0]
         raise ConversionError(f"{graph.path.name} cannot take two images ({reason})") from error
-    if list(answer.shape) != [len(pixels), graph.classes]:
+    if len(answer) != len(pixels):
         raise ConversionError(
             f"{graph.path.name} gives {list(answer.shape)} for two images; "
             "export it with a dynamic batch axis"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from torch import nn
 
+    from conversion.weights.checkpoint import Entries
+
 # Of R, G, B, on the scale 0…1: torchvision.transforms._presets.ImageClassification.
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
@@ -35,6 +37,8 @@ class Description:
         labels: in the order of the class ids; None if only the user knows them.
         classes: of weights whose labels only the user knows; None if the labels tell it.
         activation: that makes probabilities of the logits; sigmoid tells several classes at once.
+        unknown: why the preprocessing is only a start for what the user must say of it; None if
+            it can be used as it is.
     """
 
     preprocessing: Preprocessing
@@ -42,6 +46,7 @@ class Description:
     labels: tuple[str, ...] | None
     classes: int | None = None
     activation: Activation = Activation.SOFTMAX
+    unknown: str | None = None
 
 
 class Source(ABC):
@@ -107,6 +112,15 @@ class Source(ABC):
         from conversion.export import export
 
         return export(network, preprocessing, opset, activation)
+
+    def renamed(self, network: "nn.Module", entries: "Entries") -> "Entries":
+        """The tensors of a checkpoint by the names that this source's networks have.
+
+        Args:
+            network: that the checkpoint is for.
+            entries: of the checkpoint.
+        """
+        return entries
 
     def facts(self) -> list[object]:
         """What decides the result of a conversion beside the name and the weights, as JSON."""

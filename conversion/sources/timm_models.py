@@ -1,30 +1,21 @@
 """timm's networks, each with the preprocessing and the labels of its pretrained config."""
 
 import difflib
-import math
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conversion.errors import ConversionError
-from conversion.sources.hub import hub_file
-from conversion.sources.source import Description, Source, extra, on_byte_scale
+from conversion.sources.hugging_face.hub import hub_file
+from conversion.sources.source import Description, Source, extra
+from conversion.sources.timm_config import labels_of, preprocessing_of
 from conversion.weights.files import LockedFile, download, locked_weights
-from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Size, Weights
-from preprocessing_spec import Rounding
+from model_spec import Weights
 
 if TYPE_CHECKING:
     from torch import nn
 
 _WEIGHTS_FILE = "model.safetensors"
-
-
-# What timm's crop modes do to the photograph before they crop.
-_RESIZE_MODES = {
-    "center": ResizeMode.SHORTEST_SIDE,
-    "squash": ResizeMode.SQUASH,
-    "border": ResizeMode.LONGEST_SIDE,
-}
 
 
 class TimmModel(Source):
@@ -42,11 +33,10 @@ class TimmModel(Source):
     @cached_property
     def description(self) -> Description:
         """As timm's own evaluation prepares images for the pretrained weights."""
-        data = extra("timm").data.resolve_data_config(pretrained_cfg=self._config)
         return Description(
-            preprocessing=_preprocessing(data, f"timm {self._tagged}"),
+            preprocessing=preprocessing_of(self._config, f"timm {self._tagged}"),
             assumed=True,
-            labels=self._labels(),
+            labels=labels_of(self._config),
         )
 
     def published(self) -> tuple[Path, Weights]:
@@ -113,40 +103,3 @@ class TimmModel(Source):
         return ".".join(
             part for part in (self._config["architecture"], self._config["tag"]) if part
         )
-
-    def _labels(self) -> tuple[str, ...] | None:
-        """From the config, or of the part of ImageNet that has so many classes."""
-        data = extra("timm").data
-        if self._config["label_names"]:
-            return tuple(self._config["label_names"])
-        subset = data.infer_imagenet_subset(self._config)
-        return tuple(data.ImageNetInfo(subset).label_descriptions()) if subset else None
-
-
-def _preprocessing(data: dict[str, Any], source: str) -> Preprocessing:
-    """What ``timm.data.create_transform`` makes of a data config.
-
-    Args:
-        data: as ``timm.data.resolve_data_config`` gives it; mean and std on the scale 0…1.
-        source: where it is known from.
-    """
-    channels, height, width = data["input_size"]
-    resize_size = Size(
-        height=math.floor(height / data["crop_pct"]), width=math.floor(width / data["crop_pct"])
-    )
-    mean = on_byte_scale(data["mean"])
-    # For squares, timm takes torchvision's Resize; else its own ResizeKeepRatio.
-    torchvisions = data["crop_mode"] == "center" and height == width
-    red, green, blue = (round(each) for each in mean * (3 // len(mean)))
-    return Preprocessing(
-        resize_mode=_RESIZE_MODES[data["crop_mode"]],
-        resize_size=resize_size,
-        crop_size=Size(height=height, width=width),
-        interpolation=Interpolation(data["interpolation"]),
-        rounding=Rounding.TORCHVISION if torchvisions else Rounding.TIMM,
-        channels=Channels.GREY if channels == 1 else Channels.RGB,
-        pad_colour=(red, green, blue) if data["crop_mode"] == "border" else (0, 0, 0),
-        mean=mean[:channels],
-        std=on_byte_scale(data["std"])[:channels],
-        source=source,
-    )

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from conversion.errors import ConversionError
+from conversion.weights.folder import weights_in
 from conversion.weights.safetensors_folder import INDEX_SUFFIX, sha256_of_shards, shards_of
 from model_spec import Weights, sha256_of_file
 
@@ -139,7 +140,7 @@ def locked_weights(path: Path, lock: LockedFile) -> Weights:
 
 
 def own_weights(location: str) -> tuple[Path, Weights]:
-    """A user's weights file, from a path or an URL.
+    """A user's weights file, from a path, a folder or an URL.
 
     Raises:
         ConversionError: it cannot be had.
@@ -150,9 +151,13 @@ def own_weights(location: str) -> tuple[Path, Weights]:
         path = download(location, DOWNLOADS / digest[:_URL_DIGITS])
     else:
         path = Path(location)
+    folder = path.resolve().name if path.is_dir() else None
+    if folder:
+        path = weights_in(path)
     if not path.is_file():
         raise ConversionError(f"no weights file {location}")
-    source = location if "://" in location else path.name
+    # Where a file lies is nobody's business, but in a folder all have one name.
+    source = location if "://" in location else f"{folder}/{path.name}" if folder else path.name
     whole = path.name.endswith(INDEX_SUFFIX)
     sha256 = sha256_of_shards(shards_of(path)) if whole else verified(path, None)
     return path, Weights(pretrained=True, source=source, sha256=sha256, licence=None)

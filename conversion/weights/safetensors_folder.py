@@ -19,15 +19,22 @@ def sha256_of_shards(files: list[Path]) -> str:
     return hashlib.sha256("".join(hashes).encode()).hexdigest() if len(hashes) > 1 else hashes[0]
 
 
+def weights_of(folder: Path) -> Path | None:
+    """The file of the weights, or the index of several; None if there are no safetensors."""
+    files = (folder / name for name in (_SINGLE, _INDEX))
+    return next((file for file in files if file.is_file()), None)
+
+
 def shards(folder: Path) -> list[Path]:
     """The files with the weights, in the order of their names; none if there are no safetensors.
 
     Raises:
         ConversionError: an index names a file that is not there.
     """
-    if (folder / _SINGLE).is_file():
-        return [folder / _SINGLE]
-    return shards_of(folder / _INDEX) if (folder / _INDEX).is_file() else []
+    found = weights_of(folder)
+    if found is None:
+        return []
+    return shards_of(found) if found.name.endswith(INDEX_SUFFIX) else [found]
 
 
 def shards_of(index: Path) -> list[Path]:

@@ -9,7 +9,9 @@ from torch import nn
 
 from conversion import export, verify
 from conversion.errors import ConversionError
+from conversion.original import original_of
 from conversion.photographs import photograph_pixels
+from conversion.request import Request
 from conversion.sources.lookup import source_of
 from conversion.sources.onnx_file import OnnxFile
 from model_spec import Activation, Channels, Precision, Size
@@ -23,12 +25,13 @@ def written(folder: Path, *tail: str, **changes: Any) -> Path:
     Args:
         folder: to write into.
         tail: operators behind the logits.
-        changes: ``batch``, ``channels`` and ``side`` of the input, its ``type``, and the
-            ``shape`` that a reshape gives.
+        changes: ``batch``, ``channels`` and ``side`` of the input, its ``type``, the
+            ``shape`` that a reshape gives, and the number of ``classes``.
     """
     batch, channels = changes.get("batch", "N"), changes.get("channels", 3)
+    classes = changes.get("classes", CLASSES)
     side, shape = changes.get("side", 32), changes.get("shape", [-1, channels])
-    numbers = np.random.default_rng(0).normal(0, 2, (channels, CLASSES)).astype(np.float32)
+    numbers = np.random.default_rng(0).normal(0, 2, (channels, classes)).astype(np.float32)
     nodes = [
         helper.make_node("GlobalAveragePool", ["pixels"], ["pooled"]),
         helper.make_node("Reshape", ["pooled", "shape"], ["flat"]),
@@ -41,7 +44,7 @@ def written(folder: Path, *tail: str, **changes: Any) -> Path:
         nodes,
         "graph",
         [make("pixels", kind, [batch, channels, side, side])],
-        [make(nodes[-1].output[0], TensorProto.FLOAT, [batch, CLASSES])],
+        [make(nodes[-1].output[0], TensorProto.FLOAT, [batch, classes])],
         [
             numpy_helper.from_array(numbers, "weights"),
             numpy_helper.from_array(np.array(shape, np.int64), "shape"),
@@ -90,6 +93,25 @@ def test_pixels_go_in_and_probabilities_come_out(
     assert operators[:4] == ["Transpose", "Cast", "Sub", "Div"]
     assert operators[-1] == last
     assert operators.count(last) == 1
+
+
+def test_one_output_becomes_two_classes(tmp_path: Path) -> None:
+    path = written(tmp_path, "Sigmoid", classes=1)
+    labels = tmp_path / "labels.txt"
+    labels.write_text("good\nbad\n")
+    request = Request(f"onnx:{path}", labels_file=labels)
+    original = original_of(request)
+    proto = request.source.exported(
+        original.network, original.preprocessing, 18, original.activation
+    )
+    export.save(proto, tmp_path)
+    model = verify.PyTorchModel(
+        original.network, original.preprocessing, 2, Activation.SIGMOID, fused=False
+    )
+    pixels = photograph_pixels(original.preprocessing)
+    found = verify.verify(tmp_path / "model.onnx", model, pixels, Precision.FP32)
+    assert found.top1_agreement == 1
+    np.testing.assert_allclose(model.probabilities(pixels).sum(axis=1), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [[1, 3], [1, -1], [0, -1]])

@@ -6,28 +6,21 @@ import torch
 from safetensors.torch import save_file
 
 from conversion.errors import ConversionError
-from conversion.photographs import PHOTOGRAPHS, photograph_pixels
+from conversion.photographs import photograph_pixels
 from conversion.sources.efficientnet_lite import EfficientNetLite
 from conversion.sources.lookup import source_of
-from conversion.sources.timm_models import TimmModel, _preprocessing
+from conversion.sources.timm_models import TimmModel
 from conversion.verify import PyTorchModel
 from conversion.weights.checkpoint import read
 from conversion.weights.fit import fill
-from model_spec import Channels, Interpolation, Preprocessing, Size
-from preprocessing import DecodeLimits, decode, transform
+from model_spec import Interpolation, Preprocessing, Size
+from tests.support.saved_models import TIMM_TINY
 
 timm = pytest.importorskip("timm")
 
-LIMITS = DecodeLimits(10_000_000, 10.0)
-MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-
-# The smallest network of timm: 0.4 million parameters, 160 pixels.
-TINY = "test_resnet.r160_in1k"
-
 
 def tiny() -> TimmModel:
-    return TimmModel(f"timm/{TINY}", TINY)
+    return TimmModel(f"timm/{TIMM_TINY}", TIMM_TINY)
 
 
 def test_a_network_is_prepared_as_its_pretrained_config_says() -> None:
@@ -47,47 +40,6 @@ def test_a_network_is_prepared_as_its_pretrained_config_says() -> None:
 
 def test_a_name_without_tag_means_timms_default_weights() -> None:
     assert source_of("timm/resnet50").description.preprocessing.source == "timm resnet50.a1_in1k"
-
-
-CONFIG = {
-    "input_size": (3, 160, 160),
-    "interpolation": "bicubic",
-    "mean": (0.485, 0.456, 0.406),
-    "std": (0.229, 0.224, 0.225),
-    "crop_pct": 0.95,
-    "crop_mode": "center",
-}
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"interpolation": "bilinear", "crop_pct": 1.0},
-        {"crop_mode": "squash"},
-        {"crop_mode": "squash", "crop_pct": 1.0, "input_size": (3, 128, 160)},
-        {"crop_mode": "border"},
-        {"crop_mode": "border", "crop_pct": 1.0, "input_size": (3, 160, 96)},
-        {"input_size": (3, 96, 160)},
-    ],
-    ids=str,
-)
-def test_pixels_are_those_of_timms_own_transform(changes: dict[str, object]) -> None:
-    config = CONFIG | changes
-    preprocessing = _preprocessing(config, "timm")
-    theirs = timm.data.create_transform(**config, is_training=False)
-    for path in PHOTOGRAPHS:
-        image = decode(path.read_bytes(), LIMITS)
-        pixels = transform(image, preprocessing)
-        expected = (theirs(image) * STD + MEAN) * 255
-        assert pixels.shape == (*config["input_size"][1:], 3)  # type: ignore[index]
-        difference = torch.tensor(pixels).permute(2, 0, 1) - expected
-        assert difference.abs().mean() < 0.01, path.name
-
-
-def test_a_network_of_one_channel_gets_grey_pixels() -> None:
-    found = _preprocessing(CONFIG | {"input_size": (1, 28, 28), "mean": (0.5,), "std": (1,)}, "")
-    assert (found.channels, found.mean, found.std) == (Channels.GREY, (127.5,), (255,))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conversion.errors import ConversionError
-from conversion.sources.image_processor import check_pixels, preprocessing_of
+from conversion.sources.hugging_face.image_processor import check_pixels, preprocessing_of
 from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Size
 
 transformers = pytest.importorskip("transformers")

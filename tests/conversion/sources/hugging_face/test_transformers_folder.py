@@ -1,5 +1,3 @@
-import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,49 +5,27 @@ import pytest
 import torch
 from PIL import Image
 
-from conversion.errors import ConversionError
+from conversion.errors import ONE_OUTPUT, ConversionError
 from conversion.original import original_of
 from conversion.photographs import PHOTOGRAPHS, photograph, photograph_pixels
+from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
 from conversion.sources.lookup import source_of
 from conversion.verify import PyTorchModel
-from model_spec import Activation, sha256_of_file
+from model_spec import Activation, ResizeMode, Size, sha256_of_file
+from tests.support.saved_models import LABELS, change, copied, save_vit
 
 transformers = pytest.importorskip("transformers")
-
-LABELS = ("cup", "saucer", "spoon")
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny ViT of random weights, as save_pretrained writes it."""
-    folder = tmp_path_factory.mktemp("saved") / "my-vit"
-    torch.manual_seed(0)
-    config = transformers.ViTConfig(
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        image_size=32,
-        patch_size=8,
-        initializer_range=0.5,
-        id2label=dict(enumerate(LABELS)),
-        label2id={label: number for number, label in enumerate(LABELS)},
-    )
-    transformers.utils.logging.disable_progress_bar()
-    transformers.ViTForImageClassification(config).save_pretrained(folder)
-    transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
-    return folder
+    return save_vit(tmp_path_factory.mktemp("saved") / "my-vit")
 
 
 @pytest.fixture
 def folder(saved: Path, tmp_path: Path) -> Path:
-    """A copy, to be changed."""
-    return Path(shutil.copytree(saved, tmp_path / "my-vit"))
-
-
-def change(file: Path, **content: object) -> None:
-    file.write_text(json.dumps({**json.loads(file.read_text()), **content}))
+    return copied(saved, tmp_path)
 
 
 def refusal(folder: Path) -> str:
@@ -148,13 +124,50 @@ def test_missing_weights_are_named(folder: Path) -> None:
         (
             "preprocessor_config.json",
             "hf:my-vit has no preprocessor_config.json; save it there with "
-            "AutoImageProcessor.from_pretrained(BASE_MODEL).save_pretrained(FOLDER)",
+            "AutoImageProcessor.from_pretrained(BASE_MODEL).save_pretrained(FOLDER), or say how "
+            "it was trained: --resize, --crop, --mean, --std, --interpolation or --preprocessing",
         ),
     ],
 )
 def test_a_missing_file_is_named(folder: Path, file: str, message: str) -> None:
     (folder / file).unlink()
     assert refusal(folder) == message
+
+
+def test_the_user_says_what_a_missing_processor_would(folder: Path) -> None:
+    (folder / "preprocessor_config.json").unlink()
+    given = Given(Overrides.model_validate({"resize_size": [32, 32], "mean": 0.5}), "command line")
+    found = original_of(Request(f"hf:{folder}", given=given)).preprocessing
+    assert (found.resize_mode, found.crop_size) == (ResizeMode.SQUASH, Size.square(32))
+    assert found.source == (
+        "mean, resize_mode, resize_size: command line; else the usual one of ImageNet"
+    )
+
+
+def test_one_output_is_two_classes_that_the_user_names(tmp_path: Path) -> None:
+    folder = save_vit(tmp_path / "my-vit", id2label={0: "LABEL_0"})
+    assert refusal(folder) == f"hf:my-vit is of a network with one output: {ONE_OUTPUT}"
+    labels = tmp_path / "labels.txt"
+    labels.write_text("good\nbad\n")
+    request = Request(f"hf:{folder}", labels_file=labels, activation=Activation.SIGMOID)
+    original = original_of(request)
+    pixels = photograph_pixels(original.preprocessing)
+    found = PyTorchModel(
+        original.network, original.preprocessing, 2, Activation.SIGMOID
+    ).probabilities(pixels)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+    assert (original.labels, original.multi_label) == (("good", "bad"), False)
+
+
+@pytest.mark.parametrize("file", ["", "model.safetensors", "mine.pth"])
+def test_weights_of_another_run_are_read(saved: Path, tmp_path: Path, file: str) -> None:
+    """As the Trainer writes them, and as torch.save does of the network in memory."""
+    run = copied(saved, tmp_path)
+    network = source_of(f"hf:{saved}").build_published(saved)
+    torch.save({"model": network.state_dict()}, run / "mine.pth")
+    original = original_of(Request(f"hf:{saved}", location=str(run / file)))
+    state, expected = original.network.state_dict(), network.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
 
 
 def test_what_is_no_classifier_is_refused(folder: Path) -> None:

@@ -1,27 +1,30 @@
-"""Hugging Face transformers' image classifiers: ``hf:FOLDER`` or ``hf:NAME`` of the hub.
+"""A folder of an image classifier as ``save_pretrained`` of transformers writes it.
 
 Weights are read from safetensors only, and no code of a repository is run.
 """
 
+from collections.abc import Container
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conversion.errors import ConversionError
-from conversion.sources.hub import hub_folder
-from conversion.sources.image_processor import check_pixels, preprocessing_of
-from conversion.sources.source import Description, Source, extra
+from conversion.sources.hugging_face.image_processor import check_pixels, preprocessing_of
+from conversion.sources.source import Description, Source, extra, imagenet
 from conversion.weights.safetensors_folder import sha256_of_shards, shards
-from model_spec import Activation, Weights
+from model_spec import Activation, Channels, Preprocessing, Size, Weights
 
 if TYPE_CHECKING:
     from torch import nn
 
-PREFIX = "hf:"
+    from conversion.weights.checkpoint import Entries
 
 _CONFIG = "config.json"
 _PROCESSOR = "preprocessor_config.json"
 _PICKLED = "pytorch_model.bin"
+
+# Of a network whose config names no size.
+_USUAL_SIDE = 224
 
 # What a config calls its problem, and what makes probabilities of the logits then.
 _ACTIVATIONS = {
@@ -31,18 +34,17 @@ _ACTIVATIONS = {
 }
 
 
-class TransformersModel(Source):
-    """An image classifier that ``save_pretrained`` wrote.
+class TransformersFolder(Source):
+    """An image classifier of transformers.
 
     Args:
-        name: ``hf:`` and a folder, or a repository of the hub.
+        name: as the user gives it.
+        folder: that ``save_pretrained`` wrote.
     """
 
-    def __init__(self, name: str) -> None:
-        self._location = name.removeprefix(PREFIX).rstrip("/")
-        folder = Path(self._location)
-        # Where a folder lies is nobody's business: the model is known by its last name.
-        super().__init__(f"{PREFIX}{folder.resolve().name}" if folder.is_dir() else name)
+    def __init__(self, name: str, folder: Path) -> None:
+        super().__init__(name)
+        self._folder = folder
 
     @cached_property
     def description(self) -> Description:
@@ -52,14 +54,16 @@ class TransformersModel(Source):
             raise ConversionError(
                 f"{self.name} is no classifier: its problem_type is {config.problem_type!r}"
             )
-        processor = self._processor()
-        preprocessing = preprocessing_of(processor, config, f"{self.name}, {_PROCESSOR}")
-        check_pixels(processor, preprocessing)
+        names = config.id2label
+        one_output = len(names) == 1
+        known = (self._folder / _PROCESSOR).is_file()
         return Description(
-            preprocessing=preprocessing,
+            preprocessing=self._preprocessing(config) if known else _usual(config),
             assumed=False,
-            labels=tuple(str(config.id2label[number]) for number in sorted(config.id2label)),
+            labels=None if one_output else tuple(str(names[each]) for each in sorted(names)),
+            classes=1 if one_output else None,
             activation=_ACTIVATIONS[config.problem_type],
+            unknown=None if known else self._without_processor,
         )
 
     def published(self) -> tuple[Path, Weights]:
@@ -105,32 +109,46 @@ class TransformersModel(Source):
         built: nn.Module = network
         return built
 
+    def renamed(self, network: "nn.Module", entries: "Entries") -> "Entries":
+        """transformers 5 has names of its own for tensors that its files name as of old."""
+        try:
+            from transformers import conversion_mapping, core_model_loading
+        except ImportError:
+            return entries
+        mapping = conversion_mapping.get_model_conversion_mapping(network)
+        rules = [each for each in mapping if isinstance(each, core_model_loading.WeightRenaming)]
+        rename, known = core_model_loading.apply_renamings, network.state_dict()
+        return {
+            entry: {
+                name if _is_known(name, known) else rename(name, rules): tensor
+                for name, tensor in tensors.items()
+            }
+            for entry, tensors in entries.items()
+        }
+
     def facts(self) -> list[object]:
         """The two configs."""
         files = (self._folder / _CONFIG, self._folder / _PROCESSOR)
         return [file.read_text(encoding="utf-8") for file in files if file.exists()]
-
-    @cached_property
-    def _folder(self) -> Path:
-        folder = Path(self._location)
-        if not folder.is_dir():
-            folder = hub_folder(self._location)
-        if not (folder / _CONFIG).is_file():
-            raise ConversionError(f"{self.name} has no {_CONFIG}; save_pretrained writes it")
-        return folder
 
     @property
     def _config(self) -> Any:
         """A fresh one: a network may change it."""
         return self._read("AutoConfig")
 
-    def _processor(self) -> Any:
-        if not (self._folder / _PROCESSOR).is_file():
-            raise ConversionError(
-                f"{self.name} has no {_PROCESSOR}; save it there with "
-                "AutoImageProcessor.from_pretrained(BASE_MODEL).save_pretrained(FOLDER)"
-            )
-        return self._read("AutoImageProcessor")
+    def _preprocessing(self, config: Any) -> Preprocessing:
+        processor = self._read("AutoImageProcessor")
+        found = preprocessing_of(processor, config, f"{self.name}, {_PROCESSOR}")
+        check_pixels(processor, found)
+        return found
+
+    @property
+    def _without_processor(self) -> str:
+        return (
+            f"{self.name} has no {_PROCESSOR}; save it there with "
+            "AutoImageProcessor.from_pretrained(BASE_MODEL).save_pretrained(FOLDER), or say how "
+            "it was trained: --resize, --crop, --mean, --std, --interpolation or --preprocessing"
+        )
 
     def _read(self, kind: str) -> Any:
         try:
@@ -147,6 +165,20 @@ class TransformersModel(Source):
 
 
 _LISTED = 5
+
+
+def _usual(config: Any) -> Preprocessing:
+    """ImageNet's, at the size of the network's input."""
+    side = getattr(config, "image_size", None)
+    channels = Channels.GREY if getattr(config, "num_channels", None) == 1 else Channels.RGB
+    known = isinstance(side, int | list | tuple)
+    return imagenet(Size.model_validate(side if known else _USUAL_SIDE), channels)
+
+
+def _is_known(name: str, known: Container[str]) -> bool:
+    """Whether a tensor's name, without what may stand before it, is one of the network's."""
+    parts = name.split(".")
+    return any(".".join(parts[start:]) in known for start in range(len(parts)))
 
 
 def _first_line(error: Exception) -> str:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from conversion.errors import ConversionError
-from conversion.sources.hub import hub_file
+from conversion.sources.hugging_face.hub import hub_file
 
 pytest.importorskip("huggingface_hub")
 

@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from conversion.errors import ONE_OUTPUT, ConversionError
+from conversion.original import original_of
+from conversion.photographs import photograph_pixels
+from conversion.request import Request
+from conversion.sources.lookup import source_of
+from model_spec import Activation, Channels, ResizeMode, Size, sha256_of_file
+from tests.support.saved_models import LABELS, change, copied, save_timm
+
+timm = pytest.importorskip("timm")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_timm(tmp_path_factory.mktemp("saved") / "my-timm")
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    return copied(saved, tmp_path)
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ConversionError) as caught:
+        original_of(Request(f"hf:{folder}"))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def state_of(folder: Path) -> dict[str, torch.Tensor]:
+    source = source_of(f"hf:{folder}")
+    path, _ = source.published()
+    return source.build_published(path).state_dict()
+
+
+def same(state: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> bool:
+    return state.keys() == expected.keys() and all(
+        torch.equal(state[name], tensor) for name, tensor in expected.items()
+    )
+
+
+def test_a_folder_has_labels_preprocessing_and_weights(saved: Path) -> None:
+    source = source_of(f"hf:{saved}")
+    found = source.description
+    assert (found.labels, found.activation, found.assumed) == (LABELS, Activation.SOFTMAX, False)
+    assert found.preprocessing.source == "hf:my-timm, pretrained_cfg of timm"
+    assert found.preprocessing.crop_size == Size.square(160)
+    path, weights = source.published()
+    assert path == saved / "model.safetensors"
+    assert (weights.pretrained, weights.source) == (True, "hf:my-timm")
+    assert weights.sha256 == sha256_of_file(path)
+
+
+def test_the_network_is_the_one_that_timm_reads(saved: Path) -> None:
+    expected = timm.create_model(f"local-dir:{saved}", pretrained=True).state_dict()
+    assert same(state_of(saved), expected)
+
+
+def test_pickled_weights_are_read_as_tensors(folder: Path) -> None:
+    expected = state_of(folder)
+    torch.save(expected, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    assert same(state_of(folder), expected)
+
+
+def test_the_saved_preprocessing_counts(folder: Path) -> None:
+    timm_config = {"input_size": [3, 128, 160], "crop_mode": "squash", "crop_pct": 1.0}
+    change(folder / "config.json", pretrained_cfg=timm_config)
+    found = source_of(f"hf:{folder}").description.preprocessing
+    assert (found.resize_mode, found.resize_size) == (
+        ResizeMode.SQUASH,
+        Size(height=128, width=160),
+    )
+
+
+def test_a_file_of_one_object_is_read_as_well(folder: Path) -> None:
+    before = source_of(f"hf:{folder}").description
+    inner = json.loads((folder / "config.json").read_text())["pretrained_cfg"]
+    beside = {"pretrained_cfg": None, "label_names": None, "labels": list(LABELS)}
+    change(folder / "config.json", **{**inner, **beside})
+    found = source_of(f"hf:{folder}").description
+    assert (found.labels, found.preprocessing) == (before.labels, before.preprocessing)
+
+
+def test_a_network_is_made_with_the_arguments_that_were_saved(tmp_path: Path) -> None:
+    folder = save_timm(tmp_path / "my-timm", in_chans=1)
+    assert source_of(f"hf:{folder}").description.preprocessing.channels is Channels.GREY
+    with torch.inference_mode():
+        assert source_of(f"hf:{folder}").build(5).eval()(torch.zeros(2, 1, 160, 160)).shape == (
+            2,
+            5,
+        )
+
+
+def test_labels_that_were_not_saved_are_asked_for(tmp_path: Path) -> None:
+    folder = save_timm(tmp_path / "my-timm", model_config={})
+    assert refusal(folder) == ("hf:my-timm tells 3 classes apart; give --labels with one for each")
+
+
+def test_as_many_labels_as_classes_are_needed(folder: Path) -> None:
+    change(folder / "config.json", label_names=["one"])
+    assert refusal(folder) == (
+        "hf:my-timm has 1 label_names and 3 classes; give --labels with one for each"
+    )
+
+
+def test_one_output_is_two_classes_that_the_user_names(tmp_path: Path) -> None:
+    folder = save_timm(tmp_path / "my-timm", model_config={})
+    network = timm.create_model("test_resnet.r160_in1k", num_classes=1)
+    timm.models.save_for_hf(network, folder, safe_serialization=True)
+    assert refusal(folder) == f"hf:my-timm is of a network with one output: {ONE_OUTPUT}"
+    labels = tmp_path / "labels.txt"
+    labels.write_text("good\nbad\n")
+    request = Request(f"hf:{folder}", labels_file=labels, activation=Activation.SIGMOID)
+    original = original_of(request)
+    pixels = torch.from_numpy(photograph_pixels(original.preprocessing)).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        logits = original.network(pixels.float() / 255)
+    np.testing.assert_array_equal(logits[:, 0], -logits[:, 1])
+
+
+def test_what_this_timm_cannot_make_is_refused(folder: Path) -> None:
+    change(folder / "config.json", architecture="resnet5")
+    assert refusal(folder).startswith(
+        f"timm {timm.__version__} cannot make 'resnet5' of hf:my-timm ("
+    )
+
+
+def test_a_network_without_head_is_refused(folder: Path) -> None:
+    change(folder / "config.json", num_classes=0, label_names=None)
+    assert refusal(folder) == "hf:my-timm is no classifier: its num_classes is 0"
+
+
+def test_the_config_decides_the_result(folder: Path) -> None:
+    before = source_of(f"hf:{folder}").facts()
+    change(folder / "config.json", num_features=1)
+    assert source_of(f"hf:{folder}").facts() != before
