@@ -129,7 +129,7 @@ def _made(original: Original, request: Request, workspace: Path) -> tuple[Path, 
 def _export(original: Original, request: Request, precision: Precision, folder: Path) -> ModelSpec:
     """Write the model's files into a folder and verify them."""
     from conversion import export, verify
-    from conversion.explanation.verify import explanation_of
+    from conversion.explanation.verify import explanation_of, told
     from conversion.half import halved
     from conversion.outputs.embedding import add_embedding
 
@@ -157,13 +157,8 @@ def _export(original: Original, request: Request, precision: Precision, folder: 
         verification.limit,
         100 * verification.top1_agreement,
     )
-    explanation = explanation_of(folder, pixels, request.precision, len(labels))
-    logger.info(
-        "explanations: %s",
-        f"by occlusion, since {explanation.reason}"
-        if explanation.reason
-        else "class activation maps, which add up to the logits",
-    )
+    explanation = explanation_of(folder, pixels, precision, len(labels))
+    logger.info("explanations: %s", told(explanation))
     index = PHOTOGRAPHS.index(GOLDEN)
     answer = model.probabilities(pixels[index : index + 1])[0]
     shutil.copy(GOLDEN, folder)

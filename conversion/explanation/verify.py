@@ -12,8 +12,9 @@ from errors import StartupError
 from inference.explanation.activations import ActivationSession
 from model_spec import EXPLANATION_FILE, ONNX_FILE, ClassActivation, Explanation, Precision
 
-LIMITS = {Precision.FP32: 1e-4}
-"""Largest difference of any logit, as a share of the largest one, that is let through."""
+LIMITS = {Precision.FP32: 1e-4, Precision.BF16: 1e-4}
+"""Largest difference of any logit, as a share of the largest one, that is let through. A bf16
+model's graph is in float32, in which ONNX Runtime computes the maps."""
 
 _ROUNDED_LIMIT = 0.05
 """The same where numbers are rounded between the feature map and the logits."""
@@ -40,6 +41,13 @@ def explanation_of(
     except (OtherHead, StartupError) as error:
         path.unlink(missing_ok=True)
         return Explanation(reason=str(error))
+
+
+def told(explanation: Explanation) -> str:
+    """What was found, in words."""
+    if explanation.reason:
+        return f"by occlusion, since {explanation.reason}"
+    return "class activation maps, which add up to the logits"
 
 
 def _checked(

@@ -14,10 +14,11 @@ from batch.model import Answer, Model
 from conversion.errors import ConversionError
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.run import BATCH, arrangement
+from conversion.export import EXTERNAL_DATA_FILE
 from conversion.quantization.gate import judge, lines, passed
 from conversion.quantization.photographs import Shares, divided, embedded
 from conversion.quantization.search import Samples, Search, Tried
-from conversion.quantization.variant import write
+from conversion.quantization.variant import complete, write
 from errors import StartupError
 from model_comparison import Comparison, Shortcoming
 from model_spec import ONNX_FILE, ModelSpec, Precision
@@ -56,13 +57,20 @@ def lowered(
             found, tried = _searched(fp32, folder, shares, settings, workspace)
             recipe = str(found.recipe)
         else:
-            shutil.copy(fp32 / ONNX_FILE, folder)
+            _copy_graph(fp32, folder)
             recipe = _BF16_RECIPE
-        spec = write(folder, fp32, precision, settings.device)
+        write(folder, fp32, precision, settings.device)
+        spec = complete(folder, fp32, settings.device)
         comparison = judge(folder, fp32, shares, settings, recipe)
         logger.info("%s", "\n".join(lines(comparison)))
         comparison = _passed(comparison, allowed, tried)
         return spec.model_copy(update={"comparison": comparison})
+
+
+def _copy_graph(source: Path, folder: Path) -> None:
+    for name in (ONNX_FILE, EXTERNAL_DATA_FILE):
+        if (source / name).exists():
+            shutil.copy(source / name, folder)
 
 
 def _shares(calibration: Path | None, labels: Sequence[str], workspace: Path) -> Shares:
@@ -82,6 +90,8 @@ def _searched(
     fp32: Path, folder: Path, shares: Shares, settings: Settings, workspace: Path
 ) -> tuple[Tried, Sequence[Tried]]:
     """What was found, whose graph is in the folder then, and all that was tried."""
+    if (fp32 / EXTERNAL_DATA_FILE).exists():
+        raise ConversionError("not saved: int8 is not made of parameters over 2 GiB")
     samples = asyncio.run(
         _samples(shares.searching, Model(fp32.name, fp32, settings, arrangement()))
     )

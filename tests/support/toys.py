@@ -79,7 +79,9 @@ def toy_graph(*, with_embedding: bool = False) -> onnx.ModelProto:
 
 
 def mapped_graph() -> onnx.ModelProto:
-    """As ``toy_graph``, but a softmax of the mean colour / 64, less 1 for green: a linear layer."""
+    """As ``toy_graph`` with the embedding, but a linear layer and a softmax make the probabilities:
+    of the mean colour / 64, less 1 for green.
+    """
     constants = {
         "places": np.array([2, 3]),
         "weights": np.eye(3, dtype=np.float32) / 64,
@@ -92,7 +94,7 @@ def mapped_graph() -> onnx.ModelProto:
         helper.make_node("Gemm", ["means", "weights", "bias"], ["logits"], transB=1),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
-    proto = toy_graph()
+    proto = toy_graph(with_embedding=True)
     del proto.graph.node[:], proto.graph.initializer[:]
     proto.graph.node.extend(nodes)
     proto.graph.initializer.extend(

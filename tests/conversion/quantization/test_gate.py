@@ -1,12 +1,8 @@
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 
 from conversion.errors import ConversionError
-from conversion.quantization.calibration import Method, ranges
 from conversion.quantization.gate import (
     FEWEST_LABELLED,
     FEWEST_UNLABELLED,
@@ -17,12 +13,11 @@ from conversion.quantization.gate import (
     slower,
 )
 from conversion.quantization.photographs import divided
-from conversion.quantization.recipe import Recipe, quantize
 from conversion.quantization.variant import write
 from model_comparison import Comparison, Shortcoming
 from model_spec import ONNX_FILE, Precision
 from settings import Device, Settings
-from tests.conversion.quantization.conftest import DARK_AND_BRIGHT
+from tests.conversion.quantization.conftest import DARK_AND_BRIGHT, change_weights
 
 ON_CPU = Settings(device=Device.CPU)
 
@@ -131,31 +126,9 @@ def test_the_lines_have_the_figures() -> None:
     ]
 
 
-@pytest.fixture
-def int8(fp32: Path, tmp_path: Path) -> Path:
-    """The network, quantized."""
-    pixels = np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(255, -1, -5)])
-    recipe = Recipe(Method.MINMAX, signed=False, reduce_range=True)
-    found = ranges(fp32 / ONNX_FILE, recipe.method, pixels, tmp_path, lambda _: None)
-    folder = tmp_path / "int8"
-    folder.mkdir()
-    quantize(fp32 / ONNX_FILE, found, recipe, folder / ONNX_FILE)
-    return folder
-
-
 def judged(folder: Path, fp32: Path, greys: Path) -> Comparison:
     write(folder, fp32, Precision.INT8, Device.CPU)
     return judge(folder, fp32, divided(greys, DARK_AND_BRIGHT), ON_CPU, "by hand")
-
-
-def change_weights(folder: Path, factor: float) -> None:
-    """Multiply the scale of the convolution's weights."""
-    proto = onnx.load(folder / ONNX_FILE)
-    for each in proto.graph.initializer:
-        if each.name.endswith("weight_scale") and len(each.dims) == 1:
-            scaled = numpy_helper.to_array(each) * np.float32(factor)
-            each.CopyFrom(numpy_helper.from_array(scaled, each.name))
-    onnx.save(proto, folder / ONNX_FILE)
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from conversion.quantization import search as module
@@ -10,6 +9,7 @@ from conversion.quantization.search import Samples, Search, Tried, run_in_batche
 from inference.sessions.session import open_session
 from model_spec import ONNX_FILE
 from settings import Device
+from tests.conversion.quantization.conftest import GREYS
 
 FIRST = Recipe(Method.MINMAX, signed=False, reduce_range=False)
 
@@ -21,9 +21,8 @@ def tried(**fields: float) -> Tried:
 
 @pytest.fixture
 def samples(fp32: Path) -> Samples:
-    pixels = np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(255, -1, -5)])
     session = open_session(fp32, Device.CPU, intra_op_threads=1)
-    return Samples(pixels, run_in_batches(session, pixels))
+    return Samples(GREYS, run_in_batches(session, GREYS))
 
 
 def test_good_is_fast_and_accurate() -> None:
