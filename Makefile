@@ -56,7 +56,7 @@ LOAD_TUNED = if [ -f '$(TUNED)' ]; then \
 		set -a; . '$(abspath $(TUNED))'; set +a; eval "$$own"; \
 	fi
 
-.PHONY: screenshot serve model evaluate bento tune test lint format end-to-end faults soak hostile dearest fuzz overload wrk bench bench-peers check help
+.PHONY: screenshot serve model evaluate batch bento tune test lint format end-to-end faults soak hostile dearest fuzz overload wrk bench bench-peers check help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -96,6 +96,20 @@ evaluate: $(BIN)/.serving ## Evaluate a model on labelled photographs (MODEL= PH
 	@[ -n '$(PHOTOGRAPHS)' ] || { echo "error: which photographs? make evaluate PHOTOGRAPHS=folder"; exit 1; }
 	@case '$(MODEL)' in image_classifier:*) tag='$(MODEL)' ;; *) tag=$$($(CONVERT)) || exit 1 ;; esac; \
 	$(BIN)/python -m conversion.evaluate '$(PHOTOGRAPHS)' --model "$$tag" $(EVALUATE)
+
+$(BIN)/.batching: pyproject.toml | $(BIN)/.serving
+	@echo "installing into $(VENV)"
+	@$(call INSTALL,batch)
+	@touch $@
+
+# The table that `make batch` writes (.parquet, .csv or .jsonl), and options of python -m batch.
+OUTPUT ?= predictions.parquet
+BATCH ?=
+
+batch: $(BIN)/.batching ## Classify a folder of photographs into a table (MODEL= PHOTOGRAPHS= OUTPUT= BATCH=)
+	@[ -n '$(PHOTOGRAPHS)' ] || { echo "error: which photographs? make batch PHOTOGRAPHS=folder"; exit 1; }
+	@case '$(MODEL)' in image_classifier:*) tag='$(MODEL)' ;; *) tag=$$($(CONVERT)) || exit 1 ;; esac; \
+	exec $(BIN)/python -m batch '$(PHOTOGRAPHS)' --output '$(OUTPUT)' --model "$$tag" $(BATCH)
 
 bento: $(BIN)/.serving ## Build the Bento with the model asked for last (MODEL= WEIGHTS= LABELS=)
 	@$(TELL_PACKED); $(BIN)/bentoml build
@@ -157,7 +171,7 @@ $(BIN)/.developing: pyproject.toml | $(VENV)/.made
 	@# The extra `tracing`, in the release of the SDK that is here: pip alone tries hundreds of them.
 	@$(BIN)/pip install --quiet --disable-pip-version-check "opentelemetry-exporter-otlp-proto-http==$$( \
 		$(BIN)/python -c 'from importlib.metadata import version as v; print(v("opentelemetry-sdk"))')"
-	@touch $@ $(BIN)/.serving $(BIN)/.checking
+	@touch $@ $(BIN)/.serving $(BIN)/.checking $(BIN)/.batching
 
 # Seconds that `make soak`, `make dearest` and `make fuzz` take.
 SECONDS ?= 600

@@ -12,8 +12,8 @@ from batch.errors import BatchError
 from batch.log import log_to_stderr
 from batch.options import PART_SIZE, Options, Shard
 from batch.run import Outcome, run
-from errors import INTERRUPTED, ClassifierError, StartupError
-from serving.parameters import DEFAULT_TOP_K
+from errors import INTERRUPTED, ClassifierError, InvalidParameter, StartupError
+from serving.parameters import DEFAULT_TOP_K, checked_threshold
 from settings import load_settings
 
 
@@ -62,6 +62,7 @@ def options_of(arguments: Sequence[str] | None) -> Options:
         column=parsed.column,
         top_k=parsed.top_k,
         embedding=parsed.embedding,
+        threshold=parsed.threshold,
         part_size=parsed.part_size,
         restart=parsed.restart,
         shard=parsed.shard,
@@ -75,6 +76,13 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is below 1")
     return number
+
+
+def _threshold(text: str) -> float:
+    try:
+        return checked_threshold(float(text))
+    except InvalidParameter as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _shard(text: str) -> Shard:
@@ -109,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
         "--top-k", type=_positive, default=DEFAULT_TOP_K, metavar="N", help="predictions in a row"
     )
     parser.add_argument("--embedding", action="store_true", help="a column with the embedding")
+    parser.add_argument(
+        "--threshold",
+        type=_threshold,
+        metavar="P",
+        help="columns with the decision, 0 to 1 (default: the model's own thresholds, if any)",
+    )
     parser.add_argument(
         "--part-size",
         type=_positive,

@@ -15,6 +15,22 @@ from batch.inputs import Source, entries
 from batch.parts import Part
 from batch.run_folder import RunFolder
 
+FIRST_PART = 32
+"""Photographs in the first part: about a second of work. Each of the next is twice as large, up to
+the part size, so that the first rows are there soon and most parts are worth their file."""
+
+
+def part_sizes(most: int) -> Iterator[int]:
+    """Photographs in each part, from the first.
+
+    Args:
+        most: the part size.
+    """
+    size = min(FIRST_PART, most)
+    while True:
+        yield size
+        size = min(2 * size, most)
+
 
 class Listing:
     """Lists in a thread; the parts can be read as they come, more than once.
@@ -26,7 +42,7 @@ class Listing:
     Args:
         source: of the photographs.
         folder: of the run.
-        part_size: photographs in a part.
+        part_size: photographs in a part, but for the first ones.
     """
 
     def __init__(self, source: Source, folder: RunFolder, part_size: int) -> None:
@@ -97,7 +113,9 @@ class Listing:
         return total
 
     def _parts_of(self, lines: Iterator[bytes]) -> Iterator[list[bytes]]:
-        while part := list(islice(lines, self._part_size)):
+        for size in part_sizes(self._part_size):
+            if not (part := list(islice(lines, size))):
+                return
             yield part
 
     def _add(self, part: list[bytes]) -> int:

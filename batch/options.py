@@ -16,10 +16,11 @@ from serving.workers.model_store import stored_model
 from settings import Device, Settings
 
 PART_SIZE = 512
-"""Photographs in a part: some seconds of work, which is what a crash loses for each process."""
+"""Photographs in a part: some seconds of work, which is what a crash loses for each process. The
+first parts are smaller (``batch.listing``)."""
 
-_FORMAT = 1
-"""Of the rows; an unfinished run of another format cannot go on."""
+_FORMAT = 2
+"""Of rows and parts; an unfinished run of another format cannot go on."""
 
 _LIMITS = (
     *("max_body_bytes", "max_pixels", "max_aspect_ratio"),
@@ -46,6 +47,7 @@ class Options:
         column: of a Parquet file.
         top_k: predictions in a row.
         embedding: whether a row has one.
+        threshold: least confidence of a decision; None: the model's own thresholds, if it has any.
         part_size: photographs in a part.
         restart: forget an unfinished run, and replace the output.
         shard: do only these parts, and write no output; None: all.
@@ -59,6 +61,7 @@ class Options:
     column: str | None = None
     top_k: int = DEFAULT_TOP_K
     embedding: bool = False
+    threshold: float | None = None
     part_size: int = PART_SIZE
     restart: bool = False
     shard: Shard | None = None
@@ -83,7 +86,9 @@ def job_of(options: Options, settings: Settings, arrangement: Arrangement) -> Jo
     if options.embedding and spec.embedding is None:
         raise BatchError(f"{tag} has no embeddings: its network does not end with a linear layer")
     source, top_k = source_of(options.given, options.column), min(options.top_k, len(spec.labels))
-    return Job(source, tag, folder, settings, top_k, options.embedding, arrangement)
+    return Job(
+        source, tag, folder, settings, top_k, options.embedding, arrangement, options.threshold
+    )
 
 
 def identity_of(options: Options, job: Job) -> Identity:
@@ -102,6 +107,7 @@ def identity_of(options: Options, job: Job) -> Identity:
         "batch_size": job.arrangement.batch_size,
         "top_k": job.top_k,
         "embedding": job.embedding,
+        "threshold": job.threshold,
         "part_size": options.part_size,
         **limits,
     }

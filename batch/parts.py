@@ -13,7 +13,9 @@ import pyarrow as pa
 from batch.inputs import Source
 from batch.model import Arrangement, Content, Model
 from batch.reading import Reader
-from batch.rows import row, schema, table
+from batch.rows import Rows, table
+from inference.answers.decision import thresholds_for
+from model_spec import ModelSpec
 from settings import Settings
 
 
@@ -41,6 +43,7 @@ class Job:
         top_k: predictions in a row.
         embedding: whether a row has one.
         arrangement: of one process.
+        threshold: least confidence of a decision; None: the model's own thresholds, if it has any.
     """
 
     source: Source
@@ -50,6 +53,7 @@ class Job:
     top_k: int
     embedding: bool
     arrangement: Arrangement
+    threshold: float | None = None
 
 
 class PartClassifier:
@@ -68,6 +72,7 @@ class PartClassifier:
         self._model = Model(
             job.tag, job.folder, job.settings, job.arrangement, embeddings=job.embedding
         )
+        self._rows = _rows(job, self._model.session.spec)
         self._reader = Reader(job.source, self._model.max_bytes)
         # With threads that decode, one batch is decoded while another is classified.
         self._batches_at_once = 2 if job.arrangement.decode_threads else 1
@@ -89,25 +94,33 @@ class PartClassifier:
         for start in range(0, len(part.entries), size):
             entries = part.entries[start : start + size]
             batch = list(islice(contents, len(entries)))
-            running.append(asyncio.create_task(self._rows(entries, batch, apart=apart)))
+            running.append(asyncio.create_task(self._classified(entries, batch, apart=apart)))
             if len(running) == self._batches_at_once:
                 rows += await running.popleft()
             progressed()
         for each in running:
             rows += await each
-        return table(rows, schema(embedding=self._job.embedding))
+        return table(rows, self._rows.schema())
 
     async def close(self) -> None:
         """End threads and processes."""
         self._reader.close()
         await self._model.close()
 
-    async def _rows(
+    async def _classified(
         self, entries: Sequence[str], contents: Sequence[Content], *, apart: bool
     ) -> list[dict[str, Any]]:
         outcomes = await self._model.classify(contents, apart=apart)
-        labels = self._model.session.spec.labels
-        return [
-            row(*each, labels=labels, top_k=self._job.top_k, model=self._job.tag)
-            for each in zip(entries, contents, outcomes, strict=True)
-        ]
+        return [self._rows.row(*each) for each in zip(entries, contents, outcomes, strict=True)]
+
+
+def _rows(job: Job, spec: ModelSpec) -> Rows:
+    values = spec.thresholds if job.threshold is None else (job.threshold,)
+    return Rows(
+        model=job.tag,
+        labels=spec.labels,
+        top_k=job.top_k,
+        embedding=job.embedding,
+        thresholds=thresholds_for(values, len(spec.labels)),
+        multi_label=spec.multi_label,
+    )

@@ -3,12 +3,14 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from batch.model import Answer, Content
 from errors import ClassifierError
+from inference.answers.decision import Thresholds, decision
 from inference.answers.embedding import EmbeddingForm, told
 from inference.answers.top_k import prediction
 from preprocessing import stored_size
@@ -32,12 +34,7 @@ SCHEMA = pa.schema(
         ("model", pa.string()),
     ]
 )
-"""Columns of every output; docs/batch.md says what each of them holds."""
-
-
-def schema(*, embedding: bool) -> pa.Schema:
-    """The columns, with that of the embedding if it is wanted."""
-    return SCHEMA.append(pa.field("embedding", pa.list_(pa.float32()))) if embedding else SCHEMA
+"""Columns of every output; docs/batch.md says what each of them holds, and those of some."""
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: pa.Schema = SCHEMA) -> pa.Table:
@@ -50,33 +47,62 @@ def printable(entry: str) -> str:
     return os.fsencode(entry).decode(errors="backslashreplace")
 
 
-def row(  # noqa: PLR0913
-    entry: str,
-    content: Content,
-    outcome: Answer | ClassifierError,
-    *,
-    labels: Sequence[str],
-    top_k: int,
-    model: str,
-) -> dict[str, Any]:
-    """The row of one photograph.
+@dataclass(frozen=True)
+class Rows:
+    """How a run tells what became of its photographs.
 
-    Args:
-        entry: that names it.
-        content: its file, or why there is none.
-        outcome: what became of it.
-        labels: of the classes.
-        top_k: predictions wanted.
+    Attributes:
         model: tag.
+        labels: of the classes.
+        top_k: predictions in a row.
+        embedding: whether a row has one.
+        thresholds: for a decision; None: a row has none.
+        multi_label: whether a photograph may show several classes, so that a decision is a list.
     """
-    found: dict[str, Any] = {"path": printable(entry), "model": model}
-    if not isinstance(content, ClassifierError):
-        found["sha256"] = hashlib.sha256(content).hexdigest()
-    if isinstance(outcome, ClassifierError):
-        return found | {"error_code": outcome.code, "error_message": outcome.message}
-    assert not isinstance(content, ClassifierError)
-    width, height = stored_size(content)
-    answer = prediction(outcome.probabilities, labels, top_k)
-    if outcome.embedding is not None:
-        answer["embedding"] = told(outcome.embedding, EmbeddingForm.LIST, normalised=False)
-    return found | answer | {"width": width, "height": height}
+
+    model: str
+    labels: Sequence[str]
+    top_k: int
+    embedding: bool = False
+    thresholds: Thresholds | None = None
+    multi_label: bool = False
+
+    def schema(self) -> pa.Schema:
+        """The columns."""
+        found = SCHEMA
+        if self.thresholds is not None:
+            decided = pa.list_(pa.string()) if self.multi_label else pa.string()
+            found = found.append(pa.field("decision", decided))
+            found = found.append(pa.field("reason", pa.string()))
+        if self.embedding:
+            found = found.append(pa.field("embedding", pa.list_(pa.float32())))
+        return found
+
+    def row(
+        self, entry: str, content: Content, outcome: Answer | ClassifierError
+    ) -> dict[str, Any]:
+        """The row of one photograph.
+
+        Args:
+            entry: that names it.
+            content: its file, or why there is none.
+            outcome: what became of it.
+        """
+        found: dict[str, Any] = {"path": printable(entry), "model": self.model}
+        if not isinstance(content, ClassifierError):
+            found["sha256"] = hashlib.sha256(content).hexdigest()
+        if isinstance(outcome, ClassifierError):
+            return found | {"error_code": outcome.code, "error_message": outcome.message}
+        assert not isinstance(content, ClassifierError)
+        width, height = stored_size(content)
+        return found | self._answer(outcome) | {"width": width, "height": height}
+
+    def _answer(self, outcome: Answer) -> dict[str, Any]:
+        answer = prediction(outcome.probabilities, self.labels, self.top_k)
+        if self.thresholds is not None:
+            answer |= decision(
+                outcome.probabilities, self.thresholds, self.labels, multi_label=self.multi_label
+            )
+        if outcome.embedding is not None:
+            answer["embedding"] = told(outcome.embedding, EmbeddingForm.LIST, normalised=False)
+        return answer

@@ -136,6 +136,13 @@ def test_a_part_of_a_shard_that_is_none_is_refused(capsys: pytest.CaptureFixture
         assert "argument --shard: " in capsys.readouterr().err
 
 
+def test_a_threshold_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for threshold in ("-0.1", "1.1", "nan", "high"):
+        with pytest.raises(SystemExit):
+            main(["photographs", "--output", "rows.parquet", f"--threshold={threshold}"])
+        assert "argument --threshold: " in capsys.readouterr().err
+
+
 def test_what_cannot_be_done_is_said_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

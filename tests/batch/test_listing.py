@@ -1,5 +1,6 @@
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from batch import listing as module
 from batch.errors import BatchError
 from batch.inputs import Kind, Source, source_of
-from batch.listing import Listing
+from batch.listing import Listing, part_sizes
 from batch.parts import Part
 from batch.run_folder import RunFolder
 
@@ -29,6 +30,12 @@ def test_photographs_are_listed_in_parts(photographs: Path, folder: RunFolder) -
     assert list(listing.parts()) == expected
     assert listing.total == 30
     listing.close()
+
+
+def test_the_first_parts_are_small_and_grow_to_the_part_size() -> None:
+    assert list(islice(part_sizes(512), 6)) == [32, 64, 128, 256, 512, 512]
+    assert list(islice(part_sizes(100), 4)) == [32, 64, 100, 100]
+    assert list(islice(part_sizes(7), 2)) == [7, 7]
 
 
 def test_a_complete_list_counts_whatever_has_changed(photographs: Path, folder: RunFolder) -> None:

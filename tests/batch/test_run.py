@@ -14,6 +14,7 @@ import pytest
 from batch.errors import BatchError
 from batch.options import Options, Shard
 from batch.run import Outcome, run
+from model_spec import Activation, ModelSpec
 from settings import Device, Settings
 from tests.support.images import exif, save, textured
 from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, encoded
@@ -66,6 +67,37 @@ def test_an_embedding_is_a_column_if_it_is_asked_for(options: Options) -> None:
     run(replace(options, embedding=True), SETTINGS)
     found = rows(options.output)
     assert [row["embedding"] for row in found[::10]] == [[0, 0, 255], [0, 255, 0], [255, 0, 0]]
+
+
+def test_a_threshold_makes_a_decision_as_the_service_does(options: Options) -> None:
+    run(replace(options, threshold=0.999), SETTINGS)
+    reason = "the confidence 0.992248 in 'red' is below its threshold 0.999"
+    assert (rows(options.output)[-1]["decision"], rows(options.output)[-1]["reason"]) == (
+        None,
+        reason,
+    )
+    run(replace(options, threshold=0, restart=True), SETTINGS)
+    assert [row["decision"] for row in rows(options.output)[::10]] == ["blue", "green", "red"]
+
+
+def test_a_models_own_thresholds_decide_on_several_labels(options: Options, model: Path) -> None:
+    several = {
+        "activation": Activation.SIGMOID,
+        "multi_label": True,
+        "thresholds": (0.5, 0.003, 0.5),
+    }
+    ModelSpec.load(model).model_copy(update=several).save(model)
+    run(options, SETTINGS)
+    assert pq.read_schema(options.output).field("decision").type == pa.list_(pa.string())
+    assert [row["decision"] for row in rows(options.output)[::10]] == [
+        ["blue", "green"],
+        ["green"],
+        ["red", "green"],
+    ]
+    run(replace(options, threshold=1, restart=True), SETTINGS)
+    assert [(row["decision"], row["reason"]) for row in rows(options.output)[::10]] == [
+        ([], "no confidence reaches the threshold of its class")
+    ] * 3
 
 
 def test_processes_shards_and_parts_do_not_show_in_the_file(
