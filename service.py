@@ -113,18 +113,23 @@ class ImageClassifier:
     # serve callers in this process or from another BentoML service.
 
     @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
-    async def classify(
+    async def classify(  # noqa: PLR0913, PLR0917
         self,
         image: Path,
         top_k: int | None = None,
         threshold: float | None = None,
         embedding: Embedding | None = None,
         normalised: bool | None = None,
+        explain: bool | None = None,
+        class_ids: list[int] | None = None,
+        map: MapForm | None = None,  # noqa: A002
     ) -> ClassifyOutput:
-        """Classify one image."""
-        classifier = self.monitor.ready_classifier()
-        parameters = _parameters(top_k, threshold, embedding, normalised)
-        answer = await classifier.classify(image.read_bytes(), parameters, _deadline())
+        """Classify one image, and say why if that is asked for."""
+        parameters = _parameters(top_k, threshold, embedding, normalised)._replace(
+            explain=explain, class_ids=tuple(class_ids) if class_ids else None, map=map
+        )
+        answering = self.monitor.classifier_for(parameters)
+        answer = await answering.classify(image.read_bytes(), parameters, _deadline())
         return ClassifyOutput.model_validate(answer)
 
     @bentoml.api(input_spec=ClassifyBatchInput, output_spec=ClassifyBatchOutput)

@@ -109,11 +109,11 @@ def _parsed_alone(request: Request) -> None:
 
 
 def _are_in_bounds(parameters: Parameters) -> None:
-    top_k, threshold, embedding, normalised, class_ids, form = parameters
+    top_k, threshold, embedding, normalised, explain, class_ids, form = parameters
     assert top_k is None or (type(top_k) is int and top_k > 0)
     assert threshold is None or (type(threshold) is float and 0 <= threshold <= 1)
     assert embedding is None or type(embedding) is EmbeddingForm
-    assert normalised is None or type(normalised) is bool
+    assert all(each is None or type(each) is bool for each in (normalised, explain))
     assert class_ids is None or 1 <= len(class_ids) <= MAX_CLASSES
     assert all(type(each) is int for each in class_ids or ())
     assert form in (None, *MapForm)

@@ -149,7 +149,7 @@ class Classifier:
             ClassifierError: the image cannot be classified, or not now.
         """
         times = times or RequestTimes()
-        times.submitted = time.perf_counter()
+        times.submit()
         wanted = self._wanted(image, parameters, self._budget(), times.new_image())
         answer: dict[str, Any] = await self._runner.infer_one(wanted, deadline)
         times.answered = time.perf_counter()
@@ -178,7 +178,7 @@ class Classifier:
             ClassifierError: none of them can be classified now.
         """
         times = times or RequestTimes()
-        times.submitted = time.perf_counter()
+        times.submit()
         budget = self._budget()
         readable = [
             self._wanted(image, parameters, budget, times.new_image())
@@ -216,7 +216,7 @@ class Classifier:
             ClassifierError: none of them can be classified now.
         """
         times = times or RequestTimes()
-        times.submitted = time.perf_counter()
+        times.submit()
         budget = self._budget()
         wanted = [_Wanted(image, None, None, budget, times.new_image()) for image in images]
         outcomes = await self._runner.infer(wanted, deadline)

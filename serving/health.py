@@ -11,6 +11,7 @@ from inference.hardware.gpu import count_gpus
 from model_comparison import Shortcoming
 from serving.classifier import Classifier
 from serving.explanation.explainer import Explainer
+from serving.parameters import Parameters
 
 if TYPE_CHECKING:
     from serving.workers.table import WorkerTable
@@ -85,6 +86,14 @@ class Monitor:
         self.ready_classifier()
         assert self.explainer is not None
         return self.explainer
+
+    def classifier_for(self, parameters: Parameters) -> Classifier | Explainer:
+        """What answers a request of ``/classify`` with these parameters.
+
+        Raises:
+            ModelUnavailable: the classifier cannot classify.
+        """
+        return self.ready_explainer() if parameters.explain else self.ready_classifier()
 
     def is_well(self) -> bool:
         """Whether this worker can classify."""

@@ -21,6 +21,9 @@ NORMALISED = "normalised"
 EMBEDDING_FORMS = (EmbeddingForm.LIST.value, EmbeddingForm.BASE64.value)
 """Beside true, which means the first, and false."""
 
+EXPLAIN = "explain"
+"""Whether ``/classify`` is to explain its answer: the name of this in all requests."""
+
 CLASS_IDS, MAP = "class_ids", "map"
 """Which classes are to be explained, and in which form: the names of these in all requests."""
 
@@ -45,6 +48,7 @@ class Parameters(NamedTuple):
         threshold: least confidence of a decision, for all classes.
         embedding: whether and how it is wanted; by default it is not.
         normalised: whether the embedding is to have the length 1; by default it is as it is.
+        explain: whether an answer of ``/classify`` is to have the explanation; by default not.
         class_ids: classes to explain instead of the best ones.
         map: form of the maps of an explanation.
     """
@@ -53,6 +57,7 @@ class Parameters(NamedTuple):
     threshold: float | None = None
     embedding: EmbeddingForm | None = None
     normalised: bool | None = None
+    explain: bool | None = None
     class_ids: tuple[int, ...] | None = None
     map: MapForm | None = None
 

@@ -12,6 +12,7 @@ from serving.parameters import (
     CLASS_IDS,
     DEFAULTS,
     EMBEDDING,
+    EXPLAIN,
     MAP,
     MAX_CLASSES,
     NORMALISED,
@@ -105,6 +106,10 @@ class _Kind(NamedTuple):
     of_json: Callable[[object], Any]
 
 
+def _truth(name: str) -> _Kind:
+    return _Kind(partial(_truth_of_text, name), partial(_truth_of_json, name))
+
+
 def _top_k_of_text(text: str) -> int:
     try:
         if _WHOLE_NUMBER.fullmatch(text):
@@ -142,14 +147,18 @@ def _no_number(found: object) -> InvalidParameter:
 
 def _truth_of_text(name: str, text: str) -> bool:
     if text not in _TRUTHS:
-        raise InvalidParameter(f"{name} must be {' or '.join(_TRUTHS)}, not {shortened(text)}")
+        raise _no_truth(name, text)
     return _TRUTHS[text]
 
 
-def _normalised_of_json(value: object) -> bool:
+def _truth_of_json(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise InvalidParameter(f"{NORMALISED} must be true or false, not {shortened(value)}")
+        raise _no_truth(name, value)
     return value
+
+
+def _no_truth(name: str, found: object) -> InvalidParameter:
+    return InvalidParameter(f"{name} must be {' or '.join(_TRUTHS)}, not {shortened(found)}")
 
 
 def _embedding_of_text(text: str) -> EmbeddingForm:
@@ -193,7 +202,8 @@ KINDS = {
     TOP_K: _Kind(_top_k_of_text, _top_k_of_json),
     THRESHOLD: _Kind(_threshold_of_text, _threshold_of_json),
     EMBEDDING: _Kind(_embedding_of_text, checked_embedding),
-    NORMALISED: _Kind(partial(_truth_of_text, NORMALISED), _normalised_of_json),
+    NORMALISED: _truth(NORMALISED),
+    EXPLAIN: _truth(EXPLAIN),
     CLASS_IDS: _Kind(_class_ids_of_text, _class_ids_of_json),
     MAP: _Kind(_map_of_text, _map_of_json),
 }

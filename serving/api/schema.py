@@ -20,6 +20,7 @@ EMBEDDING_DESCRIPTION = (
 )
 NORMALISED_DESCRIPTION = "Whether the embedding is divided by its length; not by default"
 THRESHOLD_DESCRIPTION = "Least confidence of a decision; the model's own by default, if it has one"
+EXPLAIN_DESCRIPTION = "Whether the answer has the explanation of /explain, too; not by default"
 CLASS_IDS_DESCRIPTION = (
     f"Classes to explain instead of the most probable ones, {MAX_CLASSES} at most; "
     "in a form or query separated by commas"
@@ -38,6 +39,9 @@ class ClassifyInput(IODescriptor):
     threshold: float | None = Field(None, ge=0, le=1, description=THRESHOLD_DESCRIPTION)
     embedding: Embedding | None = Field(None, description=EMBEDDING_DESCRIPTION)
     normalised: bool | None = Field(None, description=NORMALISED_DESCRIPTION)
+    explain: bool | None = Field(None, description=EXPLAIN_DESCRIPTION)
+    class_ids: list[int] | None = Field(None, description=CLASS_IDS_DESCRIPTION)
+    map: MapForm | None = Field(None, description=MAP_DESCRIPTION)
 
 
 class ClassifyBatchInput(IODescriptor):
@@ -92,8 +96,70 @@ class _Footer(BaseModel):
     activation: Activation = Field(description="What makes confidences of the network's logits")
 
 
+class ClassMap(BaseModel):
+    """Where in the crop a class is seen; has either values or png."""
+
+    height: int
+    width: int
+    values: list[list[float]] | None = Field(
+        None, description="Rows from the top; above 0 speaks for the class, below 0 against it"
+    )
+    png: str | None = Field(
+        None, description="A data URI: transparent at 0 and below, red at the largest value"
+    )
+
+
+class MapCheck(BaseModel):
+    """What shows that a class activation map is the whole reason for a logit."""
+
+    mean_plus_bias: float = Field(description="Mean of the map plus the class's bias")
+
+
+class ExplainedClass(ClassProbability):
+    """One class, its probability and where it is seen."""
+
+    logit: float | None = Field(description="Null for occlusion")
+    map: ClassMap
+    check: MapCheck | None = Field(description="Null for occlusion")
+
+
+class Crop(BaseModel):
+    """What the model saw, in pixels of the upright image."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class ImageSize(BaseModel):
+    """In pixels, upright."""
+
+    width: int
+    height: int
+
+
+class Explanation(BaseModel):
+    """Why a model says so."""
+
+    predictions: list[ExplainedClass] = Field(
+        description="Most probable first, or in the order of class_ids"
+    )
+    crop: Crop
+    image: ImageSize
+    method: Method = Field(
+        description="class_activation: exact; occlusion: fall of the confidence with a grey patch"
+    )
+
+
+class ExplainOutput(IODescriptor, Explanation, _Footer):
+    """The response of ``/explain``."""
+
+
 class ClassifyOutput(IODescriptor, Prediction, _Footer):
     """The response of ``/classify``."""
+
+    explanation: Explanation | None = Field(None, description="Where it was asked for")
 
 
 class ErrorDetail(BaseModel):
@@ -119,62 +185,6 @@ class ModelOutput(ModelSpec):
     """The response of ``/model``: the model's whole description."""
 
     model: str = Field(description=_TAG_DESCRIPTION)
-
-
-class ClassMap(BaseModel):
-    """Where in the crop a class is seen; has either values or png."""
-
-    height: int
-    width: int
-    values: list[list[float]] | None = Field(
-        None, description="Rows from the top; above 0 speaks for the class, below 0 against it"
-    )
-    png: str | None = Field(
-        None, description="A data URI: transparent at 0 and below, red at the largest value"
-    )
-
-
-class MapCheck(BaseModel):
-    """What shows that a class activation map is the whole reason for a logit."""
-
-    mean_plus_bias: float = Field(description="Mean of the map plus the class's bias")
-
-
-class Explanation(ClassProbability):
-    """One class, its probability and where it is seen."""
-
-    logit: float | None = Field(description="Null for occlusion")
-    map: ClassMap
-    check: MapCheck | None = Field(description="Null for occlusion")
-
-
-class Crop(BaseModel):
-    """What the model saw, in pixels of the upright image."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-class ImageSize(BaseModel):
-    """In pixels, upright."""
-
-    width: int
-    height: int
-
-
-class ExplainOutput(IODescriptor, _Footer):
-    """The response of ``/explain``."""
-
-    predictions: list[Explanation] = Field(
-        description="Most probable first, or in the order of class_ids"
-    )
-    crop: Crop
-    image: ImageSize
-    method: Method = Field(
-        description="class_activation: exact; occlusion: fall of the confidence with a grey patch"
-    )
 
 
 class HealthOutput(IODescriptor, Health):

@@ -24,6 +24,9 @@ from serving.parameters import (
     checked_top_k,
 )
 
+EXPLANATION = "explanation"
+"""Key of an answer of ``/classify`` that explains itself."""
+
 _PIXEL_DECIMALS = 3
 
 Numbers = npt.NDArray[np.float32]
@@ -90,7 +93,7 @@ def _wanted(parameters: Parameters, probabilities: Numbers) -> list[int]:
 def explanation(
     evidence: Evidence, picture: Picture, parameters: Parameters, spec: ModelSpec
 ) -> dict[str, Any]:
-    """The response of ``/explain``, but for its footer."""
+    """The response of ``/explain``, but for its footer; the explanation of ``/classify``."""
     left, top, right, bottom = crop_box(picture.width, picture.height, spec.preprocessing)
     sides = {"x": left, "y": top, "width": right - left, "height": bottom - top}
     return {

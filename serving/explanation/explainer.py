@@ -1,4 +1,4 @@
-"""Explainer: encoded image in, the answer of ``/explain`` out; one at a time.
+"""Explainer: encoded image in, the explanation of its answer out; one at a time.
 
 Plain classification pays nothing for it: its thread and its session exist from the first
 explanation on, and the session goes again when nobody has asked for some time. The thread gives
@@ -32,7 +32,13 @@ from preprocessing.budget import DecodeBudget
 from preprocessing.decode import size_of
 from preprocessing.pixels import Picture, Pixels
 from serving.classifier import Classifier, Encoded
-from serving.explanation.answers import Evidence, Method, check_classes, explanation
+from serving.explanation.answers import (
+    EXPLANATION,
+    Evidence,
+    Method,
+    check_classes,
+    explanation,
+)
 from serving.metrics.stages import ImageTimes, RequestTimes
 from serving.parameters import Parameters
 from settings import Settings
@@ -56,6 +62,9 @@ class Explainer:
 
     Belongs to the event loop in which it is used.
 
+    Attributes:
+        classifier: of the model.
+
     Args:
         classifier: of the model.
         folder: of the model.
@@ -63,7 +72,7 @@ class Explainer:
     """
 
     def __init__(self, classifier: Classifier, folder: Path, settings: Settings) -> None:
-        self._classifier = classifier
+        self.classifier = classifier
         self._spec = classifier.spec
         self._folder = folder
         self._settings = settings
@@ -107,20 +116,38 @@ class Explainer:
             ClassifierError: the image cannot be explained, or not now.
         """
         times = times or RequestTimes()
-        times.submitted = time.perf_counter()
-        check_classes(parameters, len(self._spec.labels))
-        self.check_room()
-        self._pending += 1
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                answer = await self._explain(image, parameters, deadline, times.new_image())
-        except TimeoutError as error:
-            raise DeadlineExceeded("the deadline passed before the image was explained") from error
-        finally:
-            self._pending -= 1
-            self._drop_later()
+        times.submit()
+        answer = await self._admitted(image, parameters, deadline, times)
         times.answered = time.perf_counter()
-        return answer | self._classifier.footer(times)
+        return answer | self.classifier.footer(times)
+
+    async def classify(
+        self,
+        image: Encoded,
+        parameters: Parameters,
+        deadline: float,
+        times: RequestTimes | None = None,
+    ) -> dict[str, Any]:
+        """Classify one image as ``/classify`` does, and say why in the same answer.
+
+        Args:
+            image: encoded.
+            parameters: of both.
+            deadline: ``time.monotonic()`` seconds.
+            times: of the request, to be noted.
+
+        Returns:
+            The response of ``/classify``, with that of ``/explain``, but for its footer, as
+            ``explanation``.
+
+        Raises:
+            ClassifierError: the image cannot be explained, or not now.
+        """
+        times = times or RequestTimes()
+        times.submit()
+        found = await self._admitted(image, parameters, deadline, times)
+        answer = await self.classifier.classify(image, parameters, deadline, times)
+        return answer | {EXPLANATION: found}
 
     async def close(self) -> None:
         """Answer what was taken, then stop."""
@@ -130,6 +157,22 @@ class Explainer:
         if self._idle:
             self._idle.cancel()
         await asyncio.to_thread(self._pool.shutdown)
+
+    async def _admitted(
+        self, image: Encoded, parameters: Parameters, deadline: float, times: RequestTimes
+    ) -> dict[str, Any]:
+        """Explain an image for which there is room; the response but for its footer."""
+        check_classes(parameters, len(self._spec.labels))
+        self.check_room()
+        self._pending += 1
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return await self._explain(image, parameters, deadline, times.new_image())
+        except TimeoutError as error:
+            raise DeadlineExceeded("the deadline passed before the image was explained") from error
+        finally:
+            self._pending -= 1
+            self._drop_later()
 
     async def _explain(
         self, image: Encoded, parameters: Parameters, deadline: float, times: ImageTimes
@@ -147,7 +190,7 @@ class Explainer:
         budget = DecodeBudget(self._settings.decode_seconds)
         picture = await self._in_thread(self._ordinary_picture, image, budget, times)
         if picture is None:
-            picture = await self._classifier.isolated.picture(image, budget, deadline)
+            picture = await self.classifier.isolated.picture(image, budget, deadline)
             times.end_apart()
         return picture
 
@@ -155,7 +198,7 @@ class Explainer:
         self, image: Encoded, budget: DecodeBudget, times: ImageTimes
     ) -> Picture | None:
         """None: it is to be decoded in a process of its own."""
-        found = self._classifier.setup.ordinary(image, budget, times)
+        found = self.classifier.setup.ordinary(image, budget, times)
         return None if found is None else Picture(found.pixels, *size_of(found.decoded))
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
@@ -178,7 +221,7 @@ class Explainer:
 
     async def _occlusion(self, picture: Picture, deadline: float) -> Evidence:
         async def classify(images: list[Pixels]) -> list[Probabilities]:
-            rows = await self._classifier.probabilities(images, deadline)
+            rows = await self.classifier.probabilities(images, deadline)
             return [value_or_raise(row) for row in rows]
 
         probabilities, maps = await occlusion_maps(picture.pixels, classify)

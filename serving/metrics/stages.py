@@ -72,6 +72,10 @@ class RequestTimes:
         self.images: list[ImageTimes] = []
         self._durations: dict[str, float] | None = None
 
+    def submit(self) -> None:
+        """Note that the runner is given the first images now, unless it already was."""
+        self.submitted = self.submitted or time.perf_counter()
+
     def new_image(self) -> ImageTimes:
         """The times of one more image."""
         times = ImageTimes()

@@ -29,7 +29,7 @@ from serving.api import dialects
 from serving.api.header_checks import check_codings
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
-from serving.api.routes import HEAD_CHECKS
+from serving.api.routes import HEAD_CHECKS, check_room
 from serving.api.routing import Endpoint, Match, Router, Routes
 from serving.health import Monitor
 from serving.metrics import spans, stages
@@ -205,8 +205,7 @@ class FrontDoor:
             send.tells_times = True
             check_codings(scope["headers"])
             check_head(content_type, query)
-            # Without room for its images a body is not read.
-            monitor.ready_classifier().check_room(time.monotonic() + patience)
+            check_room(endpoint, monitor, query, time.monotonic() + patience)
         source = request_behind(receive)
         with HeldBody(self._bodies, self._settings.max_body_bytes) as held:
             body = await read_body(headers, receive, source, held, self._settings.body_timeout)

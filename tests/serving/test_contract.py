@@ -128,6 +128,7 @@ EXAMPLES: dict[str, tuple[str, str, Any]] = {
     "explain, raw": ("/explain", "image/*", encoded(RED)),
     "explain, json": ("/explain", JSON, {"image": RED_BASE64, "class_ids": [0], "top_k": 1}),
     "explain, the document's": ("/explain", JSON, example("/explain")),
+    "classify and explain": ("/classify", FORM, {"image": encoded(RED), "explain": True}),
     "batch, form": ("/classify_batch", FORM, {"images": [encoded(RED), encoded(RED)]}),
     "batch, json": ("/classify_batch", JSON, {"images": [RED_BASE64], "top_k": 1}),
     "batch, the document's": ("/classify_batch", JSON, example("/classify_batch")),

@@ -186,12 +186,41 @@ def test_every_form_of_a_request_gets_the_same_explanation(client: httpx.Client,
     assert answer["image"] == {"width": 8, "height": 8}
 
 
+CLASSIFY_AND_EXPLAIN: dict[str, dict[str, Any]] = {
+    "form": EXPLAIN_FORMS["form"] | {"data": {"explain": "true", "class_ids": "2,0", "map": "png"}},
+    "raw": EXPLAIN_FORMS["raw"] | {"params": {"explain": "true", "class_ids": "2,0", "map": "png"}},
+    "json": {"json": EXPLAIN_FORMS["json"]["json"] | {"explain": True}},
+}
+
+
+@pytest.mark.parametrize("form", CLASSIFY_AND_EXPLAIN)
+def test_classify_explains_as_explain_does(client: httpx.Client, form: str) -> None:
+    explained = client.post("/explain", **EXPLAIN_FORMS[form]).json()
+    response = client.post("/classify", **CLASSIFY_AND_EXPLAIN[form])
+    assert response.status_code == 200
+    answer = response.json()
+    part = ("predictions", "crop", "image", "method")
+    assert answer.pop("explanation") == {name: explained[name] for name in part}
+    assert_red(answer)
+    assert "total;dur=" in response.headers["server-timing"]
+
+
+def test_several_images_are_not_explained(client: httpx.Client) -> None:
+    response = client.post(
+        "/classify_batch", files={"images": encoded(RED)}, data={"explain": "true"}
+    )
+    assert response.status_code == 422
+    assert response.json()["error"]["message"] == ("explain is for one image; send it to /classify")
+
+
 def test_bentoml_client_explains(toy_server: Server, tmp_path: Path) -> None:
     image = tmp_path / "red.png"
     image.write_bytes(encoded(RED))
     with bentoml.SyncHTTPClient(toy_server.url) as client:
         answer = client.explain(image=image, class_ids=[2, 0], map="png")
+        both = client.classify(image=image, explain=True, class_ids=[2], map="png")
     assert [each["label"] for each in answer["predictions"]] == ["blue", "red"]
+    assert both["explanation"]["predictions"] == answer["predictions"][:1]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

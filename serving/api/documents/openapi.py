@@ -10,6 +10,7 @@ from serving.api.dialects import documents
 from serving.api.documents.request_schemas import (
     OF_CLASSIFICATION,
     OF_EXPLANATION,
+    OF_ONE_IMAGE,
     Schemas,
     batch_content,
     classify_content,
@@ -158,7 +159,8 @@ def _paths() -> dict[str, dict[str, Any]]:
 
 
 def _classify() -> dict[str, Any]:
-    return _operation("classify", "Classify one image", ClassifyOutput, classify_content())
+    summary, content = "Classify one image", classify_content()
+    return _operation("classify", summary, ClassifyOutput, content, OF_ONE_IMAGE)
 
 
 def _explain() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from serving.api.parsing import BATCH_FIELD, IMAGE_FIELDS
 from serving.api.schema import (
     CLASS_IDS_DESCRIPTION,
     EMBEDDING_DESCRIPTION,
+    EXPLAIN_DESCRIPTION,
     MAP_DESCRIPTION,
     NORMALISED_DESCRIPTION,
     THRESHOLD_DESCRIPTION,
@@ -16,6 +17,7 @@ from serving.parameters import (
     CLASS_IDS,
     EMBEDDING,
     EMBEDDING_FORMS,
+    EXPLAIN,
     MAP,
     MAX_CLASSES,
     NORMALISED,
@@ -57,6 +59,10 @@ OF_EXPLANATION: Schemas = {
     },
     MAP: {"type": "string", "enum": [*map(str, MapForm)], "description": MAP_DESCRIPTION},
 }
+_EXPLAIN: Schemas = {EXPLAIN: {"type": "boolean", "description": EXPLAIN_DESCRIPTION}}
+OF_ONE_IMAGE: Schemas = OF_EXPLANATION | OF_CLASSIFICATION | _EXPLAIN
+"""Of ``/classify``, which also explains."""
+
 _EXPLANATION_IN_FORM = OF_EXPLANATION | {
     # A browser leaves empty what is not filled in.
     CLASS_IDS: {
@@ -68,12 +74,14 @@ _EXPLANATION_IN_FORM = OF_EXPLANATION | {
     },
     MAP: {**OF_EXPLANATION[MAP], "enum": ["", *OF_EXPLANATION[MAP]["enum"]]},
 }
-_CLASS_ID_LIST = {
-    "type": "array",
-    "items": {"type": "integer", "minimum": 0},
-    "minItems": 1,
-    "maxItems": MAX_CLASSES,
-    "description": CLASS_IDS_DESCRIPTION,
+_CLASS_IDS_IN_JSON: Schemas = {
+    CLASS_IDS: {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 0},
+        "minItems": 1,
+        "maxItems": MAX_CLASSES,
+        "description": CLASS_IDS_DESCRIPTION,
+    }
 }
 
 # A red PNG, 1 x 1.
@@ -84,12 +92,12 @@ _EXAMPLE = (
 
 def classify_content() -> dict[str, Any]:
     """What ``/classify`` takes, by content type."""
-    return _of_one_image(OF_CLASSIFICATION, OF_CLASSIFICATION)
+    return _of_one_image(OF_ONE_IMAGE | _EXPLANATION_IN_FORM, OF_ONE_IMAGE | _CLASS_IDS_IN_JSON)
 
 
 def explain_content() -> dict[str, Any]:
     """What ``/explain`` takes, by content type."""
-    return _of_one_image(_EXPLANATION_IN_FORM, OF_EXPLANATION | {CLASS_IDS: _CLASS_ID_LIST})
+    return _of_one_image(_EXPLANATION_IN_FORM, OF_EXPLANATION | _CLASS_IDS_IN_JSON)
 
 
 def batch_content() -> dict[str, Any]:

@@ -123,6 +123,14 @@ def test_an_embedding_is_normalised_or_not() -> None:
         parameters_of_json({"normalised": 1})
 
 
+def test_an_answer_is_explained_or_not() -> None:
+    assert parameters_of_query("explain=true").explain is True
+    assert parameters_of_form([("explain", "false")]).explain is False
+    assert parameters_of_json({"explain": True}).explain is True
+    with pytest.raises(InvalidParameter, match=r"^explain must be true or false, not 'yes'$"):
+        parameters_of_form([("explain", "yes")])
+
+
 @pytest.mark.parametrize("text", ["3,1", " 3 , 1 ", "[3, 1]"])  # the last: BentoML's client
 def test_class_ids_are_separated_by_commas(text: str) -> None:
     assert parameters_of_form([("class_ids", text)]) == Parameters(class_ids=(3, 1))

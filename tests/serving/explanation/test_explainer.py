@@ -1,6 +1,5 @@
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,44 +12,15 @@ from errors import (
     ModelUnavailable,
     Overloaded,
 )
-from inference import open_session
-from inference.batching.batch_size import Sizes
 from inference.explanation.activations import ActivationSession
 from model_spec import EXPLANATION_FILE
-from serving.api.schema import ExplainOutput
-from serving.classifier import Classifier
+from serving.api.schema import ClassifyOutput, ExplainOutput
 from serving.explanation import explainer
 from serving.explanation.explainer import Explainer
 from serving.parameters import Parameters
-from serving.workers.sizing import runner_options
-from settings import Device, Settings
+from tests.serving.explanation.explainers import soon, with_explainer
 from tests.support.images import save, textured
 from tests.support.toys import HIGH, LOW, MAPPED_HIGH, RED, encoded
-
-Use = Callable[[Explainer], Awaitable[Any]]
-
-
-def with_explainer(folder: Path, use: Use, **chosen: Any) -> Any:
-    """Start a toy in an event loop of its own, with chosen settings, use it, close it."""
-
-    async def run() -> Any:
-        settings = Settings(**chosen)
-        session = open_session(folder, Device.CPU, intra_op_threads=1)
-        options = runner_options(settings, Device.CPU, lambda: Sizes(4, 4))
-        classifier = Classifier("image_classifier:toy", session, options, settings)
-        found = Explainer(classifier, folder, settings)
-        try:
-            classifier.start(folder)
-            return await use(found)
-        finally:
-            await found.close()
-            await classifier.close()
-
-    return asyncio.run(run())
-
-
-def soon() -> float:
-    return time.monotonic() + 20
 
 
 def test_a_model_with_maps_is_explained_by_them(mapped_folder: Path) -> None:
@@ -103,6 +73,36 @@ def test_answers_are_what_the_schema_says(mapped_folder: Path) -> None:
     for each in answer["predictions"]:
         each["map"]["png"] = None
     assert ExplainOutput.model_validate(answer).model_dump(mode="json") == answer
+
+
+def test_an_answer_of_classify_with_its_explanation_is_what_the_schema_says(
+    mapped_folder: Path,
+) -> None:
+    answer = with_explainer(
+        mapped_folder,
+        lambda toy: toy.classify(encoded(RED), Parameters(explain=True), soon()),
+    )
+    told = ClassifyOutput.model_validate(answer).model_dump(mode="json", exclude_unset=True)
+    assert told == answer
+
+
+def test_an_answer_of_classify_can_explain_itself(mapped_folder: Path) -> None:
+    parameters = Parameters(2, threshold=0.5, explain=True, class_ids=(1,))
+
+    async def ask(toy: Explainer) -> list[dict[str, Any]]:
+        return [
+            await toy.classify(encoded(RED), parameters, soon()),
+            await toy.explain(encoded(RED), parameters, soon()),
+            await toy.classifier.classify(encoded(RED), parameters, soon()),
+        ]
+
+    both, explained, classified = with_explainer(mapped_folder, ask)
+    part = ("predictions", "crop", "image", "method")
+    assert both.pop("explanation") == {name: explained[name] for name in part}
+    assert [each["label"] for each in both["predictions"]] == ["red", "blue"]
+    assert both["decision"] == "red"
+    assert both.pop("processing_time") > classified.pop("processing_time") > 0
+    assert both == classified
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "GIF"])

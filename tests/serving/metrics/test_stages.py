@@ -35,6 +35,14 @@ def answered() -> RequestTimes:
     return times
 
 
+def test_a_request_whose_images_go_to_the_runner_twice_was_submitted_the_first_time() -> None:
+    times = RequestTimes()
+    times.submit()
+    first = times.submitted
+    times.submit()
+    assert times.submitted == first == 101.0
+
+
 def test_the_stages_of_one_image_add_up_to_what_its_runner_took() -> None:
     durations = answered().durations()
     assert durations == {
