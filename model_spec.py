@@ -6,6 +6,7 @@ input size, a mean or a label.
 """
 
 import hashlib
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -289,17 +290,33 @@ class ModelSpec(Frozen):
         path = folder / SPEC_FILE
         try:
             spec = cls.model_validate_json(path.read_bytes())
-            for name, expected in spec.files.items():
-                if sha256_of_file(folder / name) != expected:
-                    raise StartupError(
-                        f"{folder / name} is not the file that was converted (sha256 differs); "
-                        "delete the model and convert again"
-                    )
         except OSError as error:
-            raise StartupError(f"cannot read the model: {error}") from error
+            raise _unreadable(error) from error
         except ValidationError as error:
             raise StartupError(f"{path} {_problem(error)}; convert the model again") from error
+        spec.check_files(folder, spec.files)
         return spec
+
+    def check_files(self, folder: Path, names: Iterable[str]) -> None:
+        """Check that files of the model are those that were converted.
+
+        Raises:
+            StartupError: one is missing, unreadable or another.
+        """
+        for name in names:
+            try:
+                found = sha256_of_file(folder / name)
+            except OSError as error:
+                raise _unreadable(error) from error
+            if found != self.files[name]:
+                raise StartupError(
+                    f"{folder / name} is not the file that was converted (sha256 differs); "
+                    "delete the model and convert again"
+                )
+
+
+def _unreadable(error: OSError) -> StartupError:
+    return StartupError(f"cannot read the model: {error}")
 
 
 def _problem(error: ValidationError) -> str:

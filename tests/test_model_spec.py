@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from errors import StartupError
 from model_spec import (
+    EXPLANATION_FILE,
     ONNX_FILE,
     SPEC_FILE,
     Interpolation,
@@ -130,6 +131,22 @@ def test_a_missing_file_is_named(name: str, toy_folder: Path) -> None:
 
     with pytest.raises(StartupError, match=f"^cannot read the model: .*{re.escape(name)}"):
         ModelSpec.load(toy_folder)
+
+
+def test_a_missing_file_that_only_explanations_need_is_named(mapped_folder: Path) -> None:
+    (mapped_folder / EXPLANATION_FILE).unlink()
+
+    with pytest.raises(StartupError, match=rf"^cannot read the model: .*{EXPLANATION_FILE}"):
+        ModelSpec.load(mapped_folder)
+
+
+def test_maps_without_their_file_are_refused(mapped_folder: Path) -> None:
+    spec = ModelSpec.load(mapped_folder)
+    files = {name: sha256 for name, sha256 in spec.files.items() if name != EXPLANATION_FILE}
+    spec.model_copy(update={"files": files}).save(mapped_folder)
+
+    with pytest.raises(StartupError, match=rf"files has no sha256 of {EXPLANATION_FILE}"):
+        ModelSpec.load(mapped_folder)
 
 
 def test_a_missing_folder_is_a_startup_error(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from inference import Run
 from inference.explanation.activations import ActivationSession, give_memory_back
 from inference.explanation.occlusion import occlusion_maps
 from inference.sessions.session import Probabilities
+from model_spec import ONNX_FILE
 from preprocessing.budget import DecodeBudget
 from preprocessing.decode import size_of
 from preprocessing.pixels import Picture, Pixels
@@ -205,19 +206,27 @@ class Explainer:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
     def _activations(self, pixels: Pixels) -> Evidence:
+        if self._session is None:
+            self._session = self._opened()
         try:
-            if self._session is None:
-                self._session = ActivationSession.open(self._folder, intra_op_threads=1)
             found = self._session.run(pixels)
-        except StartupError as error:
-            logger.error("cannot explain: %s", error)
-            raise ModelUnavailable("the maps of the model cannot be loaded now") from error
         except Exception as error:
             logger.exception("explaining an image failed")
             raise InferenceFailed("inference failed") from error
         return Evidence(
             Method.CLASS_ACTIVATION, found.probabilities, found.maps, found.logits, found.sums
         )
+
+    def _opened(self) -> ActivationSession:
+        """A session, of files that may have changed since the start of the service."""
+        names = [ONNX_FILE, *self._spec.explanation.files]
+        try:
+            self._spec.check_files(self._folder, names)
+            return ActivationSession.open(self._folder, intra_op_threads=1)
+        except StartupError as error:
+            logger.error("cannot explain: %s", error)
+            message = f"cannot load the maps: {' or '.join(names)} is missing or damaged"
+            raise ModelUnavailable(message) from error
 
     async def _occlusion(self, picture: Picture, deadline: float) -> Evidence:
         async def classify(images: list[Pixels]) -> list[Probabilities]:
