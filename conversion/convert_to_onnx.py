@@ -15,11 +15,11 @@ from pathlib import Path
 from batch.log import log_to_stderr
 from conversion import store
 from conversion.errors import ConversionError
+from conversion.gate.arguments import add_arguments
 from conversion.original import Original, original_of
 from conversion.outputs.thresholds import read_thresholds
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
 from conversion.preprocessing.overrides import add_options, from_options
-from conversion.quantization.arguments import add_arguments
 from conversion.request import DEFAULT_OPSET, Request
 from conversion.sources.lookup import DEFAULT
 from conversion.sources.onnx_file import PREFIX as ONNX
@@ -128,9 +128,9 @@ def _made(original: Original, request: Request, workspace: Path) -> tuple[Path, 
 
 def _export(original: Original, request: Request, precision: Precision, folder: Path) -> ModelSpec:
     """Write the model's files into a folder and verify them."""
-    from conversion import export, verify
     from conversion.explanation.verify import explanation_of, told
-    from conversion.half import halved
+    from conversion.graph import export, verify
+    from conversion.graph.half import halved
     from conversion.outputs.embedding import add_embedding
 
     network, preprocessing, labels = original.network, original.preprocessing, original.labels

@@ -170,8 +170,8 @@ def _fill(network: "nn.Module", request: Request, classes: int) -> Weights:
 def _random_network(request: Request, classes: int) -> "nn.Module":
     import torch
 
-    from conversion import verify
-    from conversion.random_weights import enliven
+    from conversion.graph import verify
+    from conversion.weights.random_weights import enliven
 
     torch.manual_seed(request.seed or 0)
     network = request.source.build(classes)

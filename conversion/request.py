@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from conversion.errors import ConversionError
-from conversion.labels import read_labels
+from conversion.outputs.labels import read_labels
 from conversion.outputs.thresholds import read_facts
 from conversion.photographs import PHOTOGRAPHS
 from conversion.preprocessing.overrides import Given

@@ -132,7 +132,7 @@ def test_the_service_does_not_import_torch() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("module", ["service", "conversion.verify"])
+@pytest.mark.parametrize("module", ["service", "conversion.graph.verify"])
 @pytest.mark.slow
 def test_onnx_runtime_reports_nothing_to_its_makers(module: str, tmp_path: Path) -> None:
     reports = "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI"

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from conversion.export import logits_of
+from conversion.graph.export import logits_of
 
 
 class TwoOutputs(nn.Module):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, create_calibrator
 
-from conversion.export import INPUT_NAME
+from conversion.graph.export import INPUT_NAME
 from conversion.progress import Advance
 from preprocessing.pixels import Pixels
 

@@ -14,9 +14,9 @@ from batch.model import Answer, Model
 from conversion.errors import ConversionError
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.run import BATCH, arrangement
-from conversion.export import EXTERNAL_DATA_FILE
-from conversion.quantization.gate import judge, lines, passed
-from conversion.quantization.photographs import Shares, divided, embedded
+from conversion.gate.gate import judge, lines, passed
+from conversion.gate.photographs import Shares, divided, embedded
+from conversion.graph.export import EXTERNAL_DATA_FILE
 from conversion.quantization.search import Samples, Search, Tried
 from conversion.quantization.variant import complete, write
 from errors import StartupError

@@ -14,8 +14,8 @@ import onnx
 from onnxruntime.quantization import QDQQuantizer, QuantType
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
-from conversion.export import OUTPUT_NAME
-from conversion.half import normalisation
+from conversion.graph.export import OUTPUT_NAME
+from conversion.graph.half import normalisation
 from conversion.quantization.calibration import Method
 
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})

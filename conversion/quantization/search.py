@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from conversion.gate.gate import LEAST_SPEED_UP, MOST_SHIFT, SURE
+from conversion.gate.speed import QUICK_ROUNDS, measure
 from conversion.progress import progress
 from conversion.quantization.calibration import Method, calibrating, ranges
-from conversion.quantization.gate import LEAST_SPEED_UP, MOST_SHIFT, SURE
 from conversion.quantization.losses import IMAGES, by_loss
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
-from conversion.quantization.speed import QUICK_ROUNDS, measure
 from conversion.quantization.variant import write
 from inference.hardware.cpus import usable_cpus
 from inference.hardware.processor import adds_int8_exactly

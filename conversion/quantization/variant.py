@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from conversion.explanation.verify import explanation_of, told
-from conversion.export import EXTERNAL_DATA_FILE
+from conversion.graph.export import EXTERNAL_DATA_FILE
 from conversion.photographs import photograph, photograph_pixels
 from inference.sessions.session import Embeddings, open_session
 from model_spec import ONNX_FILE, Explanation, Golden, ModelSpec, Precision, sha256_of_file

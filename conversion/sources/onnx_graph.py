@@ -11,7 +11,7 @@ from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, compose, h
 from torch import nn
 
 from conversion.errors import ConversionError
-from conversion.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, strip
+from conversion.graph.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, strip
 from model_spec import Activation, Channels, Preprocessing, Size
 
 _IMAGE_AXES = 4

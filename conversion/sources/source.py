@@ -109,7 +109,7 @@ class Source(ABC):
         Raises:
             ConversionError: there is no graph of it.
         """
-        from conversion.export import export
+        from conversion.graph.export import export
 
         return export(network, preprocessing, opset, activation)
 

@@ -11,11 +11,12 @@ from bentoml._internal.models import ModelStore
 from bentoml._internal.utils.analytics.usage_stats import do_not_track
 from torch import nn
 
-from conversion.export import export
+from conversion.graph.export import export
 from conversion.request import DEFAULT_OPSET
 from conversion.sources import torchvision_models
 from conversion.weights import files
 from model_spec import Interpolation, Preprocessing, Size
+from tests.conversion import brightness
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +53,31 @@ def tiny_network() -> nn.Module:
 def tiny_graph(tiny_network: nn.Module, tiny_preprocessing: Preprocessing) -> onnx.ModelProto:
     """The tiny network's export; change copies only."""
     return export(tiny_network, tiny_preprocessing, DEFAULT_OPSET)
+
+
+@pytest.fixture(scope="session")
+def fp32(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the fp32 model that tells dark images from bright ones."""
+    folder = tmp_path_factory.mktemp("fp32")
+    brightness.write_fp32(folder)
+    return folder
+
+
+@pytest.fixture
+def int8(fp32: Path, tmp_path: Path) -> Path:
+    """A folder with the int8 graph of that model, and nothing else of a model."""
+    folder = tmp_path / "int8"
+    folder.mkdir()
+    brightness.write_int8(fp32, folder, tmp_path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 128 grey images without labels, as dark as bright ones."""
+    folder = tmp_path_factory.mktemp("greys")
+    brightness.write_greys(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import torch
 import torchvision
 from torch.optim.swa_utils import AveragedModel
 
-from conversion import verify
 from conversion.convert_to_onnx import main
+from conversion.graph import verify
 from conversion.photographs import PHOTOGRAPHS
 from model_spec import (
     EXPLANATION_FILE,

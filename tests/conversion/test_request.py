@@ -136,7 +136,7 @@ def test_a_users_own_file_is_known_by_its_content_not_its_folder(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "changed", ["conversion/export.py", "conversion/weights/fit.py", "preprocessing_spec.py"]
+    "changed", ["conversion/graph/export.py", "conversion/weights/fit.py", "preprocessing_spec.py"]
 )
 def test_a_changed_source_changes_the_fingerprint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str

@@ -8,7 +8,7 @@ import torchvision
 from onnx import helper
 
 from conversion.explanation.verify import explanation_of
-from conversion.export import export, save
+from conversion.graph.export import export, save
 from conversion.request import DEFAULT_OPSET
 from inference.explanation.activations import ActivationSession
 from model_spec import EXPLANATION_FILE, ONNX_FILE, Explanation, Precision

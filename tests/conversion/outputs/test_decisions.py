@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from conversion.convert_to_onnx import main
-from conversion.verify import normalised
+from conversion.graph.verify import normalised
 from inference import open_session
 from model_spec import Activation, ModelSpec
 from settings import Device

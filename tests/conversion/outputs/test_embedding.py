@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from conversion.errors import ConversionError
-from conversion.export import export
+from conversion.graph.export import export
+from conversion.graph.verify import normalised
 from conversion.outputs.embedding import add_embedding, check_embedding, last_linear_input
 from conversion.outputs.one_output import TwoOutputs
-from conversion.verify import normalised
 from model_spec import Activation, Preprocessing
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)

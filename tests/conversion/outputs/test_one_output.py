@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from conversion.export import probabilities_of
+from conversion.graph.export import probabilities_of
 from conversion.outputs.one_output import TwoOutputs
 from model_spec import Activation
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from conversion.export import export, save
+from conversion.graph.export import export, save
 from conversion.quantization.calibration import Method, ranges
 from conversion.quantization.losses import IMAGES, by_loss
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes

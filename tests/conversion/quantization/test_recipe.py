@@ -5,7 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from conversion.export import INPUT_NAME
+from conversion.graph.export import INPUT_NAME
 from conversion.quantization.calibration import Method, calibrating, ranges
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
 from model_spec import ONNX_FILE

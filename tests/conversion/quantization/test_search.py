@@ -9,7 +9,7 @@ from conversion.quantization.search import Samples, Search, Tried, run_in_batche
 from inference.sessions.session import open_session
 from model_spec import ONNX_FILE
 from settings import Device
-from tests.conversion.quantization.conftest import GREYS
+from tests.conversion.brightness import GREYS
 
 FIRST = Recipe(Method.MINMAX, signed=False, reduce_range=False)
 

@@ -12,7 +12,7 @@ from inference.explanation.activations import ActivationSession
 from inference.sessions.openvino_session import openvino_version
 from model_spec import EXPLANATION_FILE, ONNX_FILE, ClassActivation, ModelSpec, Precision
 from settings import Device
-from tests.conversion.quantization.conftest import GREYS, change_weights
+from tests.conversion.brightness import GREYS, change_weights
 
 needs_openvino = pytest.mark.skipif(openvino_version() is None, reason="OpenVINO is not installed")
 

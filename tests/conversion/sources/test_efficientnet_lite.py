@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from conversion.graph.verify import PyTorchModel
 from conversion.sources.efficientnet_lite import SIZES, EfficientNetLite
 from conversion.sources.lookup import source_of
-from conversion.verify import PyTorchModel
 from conversion.weights.files import locked
 from model_spec import Interpolation, Preprocessing, Size
 from preprocessing import DecodeLimits, decode, transform

@@ -7,8 +7,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from conversion import export, verify
 from conversion.errors import ConversionError
+from conversion.graph import export, verify
 from conversion.original import original_of
 from conversion.photographs import photograph_pixels
 from conversion.request import Request

@@ -6,11 +6,11 @@ import torch
 from safetensors.torch import save_file
 
 from conversion.errors import ConversionError
+from conversion.graph.verify import PyTorchModel
 from conversion.photographs import photograph_pixels
 from conversion.sources.efficientnet_lite import EfficientNetLite
 from conversion.sources.lookup import source_of
 from conversion.sources.timm_models import TimmModel
-from conversion.verify import PyTorchModel
 from conversion.weights.checkpoint import read
 from conversion.weights.fit import fill
 from model_spec import Interpolation, Preprocessing, Size

@@ -6,12 +6,12 @@ import torch
 from PIL import Image
 
 from conversion.errors import ONE_OUTPUT, ConversionError
+from conversion.graph.verify import PyTorchModel
 from conversion.original import original_of
 from conversion.photographs import PHOTOGRAPHS, photograph, photograph_pixels
 from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
 from conversion.sources.lookup import source_of
-from conversion.verify import PyTorchModel
 from model_spec import Activation, ResizeMode, Size, sha256_of_file
 from tests.support.saved_models import LABELS, change, copied, save_vit
 

@@ -9,8 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from conversion.errors import ConversionError
+from conversion.graph.verify import PyTorchModel, verify
 from conversion.photographs import PHOTOGRAPHS, photograph_pixels
-from conversion.verify import PyTorchModel, verify
 from model_spec import ONNX_FILE, Precision, Preprocessing, Verification
 from tests.support import toys
 

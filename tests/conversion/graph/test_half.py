@@ -7,10 +7,10 @@ import pytest
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
-from conversion.export import INPUT_NAME
-from conversion.half import halved
+from conversion.graph.export import INPUT_NAME
+from conversion.graph.half import halved
+from conversion.graph.verify import LIMITS, PyTorchModel, verify
 from conversion.photographs import photograph_pixels
-from conversion.verify import LIMITS, PyTorchModel, verify
 from inference.hardware.gpu import count_gpus
 from model_spec import ONNX_FILE, Precision, Preprocessing
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from conversion.errors import ConversionError
-from conversion.labels import read_labels
+from conversion.outputs.labels import read_labels
 
 
 def labels_of(content: str | bytes, folder: Path, name: str = "labels.txt") -> tuple[str, ...]:

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from conversion.random_weights import enliven
 from conversion.sources.torchvision_models import TorchvisionModel
+from conversion.weights.random_weights import enliven
 
 IMAGES = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)) + 5
 

@@ -4,7 +4,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from conversion.export import INPUT_NAME
+from conversion.graph.export import INPUT_NAME
 
 
 def halved(proto: ModelProto) -> ModelProto:
@@ -14,7 +14,7 @@ def halved(proto: ModelProto) -> ModelProto:
     and small probabilities. Input and output keep their types.
 
     Args:
-        proto: as :func:`conversion.export.export` makes it; is changed.
+        proto: as :func:`conversion.graph.export.export` makes it; is changed.
     """
     graph = proto.graph
     pixels, probabilities = graph.input.pop(), graph.output.pop()

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import pytest
 import torch
 from onnx import numpy_helper
 from torch import nn
 
 from conversion.explanation.verify import explanation_of
-from conversion.export import export, save
+from conversion.graph.export import export, save
 from conversion.outputs.embedding import add_embedding
 from conversion.quantization.calibration import Method, ranges
 from conversion.quantization.recipe import Recipe, quantize
@@ -41,10 +40,8 @@ def brightness_network() -> nn.Module:
     return nn.Sequential(convolution, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), last).eval()
 
 
-@pytest.fixture(scope="session")
-def fp32(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the fp32 model."""
-    folder = tmp_path_factory.mktemp("fp32")
+def write_fp32(folder: Path) -> None:
+    """Write the model."""
     spec = write_toy_model(folder)
     preprocessing = toy_preprocessing().model_copy(update={"std": (255.0, 255.0, 255.0)})
     proto = export(brightness_network(), preprocessing, DEFAULT_OPSET)
@@ -63,18 +60,13 @@ def fp32(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
     )
     spec.save(folder)
-    return folder
 
 
-@pytest.fixture
-def int8(fp32: Path, tmp_path: Path) -> Path:
-    """A folder with the network's int8 graph, and nothing else of a model."""
+def write_int8(fp32: Path, folder: Path, workspace: Path) -> None:
+    """Write the network's int8 graph, and nothing else of a model."""
     recipe = Recipe(Method.MINMAX, signed=False, reduce_range=True)
-    found = ranges(fp32 / ONNX_FILE, recipe.method, GREYS, tmp_path, lambda _: None)
-    folder = tmp_path / "int8"
-    folder.mkdir()
+    found = ranges(fp32 / ONNX_FILE, recipe.method, GREYS, workspace, lambda _: None)
     quantize(fp32 / ONNX_FILE, found, recipe, folder / ONNX_FILE)
-    return folder
 
 
 def change_weights(folder: Path, factor: float) -> None:
@@ -87,10 +79,7 @@ def change_weights(folder: Path, factor: float) -> None:
     onnx.save(proto, folder / ONNX_FILE)
 
 
-@pytest.fixture(scope="session")
-def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with 128 grey images without labels, as dark as bright ones."""
-    folder = tmp_path_factory.mktemp("greys")
+def write_greys(folder: Path) -> None:
+    """Write 128 grey images without labels, as dark as bright ones."""
     for value in range(0, 256, 2):
         (folder / f"{value:03}.png").write_bytes(encoded((value, value, value)))
-    return folder

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from conversion.errors import ConversionError
-from conversion.quantization.gate import (
+from conversion.gate.gate import (
     FEWEST_LABELLED,
     FEWEST_UNLABELLED,
     judge,
@@ -12,12 +12,12 @@ from conversion.quantization.gate import (
     passed,
     slower,
 )
-from conversion.quantization.photographs import divided
+from conversion.gate.photographs import divided
 from conversion.quantization.variant import write
 from model_comparison import Comparison, Shortcoming
 from model_spec import ONNX_FILE, Precision
 from settings import Device, Settings
-from tests.conversion.quantization.conftest import DARK_AND_BRIGHT, change_weights
+from tests.conversion.brightness import DARK_AND_BRIGHT, change_weights
 
 ON_CPU = Settings(device=Device.CPU)
 

@@ -12,15 +12,15 @@ import torch
 from torch import nn
 
 from conversion.errors import ConversionError
-from conversion.export import PixelsToProbabilities, export, logits_of, save
-from conversion.half import halved
+from conversion.graph.export import PixelsToProbabilities, export, logits_of, save
+from conversion.graph.half import halved
+from conversion.graph.verify import PyTorchModel
 from conversion.request import DEFAULT_OPSET
-from conversion.verify import PyTorchModel
 from model_spec import ONNX_FILE, Activation, Preprocessing, sha256_of_file
 
 pytestmark = pytest.mark.slow
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[3]
 
 
 def copy(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -241,7 +241,7 @@ def test_the_parameters_of_a_large_model_go_to_a_second_file(
     small.mkdir()
     large.mkdir()
     save(copy(tiny_graph), small)
-    monkeypatch.setattr("conversion.export._PROTOBUF_LIMIT_BYTES", 100)
+    monkeypatch.setattr("conversion.graph.export._PROTOBUF_LIMIT_BYTES", 100)
     files = save(copy(tiny_graph), large)
 
     assert list(files) == ["model.onnx", "model.onnx.data"]

@@ -10,10 +10,10 @@ from conversion.errors import ConversionError
 from conversion.evaluation.comparison import compare
 from conversion.evaluation.run import Run, arrangement, run
 from conversion.evaluation.scores import Prediction, wilson_interval
+from conversion.gate.arguments import option
+from conversion.gate.photographs import Shares
+from conversion.gate.speed import measure
 from conversion.progress import progress
-from conversion.quantization.arguments import option
-from conversion.quantization.photographs import Shares
-from conversion.quantization.speed import measure
 from inference.hardware.processor import processor_name
 from inference.sessions.session import open_session
 from model_comparison import Comparison, Shortcoming

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from conversion.errors import ConversionError
-from conversion.quantization.photographs import divided, embedded
+from conversion.gate.photographs import divided, embedded
 from tests.support.toys import LABELS, RED, encoded
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from conversion.errors import ConversionError
-from conversion.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, logits_of, probabilities_of
+from conversion.graph.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, logits_of, probabilities_of
 from conversion.outputs.embedding import check_embedding, last_linear_input
 from model_spec import Activation, Channels, Precision, Preprocessing, Verification
 from preprocessing_spec import WHITE
