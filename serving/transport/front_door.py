@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from random import getrandbits
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -35,12 +36,12 @@ from serving.health import Monitor
 from serving.metrics import spans, stages
 from serving.metrics.access_log import AccessLogger
 from serving.metrics.answered import Answered
-from serving.metrics.requests import OTHER, begin, end
+from serving.metrics.requests import begin, end
 from serving.metrics.spans import Spans
 from serving.metrics.trace_context import TraceContext, trace_context
 from serving.transport.cors import CrossOrigin
 from serving.transport.http_request import HttpRequest, request_behind
-from serving.transport.keys import ApiKeys
+from serving.transport.keys import ApiKeys, is_page, page_label
 from serving.transport.pacing import Pacer
 from serving.transport.request_bodies import ClientGone, HeldBodies, HeldBody, read_body
 from serving.transport.responses import REQUEST_ID, EnvelopeErrors, ResponseSender
@@ -48,13 +49,6 @@ from settings import AccessLog, Settings
 
 logger = logging.getLogger("image_classifier.http")
 
-_PROBES = frozenset({"/livez", "/readyz", "/healthz", "/health", *dialects.PROBES})
-# The page for people: files that are the same in every deployment, and that ask for the key.
-_SITE, _SITE_FOLDER = "/", "/page/"
-_PAGES = frozenset({_SITE, "/docs", "/docs.json", "/schema.json"})
-_FOLDERS = (_SITE_FOLDER, "/static_content/", "/assets/")
-# Answered here, with the rule of pages for keys.
-_DOCUMENTS = frozenset({"/metrics", "/model"})
 _READ_METHODS = frozenset({"GET", "HEAD"})
 
 TRACEPARENT = b"traceparent"
@@ -67,6 +61,16 @@ _DEADLINE_DIGITS = 12
 
 _REQUEST_ID = re.compile(rb"[\w.-]{1,128}", re.ASCII)
 _REQUEST_ID_BITS = 128
+
+
+class _Exchange(NamedTuple):
+    """A request, and the way to its response."""
+
+    scope: Scope
+    headers: Mapping[bytes, bytes]
+    match: Match | None
+    receive: Receive
+    sender: ResponseSender
 
 
 class FrontDoor:
@@ -92,7 +96,7 @@ class FrontDoor:
         self._settings = settings
         self._monitor = monitor
         self._started: Monitor | None = None
-        self._keys = ApiKeys(settings.keys)
+        self._keys = ApiKeys(settings.keys, pages_need_key=settings.pages_need_key)
         self._bodies = HeldBodies(settings.max_held_body_bytes)
         self._refusals = Pacer()
         self._cross_origin = CrossOrigin(settings.origins)
@@ -112,37 +116,36 @@ class FrontDoor:
         if self._cross_origin.is_preflight(scope, headers):
             await self._cross_origin.answer_preflight(scope, receive, send)
         else:
-            await self._measured(scope, headers, receive, send)
+            trace = trace_context(headers.get(TRACEPARENT))
+            cross_origin = self._cross_origin.headers(headers)
+            sender = ResponseSender(send, _request_id(headers, trace), cross_origin, trace)
+            match = self._router.find(scope["path"])
+            await self._measured(_Exchange(scope, headers, match, receive, sender))
 
-    async def _measured(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
-    ) -> None:
-        match = self._router.find(scope["path"])
-        endpoint = match.route if match else _label(scope["path"])
-        cross_origin = self._cross_origin.headers(headers)
-        trace = trace_context(headers.get(TRACEPARENT))
-        recorder = ResponseSender(send, _request_id(headers, trace), cross_origin, trace)
+    async def _measured(self, exchange: _Exchange) -> None:
+        scope, _, match, _, sender = exchange
+        endpoint = match.route if match else page_label(scope["path"])
         begin(endpoint)
         try:
-            await self._serve(scope, headers, match, receive, recorder)
+            await self._serve(exchange)
         finally:
-            seconds = recorder.times.durations()["total"]
-            end(endpoint, recorder.status, seconds)
-            if recorder.tells_times and recorder.status == HTTPStatus.OK:
-                stages.observe(endpoint, recorder.times)
+            seconds = sender.times.durations()["total"]
+            end(endpoint, sender.status, seconds)
+            if sender.tells_times and sender.status == HTTPStatus.OK:
+                stages.observe(endpoint, sender.times)
             if self._listeners:
-                self._tell(scope["method"], endpoint, recorder)
+                self._tell(scope["method"], endpoint, sender)
 
-    def _tell(self, method: str, endpoint: str, recorder: ResponseSender) -> None:
+    def _tell(self, method: str, endpoint: str, sender: ResponseSender) -> None:
         classifier = self._current_monitor().classifier
         answered = Answered(
             method,
             endpoint,
-            recorder.status,
-            recorder.request_id.decode(),
-            recorder.trace,
+            sender.status,
+            sender.request_id.decode(),
+            sender.trace,
             classifier.tag if classifier else None,
-            recorder.times,
+            sender.times,
         )
         for listener in self._listeners:
             listener(answered)
@@ -153,16 +156,10 @@ class FrontDoor:
             self._started = self._monitor()
         return self._started or Monitor()
 
-    async def _serve(
-        self,
-        scope: Scope,
-        headers: dict[bytes, bytes],
-        match: Match | None,
-        receive: Receive,
-        send: ResponseSender,
-    ) -> None:
+    async def _serve(self, exchange: _Exchange) -> None:
+        scope, headers, _, receive, send = exchange
         try:
-            response = await self._response(scope, headers, match, receive, send)
+            response = await self._response(exchange)
         except ClientGone:
             return
         except Overloaded as error:
@@ -181,18 +178,12 @@ class FrontDoor:
         if response is not None:
             await send.respond(response)
 
-    async def _response(
-        self,
-        scope: Scope,
-        headers: dict[bytes, bytes],
-        match: Match | None,
-        receive: Receive,
-        send: ResponseSender,
-    ) -> Response | None:
+    async def _response(self, exchange: _Exchange) -> Response | None:
         """The response to a request; None if a page has sent its own."""
+        scope, headers, match, receive, send = exchange
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         endpoint = self._endpoint(match, scope["path"], scope["method"], content_type)
-        self._check_key(scope["path"], endpoint is None, headers)
+        self._keys.check(scope["path"], headers, of_page=endpoint is None)
         if endpoint is None:
             await self._app(scope, receive, EnvelopeErrors(send))
             return None
@@ -230,18 +221,12 @@ class FrontDoor:
         methods = match.methods if match else {}
         if method in methods:
             return methods[method]
-        is_page = _is_page(path)
-        if is_page and method in _READ_METHODS:
+        of_pages = is_page(path)
+        if of_pages and method in _READ_METHODS:
             return None
-        if match or is_page:
-            raise _not_allowed(path, method, {*methods, *(_READ_METHODS if is_page else ())})
+        if match or of_pages:
+            raise _not_allowed(path, method, {*methods, *(_READ_METHODS if of_pages else ())})
         raise RouteNotFound(f"no such route; there are {self._listed}")
-
-    def _check_key(self, path: str, is_page: bool, headers: Mapping[bytes, bytes]) -> None:
-        is_document = is_page or path in _DOCUMENTS
-        is_open = path in _PROBES or (is_page and _is_of_site(path))
-        if not is_open and (self._settings.pages_need_key or not is_document):
-            self._keys.check(headers)
 
     def _patience(self, headers: Mapping[bytes, bytes]) -> float:
         """Seconds until the deadline: the service's, or the client's if that is earlier."""
@@ -284,28 +269,11 @@ def _error_response(error: ClassifierError, scope: Scope) -> Response:
     return json_response(body, error.status, error.headers)
 
 
-def _label(path: str) -> str:
-    """A page's path in metrics and logs. All unknown paths share one label."""
-    if path in _PROBES or path in _PAGES:
-        return path
-    return next((folder for folder in _FOLDERS if path.startswith(folder)), OTHER)
-
-
 def _stop_reading(receive: Receive) -> None:
     """Read no more until the response is sent: nobody waits for the rest of the body."""
     source = request_behind(receive)
     if source is not None:
         source.stop_reading()
-
-
-def _is_page(path: str) -> bool:
-    """Whether another application answers: the site, or BentoML's."""
-    return path in _PROBES or path in _PAGES or path.startswith(_FOLDERS)
-
-
-def _is_of_site(path: str) -> bool:
-    """Whether it is the page for people, or one of its files, for which nobody needs a key."""
-    return path == _SITE or path.startswith(_SITE_FOLDER)
 
 
 def _request_id(headers: Mapping[bytes, bytes], trace: TraceContext | None) -> bytes:

@@ -1,11 +1,33 @@
-"""API keys: checked if the deployer has set any."""
+"""API keys: checked if the deployer has set any, on the paths that ask for one."""
 
 import hmac
 from collections.abc import Iterable, Mapping
 
 from errors import Unauthorized
+from serving.api import dialects
+from serving.metrics.requests import OTHER
 
 _BEARER = "bearer "
+
+_PROBES = frozenset({"/livez", "/readyz", "/healthz", "/health", *dialects.PROBES})
+# The page for people: files that are the same in every deployment, and that ask for the key.
+_SITE, _SITE_FOLDER = "/", "/page/"
+_PAGES = frozenset({_SITE, "/docs", "/docs.json", "/schema.json"})
+_FOLDERS = (_SITE_FOLDER, "/static_content/", "/assets/")
+# Endpoints that ask for a key where pages do.
+_DOCUMENTS = frozenset({"/metrics", "/model"})
+
+
+def is_page(path: str) -> bool:
+    """Whether another application answers: the site, or BentoML's."""
+    return path in _PROBES or path in _PAGES or path.startswith(_FOLDERS)
+
+
+def page_label(path: str) -> str:
+    """A page's path in metrics and logs. All unknown paths share one label."""
+    if path in _PROBES or path in _PAGES:
+        return path
+    return next((folder for folder in _FOLDERS if path.startswith(folder)), OTHER)
 
 
 class ApiKeys:
@@ -13,22 +35,35 @@ class ApiKeys:
 
     Args:
         keys: if empty, every client is accepted.
+        pages_need_key: whether pages and documents ask for one, too.
     """
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    def __init__(self, keys: Iterable[str], *, pages_need_key: bool) -> None:
         self._keys = [key.encode() for key in keys]
+        self._pages_need_key = pages_need_key
 
-    def check(self, headers: Mapping[bytes, bytes]) -> None:
-        """Look for a key in ``Authorization: Bearer …`` or ``X-API-Key``.
+    def check(self, path: str, headers: Mapping[bytes, bytes], *, of_page: bool) -> None:
+        """Look for a key in ``Authorization: Bearer …`` or ``X-API-Key``, where one is needed.
+
+        Args:
+            path: of the request.
+            headers: of the request.
+            of_page: whether a page answers it, not an endpoint.
 
         Raises:
             Unauthorized: no key, or an unknown one.
         """
-        if self._keys and not self._known(_given(headers)):
+        if self._keys and self._asks(path, of_page=of_page) and not self._known(_given(headers)):
             raise Unauthorized(
                 "an API key is needed, as Authorization: Bearer or X-API-Key",
                 headers={"www-authenticate": "Bearer"},
             )
+
+    def _asks(self, path: str, *, of_page: bool) -> bool:
+        of_site = of_page and (path == _SITE or path.startswith(_SITE_FOLDER))
+        if path in _PROBES or of_site:
+            return False
+        return self._pages_need_key or not (of_page or path in _DOCUMENTS)
 
     def _known(self, given: bytes) -> bool:
         # Compare all keys in constant time: the response time must not reveal them.

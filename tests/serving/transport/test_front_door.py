@@ -12,7 +12,6 @@ from errors import Overloaded
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.health import Monitor
-from serving.transport.front_door import _label
 from serving.transport.pacing import Pacer
 from settings import AccessLog, Settings
 from tests.serving.asgi import (
@@ -321,9 +320,3 @@ def test_a_response_says_which_pages_may_read_it(
     names = (b"access-control-allow-origin", b"vary")
     assert {name: found[name] for name in names if name in found} == expected
     assert (b"access-control-expose-headers" in found) == (names[0] in expected)
-
-
-def test_unknown_paths_below_bentomls_folders_make_no_labels() -> None:
-    assert _label("/static_content/\n../../x") == "/static_content/"
-    assert _label("/assets/x") == "/assets/"
-    assert _label("/x") == "other"
