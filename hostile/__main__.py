@@ -17,10 +17,10 @@ import httpx
 import psutil
 from PIL import Image
 
-from hostile import calls
-from hostile.calls import Call
 from hostile.corpus import ask, ask_for_good, ask_for_urls, corpus, shown
-from hostile.expected import RED, Outcome
+from hostile.requests import calls
+from hostile.requests.calls import Call
+from hostile.requests.expected import RED, Outcome
 from resilience.evidence import Evidence, report
 from resilience.resources import MEGABYTE, Sampler, cpu_seconds, look
 from settings import Settings

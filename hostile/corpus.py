@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from hostile import calls, damage, protocols
-from hostile.calls import Call
-from hostile.containers import PNG
-from hostile.expected import PAGE, RED, Outcome, outcome_of
-from hostile.explanations import to_explain
-from hostile.files import UNSUPPORTED
+from hostile import damage
+from hostile.images.containers import PNG
+from hostile.images.files import UNSUPPORTED
+from hostile.requests import calls, protocols
+from hostile.requests.calls import Call
+from hostile.requests.expected import PAGE, RED, Outcome, outcome_of
+from hostile.requests.explanations import to_explain
 
 Case = Callable[[], list[Call]]
 """Makes the requests of a case."""

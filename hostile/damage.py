@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 from errors import ImageError
-from hostile.expected import RED, Outcome, refused
-from hostile.files import CORRUPT, UNSUPPORTED
+from hostile.images.files import CORRUPT, UNSUPPORTED
+from hostile.requests.expected import RED, Outcome, refused
 from preprocessing import DecodeLimits, decode_ordinary, least_side, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder

@@ -17,9 +17,9 @@ from typing import Any
 from PIL import Image
 
 from errors import ClassifierError
-from hostile.calls import ALL_FILES
-from hostile.containers import GIF
 from hostile.damage import pixels_apart
+from hostile.images.containers import GIF
+from hostile.requests.calls import ALL_FILES
 from preprocessing import DecodeLimits, decode_ordinary
 from preprocessing.budget import DecodeBudget
 from settings import Settings

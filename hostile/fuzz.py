@@ -12,9 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from hostile import calls, properties
+from hostile import properties
 from hostile.damage import SOUND
-from hostile.files import FILES
+from hostile.images.files import FILES
+from hostile.requests import calls
 
 TARGETS = ("decoded", "recognised", "parsed")
 

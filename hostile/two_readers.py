@@ -8,10 +8,10 @@ import struct
 import zlib
 from base64 import b64decode
 
-from hostile import containers as made
-from hostile.dear import RED_ROWS, exif_of_numbers, huffman_groups, no_pixels
-from hostile.expected import RED
-from hostile.files import CORRUPT, TOO_LARGE, UNSUPPORTED, File, red, scans
+from hostile.images import containers as made
+from hostile.images.dear import RED_ROWS, exif_of_numbers, huffman_groups, no_pixels
+from hostile.images.files import CORRUPT, TOO_LARGE, UNSUPPORTED, File, red, scans
+from hostile.requests.expected import RED
 from tests.support.images import exif, save
 
 # More than twice the processor time that a request may take.

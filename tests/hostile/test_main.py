@@ -6,10 +6,10 @@ import sys
 import psutil
 import pytest
 
-from hostile import calls
 from hostile.__main__ import Cost, Meter, Row, _excess, _problems
-from hostile.calls import Call
-from hostile.expected import RED
+from hostile.requests import calls
+from hostile.requests.calls import Call
+from hostile.requests.expected import RED
 from resilience.evidence import Evidence
 
 MEGABYTES = 50

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage
-from hostile.containers import PNG_START, chunk, in_jpeg, png_header
-from hostile.dear import no_pixels
+from hostile.images.containers import PNG_START, chunk, in_jpeg, png_header
+from hostile.images.dear import no_pixels
 from preprocessing import DecodeLimits, decode_ordinary, decode_scaled
 from preprocessing.decode import MAX_ORDINARY_BYTES
 from tests.support.images import save, textured

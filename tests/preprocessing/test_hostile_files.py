@@ -2,10 +2,10 @@
 
 import pytest
 
-from hostile.calls import ALL_FILES
 from hostile.damage import SOUND, decoded_alone, flips, truncations
-from hostile.expected import RED
 from hostile.properties import decoded
+from hostile.requests.calls import ALL_FILES
+from hostile.requests.expected import RED
 
 # Pillow warns of what is odd in a file; the service runs without warnings as errors.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from hostile.corpus import CONCURRENT, ask, ask_for_good, ask_for_urls, corpus
-from hostile.expected import RED
+from hostile.requests.expected import RED
 from tests.support.servers import Server, running, toy_home
 
 pytestmark = pytest.mark.slow

@@ -21,7 +21,7 @@ from errors import (
     Overloaded,
     UnsupportedImage,
 )
-from hostile.files import BOMBS
+from hostile.images.files import BOMBS
 from preprocessing import DecodeLimits, decode_scaled, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import MAX_WAITING, IsolatedDecoder

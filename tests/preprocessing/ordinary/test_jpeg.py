@@ -3,7 +3,7 @@ import struct
 import pytest
 from PIL import Image
 
-from hostile.containers import in_jpeg, segment
+from hostile.images.containers import in_jpeg, segment
 from preprocessing.ordinary import recognise
 from preprocessing.ordinary.jpeg import MAX_SEGMENTS, MAX_TABLE_BYTES
 from tests.support.images import exif, save, textured

@@ -3,7 +3,7 @@ import zlib
 
 import pytest
 
-from hostile.containers import PNG_START, chunk, in_png, png_header
+from hostile.images.containers import PNG_START, chunk, in_png, png_header
 from preprocessing.ordinary import recognise
 from preprocessing.ordinary.png import BYTES_PER_CHUNK, FREE_CHUNKS
 from tests.support.images import exif, png, save, textured

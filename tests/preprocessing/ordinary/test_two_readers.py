@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hostile.containers import chunk, parts_of, segment
+from hostile.images.containers import chunk, parts_of, segment
 from hostile.properties import recognised
 from tests.support.images import exif, save, textured
 

@@ -1,6 +1,6 @@
 import pytest
 
-from hostile.containers import WEBP, riff, webp_canvas, webp_frame
+from hostile.images.containers import WEBP, riff, webp_canvas, webp_frame
 from preprocessing.ordinary import recognise
 from tests.support.images import exif, save, textured
 

@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 
-from hostile import containers as made
+from hostile.images import containers as made
 
 Field = tuple[int, int]
 """A number, and how many bits it has."""

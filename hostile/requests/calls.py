@@ -14,9 +14,9 @@ from errors import (
     InvalidRequest,
     UnsupportedMediaType,
 )
-from hostile.containers import JPEG, PNG
-from hostile.expected import PAGE, RED, Outcome, refused
-from hostile.files import BODY, FILES, MEGABYTE, UNSUPPORTED, File
+from hostile.images.containers import JPEG, PNG
+from hostile.images.files import BODY, FILES, MEGABYTE, UNSUPPORTED, File
+from hostile.requests.expected import PAGE, RED, Outcome, refused
 from hostile.two_readers import DEAREST, TWO_READERS
 from serving.api.dialects import error_body
 from serving.bento import ROUTES

@@ -16,9 +16,9 @@ from typing import Any
 from PIL import Image
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage
-from hostile import containers as made
-from hostile.dear import RED_ROWS
-from hostile.expected import RED, Outcome, refused
+from hostile.images import containers as made
+from hostile.images.dear import RED_ROWS
+from hostile.requests.expected import RED, Outcome, refused
 from tests.support.avifs import Avif, frame, pieces_of_nothing
 from tests.support.images import exif, save
 

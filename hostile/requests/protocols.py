@@ -6,10 +6,10 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from hostile.calls import Call, body
-from hostile.containers import PNG
-from hostile.expected import RED, Outcome
-from hostile.files import FILES
+from hostile.images.containers import PNG
+from hostile.images.files import FILES
+from hostile.requests.calls import Call, body
+from hostile.requests.expected import RED, Outcome
 from model_spec import MODEL_NAME
 from serving.api.dialects.tensors import BINARY_SIZE, JSON_BYTES_HEADER
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from errors import InvalidParameter
-from hostile.calls import INVALID, TOO_LARGE, Call, announced, body, with_files
-from hostile.containers import PNG
-from hostile.expected import PAGE, refused
-from hostile.files import BODY, MEGABYTE, UNSUPPORTED
+from hostile.images.containers import PNG
+from hostile.images.files import BODY, MEGABYTE, UNSUPPORTED
+from hostile.requests.calls import INVALID, TOO_LARGE, Call, announced, body, with_files
+from hostile.requests.expected import PAGE, refused
 
 INVALID_PARAMETER = refused(InvalidParameter)
 

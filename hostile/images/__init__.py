@@ -1,0 +1,1 @@
+"""Files that are no image, broken, dear or misleading."""
