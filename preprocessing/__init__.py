@@ -1,12 +1,7 @@
 """Encoded bytes → RGB image → uint8 pixels, as the model's training saw them."""
 
-from preprocessing.decode import (
-    DecodeLimits,
-    decode,
-    decode_ordinary,
-    decode_scaled,
-    stored_size,
-)
+from preprocessing.decode import decode, decode_ordinary, decode_scaled, stored_size
+from preprocessing.decode_limits import DecodeLimits
 from preprocessing.isolated.formats import FORMATS
 from preprocessing.transform import least_side, transform
 

@@ -13,14 +13,14 @@ One rule for each kind of image:
 
 import time
 import warnings
-from dataclasses import dataclass
 from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
 from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
-from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge
+from errors import CorruptImage, ImageError
+from preprocessing.decode_limits import DecodeLimits
 from preprocessing.isolated.formats import CORRUPT, FORMATS, install, is_heic, refusal
 from preprocessing.jpeg import decode_jpeg, divisor_for, is_soon_decoded
 from preprocessing.ordinary import OrdinaryImage, recognise
@@ -47,7 +47,7 @@ takes. A megabyte in a PNG can be arranged to take a sixth of a second and to gi
 _PIECE_BYTES = 4096
 """From this on, what a decoder reads are pixels."""
 
-# The limits below are checked on the header, with a clear error; Pillow's own check
+# DecodeLimits are checked on the header, with a clear error; Pillow's own check
 # would only warn at this size.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -63,20 +63,6 @@ PngImagePlugin.MAX_TEXT_MEMORY = 8 * 1024 * 1024
 _SCALED = ("JPEG", "MPO")
 
 _BACKGROUND = (255, 255, 255)
-
-
-@dataclass(frozen=True)
-class DecodeLimits:
-    """Checked on an image's header, before any pixel is decoded.
-
-    Attributes:
-        max_pixels: that decoding computes: width × height, but of a large JPEG, decoded at a
-            part of its size, those of that part.
-        max_aspect_ratio: longer side divided by shorter side.
-    """
-
-    max_pixels: int
-    max_aspect_ratio: float
 
 
 class Decoded(NamedTuple):
@@ -235,7 +221,7 @@ def _upright_jpeg(
     size = image.width, image.height
     divisor = divisor_for(min(size), least_side)
     width, height = (-(-side // divisor) for side in size)
-    _check_size(size, (width, height), limits)
+    limits.check(size, (width, height))
     if width * height > MAX_ORDINARY_PIXELS[image.format]:
         return None
     pixels = decode_jpeg(image.content, width, height, divisor)
@@ -298,28 +284,11 @@ def _draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> 
     drafted = None
     if least_side and image.format in _SCALED:
         drafted = image.draft(None, (least_side, least_side))
-    _check_size(full, image.size, limits)
+    limits.check(full, image.size)
     if drafted is None:
         return _Drafted(Box(0, 0, *full), 1)
     box = Box(*drafted[1])
     return _Drafted(box, round(full[0] / box.right))
-
-
-def _check_size(full: tuple[int, int], scaled: tuple[int, int], limits: DecodeLimits) -> None:
-    """Refuse what is long and narrow, or more pixels than the limit once it is scaled."""
-    width, height = full
-    if max(full) > limits.max_aspect_ratio * min(full):
-        raise ExtremeAspectRatio(
-            f"the image is {width} x {height}, its sides differ by more than "
-            f"the limit of 1:{limits.max_aspect_ratio:g}"
-        )
-    pixels = scaled[0] * scaled[1]
-    if pixels > limits.max_pixels:
-        decoded = "" if scaled == full else f", decoded at {scaled[0]} x {scaled[1]}"
-        raise ImageTooLarge(
-            f"the image has {width} x {height}{decoded} = {pixels} pixels, "
-            f"more than the limit of {limits.max_pixels}"
-        )
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

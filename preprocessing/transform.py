@@ -10,8 +10,8 @@ Two things keep the pixels equal to those of a whole resize:
 - Pillow keeps the box in 32-bit floats. Where few pixels more than the crop have edges that
   such a float holds exactly, these are computed and cut off.
 
-Where :mod:`preprocessing.simd` gives the same pixels, it takes Pillow's place. Nearest
-and filters without antialias are in :mod:`preprocessing.fixed_filters`.
+Where :mod:`preprocessing.resize.simd` gives the same pixels, it takes Pillow's place. Nearest
+and filters without antialias are in :mod:`preprocessing.resize.fixed_filters`.
 """
 
 import math
@@ -20,10 +20,10 @@ import numpy as np
 from PIL import Image
 
 from model_spec import Channels, Interpolation, Preprocessing, Rounding
-from preprocessing import fixed_filters, simd
 from preprocessing.orientation import Box
 from preprocessing.pixels import Pixels, Side
-from preprocessing.sizes import sides
+from preprocessing.resize import fixed_filters, simd
+from preprocessing.resize.sizes import sides
 
 _FILTERS = {
     Interpolation.BOX: Image.Resampling.BOX,

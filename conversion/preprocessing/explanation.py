@@ -12,7 +12,7 @@ from preprocessing.isolated.formats import install
 from preprocessing.isolated.messages import Setup
 from preprocessing.orientation import Box
 from preprocessing.pixels import Pixels, Side
-from preprocessing.sizes import sides
+from preprocessing.resize.sizes import sides
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from model_spec import Preprocessing
 from preprocessing.budget import DecodeBudget, DecodeTimes
-from preprocessing.decode import Decoded, DecodedArray, DecodeLimits, decode_ordinary
+from preprocessing.decode import Decoded, DecodedArray, decode_ordinary
+from preprocessing.decode_limits import DecodeLimits
 from preprocessing.pixels import Pixels
 from preprocessing.transform import least_side, transform
 

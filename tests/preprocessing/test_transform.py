@@ -8,7 +8,8 @@ from PIL import Image
 
 from inference import open_session
 from model_spec import Interpolation, ModelSpec, Preprocessing, ResizeMode, Size
-from preprocessing import decode, simd, transform
+from preprocessing import decode, transform
+from preprocessing.resize import simd
 from preprocessing.transform import crop_box
 from settings import Device
 from tests.support.images import (

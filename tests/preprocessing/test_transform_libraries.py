@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Rounding
-from preprocessing import simd, transform
+from preprocessing import transform
 from preprocessing.pixels import Pixels
+from preprocessing.resize import simd
 from tests.preprocessing.test_transform import MAX_DIFFERENCE, MEAN_DIFFERENCE, difference
 from tests.support.images import preprocessing, textured
 

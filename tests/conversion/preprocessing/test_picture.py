@@ -5,7 +5,7 @@ from conversion.preprocessing.explanation import Explanation
 from conversion.preprocessing.picture import PANEL, draw
 from model_spec import Preprocessing
 from preprocessing.orientation import Box
-from preprocessing.sizes import sides
+from preprocessing.resize.sizes import sides
 from tests.support.images import preprocessing
 
 PHOTOGRAPH, SEEN, FRAME, PAPER = (10, 20, 200), (20, 200, 30), (220, 30, 30), (255, 255, 255)

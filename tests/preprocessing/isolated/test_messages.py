@@ -1,7 +1,7 @@
 import mmap
 
 from model_spec import Interpolation
-from preprocessing.decode import DecodeLimits
+from preprocessing.decode_limits import DecodeLimits
 from preprocessing.isolated.messages import MAX_REPLY_BYTES, Reply, Setup
 from tests.support.images import preprocessing
 

@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from model_spec import Interpolation, Preprocessing
-from preprocessing import simd, transform
+from preprocessing import transform
 from preprocessing.orientation import Box
 from preprocessing.pixels import Side
+from preprocessing.resize import simd
 from tests.preprocessing.test_transform import MAX_DIFFERENCE, MEAN_DIFFERENCE, difference
 from tests.support.images import preprocessing, textured
 

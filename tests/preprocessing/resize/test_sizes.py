@@ -2,7 +2,7 @@ import pytest
 
 from model_spec import Preprocessing, ResizeMode, Rounding
 from preprocessing.orientation import Box
-from preprocessing.sizes import resized_size, sides
+from preprocessing.resize.sizes import resized_size, sides
 from tests.support.images import preprocessing
 
 

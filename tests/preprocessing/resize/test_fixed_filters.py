@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from model_spec import Interpolation
-from preprocessing import fixed_filters
 from preprocessing.pixels import Pixels, Side
+from preprocessing.resize import fixed_filters
 
 GREY = np.array([0, 100, 200, 60], np.uint8).reshape(1, 4, 1)
 ONE = Side(pixels=1, start=0, length=1, resized=1, offset=0, size=1)

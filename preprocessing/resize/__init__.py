@@ -1,0 +1,1 @@
+"""Resize and crop: which sizes, and by which library."""
