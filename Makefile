@@ -56,6 +56,11 @@ LOAD_TUNED = if [ -f '$(TUNED)' ]; then \
 		set -a; . '$(abspath $(TUNED))'; set +a; eval "$$own"; \
 	fi
 
+# A model that `make tune` found better than the one asked for by its architecture.
+STAND_IN = if [ "$$tag" = "$$TUNED_FOR" ] && [ "$$tag" != '$(MODEL)' ]; then \
+		echo "instead, as tuned: $$TUNED_MODEL"; tag=$$TUNED_MODEL; \
+	fi
+
 .PHONY: screenshot serve model evaluate batch bento tune test lint format end-to-end faults soak hostile dearest fuzz overload wrk bench bench-peers check help
 .DEFAULT_GOAL := help
 
@@ -75,6 +80,7 @@ serve: $(BIN)/.serving ## Convert the model if need be and serve it (MODEL= WEIG
 	echo "    curl http://$(URL_HOST):$(PORT)/health"; \
 	echo; \
 	$(LOAD_TUNED); \
+	$(STAND_IN); \
 	CLASSIFIER_MODEL=$$tag exec $(BIN)/bentoml serve --host $(HOST) --port $(PORT) \
 		--timeout-graceful-shutdown $(GRACE)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import photographs
 from benchmarks.measurement.limit import BATCH_SIZES
 from benchmarks.measurement.measure import Plan, run
-from benchmarks.measurement.models import FOLDER, KNOWN, MODELS
+from benchmarks.measurement.models import FOLDER, KNOWN, MODELS, Lowering
 from benchmarks.report import chart, tables
 from benchmarks.stacks.stacks import DEFAULT, STACKS
 
@@ -36,6 +36,7 @@ def main() -> None:
         rounds=given.rounds,
         photographs=photographs.given_or_made(given.photographs),
         batch_sizes=_QUICK_BATCH_SIZES if given.quick else BATCH_SIZES,
+        lowering=Lowering(given.calibration, given.allow_marked),
     )
     results = run(plan, given.models)
     results.save(given.output)
@@ -75,6 +76,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of one window")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="over all stacks")
     parser.add_argument("--photographs", type=Path, help=photographs.HELP)
+    parser.add_argument(
+        "--calibration", metavar="FOLDER", type=Path, help="photographs that make int8 models"
+    )
+    parser.add_argument(
+        "--allow-marked",
+        action="store_true",
+        help="also take int8 models that are not shown to be as accurate or faster",
+    )
     parser.add_argument(
         "--output",
         type=Path,

@@ -23,10 +23,11 @@ class Core:
 
     Args:
         folder: of the model, with ``spec.json`` and ``model.onnx``.
+        device: whose engine runs it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._session = open_session(folder, Device.CPU, intra_op_threads=1)
+    def __init__(self, folder: Path, device: Device = Device.CPU) -> None:
+        self._session = open_session(folder, device, intra_op_threads=1)
         self.spec = self._session.spec
         settings = Settings()
         self._limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)

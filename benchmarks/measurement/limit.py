@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from benchmarks.measurement.core import Core
 from benchmarks.report.results import LimitWindow
 from inference.hardware.cpus import usable_cpus
+from settings import Device
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -35,17 +36,22 @@ class Limit:
         folder: of the model.
         photographs: encoded.
         batch_sizes: ascending; they are tried until one is clearly slower than the best.
+        device: whose engine runs it.
     """
 
     def __init__(
-        self, folder: Path, photographs: Sequence[bytes], batch_sizes: Sequence[int]
+        self,
+        folder: Path,
+        photographs: Sequence[bytes],
+        batch_sizes: Sequence[int],
+        device: Device = Device.CPU,
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._workers: list[tuple[BaseProcess, Connection]] = []
         for offset in range(usable_cpus()):
             ours, theirs = context.Pipe()
             process = context.Process(
-                target=_serve, args=(theirs, folder, list(photographs), offset), daemon=True
+                target=_serve, args=(theirs, folder, device, list(photographs), offset), daemon=True
             )
             process.start()
             self._workers.append((process, ours))
@@ -88,8 +94,10 @@ def _speed(window: LimitWindow) -> float:
     return window.images_per_second
 
 
-def _serve(connection: Connection, folder: Path, photographs: list[bytes], offset: int) -> None:
-    core = Core(folder)
+def _serve(
+    connection: Connection, folder: Path, device: Device, photographs: list[bytes], offset: int
+) -> None:
+    core = Core(folder, device)
     images = itertools.cycle(photographs[offset:] + photographs[:offset])
     core.classify([next(images)])
     connection.send("ready")

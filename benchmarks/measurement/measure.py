@@ -1,25 +1,29 @@
 """Rounds over all stacks, each beside the limit, for one model after the other."""
 
+import contextlib
 import datetime
 import random
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
 
 from benchmarks.measurement.core import Core
 from benchmarks.measurement.limit import Limit
 from benchmarks.measurement.machine import machine, machine_cpu_seconds
-from benchmarks.measurement.models import Model, obtain
+from benchmarks.measurement.models import Lowering, Model, RefusedError, obtain, obtain_lower
 from benchmarks.measurement.processes import adopt_orphans
 from benchmarks.report.results import Absence, LimitWindow, Results, Window
 from benchmarks.stacks.forms import Form
 from benchmarks.stacks.launch import Running, StackError, launched
 from benchmarks.stacks.stacks import Stack
+from errors import StartupError
 from load_generator import wrk
+from model_spec import Precision
+from settings import Device
 
 _CHECKED_IMAGES = 8
 _WARM_UP_SECONDS = 1
@@ -40,6 +44,7 @@ class Plan:
         rounds: over all stacks.
         photographs: encoded.
         batch_sizes: of which the limit takes the fastest.
+        lowering: how models of lower precision are made.
     """
 
     stacks: Sequence[Stack]
@@ -48,6 +53,7 @@ class Plan:
     rounds: int
     photographs: Sequence[bytes]
     batch_sizes: Sequence[int]
+    lowering: Lowering = field(default_factory=Lowering)
 
 
 def run(plan: Plan, models: Sequence[str]) -> Results:
@@ -66,16 +72,60 @@ def run(plan: Plan, models: Sequence[str]) -> Results:
     )
 
 
+@dataclass(frozen=True)
+class Served:
+    """A stack and what it serves.
+
+    Attributes:
+        stack: the server.
+        model: in the stack's precision.
+        answers: the right class of some images.
+        own_limit: of that model; None where it is the one in fp32.
+    """
+
+    stack: Stack
+    model: Model
+    answers: Mapping[bytes, int]
+    own_limit: Limit | None = None
+
+
 def measure(plan: Plan, model: Model) -> Iterator[Window | Absence]:
     """Measure every stack in every round, each round in another order."""
     dice = random.Random(model.name)  # noqa: S311
-    answers = right_answers(model, plan.photographs)
-    with Limit(model.folder, plan.photographs, plan.batch_sizes) as limit:
+    with contextlib.ExitStack() as limits:
+        served = list[Served]()
+        for stack in plan.stacks:
+            try:
+                served.append(_served(plan, model, stack, limits))
+            except (RefusedError, StartupError) as error:
+                yield from _absent(model, stack, error)
+        limit = limits.enter_context(Limit(model.folder, plan.photographs, plan.batch_sizes))
         for trial in limit.trials:
             note(f"{model.name}: limit in batches of {trial.batch_size}: {_told(trial)}")
         for number in range(1, plan.rounds + 1):
-            for stack in dice.sample(plan.stacks, len(plan.stacks)):
-                yield from _Turn(plan, model, stack, number, limit).run(answers)
+            for each in dice.sample(served, len(served)):
+                yield from _Turn(plan, each, number, limit).run()
+
+
+def _served(plan: Plan, model: Model, stack: Stack, limits: contextlib.ExitStack) -> Served:
+    """What a stack serves.
+
+    Raises:
+        RefusedError: there is no such model.
+        StartupError: its device cannot be had.
+    """
+    if stack.precision is Precision.FP32:
+        return Served(stack, model, right_answers(model, plan.photographs))
+    lower = obtain_lower(model, stack.precision, stack.device, plan.lowering)
+    answers = right_answers(lower, plan.photographs, stack.device)
+    limit = Limit(lower.folder, plan.photographs, plan.batch_sizes, stack.device)
+    return Served(stack, lower, answers, limits.enter_context(limit))
+
+
+def _absent(model: Model, stack: Stack, error: Exception) -> Iterator[Absence]:
+    note(f"{model.name}, {stack.name}: absent: {error}")
+    for title in stack.forms:
+        yield Absence(model=model.name, stack=title, reason=str(error))
 
 
 @dataclass(frozen=True)
@@ -83,43 +133,43 @@ class _Turn:
     """A stack in a round."""
 
     plan: Plan
-    model: Model
-    stack: Stack
+    served: Served
     round: int
     limit: Limit
 
-    def run(self, answers: Mapping[bytes, int]) -> Iterator[Window | Absence]:
+    def run(self) -> Iterator[Window | Absence]:
         """Start, measure each request form with each number of clients, stop."""
+        stack, model, answers = self.served.stack, self.served.model, self.served.answers
         try:
             with (
                 tempfile.TemporaryDirectory(prefix="benchmark-") as temporary,
-                launched(self.stack, self.model, Path(temporary), answers) as running,
+                launched(stack, model, Path(temporary), answers) as running,
             ):
-                self._note(f"{self.stack.name}: ready after {running.ready_seconds:.1f} s")
-                for title, form in self.stack.forms.items():
+                self._note(f"{stack.name}: ready after {running.ready_seconds:.1f} s")
+                for title, form in stack.forms.items():
                     requests = Path(temporary) / "requests" / title
                     wrk.prepare(requests, form.headers, [*map(form.body, self.plan.photographs)])
                     warm_up(running.url + form.path, requests)
                     for clients in self.plan.clients:
                         yield self._window(title, running, form, requests, clients)
         except (StackError, wrk.LoadError) as error:
-            self._note(f"{self.stack.name}: absent: {error}")
-            for title in self.stack.forms:
-                yield Absence(model=self.model.name, stack=title, reason=str(error))
+            yield from _absent(model, stack, error)
 
     def _window(
         self, title: str, running: Running, form: Form, requests: Path, clients: int
     ) -> Window:
         running.tree.settle()
-        limit = self.limit.measure(self.plan.seconds * _LIMIT_SHARE)
-        machine, own = machine_cpu_seconds(), running.tree.cpu_seconds()
+        seconds, own = self.plan.seconds * _LIMIT_SHARE, self.served.own_limit
+        limit = self.limit.measure(seconds)
+        own_limit = own.measure(seconds) if own else None
+        machine, before = machine_cpu_seconds(), running.tree.cpu_seconds()
         url = running.url + form.path
         seen = wrk.send(url, requests, clients=clients, seconds=self.plan.seconds)
-        cpu_seconds = running.tree.cpu_seconds() - own
+        cpu_seconds = running.tree.cpu_seconds() - before
         others = machine_cpu_seconds() - machine - cpu_seconds - seen.cpu_seconds
         memory = running.tree.memory()
         window = Window(
-            model=self.model.name,
+            model=self.served.model.name,
             stack=title,
             round=self.round,
             clients=clients,
@@ -135,6 +185,7 @@ class _Turn:
             pss_bytes=memory.pss,
             rss_bytes=memory.rss,
             limit=limit,
+            own_limit=own_limit,
         )
         self._note(
             f"{title}, {clients} clients: {window.images_per_second:.1f}/s ({window.speed:.2f}), "
@@ -145,7 +196,7 @@ class _Turn:
         return window
 
     def _note(self, text: str) -> None:
-        note(f"{self.model.name}, round {self.round}, {text}")
+        note(f"{self.served.model.name}, round {self.round}, {text}")
 
 
 def note(text: str) -> None:
@@ -159,10 +210,12 @@ def end_with_orphans() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
 
 
-def right_answers(model: Model, photographs: Sequence[bytes]) -> dict[bytes, int]:
+def right_answers(
+    model: Model, photographs: Sequence[bytes], device: Device = Device.CPU
+) -> dict[bytes, int]:
     """The classes that the bare core gives some of the photographs."""
     images = photographs[:_CHECKED_IMAGES]
-    answers = Core(model.folder).classify(images)
+    answers = Core(model.folder, device).classify(images)
     return {image: answer["class_id"] for image, answer in zip(images, answers, strict=True)}
 
 

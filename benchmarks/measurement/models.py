@@ -3,8 +3,13 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from model_comparison import Shortcoming
+from model_spec import Precision
+from settings import PREFIX, Device
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "build" / "benchmarks"
@@ -45,6 +50,30 @@ class Model:
         return self.home / "models" / self.tag.replace(":", "/")
 
 
+@dataclass(frozen=True)
+class Lowering:
+    """How models of lower precision are made, and which are taken.
+
+    Attributes:
+        calibration: folder of photographs; None: there are none, and no such model.
+        allow_marked: whether models are taken that the gate of conversion refuses.
+    """
+
+    calibration: Path | None = None
+    allow_marked: bool = False
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of the conversion."""
+        allowed = Shortcoming if self.allow_marked else ()
+        options = [f"--allow-{each.value.replace(' ', '-')}" for each in allowed]
+        return ["--calibration", str(self.calibration), *options]
+
+
+class RefusedError(Exception):
+    """There is no such model of lower precision; says why."""
+
+
 def obtain(name: str) -> Model:
     """A model, converted or made if it is not there yet.
 
@@ -61,3 +90,44 @@ def obtain(name: str) -> Model:
         check=True,
     )
     return Model(name, done.stdout.split()[-1])
+
+
+def obtain_lower(model: Model, precision: Precision, device: Device, given: Lowering) -> Model:
+    """The same model in a lower precision, converted if it is not there yet: minutes.
+
+    Args:
+        model: in float32.
+        precision: to convert to.
+        device: that the gate of conversion measures.
+        given: what it is made with.
+
+    Raises:
+        RefusedError: there is none, or it has not passed the gate.
+    """
+    command = _COMMANDS[model.name]
+    if command[: len(_CONVERT)] != _CONVERT:
+        raise RefusedError(f"{model.name} is not converted: it is {Precision.FP32.value} only")
+    if given.calibration is None:
+        raise RefusedError(f"{precision.value} needs photographs: --calibration FOLDER")
+    tag, said = _converted([*command, "--precision", precision.value, *given.arguments], device)
+    if not tag:
+        raise RefusedError(said)
+    return replace(model, tag=tag)
+
+
+def _converted(command: Sequence[str], device: Device) -> tuple[str, str]:
+    """The tag that a conversion prints, empty if it refuses, and the last line that it logs."""
+    with subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=PROJECT,
+        env={**os.environ, "BENTOML_HOME": str(HOME), f"{PREFIX}DEVICE": device.value},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        said = ""
+        for said in process.stderr:
+            print(said, end="", file=sys.stderr)
+        return process.stdout.read().strip(), said.strip()

@@ -43,7 +43,8 @@ class Window(_Frozen):
         other_cpu_seconds: of everything else on the machine.
         pss_bytes: memory at the end, pages that processes share counted once.
         rss_bytes: sum of the processes' own peaks, shared pages counted in each.
-        limit: measured just before.
+        limit: of the model in fp32, measured just before.
+        own_limit: of the model that the stack serves, where that is another.
     """
 
     model: str
@@ -62,6 +63,7 @@ class Window(_Frozen):
     pss_bytes: int
     rss_bytes: int
     limit: LimitWindow
+    own_limit: LimitWindow | None = None
 
     @property
     def images_per_second(self) -> float:
@@ -87,6 +89,11 @@ class Window(_Frozen):
     def cost(self) -> float:
         """Processor time of one image ÷ the limit's."""
         return self.cpu_ms / self.limit.cpu_ms
+
+    @property
+    def own_cost(self) -> float:
+        """The same ÷ the limit's of the model that the stack serves."""
+        return self.cpu_ms / (self.own_limit or self.limit).cpu_ms
 
     def _each(self, seconds: float) -> float:
         return 1000 * seconds / self.requests if self.requests else float("inf")

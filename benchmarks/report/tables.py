@@ -33,6 +33,8 @@ _LOAD_COLUMNS: tuple[tuple[str, Quantity, int], ...] = (
     ("CPU ms", lambda w: w.cpu_ms, 2),
     ("CPU × limit", lambda w: w.cost, 2),
 )
+# Where a stack serves the model in another precision than the limit does.
+_OWN_COLUMN: tuple[str, Quantity, int] = ("CPU × own limit", lambda w: w.own_cost, 2)
 _COMPARED: tuple[Quantity, ...] = (
     lambda w: w.speed,
     lambda w: w.p50_ms,
@@ -111,16 +113,18 @@ def _summary_row(models: Sequence[ModelFigures], stack: str, shown: Sequence[int
 
 
 def _load_table(model: ModelFigures, stacks: Sequence[str], clients: int) -> list[str]:
+    own = (_OWN_COLUMN,) if any(each.own_limit for each in model.windows) else ()
+    columns = _LOAD_COLUMNS + own
     rows = [
         [
             stack,
-            *(spread(model.figure(stack, clients, q), places) for _, q, places in _LOAD_COLUMNS),
+            *(spread(model.figure(stack, clients, q), places) for _, q, places in columns),
             " of ".join(map(str, model.failures(stack, [clients]))),
             number(model.figure(stack, clients, lambda w: w.generator_cpu_ms), 2),
         ]
         for stack in stacks
     ]
-    titles = (title for title, *_ in _LOAD_COLUMNS)
+    titles = (title for title, *_ in columns)
     noun = "client" if clients == 1 else "clients"
     head = ["stack", *titles, "failed", "generator CPU ms"]
     return [f"**{clients} {noun}**", "", *table(head, rows)]

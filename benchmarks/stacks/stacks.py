@@ -7,13 +7,15 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.measurement.models import FOLDER, HOME, PROJECT, Model
 from benchmarks.stacks import forms
 from benchmarks.stacks.forms import Form
 from inference.hardware.cpus import usable_cpus
+from model_spec import Precision
+from settings import PREFIX, Device
 from tests.support.servers import BENTOML, environment
 
 OURS = "ours"
@@ -50,6 +52,8 @@ class Stack:
         peer: whose requirements it has, in a virtual environment of its own; None: the
             project's, where `bentoml serve` starts it.
         variables: of its environment.
+        precision: of the model that it serves.
+        device: that runs the model.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Stack:
     module: str | None = None
     peer: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    precision: Precision = Precision.FP32
+    device: Device = Device.CPU
 
     @property
     def python(self) -> Path:
@@ -102,8 +108,14 @@ def _ours(name: str, titles: Mapping[str, Form], **settings: int) -> Stack:
     # The peers' time: with the service's own, 64 clients of a model that takes a tenth of a
     # second would be told to come back later.
     given = {"deadline_ms": 60_000, **settings}
-    variables = {f"CLASSIFIER_{key.upper()}": str(value) for key, value in given.items()}
+    variables = {f"{PREFIX}{key.upper()}": str(value) for key, value in given.items()}
     return Stack(name, titles, variables=variables)
+
+
+def _int8(name: str, title: str, device: Device) -> Stack:
+    stack = _ours(name, {title: forms.RAW})
+    variables = {**stack.variables, f"{PREFIX}DEVICE": device.value}
+    return replace(stack, variables=variables, precision=Precision.INT8, device=device)
 
 
 def _mosec(name: str, title: str, **options: int) -> Stack:
@@ -113,6 +125,8 @@ def _mosec(name: str, title: str, **options: int) -> Stack:
 
 DEFAULT = (
     _ours(OURS, {"ours, raw body": forms.RAW, "ours, multipart": forms.MULTIPART}),
+    _int8("ours_int8", "ours int8", Device.CPU),
+    _int8("ours_int8_openvino", "ours int8 on OpenVINO", Device.OPENVINO),
     _mosec("mosec_one", "mosec, one stage", max_batch_size=1),
     _mosec("mosec_batch", "mosec, one stage in batches"),
     _mosec("mosec_two", "mosec, two stages", stages=2),

@@ -15,8 +15,9 @@ from benchmarks.measurement.measure import end_with_orphans
 from benchmarks.measurement.models import FOLDER, PROJECT, Model
 from benchmarks.stacks.launch import StackError
 from benchmarks.tune import report
-from benchmarks.tune.candidates import Stage, stages, write
+from benchmarks.tune.candidates import Stage, stages, told, write
 from benchmarks.tune.search import Options, Search, search
+from benchmarks.tune.variants import variants
 from errors import StartupError
 from inference.hardware.cpus import usable_cpus
 from load_generator.wrk import LoadError
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         model = _model(given.model or settings.model or f"{MODEL_NAME}:latest")
-        found = search(_options(given, settings), model, _stages(given, settings))
+        found = search(_options(given, settings), model, _stages(given, settings, model))
     except (StartupError, StackError, LoadError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -51,12 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _tell(found: Search, model: Model, given: argparse.Namespace) -> None:
     measured, choice = [found.default, *found.candidates], found.choice
     print(report.table(measured, choice))
+    for values in found.refuted:
+        print(f"seemed best, but its confirmation did not show it: {told(values)}")
     print(report.verdict(choice, found.default, given.p99_ms))
     report.draw(measured, choice, given.p99_ms, given.chart)
     if choice.worth_it:
         today = datetime.datetime.now(datetime.UTC).date()
         where = f"measured with {model.tag} on {usable_cpus()} processors, {today}"
-        write(given.output, choice.best.values, where)
+        write(given.output, choice.best.values, where, model.tag)
         print(f"written to {given.output}, which make serve reads; delete it for the defaults")
     elif given.output.exists():
         print(f"{given.output} is left as it is; delete it for the defaults")
@@ -68,8 +71,8 @@ def _model(tag: str) -> Model:
     return Model(stored.tag.name, str(stored.tag), Path(stored.path).parents[2])
 
 
-def _stages(given: argparse.Namespace, settings: Settings) -> list[Stage]:
-    found = stages(settings)
+def _stages(given: argparse.Namespace, settings: Settings, model: Model) -> list[Stage]:
+    found = stages(settings, variants(model))
     return [found[0][:1]] if given.quick else found
 
 
@@ -78,7 +81,7 @@ def _options(given: argparse.Namespace, settings: Settings) -> Options:
         p99_ms=given.p99_ms,
         clients=_QUICK_CLIENTS if given.quick else CLIENTS,
         seconds=1 if given.quick else given.seconds,
-        confirmations=0 if given.quick else CONFIRMATIONS,
+        confirmations=1 if given.quick else CONFIRMATIONS,
         device=settings.device,
         photographs=photographs.given_or_made(given.photographs),
     )

@@ -1,11 +1,14 @@
 """What is tried: settings that differ from the defaults of this machine, stage after stage."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from inference import RunnerOptions
 from inference.batching.batch_size import GROUP, Sizes
 from inference.hardware.cpus import usable_cpus
+from inference.sessions.openvino_session import openvino_version
+from model_spec import Precision
 from serving.workers import sizing
 from settings import PREFIX, Device, Settings
 
@@ -20,16 +23,36 @@ _DELAYS_MS = (2, 5)
 Stage = Sequence[Values]
 """One setting, varied: each of its values is tried upon the best of the stages before."""
 
+MODEL, DEVICE = "model", "device"
+"""Fields of the settings."""
 
-def stages(settings: Settings) -> list[Stage]:
+_ON_A_GPU = frozenset({Precision.FP32, Precision.FP16})
+_ON_THE_CPU = frozenset(Precision) - {Precision.FP16}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model that may stand in for the one that is tuned.
+
+    Attributes:
+        tag: in the model store.
+        precision: of the model.
+    """
+
+    tag: str
+    precision: Precision
+
+
+def stages(settings: Settings, variants: Sequence[Variant] = ()) -> list[Stage]:
     """The search for this machine: what decides most comes first.
 
     Args:
         settings: that are given; their derived values are the defaults and are not tried.
+        variants: models that may stand in for the one that is tuned.
     """
     gpu = sizing.wants_gpu(settings)
     found = [
-        _stage("device", [Device.TENSORRT.value] if gpu else []),
+        [*_engines(settings, variants, gpu)],
         _stage("workers", _workers(settings)),
         _stage("intra_op_threads", [] if gpu else _threads(settings)),
         _stage("max_batch_size", _batches(settings, gpu)),
@@ -54,10 +77,45 @@ def variables(values: Values) -> dict[str, str]:
     return {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
 
 
-def write(file: Path, values: Values, measured: str) -> None:
-    """Write what ``make serve`` reads: a comment, and ``CLASSIFIER_X=…`` for each setting."""
-    lines = [f"# {measured}", *(f"{name}={value}" for name, value in variables(values).items())]
+def write(file: Path, values: Values, measured: str, model: str) -> None:
+    """Write what ``make serve`` reads.
+
+    A comment, ``CLASSIFIER_X=…`` for each setting and, where another model stands in for the one
+    that was tuned, the tags of both.
+
+    Args:
+        file: to write.
+        values: the settings.
+        measured: for the comment.
+        model: tag of the model that was tuned.
+    """
+    settings = {name: value for name, value in values.items() if name != MODEL}
+    given = variables(settings)
+    if MODEL in values:
+        given |= {"TUNED_FOR": model, "TUNED_MODEL": values[MODEL]}
+    lines = [f"# {measured}", *(f"{name}={value}" for name, value in given.items())]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _engines(settings: Settings, variants: Sequence[Variant], gpu: bool) -> Iterator[Values]:
+    """Every device with every precision that it is for: which is best depends on both."""
+    own = Device.CPU if settings.device is Device.AUTO else settings.device
+    for tag, precision in [(None, None), *((each.tag, each.precision) for each in variants)]:
+        if precision and precision not in (_ON_A_GPU if gpu else _ON_THE_CPU):
+            continue
+        for device in (own, *_other_devices(own, gpu)):
+            if precision is Precision.BF16 and device is not Device.OPENVINO:
+                continue
+            given = {MODEL: tag, DEVICE: None if device is own else device.value}
+            if values := {name: value for name, value in given.items() if value}:
+                yield values
+
+
+def _other_devices(own: Device, gpu: bool) -> list[Device]:
+    if gpu:
+        return [each for each in (Device.TENSORRT,) if each is not own]
+    devices = (Device.CPU, *((Device.OPENVINO,) if openvino_version() else ()))
+    return [each for each in devices if each is not own]
 
 
 def _workers(settings: Settings) -> list[int]:

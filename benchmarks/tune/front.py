@@ -129,6 +129,12 @@ def choose(default: Measured, candidates: Sequence[Measured], p99_ms: float) -> 
     return Choice(best, bool(meeting), gain, worth_it)
 
 
+def confirms(values: Values, pairs: Sequence[Pair], p99_ms: float) -> bool:
+    """Whether settings are worth it in these windows alone, which did not choose them."""
+    default = reference(pairs)
+    return choose(default, [relative(values, pairs, default)], p99_ms).worth_it
+
+
 def _all(pairs: Sequence[Pair]) -> list[int]:
     return sorted({each.clients for each in pairs})
 

@@ -11,8 +11,9 @@ from benchmarks.measurement.models import Model
 from benchmarks.stacks.forms import RAW
 from benchmarks.stacks.launch import StackError, launched
 from benchmarks.stacks.stacks import OURS, STACKS
-from benchmarks.tune.candidates import Stage, Values, told, upon, variables
-from benchmarks.tune.front import Choice, Measured, Pair, choose, reference, relative
+from benchmarks.tune.candidates import DEVICE, MODEL, Stage, Values, told, upon, variables
+from benchmarks.tune.front import Choice, Measured, Pair, choose, confirms, reference, relative
+from errors import StartupError
 from load_generator import wrk
 from settings import PREFIX, Device
 
@@ -25,7 +26,7 @@ class Options:
         p99_ms: the target.
         clients: numbers of clients, one window for each.
         seconds: of one window.
-        confirmations: more rounds of the best one, without which luck would choose.
+        confirmations: more rounds of the best one, at least one: without them luck would choose.
         device: on which the defaults run.
         photographs: encoded.
     """
@@ -48,6 +49,7 @@ class Search:
     answers: Mapping[bytes, int]
     default_url: str = ""
     pairs: list[tuple[Values, list[Pair]]] = field(default_factory=list)
+    refuted: list[Values] = field(default_factory=list)
 
     def run(self, stages: Sequence[Stage]) -> None:
         """Try the stages in turn, each upon the best of those before.
@@ -79,15 +81,20 @@ class Search:
 
     @property
     def choice(self) -> Choice:
-        """What is best so far."""
-        return choose(self.default, self.candidates, self.options.p99_ms)
+        """What is best so far, without what its confirmation refuted."""
+        candidates = [each for each in self.candidates if each.values not in self.refuted]
+        return choose(self.default, candidates, self.options.p99_ms)
 
     def _confirm(self) -> None:
-        """Measure again what seems best, until what is best was measured again."""
+        """Measure again what seems best, until what is best is confirmed or nothing is left."""
         confirmed: list[Values] = []
-        while self.options.confirmations and (best := self._best()) and best not in confirmed:
-            self._try(best, rounds=self.options.confirmations)
-            confirmed.append(best)
+        while (best := self._best()) and best not in confirmed:
+            pairs = self._try(best, rounds=self.options.confirmations)
+            if pairs and confirms(best, pairs, self.options.p99_ms):
+                confirmed.append(best)
+            else:
+                note(f"{told(best)}: not confirmed")
+                self.refuted.append(best)
 
     def _best(self) -> Values:
         if not self.pairs:
@@ -95,18 +102,13 @@ class Search:
         choice = self.choice
         return choice.best.values if choice.worth_it else {}
 
-    def _try(self, values: Values, rounds: int) -> None:
+    def _try(self, values: Values, rounds: int) -> list[Pair]:
         """Measure; settings that cannot serve are left out, and it is said why."""
         try:
-            with self._serving(values) as url:
-                pairs = [
-                    Pair(clients, self._send(self.default_url, clients), self._send(url, clients))
-                    for _ in range(rounds)
-                    for clients in self.options.clients
-                ]
-        except StackError as error:
+            pairs = self._measured(values, rounds)
+        except (StackError, StartupError) as error:
             note(f"{told(values)}: left out: {error}")
-            return
+            return []
         earlier = next((found for known, found in self.pairs if known == values), None)
         if earlier is None:
             self.pairs.append((values, pairs))
@@ -117,6 +119,21 @@ class Search:
             f"{told(values)}: {found.images_per_second / self.default.images_per_second:.2f} × "
             f"the defaults' images/s, {found.p99_ms / self.default.p99_ms:.2f} × their p99"
         )
+        return pairs
+
+    def _measured(self, values: Values, rounds: int) -> list[Pair]:
+        """Windows of the defaults and of a candidate, in turn.
+
+        Raises:
+            StackError: it cannot serve.
+            StartupError: its model cannot be loaded.
+        """
+        with self._serving(values) as url:
+            return [
+                Pair(clients, self._send(self.default_url, clients), self._send(url, clients))
+                for _ in range(rounds)
+                for clients in self.options.clients
+            ]
 
     def _send(self, url: str, clients: int) -> wrk.Load:
         return wrk.send(url, self._requests, clients=clients, seconds=self.options.seconds)
@@ -125,13 +142,21 @@ class Search:
     def _requests(self) -> Path:
         return self.folder / "requests"
 
+    def _answers(self, values: Values) -> Mapping[bytes, int]:
+        """The right classes: those of the model that serves, since a variant may differ."""
+        if MODEL not in values:
+            return self.answers
+        device = Device(values.get(DEVICE, self.options.device.value))
+        model = replace(self.model, tag=values[MODEL])
+        return right_answers(model, self.options.photographs, device)
+
     @contextlib.contextmanager
     def _serving(self, values: Values) -> Iterator[str]:
         """Serve, warmed up, until the block ends."""
         device = {f"{PREFIX}DEVICE": self.options.device.value}
         stack = replace(STACKS[OURS], variables={**device, **variables(values)})
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        with launched(stack, self.model, folder, self.answers) as running:
+        with launched(stack, self.model, folder, self._answers(values)) as running:
             url = running.url + RAW.path
             warm_up(url, self._requests)
             yield url

@@ -172,10 +172,16 @@ def _drop(comparison: Comparison) -> str | None:
 
 def _photographs_needed(comparison: Comparison, drop: float) -> str:
     """Normal approximation of the paired interval, for the shares that were found."""
-    if drop >= MOST_DROP:
-        return "more photographs would not help"
     differing = (comparison.only_fp32_right + comparison.only_right) / comparison.labelled
-    needed = _Z * _Z * (differing - drop * drop) / (MOST_DROP - drop) ** 2
+    variance = differing - drop * drop
+    if drop - _Z * math.sqrt(variance / comparison.labelled) >= MOST_DROP:
+        return "more photographs would not help"
+    if drop >= MOST_DROP:
+        return (
+            f"they may be too few to tell: it takes at least {FEWEST_LABELLED} that were not used "
+            "to calibrate, usually about a thousand"
+        )
+    needed = _Z * _Z * variance / (MOST_DROP - drop) ** 2
     needed = max(FEWEST_LABELLED, math.ceil(needed))
     return f"to show it takes about {needed:,} labelled photographs that were not used to calibrate"
 

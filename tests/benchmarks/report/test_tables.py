@@ -69,6 +69,16 @@ def test_details() -> None:
     assert tables.details(results()) == DETAILS
 
 
+def test_a_stack_with_a_model_of_its_own_is_compared_with_its_own_limit() -> None:
+    content = results().model_dump()
+    for window in content["windows"][3:]:  # the peer's
+        window["own_limit"] = {**window["limit"], "cpu_ms": window["limit"]["cpu_ms"] / 2}
+    found = Results.model_validate(content)
+    peer = found.windows[3]
+    assert peer.own_cost == 2 * peer.cost
+    assert "| CPU × limit | CPU × own limit | failed |" in tables.details(found)
+
+
 def test_a_quiet_machine_is_not_complained_about() -> None:
     content = results().model_dump()
     for window in content["windows"]:

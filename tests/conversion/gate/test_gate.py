@@ -88,7 +88,9 @@ def test_what_is_as_good_and_faster_passes() -> None:
         # 1.96² × 0.02 / 0.01² = 768.3
         (labelled(400, 4, 4, 0.014), "to show it takes about 769 labelled photographs"),
         (labelled(400, 0, 8, 0.035), "falls by 2.00 points"),
-        (labelled(400, 0, 8, 0.035), "more photographs would not help"),
+        (labelled(400, 0, 8, 0.035), "too few to tell: it takes at least 368"),
+        # 0.04 - 1.96 × √(0.04 × 0.96 / 400) = 0.0208
+        (labelled(400, 0, 16, 0.06), "more photographs would not help"),
     ],
 )
 def test_what_is_not_shown_to_be_as_accurate_is_refused(

@@ -1,0 +1,28 @@
+from pathlib import Path
+
+from benchmarks.measurement.models import Model
+from benchmarks.stacks import forms
+from benchmarks.stacks.stacks import DEFAULT, OURS, STACKS
+from model_spec import Precision
+from settings import Device
+
+
+def test_ours_in_int8_stands_behind_ours_and_peers_stay_in_float32() -> None:
+    assert [each.name for each in DEFAULT][:3] == [OURS, "ours_int8", "ours_int8_openvino"]
+    assert {each.precision for each in DEFAULT[:1] + DEFAULT[3:]} == {Precision.FP32}
+
+
+def test_ours_in_int8_is_ours_on_either_engine(tmp_path: Path) -> None:
+    model = Model("resnet50", "image_classifier:resnet50-int8-0", tmp_path)
+    ours = STACKS[OURS].environment(model, 3000, tmp_path)
+    for name, title, device in (
+        ("ours_int8", "ours int8", Device.CPU),
+        ("ours_int8_openvino", "ours int8 on OpenVINO", Device.OPENVINO),
+    ):
+        stack = STACKS[name]
+        assert (stack.precision, stack.device) == (Precision.INT8, device)
+        assert stack.forms == {title: forms.RAW}
+        assert stack.command(3000) == STACKS[OURS].command(3000)
+        variables = stack.environment(model, 3000, tmp_path)
+        assert variables == {**ours, "CLASSIFIER_DEVICE": device.value}
+        assert variables["CLASSIFIER_MODEL"] == model.tag
