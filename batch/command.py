@@ -54,7 +54,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def options_of(arguments: Sequence[str] | None) -> Options:
     """What a command line asks for; one that cannot be understood ends the process."""
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.labels and not parsed.contact_sheet:
+        parser.error("--labels is for --contact-sheet")
     return Options(
         given=parsed.input,
         output=parsed.output,
@@ -68,6 +71,8 @@ def options_of(arguments: Sequence[str] | None) -> Options:
         shard=parsed.shard,
         engine=parsed.engine,
         address=parsed.address,
+        contact_sheet=parsed.contact_sheet,
+        labels=parsed.labels,
     )
 
 
@@ -129,6 +134,19 @@ def _parser() -> argparse.ArgumentParser:
         default=PART_SIZE,
         metavar="N",
         help="photographs that are saved together (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--contact-sheet",
+        type=Path,
+        metavar="FILE",
+        help="write a page with photographs and predictions, mistakes first",
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="CSV file with the columns file and label or class_id, for --contact-sheet (default: "
+        "one in the folder, else names of folders)",
     )
     parser.add_argument(
         "--restart", action="store_true", help="forget an unfinished run, replace the output"

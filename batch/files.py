@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -49,6 +50,18 @@ def read_file(path: str | os.PathLike[str], most: int) -> bytes:
 def too_large(most: int) -> BodyTooLarge:
     """The error of a file with too many bytes."""
     return BodyTooLarge(f"more than {most} bytes")
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work, not behind it, whether a file can be written.
+
+    Raises:
+        OSError: it cannot.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a file to write")
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -71,6 +71,11 @@ class Listing:
             yield Part(number, [json.loads(line) for line in lines.splitlines()])
             number += 1
 
+    def entries(self) -> Iterator[str]:
+        """Every photograph in order, as ``parts``."""
+        for part in self.parts():
+            yield from part.entries
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -7,29 +7,17 @@ its last bit whenever, and in whichever process, the same images come in the sam
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from errors import ClassifierError, RunnerError
+from batch.decoding import Content, Decoder
+from errors import ClassifierError
 from inference.sessions.session import Embeddings, Probabilities, open_session
-from preprocessing.budget import DecodeBudget, DecodeTimes
-from preprocessing.isolated.decoder import IsolatedDecoder
-from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
 from serving.golden import check_session
 from settings import Settings
-
-Content = bytes | ClassifierError
-"""An encoded image, or why there is none."""
-
-_DECODE_SECONDS = 3600.0
-"""For one image on a busy machine; its processor time is bounded by the settings."""
-
-_ATTEMPTS, _PAUSE_SECONDS = 3, 1.0
-"""For an image whose decoding process was ended from outside."""
 
 
 class Arrangement(NamedTuple):
@@ -104,11 +92,9 @@ class Model:
         self.max_bytes = settings.max_body_bytes
         self.seconds, self.answers = 0.0, 0
         self._embeddings = embeddings
-        self._settings = settings
-        self._setup = Setup.from_settings(self.session.spec.preprocessing, settings)
-        self._isolated = IsolatedDecoder(self._setup)
         threads = arrangement.decode_threads
-        self._threads = ThreadPoolExecutor(threads, "decode") if threads else None
+        self._decoder = Decoder(self.session.spec.preprocessing, settings, threads)
+        self._decodes_beside = threads > 0
         self._turn = asyncio.Lock()
         # The first run of a session takes longer, too.
         check_session(self.session, folder)
@@ -123,7 +109,7 @@ class Model:
             apart: decode all of them in a process of its own, not only the unusual ones.
         """
         started = time.perf_counter()
-        prepared = await self._prepared(images, apart=apart)
+        prepared = await self._decoder.pixels(images, apart=apart)
         good = [each for each in prepared if isinstance(each, np.ndarray)]
         rows = iter(await self._run(np.stack(good)) if good else ())
         self.answers += len(good)
@@ -134,12 +120,10 @@ class Model:
 
     async def close(self) -> None:
         """End the threads and the decoding process."""
-        if self._threads:
-            self._threads.shutdown()
-        await self._isolated.close()
+        await self._decoder.close()
 
     async def _run(self, pixels: Pixels) -> list[tuple[Probabilities, Embeddings | None]]:
-        if self._threads is None:
+        if not self._decodes_beside:
             return self._rows(pixels)
         async with self._turn:
             return await asyncio.to_thread(self._rows, pixels)
@@ -149,49 +133,3 @@ class Model:
         if not self._embeddings:
             return [(row, None) for row in self.session.run(pixels)]
         return list(zip(*self.session.run_with_embeddings(pixels), strict=True))
-
-    async def _prepared(
-        self, images: Sequence[Content], *, apart: bool
-    ) -> list[Pixels | ClassifierError]:
-        here = [None] * len(images) if apart else await self._ordinary(images)
-        return [
-            await self._pixels_apart(image) if pixels is None else pixels
-            for image, pixels in zip(images, here, strict=True)
-        ]
-
-    async def _ordinary(self, images: Sequence[Content]) -> list[Pixels | ClassifierError | None]:
-        """None for an image that is to be decoded apart."""
-        if self._threads is None:
-            return [self._pixels_or_error(image) for image in images]
-        loop = asyncio.get_running_loop()
-        return await asyncio.gather(
-            *(loop.run_in_executor(self._threads, self._pixels_or_error, each) for each in images)
-        )
-
-    def _pixels_or_error(self, image: Content) -> Pixels | ClassifierError | None:
-        if isinstance(image, ClassifierError):
-            return image
-        try:
-            budget = DecodeBudget(self._settings.decode_seconds)
-            found = self._setup.ordinary(image, budget, DecodeTimes())
-            return None if found is None else found.pixels
-        except ClassifierError as error:
-            return error
-
-    async def _pixels_apart(self, image: Content) -> Pixels | ClassifierError:
-        """Raises a RunnerError if the decoding process ends again and again."""
-        if isinstance(image, ClassifierError):
-            return image
-        attempts = _ATTEMPTS
-        while True:
-            budget = DecodeBudget(self._settings.decode_seconds)
-            deadline = time.monotonic() + _DECODE_SECONDS
-            try:
-                return await self._isolated.pixels(image, budget, deadline)
-            except RunnerError:
-                attempts -= 1
-                if not attempts:
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS)
-            except ClassifierError as error:
-                return error

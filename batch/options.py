@@ -53,6 +53,8 @@ class Options:
         shard: do only these parts, and write no output; None: all.
         engine: what classifies.
         address: of a cluster.
+        contact_sheet: page to write; None: none.
+        labels: table of the classes that the photographs show, for the page.
     """
 
     given: str
@@ -67,6 +69,8 @@ class Options:
     shard: Shard | None = None
     engine: EngineName = EngineName.LOCAL
     address: str | None = None
+    contact_sheet: Path | None = None
+    labels: Path | None = None
 
 
 def job_of(options: Options, settings: Settings, arrangement: Arrangement) -> Job:

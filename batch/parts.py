@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from batch.decoding import Content
 from batch.inputs import Source
-from batch.model import Arrangement, Content, Model
+from batch.model import Arrangement, Model
 from batch.reading import Reader
 from batch.rows import Rows, table
 from inference.answers.decision import thresholds_for

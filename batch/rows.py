@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch.model import Answer, Content
+from batch.decoding import Content
+from batch.model import Answer
 from errors import ClassifierError
 from inference.answers.decision import Thresholds, decision
 from inference.answers.embedding import EmbeddingForm, told

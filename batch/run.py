@@ -6,8 +6,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
+from batch.contact_sheet.labels import labels_in
+from batch.contact_sheet.sheet import ContactSheet
 from batch.engines import Engine, engine_named
 from batch.errors import BatchError
+from batch.files import check_writable
 from batch.listing import Listing
 from batch.options import Options, Shard, identity_of, job_of
 from batch.output import write, writer_for
@@ -44,12 +47,16 @@ def run(options: Options, settings: Settings) -> Outcome | None:
         OSError: output or parts cannot be written.
     """
     writer_for(options.output)
+    for file in filter(None, (options.output, options.contact_sheet)):
+        check_writable(file)
+    if options.labels:
+        labels_in(options.labels)
     with closing(engine_named(options.engine, settings, options.address)) as engine:
         job = job_of(options, settings, engine.arrangements[0])
         folder = RunFolder(options.output, identity_of(options, job), restart=options.restart)
         with closing(Listing(job.source, folder, options.part_size)) as listing:
             _classify(engine, job, listing, folder, options.shard or _ALL)
-            return None if options.shard else _put_together(listing, folder, options)
+            return None if options.shard else _put_together(listing, folder, options, job)
 
 
 def _classify(engine: Engine, job: Job, listing: Listing, folder: RunFolder, shard: Shard) -> None:
@@ -80,12 +87,17 @@ def _not_done(
         progress.resume(len(part.entries))
 
 
-def _put_together(listing: Listing, folder: RunFolder, options: Options) -> Outcome:
+def _put_together(listing: Listing, folder: RunFolder, options: Options, job: Job) -> Outcome:
     if not listing.total:
         folder.remove()
         raise BatchError(f"{options.given} has no photographs")
-    rows = (folder.rows_of(part.number, part.entries) for part in listing.parts())
-    by_code = write(rows, options.output)
+    parts = ((part, folder.rows_of(part.number, part.entries)) for part in listing.parts())
+    if options.contact_sheet is None:
+        by_code = write((rows for _, rows in parts), options.output)
+    else:
+        sheet = ContactSheet(job, listing.entries(), options.labels)
+        by_code = write(sheet.seen(parts), options.output)
+        sheet.write(options.contact_sheet)
     folder.remove()
     return Outcome(listing.total, by_code)
 

@@ -9,11 +9,10 @@ import argparse
 import asyncio
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from batch.files import write_whole
+from batch.files import check_writable, write_whole
 from batch.log import log_to_stderr
 from batch.model import Model
 from conversion import store
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to_stderr()
     try:
         for path in filter(None, (parsed.json, parsed.html)):
-            _check_writable(path)
+            check_writable(path)
         report, found = evaluate(
             parsed.folder,
             parsed.model,
@@ -173,14 +172,6 @@ def _report(
         comparison=compare(*found.predictions) if len(models) > 1 else None,
         labels=labels,
     )
-
-
-def _check_writable(path: Path) -> None:
-    """Before the work, not behind it."""
-    if path.is_dir():
-        raise ConversionError(f"{path} is a folder, not a file to write")
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
 
 
 def _write(path: Path, text: str) -> None:

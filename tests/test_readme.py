@@ -202,8 +202,9 @@ def explain_it(command: str, home: Path, folder: Path) -> None:
 def classify_a_folder(command: str, home: Path, folder: Path) -> None:
     (folder / "my_photographs").mkdir()
     shutil.copy(PROJECT / "test_images/coffee.jpg", folder / "my_photographs")
-    command = re.sub(r"\b(my_photographs|predictions\.)", rf"{folder}/\1", command)
+    command = re.sub(r"\b(my_photographs|predictions\.|sheet\.)", rf"{folder}/\1", command)
     output = shell(command, home, folder)
+    assert (folder / "sheet.html").exists() == ("--contact-sheet" in command)
     assert output.splitlines()[-2:] == [f"{folder}/predictions.parquet: 1 photographs", "exit 0"]
 
 
@@ -220,6 +221,9 @@ RUNNERS: dict[str, Callable[[str, Path, Path], None]] = {
     "--output explained.png": explain_it,
     "python -m conversion.evaluate my_photographs --html mistakes.html": evaluate_it,
     "python -m batch my_photographs --output predictions.parquet": classify_a_folder,
+    "python -m batch my_photographs --output predictions.parquet --contact-sheet sheet.html": (
+        classify_a_folder
+    ),
     "python -m conversion.evaluate my_photographs --at-precision 0.95": calibrate_it,
     "python -m conversion.evaluate my_photographs --at-precision 0.95 --store": calibrate_it,
     "bentoml models list --output json": run_it,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from batch.contact_sheet.cards import named
 from conversion.evaluation.calibration import Calibration, Threshold
 from conversion.evaluation.comparison import Comparison
 from conversion.evaluation.scores import BINS, Scores
@@ -61,7 +62,7 @@ class Report:
 
     def named(self, class_id: int) -> str:
         """A class with its id: labels alone may stand for several."""
-        return f"{self.labels[class_id]} ({class_id})"
+        return named(self.labels[class_id], class_id)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the labels that are not needed; shares are 0…1."""

@@ -6,26 +6,21 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import NamedTuple, TypeVar
 
+from batch.contact_sheet.cards import MAX_MISTAKES, jpeg_of
+from batch.decoding import Content
 from batch.files import read_file
-from batch.model import Answer, Arrangement, Content, Model
+from batch.model import Answer, Arrangement, Model
 from conversion.evaluation.calibration import curve
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.scores import TOP, Prediction
 from errors import ClassifierError
 from inference.answers.top_k import best_classes
 from inference.hardware.cpus import usable_cpus
-from preprocessing.pixels import picture_of
 
 BATCH = 16
 """Photographs that are read, decoded and classified together: what is held in memory at once."""
-
-MAX_MISTAKES = 60
-"""Kept with their pictures."""
-
-_QUALITY = 80
 
 Item = TypeVar("Item")
 
@@ -135,15 +130,13 @@ def _keep(
     """Keep a mistake, if there is room or a less confident one to replace."""
     if len(mistakes) == MAX_MISTAKES and prediction.confidence <= mistakes[0].confidence:
         return
-    buffer = BytesIO()
-    picture_of(answer.pixels).save(buffer, "JPEG", quality=_QUALITY)
     mistake = Mistake(
         confidence=prediction.confidence,
         name=name,
         class_id=class_id,
         own_confidence=float(answer.probabilities[class_id]),
         best=tuple((each, float(answer.probabilities[each])) for each in prediction.best),
-        jpeg=buffer.getvalue(),
+        jpeg=jpeg_of(answer.pixels),
     )
     if len(mistakes) < MAX_MISTAKES:
         heapq.heappush(mistakes, mistake)

@@ -4,7 +4,7 @@ from typing import BinaryIO
 
 import pytest
 
-from batch.files import is_photograph, read_file, sync_folder, write_whole
+from batch.files import check_writable, is_photograph, read_file, sync_folder, write_whole
 from errors import BodyTooLarge, Unreadable
 
 
@@ -73,3 +73,12 @@ def test_a_folder_can_be_synced(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError):
         sync_folder(tmp_path / "file" / "below")
+
+
+def test_what_cannot_be_written_is_found_before_the_work(tmp_path: Path) -> None:
+    check_writable(tmp_path / "rows.csv")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(IsADirectoryError, match="is a folder, not a file to write"):
+        check_writable(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        check_writable(tmp_path / "nowhere/rows.csv")

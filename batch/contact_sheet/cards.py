@@ -1,0 +1,88 @@
+"""Photographs with what a model thought of them, in an HTML page that needs nothing else."""
+
+import base64
+from collections.abc import Iterable
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+from preprocessing.pixels import Pixels, picture_of
+
+MAX_MISTAKES = 60
+"""On a page: the most confident ones."""
+
+_STYLE = Path(__file__).with_name("cards.css")
+
+_QUALITY = 80
+
+
+class Card(NamedTuple):
+    """A photograph on the page.
+
+    Attributes:
+        name: of the photograph.
+        jpeg: what the model saw; None: it could not be read again.
+        guesses: classes with their probabilities, most probable first.
+        heading: what the photograph shows, or what was decided; empty if that is not known.
+    """
+
+    name: str
+    jpeg: bytes | None
+    guesses: tuple[tuple[str, float], ...]
+    heading: str = ""
+
+
+def named(label: str, class_id: int) -> str:
+    """A class with its id: labels alone may stand for several."""
+    return f"{label} ({class_id})"
+
+
+def jpeg_of(pixels: Pixels) -> bytes:
+    """What a model sees, as a small file."""
+    buffer = BytesIO()
+    picture_of(pixels).save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()
+
+
+def document(title: str, lines: Iterable[str], content: str) -> str:
+    """The whole page.
+
+    Args:
+        title: of the page.
+        lines: of text below it.
+        content: HTML.
+    """
+    title = escape(title)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head><body>"
+        f"<main><h1>{title}</h1><pre>{escape(chr(10).join(lines))}</pre>"
+        f"{content}</main></body></html>\n"
+    )
+
+
+def section(heading: str, cards: Iterable[Card]) -> str:
+    """Cards under a heading, as HTML."""
+    return f'<h2>{escape(heading)}</h2><div class="cards">{"".join(map(_card, cards))}</div>'
+
+
+def _card(card: Card) -> str:
+    guesses = "".join(
+        f'<span class="guess"><span>{escape(name)}</span>'
+        f'<span>{confidence:.1%}</span><i style="width:{100 * confidence:.1f}%"></i></span>'
+        for name, confidence in card.guesses
+    )
+    heading = f"<b>{escape(card.heading)}</b>" if card.heading else ""
+    return (
+        f'<figure class="card">{_picture(card)}<figcaption>'
+        f"{heading}<code>{escape(card.name)}</code>{guesses}</figcaption></figure>"
+    )
+
+
+def _picture(card: Card) -> str:
+    if card.jpeg is None:
+        return '<div class="none">no longer there</div>'
+    source = f"data:image/jpeg;base64,{base64.b64encode(card.jpeg).decode()}"
+    return f'<img alt="{escape(card.name)}" loading="lazy" src="{source}">'

@@ -1,0 +1,210 @@
+"""Which class a photograph shows, by a table or by its name.
+
+A table is a CSV file with the columns ``file`` and ``class_id``, or ``file`` and ``label``. A name
+says it by a folder or a file that is named after a class; docs/evaluate.md says how.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from batch.errors import BatchError
+
+_WORDNET = re.compile(r"(n\d{8})(?:_(.+))?")
+_MOST_DIGITS = 9
+
+
+class ClassNames:
+    """Finds the class that a text names.
+
+    Args:
+        labels: of the model, in the order of the class ids.
+        wordnet_ids: all that occur; they are used if each class has one.
+    """
+
+    def __init__(self, labels: Sequence[str], wordnet_ids: Collection[str] = ()) -> None:
+        plain = [_plain(label) for label in labels]
+        counts = Counter(plain)
+        self._classes = len(labels)
+        self._by_label = {name: i for i, name in enumerate(plain) if counts[name] == 1}
+        ids = sorted(set(wordnet_ids))
+        self._by_wordnet_id = (
+            {name: i for i, name in enumerate(ids)} if len(ids) == len(labels) else {}
+        )
+
+    def by_id(self, text: str) -> int | None:
+        """The class with an id such as ``967``."""
+        if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+            return None
+        return int(text) if int(text) < self._classes else None
+
+    def by_wordnet(self, text: str) -> int | None:
+        """The class of a text that begins with a WordNet id."""
+        match = _WORDNET.fullmatch(text)
+        if match is None:
+            return None
+        found = self._by_wordnet_id.get(match[1])
+        return self._by_label.get(_plain(match[2] or "")) if found is None else found
+
+    def by_path(self, path: PurePath) -> int | None:
+        """The class of the nearest folder that names one, else of the file's WordNet id."""
+        found = self.by_folder(path)
+        return self.by_wordnet(path.stem) if found is None else found
+
+    def by_folder(self, path: PurePath) -> int | None:
+        """The class of the nearest folder that names one."""
+        for part in reversed(path.parts[:-1]):
+            if (found := self.by_any(part)) is not None:
+                return found
+        return None
+
+    def by_any(self, text: str) -> int | None:
+        """The class of a label, an id or a WordNet id.
+
+        A label that several classes have names none of them.
+        """
+        for found in (self._by_label.get(_plain(text)), self.by_id(text), self.by_wordnet(text)):
+            if found is not None:
+                return found
+        return None
+
+
+def wordnet_ids(path: PurePath) -> set[str]:
+    """All that occur in a path."""
+    matches = map(_WORDNET.fullmatch, (*path.parts[:-1], path.stem))
+    return {match[1] for match in matches if match}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file.
+
+    Attributes:
+        path: of it.
+        column: that names the class: ``class_id`` or ``label``.
+        classes: what stands there, by file.
+    """
+
+    path: Path
+    column: str
+    classes: dict[str, str]
+
+
+def table_of(folder: Path) -> Table | None:
+    """The table of labels that a folder has, if it has one.
+
+    Raises:
+        BatchError: it has several, or the table is unclear.
+    """
+    tables = [table for path in sorted(folder.glob("*.csv")) if (table := read_table(path))]
+    if len(tables) > 1:
+        names = ", ".join(table.path.name for table in tables)
+        raise BatchError(f"{folder} has several files with labels: {names}; leave one")
+    return tables[0] if tables else None
+
+
+def read_table(path: Path) -> Table | None:
+    """A table of labels; None if the file has other columns.
+
+    Raises:
+        BatchError: it cannot be read, or contradicts itself.
+        OSError: it is not there.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            columns = rows.fieldnames or ()
+            column = next((each for each in ("class_id", "label") if each in columns), None)
+            if column is None or "file" not in columns:
+                return None
+            return Table(path, column, _classes(path, rows, column))
+    except (ValueError, csv.Error) as error:
+        raise BatchError(f"cannot read {path}: {error}") from error
+
+
+def _classes(path: Path, rows: "csv.DictReader[str]", column: str) -> dict[str, str]:
+    classes: dict[str, str] = {}
+    for row in rows:
+        file, name = (row["file"] or "").strip(), (row[column] or "").strip()
+        if classes.setdefault(file, name) != name:
+            raise BatchError(
+                f"{path}, line {rows.line_num}: {file} is {name} here and {classes[file]} above"
+            )
+    return classes
+
+
+def _plain(label: str) -> str:
+    return label.replace("_", " ").strip().casefold()
+
+
+def labels_in(file: Path) -> Table:
+    """The table of labels that a file is.
+
+    Raises:
+        BatchError: it is none, or contradicts itself.
+        OSError: it cannot be read.
+    """
+    table = read_table(file)
+    if table is None:
+        raise BatchError(f"{file} has no columns file and class_id, or file and label")
+    return table
+
+
+class EntryLabels:
+    """Which class each photograph of a run shows.
+
+    Attributes:
+        source: where the labels come from, in words.
+
+    Args:
+        folder: that was given; entries begin with it. Of other inputs what was given matches
+            nothing.
+        names: of the model's classes.
+        table: of labels; None: names say the class.
+    """
+
+    def __init__(self, folder: str, names: ClassNames, table: Table | None = None) -> None:
+        self._folder, self._names, self._table = folder.rstrip("/") + "/", names, table
+        self.source = "names of folders and files"
+        if table:
+            self.source = f"{table.path.name}, column {table.column}"
+            # ``./a.jpg`` is ``a.jpg``.
+            self._classes = {str(PurePath(file)): each for file, each in table.classes.items()}
+
+    def class_of(self, entry: str) -> int | None:
+        """The class that a photograph shows; None if that is not known."""
+        inside = PurePath(entry.removeprefix(self._folder))
+        if self._table is None:
+            return self._names.by_path(inside)
+        text = self._classes.get(str(inside)) or self._classes.get(str(PurePath(entry))) or ""
+        if self._table.column == "class_id":
+            return self._names.by_id(text)
+        return self._names.by_any(text)
+
+
+def entry_labels(
+    folder: str, entries: Iterable[str], labels: Sequence[str], file: Path | None
+) -> EntryLabels:
+    """The labels of a run's photographs.
+
+    Args:
+        folder: that was given, or whatever else was.
+        entries: of all photographs; read only if names have to say the class.
+        labels: of the model, in the order of the class ids.
+        file: a table; None: one that the folder has, else names.
+
+    Raises:
+        BatchError: the file is no such table, or the folder has several.
+        OSError: it cannot be read.
+    """
+    table = labels_in(file) if file else None
+    if table is None and Path(folder).is_dir():
+        table = table_of(Path(folder))
+    if table:
+        return EntryLabels(folder, ClassNames(labels), table)
+    start = folder.rstrip("/") + "/"
+    found = set[str]().union(*(wordnet_ids(PurePath(e.removeprefix(start))) for e in entries))
+    return EntryLabels(folder, ClassNames(labels, found))

@@ -1,0 +1,143 @@
+"""The contact sheet of a run: what it shows, and how it is written."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from batch.contact_sheet.cards import Card, document, jpeg_of, named, section
+from batch.contact_sheet.labels import EntryLabels, entry_labels
+from batch.contact_sheet.selection import Selection, Shown
+from batch.decoding import Decoder
+from batch.files import write_whole
+from batch.parts import Job, Part
+from batch.reading import Reader
+from batch.rows import printable
+from errors import ClassifierError
+from model_spec import ModelSpec
+
+
+class ContactSheet:
+    """Sees all rows of a run and shows a few.
+
+    Args:
+        job: of the run.
+        entries: of all photographs.
+        labels: table of their classes; None: one of the folder, else names.
+
+    Raises:
+        BatchError: the labels are unclear.
+        OSError: they cannot be read.
+    """
+
+    def __init__(self, job: Job, entries: Iterable[str], labels: Path | None) -> None:
+        self._job, self._spec = job, ModelSpec.load(job.folder)
+        self._labels = entry_labels(job.source.given, entries, self._spec.labels, labels)
+        self._selection = Selection(self._labels.class_of)
+
+    def seen(self, parts: Iterable[tuple[Part, pa.Table]]) -> Iterator[pa.Table]:
+        """The rows of parts, once they are seen."""
+        for part, rows in parts:
+            self._selection.add(part.entries, rows)
+            yield rows
+
+    def write(self, file: Path) -> None:
+        """Read the photographs that are shown once more, and write the page.
+
+        Args:
+            file: HTML; replaced if it is there.
+
+        Raises:
+            OSError: it cannot be written.
+            RunnerError: the decoding process ends again and again.
+        """
+        selection = self._selection
+        mistakes, others = selection.mistakes, selection.others
+        pictures = asyncio.run(_pictures([*mistakes, *others], self._job, self._spec))
+        cards = [
+            _card(shown, jpeg, self._spec)
+            for shown, jpeg in zip([*mistakes, *others], pictures, strict=True)
+        ]
+        content = (
+            _mistakes(selection, cards[: len(mistakes)])
+            + _failures(selection)
+            + _others(selection, cards[len(mistakes) :])
+        )
+        title = f"{self._job.tag}: {printable(self._job.source.given)}"
+        page = document(title, _lines(selection, self._labels), content)
+        write_whole(file, lambda opened: opened.write(page.encode()))
+
+
+async def _pictures(shown: Sequence[Shown], job: Job, spec: ModelSpec) -> list[bytes | None]:
+    """What the model saw of each; None if it cannot be read any more."""
+    decoder = Decoder(spec.preprocessing, job.settings)
+    try:
+        with closing(Reader(job.source, job.settings.max_body_bytes)) as reader:
+            found = []
+            for each in shown:
+                (pixels,) = await decoder.pixels(list(reader.contents([each.entry])))
+                found.append(None if isinstance(pixels, ClassifierError) else jpeg_of(pixels))
+            return found
+    finally:
+        await decoder.close()
+
+
+def _card(shown: Shown, jpeg: bytes | None, spec: ModelSpec) -> Card:
+    guesses: list[dict[str, Any]] = shown.row["predictions"]
+    return Card(
+        name=shown.row["path"],
+        jpeg=jpeg,
+        guesses=tuple((named(g["label"], g["class_id"]), g["confidence"]) for g in guesses),
+        heading=" · ".join(_heading(shown, spec)),
+    )
+
+
+def _heading(shown: Shown, spec: ModelSpec) -> Iterable[str]:
+    if shown.class_id is not None:
+        yield named(spec.labels[shown.class_id], shown.class_id)
+    if "decision" in shown.row:
+        decided = shown.row["decision"]
+        label = ", ".join(decided) if isinstance(decided, list) else decided
+        yield f"decision: {label or 'none'}"
+
+
+def _lines(selection: Selection, labels: EntryLabels) -> Iterable[str]:
+    yield f"{selection.photographs:,} photographs, {selection.failed:,} not classified"
+    if selection.labelled:
+        right = selection.labelled - selection.wrong
+        share = right / selection.labelled
+        yield f"labels: {labels.source}"
+        yield f"top-1: {share:.2%}, {right:,} of {selection.labelled:,} labelled photographs"
+
+
+def _mistakes(selection: Selection, cards: Sequence[Card]) -> str:
+    if not selection.labelled:
+        return ""
+    left = selection.wrong - len(cards)
+    shown = f", the {len(cards)} most confident; {left:,} more are left out" if left else ""
+    return section(f"Mistakes: {selection.wrong:,}{shown}", cards)
+
+
+def _others(selection: Selection, cards: Sequence[Card]) -> str:
+    wrong = min(selection.wrong, len(selection.mistakes))
+    left = selection.photographs - selection.failed - wrong - len(cards)
+    heading = f"The first {len(cards):,}; {left:,} more are left out" if left else "All others"
+    return section(heading, cards) if cards else ""
+
+
+def _failures(selection: Selection) -> str:
+    if not selection.failed:
+        return ""
+    left = selection.failed - len(selection.failures)
+    shown = f", the first {len(selection.failures)}; {left:,} more are left out" if left else ""
+    columns = ("path", "error_code", "error_message")
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escape(row[column])}</td>' for column in columns)}</tr>"
+        for row in selection.failures
+    )
+    heading = escape(f"Not classified: {selection.failed:,}{shown}")
+    return f'<h2>{heading}</h2><table class="failures">{rows}</table>'
