@@ -16,6 +16,7 @@ from batch.log import log_to_stderr
 from conversion import store
 from conversion.errors import ConversionError
 from conversion.gate.arguments import add_arguments
+from conversion.gate.photographs import divided
 from conversion.original import Original, original_of
 from conversion.outputs.thresholds import read_thresholds
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
@@ -103,6 +104,8 @@ def convert(request: Request) -> str:
     _, weights = request.weights_file
     logger.info("converting %s (%s)", request.source.name, weights.source)
     original = original_of(request)
+    if request.precision in COMPARED and request.calibration:
+        divided(request.calibration, original.labels)  # before it takes minutes
     thresholds = read_thresholds(request.threshold, original.labels) if request.threshold else ()
     with tempfile.TemporaryDirectory() as name:
         folder, spec = _made(original, request, Path(name))

@@ -89,13 +89,19 @@ async def run(
 
 async def _classify(batch: Sequence[Photograph], models: Sequence[Model], found: Run) -> None:
     most = models[0].max_bytes
-    contents = [await asyncio.to_thread(_content, photograph, most) for photograph in batch]
+    contents = [await asyncio.to_thread(content, photograph, most) for photograph in batch]
     answers = [await model.classify(contents) for model in models]
     for photograph, given in zip(batch, zip(*answers, strict=True), strict=True):
         _add(photograph, given, found)
 
 
-def _content(photograph: Photograph, most: int) -> Content:
+def content(photograph: Photograph, most: int) -> Content:
+    """A photograph's bytes, or why it cannot be classified.
+
+    Args:
+        photograph: to read.
+        most: bytes that it may have.
+    """
     try:
         return read_file(photograph.path, most)
     except ClassifierError as error:

@@ -13,7 +13,7 @@ import numpy as np
 from batch.model import Answer, Model
 from conversion.errors import ConversionError
 from conversion.evaluation.labels import Photograph
-from conversion.evaluation.run import BATCH, arrangement
+from conversion.evaluation.run import BATCH, arrangement, content
 from conversion.gate.gate import judge, lines, passed
 from conversion.gate.photographs import Shares, divided, embedded
 from conversion.graph.export import EXTERNAL_DATA_FILE
@@ -106,7 +106,8 @@ async def _samples(photographs: Sequence[Photograph], model: Model) -> Samples:
     answers = list[Answer]()
     try:
         for start in range(0, len(photographs), BATCH):
-            contents = [each.path.read_bytes() for each in photographs[start : start + BATCH]]
+            batch = photographs[start : start + BATCH]
+            contents = [content(each, model.max_bytes) for each in batch]
             given = await model.classify(contents)
             answers += [each for each in given if isinstance(each, Answer)]
     finally:
