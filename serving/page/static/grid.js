@@ -46,7 +46,7 @@ export async function classifyGroup(items, parameters, options) {
   }
 }
 
-/** Show items as cards; `onChoice` is called with the one that is chosen. */
+/** Show items as cards; `onChoice` is called with the one that a user chooses. */
 export function showGrid(items, onChoice) {
   byId("batch-title").textContent = counted(items.length, "image");
   byId("grid").replaceChildren(...items.map((item) => card(item, onChoice)));
@@ -68,6 +68,7 @@ function card(item, onChoice) {
 export function finishCard({ card: button, words, answer, error }) {
   button.classList.toggle("failed", Boolean(error));
   words.textContent = error ? wordsFor(error.code)[0] : `${answer.label}, ${percent(answer.confidence)}`;
+  if (answer?.reason) words.append(make("span", { className: "undecided" }, "No decision"));
 }
 
 /** Mark the card that is shown in full. */

@@ -30,26 +30,59 @@ export async function showModel() {
 }
 
 /** Names and values: what is known of the model, in words. */
-function facts({ architecture, precision, opset, preprocessing, weights, verification, comparison }) {
-  const { max_abs_diff: difference, limit, top1_agreement: agreement, inputs } = verification;
+function facts({ architecture, precision, opset, preprocessing, weights, verification, comparison, ...spec }) {
+  const { source, pad_colour, ...steps } = preprocessing;
+  const pads = steps.resize_mode === "longest_side" && { pad_colour };
   return [
     ["Architecture", `${architecture}, ${precision}, ONNX opset ${opset}`],
     ["Weights", weights.pretrained ? weights.source : `${weights.source} (not trained)`],
     ["Licence", weights.licence ?? "not known"],
     ["SHA-256 of the weights", weights.sha256 ?? "none"],
-    ["Preprocessing", inWords(preprocessing)],
-    [
-      "Compared with PyTorch",
-      `probabilities differ by at most ${difference.toExponential(1)} (${limit.toExponential(1)} is let through), ` +
-        `the same class for ${percent(agreement)} of ${counted(inputs, "input")}`,
-    ],
-    ...(comparison ? [["Compared with fp32", inWords(comparison)]] : []),
+    ["Preprocessing", inWords({ ...steps, ...pads })],
+    ["Source of the preprocessing", source],
+    ["Confidences", confidences(spec)],
+    ["Explained by", explained(spec.explanation)],
+    ["Compared with PyTorch", verified(verification)],
+    ...(comparison ? [["Compared with fp32", compared(comparison)]] : []),
   ];
+}
+
+function confidences({ activation, multi_label: several, temperature, thresholds }) {
+  const least = thresholds.length && Math.min(...thresholds);
+  return [
+    several ? `${activation}, of each class for itself` : activation,
+    temperature === 1 ? "not calibrated" : `calibrated with the temperature ${temperature.toFixed(2)}`,
+    thresholds.length ? `decided from ${percent(least)} on${thresholds.length > 1 ? " or more, by class" : ""}` : "no threshold",
+  ].join(", ");
+}
+
+function explained({ class_activation: exact, reason }) {
+  if (!exact) return `occlusion: ${reason}`;
+  return `class activation maps; at conversion their sums differed from the logits by at most ${exact.max_difference.toExponential(1)}`;
+}
+
+function verified({ max_abs_diff: difference, limit, top1_agreement: agreement, inputs }) {
+  return (
+    `probabilities differ by at most ${difference.toExponential(1)} (${limit.toExponential(1)} is let through), ` +
+    `the same class for ${percent(agreement)} of ${counted(inputs, "input")}`
+  );
+}
+
+/** What a model of lower precision is beside fp32, and what it was not shown to be. */
+function compared({ photographs, agreement, labelled, top_1: right, top_1_fp32: fp32Right, speed_up: times, processor, shortcomings }) {
+  return [
+    `the same class for ${percent(agreement)} of ${counted(photographs, "photograph")}`,
+    right !== null && `right for ${percent(right)} of ${labelled} (fp32: ${percent(fp32Right)})`,
+    `${times.toFixed(2)} times as fast on ${processor}`,
+    shortcomings.length && `saved although it may be ${shortcomings.join(" and ")}`,
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** A JSON object as "resize size 256 × 256, crop size 224 × 224"; what is null is left out. */
 function inWords(value) {
-  if (value === null || typeof value !== "object") return String(value);
+  if (typeof value !== "object") return String(value).replaceAll("_", " ");
   if (Array.isArray(value)) return value.map(inWords).join(" ");
   if (Object.keys(value).join() === "height,width") return `${value.height} × ${value.width}`;
   return Object.entries(value)

@@ -57,7 +57,7 @@ async function classifyOne(item, signal) {
 }
 
 async function classifySeveral(signal) {
-  showGrid(items, choose);
+  showGrid(items, chooseFromGrid);
   let done = 0;
   for (const group of groupsOf(items)) {
     await classifyGroup(group, parameters(), { signal, onWait });
@@ -82,6 +82,12 @@ function choose(item) {
   describe().then((spec) => showPicture(item, spec?.preprocessing));
   const { label, confidence } = item.answer;
   status.textContent = `${item.file.name}: ${label}, ${percent(confidence)}`;
+}
+
+/** Show an item, which a long grid may have moved off the screen. */
+function chooseFromGrid(item) {
+  choose(item);
+  byId(item.error ? "error" : "result").scrollIntoView({ block: "nearest" });
 }
 
 /** What is asked for beside the images, by name. */

@@ -73,9 +73,9 @@ export function showMaps(explanation) {
   place(heat, explanation.crop, explanation.image);
   mapChoice.replaceChildren(
     mapChoice.firstElementChild,
-    ...explanation.predictions.map((prediction, index) => radio(prediction, index === 0, () => draw(prediction, explanation.method))),
+    ...explanation.predictions.map((prediction, index) => radio(prediction, index === 0, () => draw(prediction))),
   );
-  draw(explanation.predictions[0], explanation.method);
+  draw(explanation.predictions[0]);
   show(maps);
 }
 
@@ -86,7 +86,7 @@ function radio({ label }, checked, onChoice) {
 }
 
 /** Draw where a class was seen, and say it. */
-function draw({ label, logit, map, check }, method) {
+function draw({ label, logit, map, check }) {
   const values = map.values.flat();
   const largest = Math.max(...values);
   const small = make("canvas", { width: map.width, height: map.height });
@@ -99,7 +99,7 @@ function draw({ label, logit, map, check }, method) {
   context.drawImage(small, 0, 0, DRAWN, DRAWN);
   const where = largest > 0 ? `strongest ${placeOf(values.indexOf(largest), map)}` : "nowhere";
   heat.setAttribute("aria-label", `Heat map of ${label}: ${where}`);
-  mapWords.textContent = `The evidence for ${label} is ${where}. ${reason(method, logit, check)}`;
+  mapWords.textContent = `The evidence for ${label} is ${where}. ${reason(largest > 0, logit, check)}`;
   fade();
   show(heat);
 }
@@ -118,8 +118,8 @@ function placeOf(index, { width, height }) {
   return row === "middle" && column === "centre" ? "in the centre" : `at the ${row} ${column}`;
 }
 
-function reason(method, logit, check) {
-  if (!check) return "Covering that place lowers the confidence most.";
+function reason(isSomewhere, logit, check) {
+  if (!check) return isSomewhere ? "Covering that place lowers the confidence most." : "Covering no place lowers the confidence.";
   return `Its logit, ${logit.toFixed(3)}, is the mean of this map plus the bias: ${check.mean_plus_bias.toFixed(3)}.`;
 }
 

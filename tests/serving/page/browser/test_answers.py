@@ -8,10 +8,11 @@ import pytest
 from onnx import helper, numpy_helper
 from playwright.sync_api import Browser
 
-from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec, sha256_of_file
+from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec, ResizeMode, Size, sha256_of_file
+from preprocessing.transform import crop_box
 from tests.serving.page.browser.conftest import RED_BARS, Opened, Tabs
 from tests.support.servers import running, toy_home
-from tests.support.toys import toy_graph
+from tests.support.toys import toy_graph, toy_preprocessing
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +60,30 @@ def test_the_part_that_the_model_saw_is_outlined(
     assert not crop.is_visible()
 
 
+SIZES = [(900, 400), (400, 900), (640, 640), (3024, 4032), (30, 20)]
+
+OUTLINES = """async ([preprocessing, sizes]) => {
+  const { partOf } = await import("/page/picture.js");
+  return sizes.map(([width, height]) => partOf(preprocessing, width, height));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept"),
+    [(ResizeMode.SHORTEST_SIDE, 224), (ResizeMode.SQUASH, 224), (ResizeMode.LONGEST_SIDE, 256)],
+)
+def test_the_outline_is_what_the_service_crops(opened: Opened, mode: ResizeMode, kept: int) -> None:
+    sides = {"resize_size": Size.square(256), "crop_size": Size.square(kept)}
+    preprocessing = toy_preprocessing().model_copy(update={"resize_mode": mode, **sides})
+    outlines = opened.page.evaluate(OUTLINES, [preprocessing.model_dump(mode="json"), SIZES])
+    for (width, height), part in zip(SIZES, outlines, strict=True):
+        left, top, right, bottom = crop_box(width, height, preprocessing)
+        # What lies outside of the photograph is padding, and not outlined.
+        clipped = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+        edges = part["x"], part["y"], part["x"] + part["width"], part["y"] + part["height"]
+        assert edges == pytest.approx(clipped, abs=max(width, height) / 256)
+
+
 def test_the_time_is_split_and_adds_up(opened: Opened, images: dict[str, Path]) -> None:
     opened.choose(images["red.png"])
     rows = [text.rsplit(" ", 2) for text in opened.texts("#stages tr")]
@@ -74,6 +99,14 @@ def test_what_is_served_stands_at_the_foot(opened: Opened) -> None:
     names = opened.texts("#facts dt")
     facts = dict(zip(names, opened.texts("#facts dd"), strict=True))
     assert facts["Weights"] == "by hand (not trained)"
+    assert facts["Licence"] == "not known"
+    assert facts["Preprocessing"] == (
+        "resize mode shortest side, resize size 4 × 4, crop size 4 × 4, interpolation bilinear, "
+        "antialias true, rounding torchvision, channels rgb, mean 0 0 0, std 1 1 1"
+    )
+    assert facts["Source of the preprocessing"] == "by hand"
+    assert facts["Confidences"] == "softmax, not calibrated, no threshold"
+    assert facts["Explained by"] == "occlusion: the model was not searched for maps"
     assert facts["Compared with PyTorch"] == (
         "probabilities differ by at most 0.0e+0 (1.0e-4 is let through), "
         "the same class for 100.0 % of 1 input"
@@ -99,6 +132,9 @@ def test_a_model_of_two_classes_has_two_bars(
         opened.page.fill("#threshold", "0.9")
         opened.page.press("#threshold", "Enter")
         opened.page.wait_for_selector("#decision:text-is('Decision: red')")
+        opened.page.fill("#threshold", "1")
+        opened.choose(images["red.png"], images["red.png"])
+        assert opened.texts("#grid .words") == ["red, 99.6 % No decision"] * 2
 
 
 def write_two_classes(folder: Path) -> None:

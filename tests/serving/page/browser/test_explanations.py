@@ -8,6 +8,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from tests.serving.page.browser.conftest import Opened, Tabs
+from tests.support.images import rotated_twin
 from tests.support.servers import PROJECT, Server
 from tests.support.toys import BLUE, RED
 
@@ -37,6 +38,25 @@ def test_a_heat_map_shows_where_a_class_is_seen(opened: Opened, tmp_path: Path) 
     heat = opened.page.locator("#heat")
     found = {name: heat.evaluate(style, name) for name in ("opacity", "left", "width", "height")}
     assert found == {"opacity": "0.2", "left": "25%", "width": "50%", "height": "100%"}
+
+
+def test_a_photograph_that_a_phone_stored_turned_is_outlined_upright(
+    opened: Opened, tmp_path: Path
+) -> None:
+    upright = Image.new("RGB", (64, 128), BLUE)
+    upright.paste(RED, (0, 0, 64, 64))
+    (tmp_path / "turned.jpg").write_bytes(rotated_twin(upright, 6, "JPEG"))
+    opened.choose(tmp_path / "turned.jpg")
+    assert opened.text("#caption") == "turned.jpg, 64 × 128 pixels"
+    opened.page.click("#explain")
+    opened.page.wait_for_selector("#heat:visible")
+    assert opened.page.get_attribute("#heat", "aria-label") == (
+        "Heat map of red: strongest at the top left"
+    )
+    place = "({ style }) => [style.left, style.top, style.width, style.height]"
+    for element in ("#crop", "#heat"):
+        found = opened.page.locator(element).evaluate(place)
+        assert found == ["0%", "25%", "100%", "50%"], element
 
 
 def drawn(opened: Opened) -> list[bool]:

@@ -22,6 +22,7 @@ PHONE: dict[str, Any] = {
 def test_it_works_with_the_keyboard_alone(opened: Opened, images: dict[str, Path]) -> None:
     page = opened.page
     page.keyboard.press("Tab")
+    page.wait_for_function("document.activeElement.id === 'files'")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
     chooser.value.set_files([images["red.png"], images["green.jpg"]])
