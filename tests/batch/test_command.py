@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
 
 from batch.command import main
+from tests.support.mixed_folder import fill
 from tests.support.servers import PROJECT
 
 PART_SIZE = 2
@@ -80,12 +82,8 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-@pytest.mark.slow
-def test_a_run_that_is_killed_at_any_place_goes_on_to_the_same_file(command: Command) -> None:
-    assert command.run() == (0, f"{command.output}: 30 photographs\n", "")
-    expected = command.output.read_bytes()
-    command.output.unlink()
-
+def killed_at_three_places(command: Command) -> None:
+    """Kill a run at its start, in the middle and while it writes its output; go on after each."""
     at_start = command.start()
     wait_until((command.unfinished / "inputs.jsonl").exists)
     kill(at_start)
@@ -94,14 +92,30 @@ def test_a_run_that_is_killed_at_any_place_goes_on_to_the_same_file(command: Com
     kill(in_the_middle)
     done = command.parts()
     while_writing = command.start()
-    wait_until(lambda: list(command.output.parent.glob(".rows.parquet.*")))
+    wait_until(lambda: list(command.output.parent.glob(f".{command.output.name}.*")))
     kill(while_writing)
     assert not command.output.exists()
-
-    assert len(command.parts()) == PARTS
     assert command.parts() | done == command.parts()  # what was done was not done again
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_at_any_place_goes_on_to_the_same_file(
+    model: Path, tmp_path: Path
+) -> None:
+    expected = fill(tmp_path / "mixed", 64)
+    whole = Command(tmp_path / "mixed", model, "whole.parquet")
+    assert whole.run()[0] == 0
+    rows = pq.read_table(whole.output)
+    assert rows.column("path").to_pylist() == expected
+    assert set(rows.column("error_code").to_pylist()) == {
+        *(None, "body_too_large", "corrupt_image", "image_too_large"),
+        *("unreadable", "unsupported_image"),
+    }
+
+    command = Command(tmp_path / "mixed", model)
+    killed_at_three_places(command)
     assert command.run()[0] == 0
-    assert command.output.read_bytes() == expected
+    assert command.output.read_bytes() == whole.output.read_bytes()
     assert not command.unfinished.exists()
 
 
