@@ -1,6 +1,8 @@
 """HTTP/1.1 on bare transports: the clients share the processors with the service."""
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, cast
 
 _STATUS = slice(9, 12)
@@ -155,7 +157,8 @@ def address(url: str) -> tuple[str, int]:
     return host, int(port or 80)
 
 
-def post(path: str, body: bytes) -> bytes:
+def post(path: str, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> bytes:
     """A whole request."""
-    head = f"POST {path} HTTP/1.1\r\nhost: service\r\ncontent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    own = {"host": "service", "content-length": str(len(body)), **headers}
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in own.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -29,14 +29,14 @@ import uvloop
 from PIL import Image
 
 from load_generator.arrivals import poisson
-from load_generator.connections import Connections, Lost, address, post
-from load_generator.known_images import Known, Outcome, judged
+from load_generator.connections import Connections, Lost, address
+from load_generator.known_images import Known, Outcome
 from load_generator.latency import percentile
 from load_generator.loops import Exchange, closed_loop, open_loop
-from resilience.answers import learned
 from resilience.evidence import Evidence, report
 from resilience.faults.scene import FAILURES, TWO_WORKERS
 from resilience.processes import cpu_seconds, health
+from resilience.routes import ROUTES, Route
 from settings import Settings
 from tests.support.servers import PROJECT, Server, free_port, running, toy_home
 
@@ -153,11 +153,12 @@ class Overload:
 
 
 class Sender:
-    """Sends images in turn to ``/classify`` of a server."""
+    """Sends images in turn to a route of a server."""
 
-    def __init__(self, url: str, images: Sequence[Known]) -> None:
+    def __init__(self, url: str, route: Route, images: Sequence[Known]) -> None:
+        self._route = route
         self._connections = Connections(*address(url), retry=True)
-        self._requests = itertools.cycle([(post("/classify", k.image), k) for k in images])
+        self._requests = itertools.cycle([(route.request(k.image), k) for k in images])
 
     async def send(self) -> tuple[Outcome, str]:
         """Send the next image and judge the answer."""
@@ -166,15 +167,15 @@ class Sender:
             status, body, _ = await self._connections.send(request)
         except Lost as error:
             return Outcome.LOST, str(error)
-        return judged(status, body, known)
+        return self._route.judged(status, body, known)
 
 
 async def overload(
-    server: Server, refuser: str, images: Sequence[bytes], seconds: float
+    server: Server, refuser: str, route: Route, images: Sequence[bytes], seconds: float
 ) -> Overload:
     """Measure the maximum, send several times more, and wait until all is well again."""
-    known = await asyncio.to_thread(learned, server.url, images)
-    service, other = Sender(server.url, known), Sender(refuser, known)
+    known = await asyncio.to_thread(route.learned, server.url, images)
+    service, other = Sender(server.url, route, known), Sender(refuser, route, known)
     before = await _maximum(server, service, other)
     as_fast = _AS_FAST * await _alone(service)
     offered = FACTOR * before.alone
@@ -250,13 +251,15 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m resilience.overload", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--route", choices=ROUTES, default="classify", help="that is asked")
     parser.add_argument("--home", type=Path, help="BentoML's, with the model to serve")
     parser.add_argument("--photographs", type=Path, help="folder of JPEGs to send")
     parser.add_argument("--record", action="store_true", help="for resilience/README.md")
     given = parser.parse_args()
     try:
         with _refuser() as refuser, _target(given.home, given.photographs) as (server, images):
-            found = uvloop.run(overload(server, refuser, images, given.seconds))
+            route = ROUTES[given.route]
+            found = uvloop.run(overload(server, refuser, route, images, given.seconds))
     except FAILURES as error:
         sys.exit(f"error: {error}")
     rows = found.evidence(Settings().deadline)
