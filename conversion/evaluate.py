@@ -24,7 +24,7 @@ from conversion.evaluation.page import page
 from conversion.evaluation.report import Evaluated, Report, lines
 from conversion.evaluation.run import Run, arrangement, run
 from conversion.evaluation.scores import scores
-from conversion.outputs.storing import store_calibrated
+from conversion.outputs.storing import store_calibrated, store_reference
 from conversion.progress import progress
 from errors import INTERRUPTED, ClassifierError, StartupError
 from inference.answers.drift import reference_of
@@ -109,7 +109,7 @@ def evaluate(
 def _stored(tag: str, found: Run) -> str:
     """Store the answers of the first model as its reference; returns the new tag."""
     answers = [(each.best[0], each.confidence) for each in found.predictions[0]]
-    return store.save_with_reference(tag, reference_of(answers))
+    return store_reference(tag, reference_of(answers))
 
 
 def _stored_calibrated(evaluated: Evaluated) -> str:

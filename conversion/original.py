@@ -63,6 +63,14 @@ def original_of(request: Request) -> Original:
         _warn_of_default(request, description, path.name)
         network, weights, labels = _own_network(request, description)
     activation = request.activation or description.activation
+    if request.published and description.labels and activation is not description.activation:
+        logger.warning(
+            "the weights of %s are of a network with %s; confidences by %s mean nothing unless it "
+            "was trained so",
+            request.source.name,
+            description.activation.value,
+            activation.value,
+        )
     multi_label = activation is Activation.SIGMOID and not _has_one_output(network)
     return Original(network.eval(), preprocessing, weights, labels, activation, multi_label)
 

@@ -19,7 +19,7 @@ from bentoml.exceptions import BentoMLException, NotFound
 
 from conversion.errors import ConversionError
 from errors import StartupError
-from model_spec import MODEL_NAME, ModelSpec, Reference
+from model_spec import MODEL_NAME, ModelSpec
 
 _FINGERPRINT = "fingerprint"
 _TAG_HASH_DIGITS = 8
@@ -139,21 +139,6 @@ def _slug(architecture: str) -> str:
     """An architecture as BentoML's tags may have it: ``timm/resnet18`` → ``timm-resnet18``."""
     slug = re.sub(r"[^a-z0-9._]+", "-", architecture.lower())[:_MOST_CHARACTERS]
     return slug.strip("-._")
-
-
-def save_with_reference(tag: str, reference: Reference) -> str:
-    """Add a model again, with another reference; returns its new tag.
-
-    Raises:
-        ConversionError: there is no such model, or the model store cannot be written.
-        StartupError: the model is not intact.
-    """
-    folder = folder_of(tag)
-    spec = ModelSpec.load(folder).model_copy(update={"reference": reference})
-    with tempfile.TemporaryDirectory(prefix="reference-") as temporary:
-        for name in spec.files:
-            shutil.copy(folder / name, temporary)
-        return save(Path(temporary), spec, fingerprint_of(tag))
 
 
 def _digits(spec: ModelSpec) -> str:

@@ -1,8 +1,10 @@
-"""A temperature and thresholds that were found become a new model in the store."""
+"""A temperature, thresholds or a reference that were found become a new model in the store."""
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from conversion import store
 from conversion.errors import ConversionError
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
 from inference.sessions.session import open_session
-from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
+from model_spec import ONNX_FILE, ModelSpec, Reference, sha256_of_file
 from settings import Device
 
 Probabilities = npt.NDArray[np.float32]
@@ -43,12 +45,7 @@ def store_calibrated(tag: str, temperature: float, thresholds: tuple[float, ...]
             be written.
         StartupError: the model cannot be loaded.
     """
-    folder = store.folder_of(tag)
-    spec = ModelSpec.load(folder)
-    with tempfile.TemporaryDirectory() as name:
-        new = Path(name)
-        for file in spec.files:
-            shutil.copy(folder / file, new)
+    with _copied(tag) as (new, spec):
         total = spec.temperature * temperature
         _set(new / ONNX_FILE, total)
         changed = spec.model_copy(
@@ -61,10 +58,38 @@ def store_calibrated(tag: str, temperature: float, thresholds: tuple[float, ...]
             }
         )
         changed.save(new)
-        answer = _checked(folder, new, temperature)[spec.golden.class_id]
+        answer = _checked(store.folder_of(tag), new, temperature)[spec.golden.class_id]
         golden = spec.golden.model_copy(update={"confidence": float(answer)})
         changed = changed.model_copy(update={"golden": golden})
         return store.save(new, changed, _fingerprint(tag, changed))
+
+
+def store_reference(tag: str, reference: Reference) -> str:
+    """Save a model again, with another reference; returns its new tag.
+
+    Raises:
+        ConversionError: there is no such model, or the store cannot be written.
+        StartupError: the model is not intact.
+    """
+    with _copied(tag) as (new, spec):
+        changed = spec.model_copy(update={"reference": reference})
+        return store.save(new, changed, _fingerprint(tag, changed))
+
+
+@contextlib.contextmanager
+def _copied(tag: str) -> Iterator[tuple[Path, ModelSpec]]:
+    """A copy of a model's files until the block ends, and its spec.
+
+    Raises:
+        ConversionError: there is no such model.
+        StartupError: it is not intact.
+    """
+    folder = store.folder_of(tag)
+    spec = ModelSpec.load(folder)
+    with tempfile.TemporaryDirectory() as name:
+        for file in spec.files:
+            shutil.copy(folder / file, name)
+        yield Path(name), spec
 
 
 def _set(path: Path, temperature: float) -> None:
@@ -102,5 +127,5 @@ def _checked(old: Path, new: Path, temperature: float) -> Probabilities:
 
 def _fingerprint(tag: str, spec: ModelSpec) -> str:
     """Of the conversion and of what was added: another request than the one without."""
-    facts = f"{store.fingerprint_of(tag)} {spec.temperature} {spec.thresholds}"
+    facts = f"{store.fingerprint_of(tag)} {spec.temperature} {spec.thresholds} {spec.reference}"
     return hashlib.sha256(facts.encode()).hexdigest()[:32]

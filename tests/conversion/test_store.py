@@ -8,7 +8,6 @@ import pytest
 
 from conversion import store
 from conversion.errors import ConversionError
-from inference.answers.drift import reference_of
 from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec
 from tests.support import toys
 from tests.support.servers import PROJECT, environment, toy_home
@@ -56,20 +55,6 @@ def test_the_tag_names_architecture_precision_and_hash(toy_spec: ModelSpec, unsa
     tag = store.save(unsaved, toy_spec, FINGERPRINT)
     assert re.fullmatch("image_classifier:toy-fp32-[0-9a-f]{8}", tag)
     assert [str(model.tag) for model in bentoml.models.list()] == [tag]
-
-
-def test_a_reference_makes_another_model_of_the_same_files(
-    toy_spec: ModelSpec, unsaved: Path
-) -> None:
-    tag = store.save(unsaved, toy_spec, FINGERPRINT)
-    reference = reference_of([(0, 0.95), (2, 0.85)])
-    with_reference = store.save_with_reference(tag, reference)
-    assert with_reference != tag
-    assert store.newest() == with_reference
-    assert ModelSpec.load(store.folder_of(tag)).reference is None
-    assert ModelSpec.load(store.folder_of(with_reference)).reference == reference
-    assert store.find(FINGERPRINT) in (tag, with_reference)
-    assert store.save_with_reference(with_reference, reference) == with_reference
 
 
 def test_other_labels_make_another_model(toy_spec: ModelSpec, unsaved: Path) -> None:

@@ -6,11 +6,15 @@ import pytest
 
 from conversion import store
 from conversion.errors import ConversionError
-from conversion.outputs.storing import store_calibrated, tempered
+from conversion.outputs.storing import store_calibrated, store_reference, tempered
 from inference import open_session
+from inference.answers.drift import reference_of
+from inference.explanation.activations import ActivationSession
 from model_spec import ModelSpec
 from settings import Device
 from tests.support import toys
+
+REFERENCE = reference_of([(0, 0.95), (2, 0.85)])
 
 pytestmark = pytest.mark.usefixtures("model_store")
 
@@ -63,6 +67,35 @@ def test_it_is_another_request_than_the_conversion(stored: str) -> None:
     assert store.find("of-the-toy") == stored
     assert store.fingerprint_of(tag) != "of-the-toy"
     assert str(bentoml.models.get("image_classifier:latest").tag) == tag
+
+
+def test_a_reference_makes_another_model_of_the_same_files(stored: str) -> None:
+    tag = store_reference(stored, REFERENCE)
+    before, after = (ModelSpec.load(store.folder_of(each)) for each in (stored, tag))
+    assert tag != stored
+    assert after == before.model_copy(update={"reference": REFERENCE})
+    assert (store.find("of-the-toy"), store.newest()) == (stored, tag)
+    assert store.fingerprint_of(tag) != "of-the-toy"
+    assert store_reference(tag, REFERENCE) == tag
+
+
+def test_a_reference_is_of_the_confidences_that_the_model_has(stored: str) -> None:
+    both = store_reference(store_calibrated(stored, 2.0, ()), REFERENCE)
+    spec = ModelSpec.load(store.folder_of(both))
+    assert (spec.temperature, spec.reference) == (2.0, REFERENCE)
+    dropped = store_calibrated(store_reference(stored, REFERENCE), 2.0, ())
+    spec = ModelSpec.load(store.folder_of(dropped))
+    assert (spec.temperature, spec.reference) == (2.0, None)
+    assert store.fingerprint_of(both) != store.fingerprint_of(dropped)
+
+
+def test_explanations_go_with_the_model(tmp_path: Path) -> None:
+    tag = store.save(tmp_path, toys.write_mapped_toy(tmp_path), "of-the-mapped-toy")
+    for each in (store_calibrated(tag, 2.0, ()), store_reference(tag, REFERENCE)):
+        folder = store.folder_of(each)
+        assert ModelSpec.load(folder).explanation == ModelSpec.load(tmp_path).explanation
+        found = ActivationSession.open(folder, intra_op_threads=1).run(toys.pixels(toys.RED))
+        np.testing.assert_allclose(found.sums, found.logits, atol=1e-5)
 
 
 def test_a_graph_that_ends_otherwise_is_refused(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,18 @@ def test_weights_of_another_run_are_read(saved: Path, tmp_path: Path, file: str)
     original = original_of(Request(f"hf:{saved}", location=str(run / file)))
     state, expected = original.network.state_dict(), network.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
+
+
+def test_sigmoid_over_weights_of_softmax_comes_with_a_warning(
+    saved: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    original_of(Request(f"hf:{saved}", activation=Activation.SOFTMAX))
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
+    original_of(Request(f"hf:{saved}", activation=Activation.SIGMOID))
+    assert caplog.messages[-1] == (
+        "the weights of hf:my-vit are of a network with softmax; confidences by sigmoid mean "
+        "nothing unless it was trained so"
+    )
 
 
 def test_what_is_no_classifier_is_refused(folder: Path) -> None:
