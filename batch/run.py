@@ -47,16 +47,24 @@ def run(options: Options, settings: Settings) -> Outcome | None:
         OSError: output or parts cannot be written.
     """
     writer_for(options.output)
-    for file in filter(None, (options.output, options.contact_sheet)):
-        check_writable(file)
-    if options.labels:
-        labels_in(options.labels)
+    _check_files(options)
     with closing(engine_named(options.engine, settings, options.address)) as engine:
         job = job_of(options, settings, engine.arrangements[0])
         folder = RunFolder(options.output, identity_of(options, job), restart=options.restart)
         with closing(Listing(job.source, folder, options.part_size)) as listing:
             _classify(engine, job, listing, folder, options.shard or _ALL)
             return None if options.shard else _put_together(listing, folder, options, job)
+
+
+def _check_files(options: Options) -> None:
+    """Before the work, not behind it."""
+    try:
+        for file in filter(None, (options.output, options.contact_sheet)):
+            check_writable(file)
+    except OSError as error:
+        raise BatchError(str(error)) from error
+    if options.labels:
+        labels_in(options.labels)
 
 
 def _classify(engine: Engine, job: Job, listing: Listing, folder: RunFolder, shard: Shard) -> None:

@@ -144,10 +144,12 @@ def labels_in(file: Path) -> Table:
     """The table of labels that a file is.
 
     Raises:
-        BatchError: it is none, or contradicts itself.
-        OSError: it cannot be read.
+        BatchError: it is none, cannot be read, or contradicts itself.
     """
-    table = read_table(file)
+    try:
+        table = read_table(file)
+    except OSError as error:
+        raise BatchError(f"cannot read {file}: {error.strerror}") from error
     if table is None:
         raise BatchError(f"{file} has no columns file and class_id, or file and label")
     return table

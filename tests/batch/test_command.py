@@ -163,3 +163,9 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert main([str(tmp_path), "--output", str(tmp_path / "rows.txt")]) == 1
     errors = capsys.readouterr().err
     assert errors == f"error: {tmp_path}/rows.txt ends with none of .parquet, .csv, .jsonl\n"
+    for option in ("--output", "--contact-sheet"):
+        output = ["--output", str(tmp_path / "rows.csv")]
+        assert main([str(tmp_path), *output, option, str(tmp_path / "gone/rows.csv")]) == 1
+        errors = capsys.readouterr().err
+        gone = f"{tmp_path}/gone/rows.csv cannot be written: No such file or directory"
+        assert errors == f"error: {gone}\n"

@@ -80,5 +80,5 @@ def test_what_cannot_be_written_is_found_before_the_work(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(IsADirectoryError, match="is a folder, not a file to write"):
         check_writable(tmp_path)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"rows.csv cannot be written: No such file"):
         check_writable(tmp_path / "nowhere/rows.csv")

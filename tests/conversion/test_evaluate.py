@@ -146,7 +146,10 @@ def test_without_labels_models_can_only_be_compared(
         (["--model", "image_classifier:nowhere"], "no model image_classifier:nowhere: "),
         (["--model", "image_classifier:a:b"], "no model image_classifier:a:b: "),
         (["--model", TOY, "--against", OTHER], f"{TOY} and {OTHER} have other classes"),
-        (["--model", TOY, "--json", "/nowhere/result.json"], "[Errno 2] "),
+        (
+            ["--model", TOY, "--json", "/nowhere/result.json"],
+            "/nowhere/result.json cannot be written: No such file",
+        ),
         (["--model", TOY, "--html", "/"], "/ is a folder, not a file to write"),
     ],
 )

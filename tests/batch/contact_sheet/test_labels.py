@@ -43,5 +43,7 @@ def test_a_table_in_the_folder_counts_unless_another_is_given(tmp_path: Path) ->
 
 def test_a_file_that_is_no_table_of_labels_is_refused(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text("file;price\n")
+    with pytest.raises(BatchError, match=r"cannot read .*gone.csv: No such file or directory$"):
+        labels_in(tmp_path / "gone.csv")
     with pytest.raises(BatchError, match=r"prices.csv has no columns file and class_id, or file"):
         labels_in(tmp_path / "prices.csv")
