@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from errors import ImageError
 from hostile.images.files import CORRUPT, UNSUPPORTED
+from hostile.images.heic import HEICS, small
 from hostile.requests.expected import RED, Outcome, refused
 from preprocessing import DecodeLimits, decode_ordinary, least_side, transform
 from preprocessing.budget import DecodeBudget
@@ -58,6 +59,7 @@ SOUND = {
     "GIF": Sound(encoded(COLOUR, _SIZE, "GIF"), start=6, end=2),
     "WebP": Sound(encoded(COLOUR, _SIZE, "WEBP"), start=16, end=0),
     "AVIF": Sound(encoded(COLOUR, _SIZE, "AVIF"), start=12, end=0),
+    **({"HEIC": Sound(small(), start=12, end=0)} if HEICS else {}),
 }
 
 
