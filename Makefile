@@ -122,10 +122,10 @@ bento: $(BIN)/.serving ## Build the Bento with the model asked for last (MODEL= 
 
 .PHONY: container container-test
 
-# For machines without GPU, or with: cpu or gpu.
+# For machines without GPU, or with: cpu, openvino or gpu.
 CONTAINER ?= cpu
 
-container: $(BIN)/.serving ## Build the Bento and its image image_classifier:cpu or :gpu (CONTAINER=)
+container: $(BIN)/.serving ## Build the Bento and its image image_classifier:cpu, :openvino or :gpu (CONTAINER=)
 	@$(TELL_PACKED); bash deploy/container/build.sh '$(CONTAINER)'
 
 container-test: $(BIN)/.developing ## Build the CPU image, run, break and stop it

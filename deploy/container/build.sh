@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
-# build.sh cpu|gpu: the Bento with the newest model, its container, and from that the image
-# image_classifier:cpu or image_classifier:gpu.
+# build.sh cpu|openvino|gpu: the Bento with the newest model, its container, and from that the image
+# image_classifier:cpu, :openvino or :gpu.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 kind=${1:-}
 case $kind in
 cpu) bentofile=bentofile.cpu.yaml device=cpu ;;
+openvino)
+    mkdir -p build
+    bentofile=build/bentofile.openvino.yaml device=openvino
+    .venv/bin/python deploy/container/with_openvino.py bentofile.cpu.yaml >"$bentofile"
+    ;;
 gpu) bentofile=bentofile.yaml device=auto ;;
-*) echo "error: CONTAINER is cpu or gpu, not '$kind'" >&2; exit 2 ;;
+*) echo "error: CONTAINER is cpu, openvino or gpu, not '$kind'" >&2; exit 2 ;;
 esac
 docker info >/dev/null 2>&1 || { echo "error: no Docker engine answers" >&2; exit 1; }
 PATH=$PWD/.venv/bin:$PATH

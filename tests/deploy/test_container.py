@@ -9,10 +9,12 @@ from http import HTTPStatus
 
 import httpx
 import pytest
+import yaml
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.container.generate import BENTO_PATH, BENTO_UID_GID
 
 from deploy.container.is_ready import address, problem
+from deploy.container.with_openvino import with_openvino
 from tests.support.servers import PROJECT, free_port, grace_of
 
 DOCKERFILE = (PROJECT / "deploy/container/Dockerfile").read_text().replace("\\\n", " ")
@@ -51,6 +53,16 @@ def test_the_end_is_bounded_by_the_makefile_s_grace() -> None:
     command, *arguments = strings(instructions("CMD")[0])
     assert command == "serve"
     assert re.findall(r"^GRACE := (\d+)$", MAKEFILE, re.MULTILINE) == [str(grace_of(arguments))]
+
+
+def test_the_openvino_image_is_the_cpu_image_with_another_engine() -> None:
+    cpu = yaml.safe_load((PROJECT / "bentofile.cpu.yaml").read_text())
+    found = with_openvino(cpu)
+    (added,) = set(found["python"]["packages"]) - set(cpu["python"]["packages"])
+    assert added.startswith("openvino>=")
+    assert {"name": "CLASSIFIER_DEVICE", "value": "openvino"} in found["envs"]
+    assert {**found, "python": cpu["python"], "envs": cpu["envs"]} == cpu
+    assert [each["name"] for each in found["envs"]] == [each["name"] for each in cpu["envs"]]
 
 
 @pytest.fixture(autouse=True)
