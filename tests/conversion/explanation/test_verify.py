@@ -3,14 +3,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
-import torchvision
 from onnx import helper
 
 from conversion.explanation.verify import explanation_of
-from conversion.graph.export import export, save
-from conversion.request import DEFAULT_OPSET
-from inference.explanation.activations import ActivationSession
 from model_spec import EXPLANATION_FILE, ONNX_FILE, Explanation, Precision
 from tests.conversion.explanation.heads import (
     CLASSES,
@@ -22,7 +17,6 @@ from tests.conversion.explanation.heads import (
     graph,
     node,
 )
-from tests.support.images import preprocessing
 
 
 def explained(
@@ -72,26 +66,3 @@ def test_rounded_numbers_may_differ_more(tmp_path: Path) -> None:
     found = explained(tmp_path, graph(*HEADS["sigmoid"]), precision=Precision.FP16)
     assert found.class_activation is not None
     assert found.class_activation.limit == 0.05
-
-
-@pytest.mark.slow
-def test_the_maps_of_a_resnet_are_those_of_pytorch(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = torchvision.models.resnet18(num_classes=10).eval()
-    wanted = preprocessing(96, 96).model_copy(update={"std": (255.0, 255.0, 255.0)})
-    save(export(network, wanted, DEFAULT_OPSET), tmp_path)
-    pixels = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
-
-    explanation = explanation_of(tmp_path, pixels, Precision.FP32, 10)
-
-    assert explanation.class_activation is not None
-    assert explanation.class_activation.size == (3, 3)
-    found = ActivationSession.open(tmp_path, intra_op_threads=0).run(pixels[0])
-    seen: list[torch.Tensor] = []
-    network.avgpool.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    with torch.inference_mode():
-        logits = network(torch.from_numpy(pixels[:1]).permute(0, 3, 1, 2).float() / 255)[0]
-        maps = torch.einsum("kc,chw->khw", network.fc.weight, seen[0][0])
-    np.testing.assert_allclose(found.logits, logits.numpy(), atol=1e-4)
-    np.testing.assert_allclose(found.maps, maps.numpy(), atol=1e-4)
-    assert np.corrcoef(found.maps.ravel(), maps.numpy().ravel())[0, 1] >= 0.99
