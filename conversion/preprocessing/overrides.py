@@ -160,10 +160,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _size(text: str) -> int | list[int]:
-    sides = [int(side) for side in text.lower().split("x")]
-    if len(sides) not in (1, 2):
-        raise ValueError(text)
-    return sides if len(sides) > 1 else sides[0]
+    sides = text.lower().split("x")
+    if len(sides) > len(Size.model_fields) or not all(side.isdecimal() for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 224 or 240x320")
+    numbers = [int(side) for side in sides]
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 class Given(NamedTuple):

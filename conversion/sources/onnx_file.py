@@ -44,6 +44,8 @@ class OnnxFile(Source):
 
     def published(self) -> tuple[Path, Weights]:
         """The file itself."""
+        if not self._path.is_file():
+            raise ConversionError(f"no ONNX file {self._path}")
         return own_weights(str(self._path))
 
     def build(self, classes: int) -> "nn.Module":

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from conversion.errors import ConversionError
 from model_spec import Activation, Channels, Interpolation, Preprocessing, Size, Weights
 from preprocessing_spec import WHITE
@@ -151,6 +153,21 @@ def imagenet(size: Size, channels: Channels = Channels.RGB) -> Preprocessing:
 def on_byte_scale(channels: Sequence[float]) -> tuple[float, ...]:
     """Mean or deviation of each channel on the scale 0…255, from the scale 0…1."""
     return tuple(WHITE * channel for channel in channels)
+
+
+def preprocessing_with(**fields: object) -> Preprocessing:
+    """What a library's config says, which may be impossible.
+
+    Raises:
+        ConversionError: it is; names the config and the first thing that is wrong.
+    """
+    try:
+        return Preprocessing.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{name}: " for name in first["loc"][:1])
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConversionError(f"{fields['source']}: {where}{message}") from error
 
 
 def extra(package: str) -> ModuleType:

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from conversion.errors import ConversionError
-from conversion.sources.source import extra, on_byte_scale
+from conversion.sources.source import extra, on_byte_scale, preprocessing_with
 from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Size
 from preprocessing_spec import Rounding
 
@@ -43,7 +43,7 @@ def preprocessing_of(config: dict[str, Any], source: str) -> Preprocessing:
     # For squares, timm takes torchvision's Resize; else its own ResizeKeepRatio.
     torchvisions = data["crop_mode"] == "center" and height == width
     red, green, blue = (round(each) for each in mean * (3 // len(mean)))
-    return Preprocessing(
+    return preprocessing_with(
         resize_mode=_RESIZE_MODES[data["crop_mode"]],
         resize_size=resize_size,
         crop_size=Size(height=height, width=width),

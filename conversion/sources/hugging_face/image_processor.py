@@ -12,6 +12,7 @@ import numpy as np
 
 from conversion.errors import ConversionError
 from conversion.photographs import PHOTOGRAPHS, photograph
+from conversion.sources.source import preprocessing_with
 from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Size
 from preprocessing import transform
 from preprocessing_spec import WHITE, Rounding
@@ -50,11 +51,14 @@ def preprocessing_of(processor: Any, config: Any, source: str) -> Preprocessing:
     mode, resize_size, crop_size = _sizes(processor, source)
     channels = _channels(processor, config)
     mean, std = _normalisation(processor, channels.number)
-    return Preprocessing(
+    if processor.resample not in _FILTERS:
+        known = ", ".join(f"{number} ({name.value})" for number, name in _FILTERS.items())
+        raise ConversionError(f"{source}: resample is {processor.resample!r}; there are {known}")
+    return preprocessing_with(
         resize_mode=mode,
         resize_size=resize_size,
         crop_size=crop_size,
-        interpolation=_FILTERS[int(processor.resample)],
+        interpolation=_FILTERS[processor.resample],
         rounding=Rounding.TRANSFORMERS,
         channels=channels,
         mean=mean,

@@ -97,9 +97,18 @@ class TransformersFolder(Source):
                 trust_remote_code=False,
                 dtype=torch.float32,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:
+            # safetensors' own types, and whatever a network makes of its config.
             raise ConversionError(f"{self.name} cannot be loaded ({_first_line(error)})") from error
+        if found["mismatched_keys"]:
+            name, saved, expected = sorted(found["mismatched_keys"])[0]
+            raise ConversionError(
+                f"{self.name}: {_CONFIG} and the weights do not fit: {name} is {list(saved)}, by "
+                f"{_CONFIG}, whose id2label has {len(self._config.id2label)} classes, "
+                f"{list(expected)}"
+            )
         missing = sorted(found["missing_keys"])
         if missing:
             raise ConversionError(

@@ -135,6 +135,15 @@ def test_what_does_not_fit_is_refused_in_one_line(arguments: str, problem: str) 
         given(arguments)
 
 
+@pytest.mark.parametrize("text", ["224x", "10x20x30", "large", "-1"])
+def test_what_is_no_size_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        given(f"--resize={text}")
+    assert f"argument --resize: {text!r} is no size, such as 224 or 240x320" in (
+        capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [

@@ -187,3 +187,10 @@ def test_it_takes_no_other_weights(tmp_path: Path) -> None:
     with pytest.raises(ConversionError) as caught:
         OnnxFile(f"onnx:{written(tmp_path)}").build(CLASSES)
     assert str(caught.value) == "onnx:mine.onnx has its own weights: give no others"
+
+
+@pytest.mark.parametrize("name", ["", "absent.onnx"])
+def test_what_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConversionError) as caught:
+        OnnxFile(f"onnx:{tmp_path / name}").published()
+    assert str(caught.value) == f"no ONNX file {tmp_path / name}"

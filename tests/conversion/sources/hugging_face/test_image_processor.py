@@ -191,6 +191,24 @@ def test_what_gives_no_common_size_is_refused(
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"resample": 9}, "mine: resample is 9; there are 0 (nearest), 1 (lanczos), "),
+        ({"resample": "bicubic"}, "mine: resample is 'bicubic'; there are 0 (nearest), "),
+        ({"image_mean": [0.5, 0.5]}, "mine: mean has 2 numbers, channels rgb need 3"),
+        ({"image_std": [0, 0, 0]}, "mine: std: Input should be greater than 0"),
+    ],
+)
+def test_what_is_impossible_is_refused(
+    tmp_path: Path, content: dict[str, object], message: str
+) -> None:
+    given = {"image_processor_type": "ViTImageProcessor", **SQUASH, **HALF, **content}
+    with pytest.raises(ConversionError) as caught:
+        read(tmp_path, "vit", given)
+    assert str(caught.value).startswith(message)
+
+
 def test_pixels_that_differ_are_refused_with_the_figure(tmp_path: Path) -> None:
     processor, found = read(tmp_path, "vit", {"image_processor_type": "ViTImageProcessor"})
     wrong = found.model_copy(update={"interpolation": Interpolation.NEAREST})

@@ -183,6 +183,20 @@ def test_sigmoid_over_weights_of_softmax_comes_with_a_warning(
     )
 
 
+def test_as_many_labels_as_classes_are_needed(folder: Path) -> None:
+    change(folder / "config.json", id2label={"0": "cup", "1": "saucer"}, label2id=None)
+    assert refusal(folder) == (
+        "hf:my-vit: config.json and the weights do not fit: classifier.bias is [3], by "
+        "config.json, whose id2label has 2 classes, [2]"
+    )
+
+
+def test_weights_that_are_cut_off_are_refused(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert refusal(folder).startswith("hf:my-vit cannot be loaded (")
+
+
 def test_what_is_no_classifier_is_refused(folder: Path) -> None:
     change(folder / "config.json", problem_type="regression")
     assert refusal(folder) == "hf:my-vit is no classifier: its problem_type is 'regression'"
