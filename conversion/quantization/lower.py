@@ -113,7 +113,9 @@ async def _samples(photographs: Sequence[Photograph], model: Model) -> Samples:
     finally:
         await model.close()
     if not answers:
-        raise ConversionError(f"none of {len(photographs)} photographs could be classified")
+        raise ConversionError(
+            f"none of the {len(photographs)} photographs that calibrate could be classified"
+        )
     return Samples(
         np.stack([each.pixels for each in answers]),
         np.stack([each.probabilities for each in answers]),
