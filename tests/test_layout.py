@@ -10,6 +10,7 @@ from tests.support.servers import PROJECT
 TESTS = PROJECT / "tests"
 
 WITHOUT_SOURCE = {
+    "conversion/test_pipelines.py": "a converted model against its library's own pipeline",
     "conversion/outputs/test_decisions.py": "`--activation` and `--threshold` as typed",
     "deploy": "container, Kubernetes, proxies: no Python",
     "examples": "run as users run them",
