@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from batch.classification.model import Arrangement
+from batch.classification.parts import Job
 from batch.engines import EngineName
 from batch.errors import BatchError
-from batch.inputs import Source, is_url, source_of
-from batch.model import Arrangement
-from batch.parts import Job
-from batch.run_folder import Identity
+from batch.photographs.inputs import Source, is_url, source_of
+from batch.rows.run_folder import Identity
 from model_spec import MODEL_NAME, ONNX_FILE, SPEC_FILE, ModelSpec
 from serving.parameters import DEFAULT_TOP_K
 from serving.workers.model_store import stored_model
@@ -17,7 +17,7 @@ from settings import Device, Settings
 
 PART_SIZE = 512
 """Photographs in a part: some seconds of work, which is what a crash loses for each process. The
-first parts are smaller (``batch.listing``)."""
+first parts are smaller (``batch.photographs.listing``)."""
 
 _FORMAT = 2
 """Of rows and parts; an unfinished run of another format cannot go on."""

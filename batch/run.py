@@ -6,17 +6,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
+from batch.classification.parts import Job, Part
 from batch.contact_sheet.labels import labels_in
 from batch.contact_sheet.sheet import ContactSheet
 from batch.engines import Engine, engine_named
 from batch.errors import BatchError
 from batch.files import check_writable
-from batch.listing import Listing
 from batch.options import Options, Shard, identity_of, job_of
-from batch.output import write, writer_for
-from batch.parts import Job, Part
+from batch.photographs.listing import Listing
 from batch.progress import RunProgress
-from batch.run_folder import RunFolder
+from batch.rows.output import write, writer_for
+from batch.rows.run_folder import RunFolder
 from settings import Settings
 
 _ALL = Shard(0, 1)

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from batch.classification.model import Model
 from batch.files import check_writable, write_whole
 from batch.log import log_to_stderr
-from batch.model import Model
 from conversion import store
 from conversion.errors import ConversionError
 from conversion.evaluation.calibration import calibrate

@@ -9,6 +9,10 @@ from tests.support.servers import PROJECT
 
 TESTS = PROJECT / "tests"
 
+ROOMS = {file.parent.name for file in PROJECT.glob("*/__init__.py")} - {"tests"}
+MOST_FILES = 10
+"""Of Python, in one folder."""
+
 WITHOUT_SOURCE = {
     "conversion/test_pipelines.py": "a converted model against its library's own pipeline",
     "conversion/outputs/test_decisions.py": "`--activation` and `--threshold` as typed",
@@ -60,6 +64,14 @@ def test_every_test_is_of_a_source_file() -> None:
 
 def test_the_exceptions_exist() -> None:
     assert [name for name in WITHOUT_SOURCE if not (TESTS / name).exists()] == []
+
+
+def test_no_folder_of_the_source_is_crowded() -> None:
+    folders = {file.parent for file in PROJECT.glob("*/**/*.py")}
+    own = {each for each in folders if each.relative_to(PROJECT).parts[0] in ROOMS}
+    assert {PROJECT / room for room in ROOMS} <= own
+    counts = {each.relative_to(PROJECT): len(list(each.glob("*.py"))) for each in own}
+    assert {folder: count for folder, count in counts.items() if count > MOST_FILES} == {}
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from batch.classification.decoding import Decoder
+from batch.classification.parts import Job, Part
 from batch.contact_sheet.cards import Card, document, jpeg_of, named, section
 from batch.contact_sheet.labels import EntryLabels, entry_labels
 from batch.contact_sheet.selection import Selection, Shown
-from batch.decoding import Decoder
 from batch.files import write_whole
-from batch.parts import Job, Part
-from batch.reading import Reader
-from batch.rows import printable
+from batch.photographs.reading import Reader
+from batch.rows.row import printable
 from errors import ClassifierError
 from model_spec import ModelSpec
 

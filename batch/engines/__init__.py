@@ -10,9 +10,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from batch.classification.model import Arrangement
+from batch.classification.parts import Job, Part
 from batch.errors import BatchError
-from batch.model import Arrangement
-from batch.parts import Job, Part
 from settings import Settings
 
 

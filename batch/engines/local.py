@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from batch.classification.parts import Job, Part
 from batch.engines.plan import plan
 from batch.engines.worker import Failure, Message, serve
 from batch.errors import BatchError
-from batch.parts import Job, Part
 from inference.hardware.cpus import usable_cpus
 from inference.hardware.gpu import count_gpus
 from serving.workers.sizing import wants_gpu

@@ -1,6 +1,6 @@
 """How many processes a machine gets, and what each of them does."""
 
-from batch.model import Arrangement
+from batch.classification.model import Arrangement
 from settings import Settings
 
 CPU_BATCH = 4

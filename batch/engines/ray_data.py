@@ -18,9 +18,9 @@ import pyarrow as pa
 import ray
 import ray.data
 
+from batch.classification.parts import Job, Part, PartClassifier
 from batch.engines.plan import plan
 from batch.errors import BatchError
-from batch.parts import Job, Part, PartClassifier
 from settings import Settings
 
 _PARTS_AT_ONCE = 4096

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from batch.parts import Job, PartClassifier
+from batch.classification.parts import Job, PartClassifier
 from errors import ClassifierError, StartupError
 
 logger = logging.getLogger("image_classifier.batch")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
+from batch.classification.decoding import Content
+from batch.classification.model import Answer, Arrangement, Model
 from batch.contact_sheet.cards import MAX_MISTAKES, jpeg_of
-from batch.decoding import Content
 from batch.files import read_file
-from batch.model import Answer, Arrangement, Model
 from conversion.evaluation.calibration import curve
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.scores import TOP, Prediction

@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from batch.model import Model
+from batch.classification.model import Model
 from conversion.errors import ConversionError
 from conversion.evaluation.comparison import compare
 from conversion.evaluation.run import Run, arrangement, run

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from batch.model import Answer, Model
+from batch.classification.model import Answer, Model
 from conversion.errors import ConversionError
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.run import BATCH, arrangement, content

@@ -2,7 +2,7 @@ import pytest
 
 from batch.contact_sheet import selection as module
 from batch.contact_sheet.selection import Selection
-from batch.rows import table
+from batch.rows.row import table
 
 
 def row(path: str, class_id: int | None, confidence: float | None = None) -> dict[str, object]:

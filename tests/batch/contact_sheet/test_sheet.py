@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from batch.classification.parts import Part
 from batch.contact_sheet import selection
 from batch.contact_sheet.sheet import ContactSheet
 from batch.engines.plan import plan
 from batch.options import Options, job_of
-from batch.parts import Part
-from batch.rows import table
+from batch.rows.row import table
 from batch.run import run
 from settings import Device, Settings
 from tests.support.toys import BLUE, RED, encoded

@@ -11,12 +11,12 @@ from typing import Any
 import psutil
 import pytest
 
+from batch.classification.model import Arrangement
+from batch.classification.parts import Job, Part
 from batch.engines import local
 from batch.engines.local import LocalEngine
 from batch.errors import BatchError
-from batch.inputs import Kind, Source
-from batch.model import Arrangement
-from batch.parts import Job, Part
+from batch.photographs.inputs import Kind, Source
 from settings import Device, Settings
 
 pytestmark = pytest.mark.slow

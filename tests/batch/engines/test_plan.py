@@ -1,5 +1,5 @@
+from batch.classification.model import Arrangement
 from batch.engines.plan import CPU_BATCH, GPU_BATCH, plan
-from batch.model import Arrangement
 from settings import Settings
 
 

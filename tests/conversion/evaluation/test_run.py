@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from batch.model import Model
+from batch.classification.model import Model
 from conversion.evaluation.labels import read_folder
 from conversion.evaluation.run import BATCH, Run, arrangement, run
 from settings import Device, Settings

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch import output as module
 from batch.errors import BatchError
-from batch.output import write
-from batch.rows import SCHEMA, table
+from batch.rows import output as module
+from batch.rows.output import write
+from batch.rows.row import SCHEMA, table
 
 BEST = {"class_id": 0, "label": 'a "red", one', "confidence": 0.75}
 GOOD = {

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from batch.errors import BatchError
 from batch.files import sync_folder, write_whole
-from batch.rows import printable
+from batch.rows.row import printable
 
 _SUFFIX, _FINISHED = ".unfinished", ".finished"
 _RUN, _INPUTS = "run.json", "inputs.jsonl"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from batch.decoding import Content, Decoder
+from batch.classification.decoding import Content, Decoder
 from errors import ClassifierError
 from inference.sessions.session import Embeddings, Probabilities, open_session
 from preprocessing.pixels import Pixels

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch.decoding import Content
-from batch.model import Answer
+from batch.classification.decoding import Content
+from batch.classification.model import Answer
 from errors import ClassifierError
 from inference.answers.decision import Thresholds, decision
 from inference.answers.embedding import EmbeddingForm, told

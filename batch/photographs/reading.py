@@ -9,9 +9,9 @@ from typing import Any
 import fsspec
 import pyarrow.parquet as pq
 
-from batch.decoding import Content
+from batch.classification.decoding import Content
 from batch.files import read_file, too_large
-from batch.inputs import IMAGE_FIELD, Kind, Source, filesystem_of, is_url
+from batch.photographs.inputs import IMAGE_FIELD, Kind, Source, filesystem_of, is_url
 from errors import ClassifierError, Unreadable
 
 AHEAD, AHEAD_REMOTE = 8, 32

@@ -4,8 +4,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch.inputs import Kind, Source, source_of
-from batch.reading import AHEAD, Reader
+from batch.photographs.inputs import Kind, Source, source_of
+from batch.photographs.reading import AHEAD, Reader
 from errors import BodyTooLarge, ClassifierError, Unreadable
 
 FOLDER = Source("photographs", Kind.FOLDER)

@@ -11,9 +11,9 @@ from array import array
 from collections.abc import Iterator
 from itertools import islice
 
-from batch.inputs import Source, entries
-from batch.parts import Part
-from batch.run_folder import RunFolder
+from batch.classification.parts import Part
+from batch.photographs.inputs import Source, entries
+from batch.rows.run_folder import RunFolder
 
 FIRST_PART = 32
 """Photographs in the first part: about a second of work. Each of the next is twice as large, up to

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from batch.decoding import Content
-from batch.inputs import Source
-from batch.model import Arrangement, Model
-from batch.reading import Reader
-from batch.rows import Rows, table
+from batch.classification.decoding import Content
+from batch.classification.model import Arrangement, Model
+from batch.photographs.inputs import Source
+from batch.photographs.reading import Reader
+from batch.rows.row import Rows, table
 from inference.answers.decision import thresholds_for
 from model_spec import ModelSpec
 from settings import Settings

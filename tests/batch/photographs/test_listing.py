@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from batch import listing as module
+from batch.classification.parts import Part
 from batch.errors import BatchError
-from batch.inputs import Kind, Source, source_of
-from batch.listing import Listing, part_sizes
-from batch.parts import Part
-from batch.run_folder import RunFolder
+from batch.photographs import listing as module
+from batch.photographs.inputs import Kind, Source, source_of
+from batch.photographs.listing import Listing, part_sizes
+from batch.rows.run_folder import RunFolder
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch.errors import BatchError
-from batch.inputs import Kind, Source, entries, filesystem_of, is_url, source_of
+from batch.photographs.inputs import Kind, Source, entries, filesystem_of, is_url, source_of
 from tests.support.toys import RED, encoded
 
 

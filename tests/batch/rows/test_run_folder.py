@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from batch.errors import BatchError
-from batch.rows import table
-from batch.run_folder import RunFolder
+from batch.rows.row import table
+from batch.rows.run_folder import RunFolder
 
 IDENTITY = {"model": "a", "part_size": 2}
 

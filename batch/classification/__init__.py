@@ -1,0 +1,1 @@
+"""A part of a run, classified: its photographs in, its rows out."""

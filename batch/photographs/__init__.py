@@ -1,0 +1,1 @@
+"""Which photographs a run is about, and their bytes."""
