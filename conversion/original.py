@@ -134,7 +134,7 @@ def _own_network(
             raise
         return *_one_output(request), _labels(request, description)
     except OtherClasses as error:
-        if labels is not None:
+        if request.labels is not None:
             raise
         raise ConversionError(
             f"{error.file} tells {error.found} classes apart; give --labels with one for each"

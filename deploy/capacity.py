@@ -19,7 +19,7 @@ RATES = (1_000, 10_000, 100_000, 1_000_000)
 IMAGE_BYTES = 107_000
 """Mean size of the photographs that were measured."""
 
-SERIES = 300
+SERIES = 400
 """Time series of one replica, at most: a test counts them."""
 
 _HOUR_SECONDS = 3600

@@ -55,4 +55,4 @@ def test_unknown_names_are_refused() -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "unknown: flask (there are ours, mosec_one" in done.stderr
+    assert "unknown: flask (there are ours, ours_int8, ours_int8_openvino, mosec_one" in done.stderr

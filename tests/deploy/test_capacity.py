@@ -46,7 +46,7 @@ def test_costs_are_worked_out_by_hand() -> None:
     assert dollars == pytest.approx(0.10 / 180_000 * 1e6)
     assert capacity.break_even(replica, prices) == pytest.approx(1000)
     row = capacity.sizes(replica, threshold, prices)[0]
-    assert row == ["1,000", "20", "40", "0.86", "1,200", "40", "2.00"]
+    assert row == ["1,000", "20", "40", "0.86", "1,600", "40", "2.00"]
 
 
 def test_the_simulated_autoscaler_settles_there() -> None:
