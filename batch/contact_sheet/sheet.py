@@ -123,8 +123,8 @@ def _mistakes(selection: Selection, cards: Sequence[Card]) -> str:
 
 
 def _others(selection: Selection, cards: Sequence[Card]) -> str:
-    wrong = min(selection.wrong, len(selection.mistakes))
-    left = selection.photographs - selection.failed - wrong - len(cards)
+    mistakes = len(selection.mistakes)
+    left = selection.photographs - selection.failed - mistakes - len(cards)
     heading = f"The first {len(cards):,}; {left:,} more are left out" if left else "All others"
     return section(heading, cards) if cards else ""
 

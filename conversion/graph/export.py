@@ -166,6 +166,11 @@ def save(
     return {name: sha256_of_file(folder / name) for name in names}
 
 
+def graph_files(folder: Path) -> list[str]:
+    """Names of the files that :func:`save` wrote into a folder."""
+    return [name for name in (ONNX_FILE, EXTERNAL_DATA_FILE) if (folder / name).exists()]
+
+
 def strip(proto: onnx.ModelProto) -> None:
     """Remove what the exporter notes of its own run: stack traces, paths, Python names.
 

@@ -16,7 +16,7 @@ from conversion.evaluation.labels import Photograph
 from conversion.evaluation.run import BATCH, arrangement, content
 from conversion.gate.gate import judge, lines, passed
 from conversion.gate.photographs import Shares, divided, embedded
-from conversion.graph.export import EXTERNAL_DATA_FILE
+from conversion.graph.export import EXTERNAL_DATA_FILE, graph_files
 from conversion.quantization.search import Samples, Search, Tried
 from conversion.quantization.variant import complete, write
 from errors import StartupError
@@ -57,7 +57,8 @@ def lowered(
             found, tried = _searched(fp32, folder, shares, settings, workspace)
             recipe = str(found.recipe)
         else:
-            _copy_graph(fp32, folder)
+            for file in graph_files(fp32):
+                shutil.copy(fp32 / file, folder)
             recipe = _BF16_RECIPE
         write(folder, fp32, precision, settings.device)
         spec = complete(folder, fp32, settings.device)
@@ -65,12 +66,6 @@ def lowered(
         logger.info("%s", "\n".join(lines(comparison)))
         comparison = _passed(comparison, allowed, tried)
         return spec.model_copy(update={"comparison": comparison})
-
-
-def _copy_graph(source: Path, folder: Path) -> None:
-    for name in (ONNX_FILE, EXTERNAL_DATA_FILE):
-        if (source / name).exists():
-            shutil.copy(source / name, folder)
 
 
 def _shares(calibration: Path | None, labels: Sequence[str], workspace: Path) -> Shares:
@@ -90,7 +85,7 @@ def _searched(
     fp32: Path, folder: Path, shares: Shares, settings: Settings, workspace: Path
 ) -> tuple[Tried, Sequence[Tried]]:
     """What was found, whose graph is in the folder then, and all that was tried."""
-    if (fp32 / EXTERNAL_DATA_FILE).exists():
+    if EXTERNAL_DATA_FILE in graph_files(fp32):
         raise ConversionError("not saved: int8 is not made of parameters over 2 GiB")
     samples = asyncio.run(
         _samples(shares.searching, Model(fp32.name, fp32, settings, arrangement()))

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from conversion.explanation.verify import explanation_of, told
-from conversion.graph.export import EXTERNAL_DATA_FILE
+from conversion.graph.export import graph_files
 from conversion.photographs import photograph, photograph_pixels
 from inference.sessions.session import Embeddings, open_session
 from model_spec import ONNX_FILE, Explanation, Golden, ModelSpec, Precision, sha256_of_file
@@ -43,7 +43,7 @@ def write(folder: Path, fp32: Path, precision: Precision, device: Device) -> Mod
     spec = spec.model_copy(
         update={
             "precision": precision,
-            "files": _hashes(folder, ONNX_FILE, *_parameters(folder), spec.golden.file),
+            "files": _hashes(folder, *graph_files(folder), spec.golden.file),
             "embedding": None,
             "explanation": Explanation(reason="the model was not searched for maps"),
         }
@@ -71,11 +71,6 @@ def complete(folder: Path, fp32: Path, device: Device) -> ModelSpec:
     spec = _with_embedding(folder, fp32, spec, pixels, device)
     spec.save(folder)
     return spec
-
-
-def _parameters(folder: Path) -> list[str]:
-    """The file of the parameters, where they are over 2 GiB."""
-    return [EXTERNAL_DATA_FILE] if (folder / EXTERNAL_DATA_FILE).exists() else []
 
 
 def _hashes(folder: Path, *names: str) -> dict[str, str]:

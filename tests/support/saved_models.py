@@ -7,10 +7,22 @@ from typing import Any
 
 import pytest
 
+from conversion.errors import ConversionError
+from conversion.original import original_of
+from conversion.request import Request
+
 LABELS = ("cup", "saucer", "spoon")
 
 # The smallest network of timm: 0.4 million parameters, 160 pixels.
 TIMM_TINY = "test_resnet.r160_in1k"
+
+
+def refusal(folder: Path) -> str:
+    """The one line with which conversion refuses a saved folder."""
+    with pytest.raises(ConversionError) as caught:
+        original_of(Request(f"hf:{folder}"))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def change(file: Path, **content: object) -> None:

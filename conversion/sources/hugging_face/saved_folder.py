@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from conversion.errors import ConversionError
 from conversion.sources.hugging_face.hub import hub_folder
 from conversion.sources.hugging_face.timm_folder import ARCHITECTURE, TimmFolder
-from conversion.sources.hugging_face.transformers_folder import TransformersFolder
+from conversion.sources.hugging_face.transformers_folder import CONFIG, TransformersFolder
 from conversion.sources.source import Description, Source
 from model_spec import Weights
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from conversion.weights.checkpoint import Entries
 
 PREFIX = "hf:"
-
-_CONFIG = "config.json"
 
 
 class SavedFolder(Source):
@@ -65,7 +63,7 @@ class SavedFolder(Source):
         folder = Path(self._location)
         if not folder.is_dir():
             folder = hub_folder(self._location)
-        content = self._content(folder / _CONFIG)
+        content = self._content(folder / CONFIG)
         # transformers' own networks have a model_type, and its wrapper of timm's has both.
         if ARCHITECTURE in content and "model_type" not in content:
             return TimmFolder(self.name, folder, content)
@@ -73,11 +71,11 @@ class SavedFolder(Source):
 
     def _content(self, config: Path) -> dict[str, Any]:
         if not config.is_file():
-            raise ConversionError(f"{self.name} has no {_CONFIG}; save_pretrained writes it")
+            raise ConversionError(f"{self.name} has no {CONFIG}; save_pretrained writes it")
         try:
             content: object = json.loads(config.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ConversionError(f"{self.name}: {_CONFIG} cannot be read ({error})") from error
+            raise ConversionError(f"{self.name}: {CONFIG} cannot be read ({error})") from error
         if not isinstance(content, dict):
-            raise ConversionError(f"{self.name}: {_CONFIG} must hold a JSON object")
+            raise ConversionError(f"{self.name}: {CONFIG} must hold a JSON object")
         return content

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from conversion.weights.checkpoint import Entries
 
-_CONFIG = "config.json"
+CONFIG = "config.json"
+"""Of every saved folder, by transformers or by timm."""
 _PROCESSOR = "preprocessor_config.json"
 _PICKLED = "pytorch_model.bin"
 
@@ -105,8 +106,8 @@ class TransformersFolder(Source):
         if found["mismatched_keys"]:
             name, saved, expected = sorted(found["mismatched_keys"])[0]
             raise ConversionError(
-                f"{self.name}: {_CONFIG} and the weights do not fit: {name} is {list(saved)}, by "
-                f"{_CONFIG}, whose id2label has {len(self._config.id2label)} classes, "
+                f"{self.name}: {CONFIG} and the weights do not fit: {name} is {list(saved)}, by "
+                f"{CONFIG}, whose id2label has {len(self._config.id2label)} classes, "
                 f"{list(expected)}"
             )
         missing = sorted(found["missing_keys"])
@@ -137,7 +138,7 @@ class TransformersFolder(Source):
 
     def facts(self) -> list[object]:
         """The two configs."""
-        files = (self._folder / _CONFIG, self._folder / _PROCESSOR)
+        files = (self._folder / CONFIG, self._folder / _PROCESSOR)
         return [file.read_text(encoding="utf-8") for file in files if file.exists()]
 
     @property

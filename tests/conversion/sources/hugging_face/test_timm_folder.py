@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from conversion.errors import ONE_OUTPUT, ConversionError
+from conversion.errors import ONE_OUTPUT
 from conversion.original import original_of
 from conversion.photographs import photograph_pixels
 from conversion.request import Request
 from conversion.sources.lookup import source_of
 from model_spec import Activation, Channels, ResizeMode, Size, sha256_of_file
-from tests.support.saved_models import LABELS, change, copied, save_timm
+from tests.support.saved_models import LABELS, change, copied, refusal, save_timm
 
 timm = pytest.importorskip("timm")
 
@@ -24,13 +24,6 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(saved: Path, tmp_path: Path) -> Path:
     return copied(saved, tmp_path)
-
-
-def refusal(folder: Path) -> str:
-    with pytest.raises(ConversionError) as caught:
-        original_of(Request(f"hf:{folder}"))
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def state_of(folder: Path) -> dict[str, torch.Tensor]:

@@ -14,7 +14,7 @@ from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
 from conversion.sources.lookup import source_of
 from model_spec import Activation, ResizeMode, Size, sha256_of_file
-from tests.support.saved_models import LABELS, change, copied, save_vit
+from tests.support.saved_models import LABELS, change, copied, refusal, save_vit
 
 transformers = pytest.importorskip("transformers")
 
@@ -27,13 +27,6 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(saved: Path, tmp_path: Path) -> Path:
     return copied(saved, tmp_path)
-
-
-def refusal(folder: Path) -> str:
-    with pytest.raises(ConversionError) as caught:
-        original_of(Request(f"hf:{folder}"))
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_a_folder_has_labels_preprocessing_and_weights(saved: Path) -> None:
