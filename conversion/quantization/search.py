@@ -55,7 +55,8 @@ class Tried:
         recipe: that was tried.
         folder: of the model.
         distance: mean over the photographs of half the sum of all differences of probabilities.
-        agreement: share with the class of fp32, of those of which fp32 is sure.
+        agreement: share with the class of fp32, of those of which fp32 is sure; None if it is sure
+            of none: then the distance decides.
         shift: of the mean confidence.
         speed_up: times fp32.
     """
@@ -63,13 +64,14 @@ class Tried:
     recipe: Recipe
     folder: Path
     distance: float
-    agreement: float
+    agreement: float | None
     shift: float
     speed_up: float
 
     def __str__(self) -> str:
+        same = "(it is of none)" if self.agreement is None else f"{self.agreement:.1%}"
         return (
-            f"{self.recipe}: same class where fp32 is sure {self.agreement:.1%}, probabilities "
+            f"{self.recipe}: same class where fp32 is sure {same}, probabilities "
             f"differ by {self.distance:.4f}, {self.speed_up:.2f} × fp32"
         )
 
@@ -83,7 +85,7 @@ class Tried:
         """Whether it is worth judging."""
         return (
             self.is_fast
-            and self.agreement >= LEAST_AGREEMENT
+            and (self.agreement is None or self.agreement >= LEAST_AGREEMENT)
             and self.distance <= MOST_DISTANCE
             and abs(self.shift) <= MOST_SHIFT
         )
@@ -167,7 +169,7 @@ class Search:
             recipe=recipe,
             folder=folder,
             distance=float(np.abs(found - expected).sum(axis=1).mean() / 2),
-            agreement=float(same[sure].mean()) if sure.any() else 0.0,
+            agreement=float(same[sure].mean()) if sure.any() else None,
             shift=float((found.max(axis=1) - expected.max(axis=1)).mean()),
             speed_up=measure(self._opened(folder, 1), self._session, QUICK_ROUNDS).ratio,
         )

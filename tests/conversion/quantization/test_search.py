@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,14 @@ from tests.conversion.brightness import GREYS
 FIRST = Recipe(Method.MINMAX, signed=False, reduce_range=False)
 
 
-def tried(**fields: float) -> Tried:
-    measured = {"distance": 0.01, "agreement": 1.0, "shift": 0.0, "speed_up": 2.0, **fields}
+def tried(**fields: float | None) -> Tried:
+    measured: dict[str, Any] = {
+        "distance": 0.01,
+        "agreement": 1.0,
+        "shift": 0.0,
+        "speed_up": 2.0,
+        **fields,
+    }
     return Tried(FIRST, Path(), **measured)
 
 
@@ -31,6 +38,12 @@ def test_good_is_fast_and_accurate() -> None:
     assert not tried(distance=0.06).is_good
     assert not tried(shift=-0.04).is_good
     assert not tried(speed_up=1.1).is_good
+
+
+def test_where_fp32_is_sure_of_nothing_the_distance_decides() -> None:
+    assert tried(agreement=None).is_good
+    assert not tried(agreement=None, distance=0.06).is_good
+    assert "where fp32 is sure (it is of none)" in str(tried(agreement=None))
 
 
 def test_the_best_is_fast_and_then_close() -> None:
@@ -50,6 +63,17 @@ def test_the_first_good_recipe_ends_the_search(
     assert found.recipe.method is Method.MINMAX
     assert found.agreement == 1.0
     assert (found.folder / ONNX_FILE).exists()
+
+
+@pytest.mark.slow
+def test_a_network_that_is_sure_of_nothing_is_searched_no_longer(
+    fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAST_SPEED_UP", 0.0)
+    monkeypatch.setattr(module, "SURE", 2.0)
+    search = Search(fp32, samples, Device.CPU, tmp_path)
+    assert search.find().agreement is None
+    assert len(search.tried) == 1
 
 
 @pytest.mark.slow
