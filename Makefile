@@ -131,11 +131,11 @@ container: $(BIN)/.serving ## Build the Bento and its image image_classifier:cpu
 container-test: $(BIN)/.developing ## Build the CPU image, run, break and stop it
 	@bash tests/with_docker.sh bash tests/container.sh
 
-# Processes that run tests; each takes whole files, one after the other.
+# Processes that run tests; each takes whole files, in the order of tests/conftest.py.
 JOBS ?= 2
 
 test: $(BIN)/.developing ## Run all tests (JOBS=)
-	@$(BIN)/python -m pytest -n '$(JOBS)' --dist loadfile
+	@$(BIN)/python -m pytest -n '$(JOBS)' --dist loadfile --no-loadscope-reorder
 
 lint: $(BIN)/.developing ## Check style and types
 	@$(BIN)/ruff check .

@@ -92,10 +92,10 @@ def value_or_raise(outcome: Value | BaseException) -> Value:
 
 
 def without_traces(error: Error) -> Error:
-    """The error, with nothing of where it was raised.
+    """The error, without its traceback and causes.
 
-    Its traceback and those of its causes lead to frames that hold requests' bodies and decoded
-    images, often in a circle that only a full garbage collection would free.
+    They lead to frames that hold requests' bodies and decoded images, often in a reference cycle
+    that only a full garbage collection would free.
     """
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error

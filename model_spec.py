@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from errors import StartupError
+from model_checks import Golden, Reference, Verification
 from model_comparison import Comparison, Shortcoming
 from preprocessing_spec import (
     Channels,
@@ -38,6 +39,7 @@ __all__ = [
     "ModelSpec",
     "Precision",
     "Preprocessing",
+    "Reference",
     "ResizeMode",
     "Rounding",
     "Size",
@@ -61,9 +63,6 @@ LOGITS, MAPS, BIAS = "explanation/logits", "explanation/maps", "explanation/bias
 """float32 ``[N, classes]``, ``[N, classes, h, w]`` and ``[classes]``."""
 
 _HASH_CHUNK_BYTES = 1 << 20
-
-CONFIDENCE_BINS = 10
-"""Of a reference's confidences."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -105,65 +104,6 @@ class Weights(Frozen):
     source: str
     sha256: Sha256 | None
     licence: str | None
-
-
-class Verification(Frozen):
-    """How the exported graph compared with the PyTorch model.
-
-    Attributes:
-        max_abs_diff: largest difference of any probability.
-        limit: largest difference that is let through.
-        top1_agreement: share of inputs with the same most probable class, 0…1.
-        inputs: number of images compared, photographs and random pixels together.
-        batch_sizes: batch sizes that were compared.
-    """
-
-    max_abs_diff: float
-    limit: float
-    top1_agreement: float
-    inputs: int
-    batch_sizes: tuple[int, ...]
-
-
-class Golden(Frozen):
-    """An image with the answer PyTorch gave for it, classified again at every start.
-
-    A model with a comparison keeps its own answer: its rounding is not PyTorch's.
-
-    Attributes:
-        file: image file beside ``model.onnx``.
-        class_id: most probable class.
-        confidence: its probability.
-        tolerance: largest difference of the probability that is still healthy;
-            wide enough for TF32 and another JPEG decoder, far too small for a
-            wrong normalisation.
-    """
-
-    file: str
-    class_id: int
-    confidence: float
-    tolerance: float
-
-
-class Reference(Frozen):
-    """Answers for known photographs, against which drift is measured.
-
-    Attributes:
-        classes: number of photographs by their most probable class id; those with none are absent.
-        confidences: number of photographs by confidence in that class, in
-            ``CONFIDENCE_BINS`` equally wide bins from 0 to 1.
-    """
-
-    classes: Annotated[dict[int, Annotated[int, Field(gt=0)]], Field(min_length=1)]
-    confidences: tuple[Annotated[int, Field(ge=0)], ...]
-
-    @model_validator(mode="after")
-    def _both_count_the_same_photographs(self) -> Self:
-        if len(self.confidences) != CONFIDENCE_BINS:
-            raise ValueError(f"{len(self.confidences)} bins of confidence, not {CONFIDENCE_BINS}")
-        if sum(self.classes.values()) != sum(self.confidences):
-            raise ValueError("classes and confidences count different numbers of photographs")
-        return self
 
 
 class ClassActivation(Frozen):

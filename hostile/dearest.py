@@ -1,8 +1,8 @@
-"""Look for the dearest file of each format: ``python -m hostile.dearest``.
+"""Look for the costliest file of each format: ``python -m hostile.dearest``.
 
-Starts from the corpus and from large images of many kinds, then repeats, joins and damages what
-was dear. Prints a line for each format and place of decoding, and ends with 1 if a file took
-more than it may, or if the next image was not decoded.
+Starts from the corpus and from large images of many kinds, then repeats, joins and damages the
+costliest of them. Prints a line for each format and place of decoding, and ends with 1 if a file
+took more than it may, or if the next image was not decoded.
 """
 
 import argparse
@@ -29,8 +29,8 @@ SECONDS = 120.0
 FOLDER = Path(__file__).parents[1] / "build/dearest"
 
 MAX_WORKER_SECONDS = 0.4
-"""Of processor time in the worker's own thread: twice that of the dearest photograph decoded
-there, for slow machines."""
+"""Of processor time in the worker's own thread: twice the time of the costliest photograph that is
+decoded there, for slow machines."""
 
 _SETTINGS = Settings()
 _LIMITS = DecodeLimits(_SETTINGS.max_pixels, _SETTINGS.max_aspect_ratio)
@@ -122,7 +122,7 @@ def _pair(files: list[bytes], chance: random.Random) -> tuple[bytes, bytes]:
 
 
 def search(image_format: str, seconds: float, chance: random.Random) -> list[Found]:
-    """The dearest file in each place."""
+    """The costliest file in each place."""
     end = time.monotonic() + seconds
     dearest: dict[str, list[Found]] = {"worker": [], "apart": []}
     waiting = seeds(image_format)

@@ -110,7 +110,7 @@ class _Connection(asyncio.Protocol):
 
     @property
     def has_answered(self) -> bool:
-        """Whether anything has come of the last request."""
+        """Whether any byte of the answer to the last request has arrived."""
         return bool(self._received)
 
     async def ask(self, request: bytes, timeout: float) -> tuple[int, bytes]:

@@ -59,8 +59,8 @@ async def closed_loop(
     Args:
         send: for each request.
         clients: how many.
-        seconds: from now, after which nobody asks again.
-        stopped: asked before each request; likewise.
+        seconds: from now, after which no client sends another request.
+        stopped: called before each request; true ends the loop as well.
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()

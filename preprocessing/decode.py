@@ -11,7 +11,6 @@ One rule for each kind of image:
 - Of an animation the first frame counts.
 """
 
-import time
 import warnings
 from io import BytesIO
 from typing import NamedTuple
@@ -22,30 +21,9 @@ from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 from errors import CorruptImage, ImageError
 from preprocessing.decode_limits import DecodeLimits
 from preprocessing.isolated.formats import CORRUPT, FORMATS, install, is_heic, refusal
-from preprocessing.jpeg import decode_jpeg, divisor_for, is_soon_decoded
-from preprocessing.ordinary import OrdinaryImage, recognise
 from preprocessing.ordinary.image import Odd
-from preprocessing.orientation import UPRIGHT, Box, orientation_of, upright
+from preprocessing.orientation import Box, orientation_of, upright
 from preprocessing.pixels import Pixels
-
-MAX_ORDINARY_BYTES = {"JPEG": 8 * 1024 * 1024, "PNG": 8 * 1024 * 1024, "WEBP": 1024 * 1024}
-"""Of a file that the worker itself decodes. A byte of a WebP costs eight times as much as one of
-a JPEG (hostile/dearest.py)."""
-
-MAX_ORDINARY_PIXELS = {"JPEG": 5_000_000, "PNG": 2_100_000, "WEBP": 2_100_000}
-"""That decoding computes in the worker itself: 1920 x 1080 where a pixel costs much. A JPEG of
-a phone, decoded at a part of its size, has fewer."""
-
-MAX_ORDINARY_FULL_PIXELS = 25_000_000
-"""Of a file that the worker itself decodes: those that scaled decoding passes over count, too,
-and each as often as there are passes over the whole image."""
-
-MAX_ORDINARY_SECONDS, MAX_ORDINARY_SECONDS_PER_PIXEL = 0.01, 5e-8
-"""Of processor time that the worker itself spends while it feeds a decoder; three times what it
-takes. A megabyte in a PNG can be arranged to take a sixth of a second and to give no pixel."""
-
-_PIECE_BYTES = 4096
-"""From this on, what a decoder reads are pixels."""
 
 # DecodeLimits are checked on the header, with a clear error; Pillow's own check
 # would only warn at this size.
@@ -109,66 +87,6 @@ def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
     return decode_scaled(encoded, limits, None).image
 
 
-def decode_ordinary(
-    encoded: bytes | memoryview, limits: DecodeLimits, least_side: int | None
-) -> Decoded | DecodedArray | None:
-    """Decode an ordinary image (:mod:`preprocessing.ordinary`) that costs little.
-
-    Args:
-        encoded: an image.
-        limits: for what decoding computes.
-        least_side: as for ``decode_scaled``.
-
-    Returns:
-        None if it is not ordinary: then ``decode_scaled`` is to decode it, in a process whose
-        time and memory are bounded.
-
-    Raises:
-        ImageError: as ``decode_scaled``.
-    """
-    content = bytes(encoded)
-    image = recognise(content) if len(content) <= max(MAX_ORDINARY_BYTES.values()) else None
-    if image is None or not _is_cheap(image):
-        return None
-    decoded = _upright_jpeg(image, limits, least_side)
-    if decoded is not None:
-        return decoded
-    try:
-        opened = _opened(_Metered(image), (image.format,))
-        drafted = _draft(opened, limits, least_side)
-        if opened.width * opened.height > MAX_ORDINARY_PIXELS[image.format]:
-            return None
-        return _decoded(opened, drafted, image.orientation)
-    except Odd:
-        return None
-
-
-def _is_cheap(image: OrdinaryImage) -> bool:
-    """As far as that can be told before it is opened."""
-    return (
-        len(image.content) <= MAX_ORDINARY_BYTES[image.format]
-        and image.width * image.height * image.passes <= MAX_ORDINARY_FULL_PIXELS
-    )
-
-
-class _Metered(BytesIO):
-    """A file that raises Odd once this thread has spent more time with it than its pixels take.
-
-    Decoders of PNGs and JPEGs read 64 KB at a time.
-    """
-
-    def __init__(self, image: OrdinaryImage) -> None:
-        super().__init__(image.content)
-        pixels = image.width * image.height
-        seconds = MAX_ORDINARY_SECONDS + MAX_ORDINARY_SECONDS_PER_PIXEL * pixels
-        self._end = time.thread_time() + seconds
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size >= _PIECE_BYTES and time.thread_time() > self._end:
-            raise Odd
-        return super().read(size)
-
-
 def decode_scaled(
     encoded: bytes | memoryview,
     limits: DecodeLimits,
@@ -194,8 +112,8 @@ def decode_scaled(
         ImageTooLarge: decoding would compute more pixels than the limit.
         ExtremeAspectRatio: longer and narrower than the limit.
     """
-    image = _opened(BytesIO(encoded), formats)
-    return _decoded(image, _draft(image, limits, least_side))
+    image = open_image(BytesIO(encoded), formats)
+    return load(image, draft(image, limits, least_side))
 
 
 def stored_size(encoded: bytes | memoryview) -> tuple[int, int]:
@@ -205,32 +123,15 @@ def stored_size(encoded: bytes | memoryview) -> tuple[int, int]:
         ImageError: as ``decode_scaled``.
     """
     formats = install() if is_heic(encoded) else FORMATS
-    return _opened(BytesIO(encoded), formats).size
+    return open_image(BytesIO(encoded), formats).size
 
 
-def _upright_jpeg(
-    image: OrdinaryImage, limits: DecodeLimits, least_side: int | None
-) -> DecodedArray | None:
-    """Decode an ordinary JPEG that needs no turning; None if Pillow is to do it.
+def open_image(file: BytesIO, formats: tuple[str, ...]) -> Image.Image:
+    """Read an image's header.
 
     Raises:
-        ImageError: it is over a limit.
+        ImageError: as ``decode_scaled``.
     """
-    if image.format != "JPEG" or image.orientation != UPRIGHT or not is_soon_decoded(image):
-        return None
-    size = image.width, image.height
-    divisor = divisor_for(min(size), least_side)
-    width, height = (-(-side // divisor) for side in size)
-    limits.check(size, (width, height))
-    if width * height > MAX_ORDINARY_PIXELS[image.format]:
-        return None
-    pixels = decode_jpeg(image.content, width, height, divisor)
-    if pixels is None:
-        return None
-    return DecodedArray(pixels, Box(0, 0, size[0] / divisor, size[1] / divisor), divisor)
-
-
-def _opened(file: BytesIO, formats: tuple[str, ...]) -> Image.Image:
     try:
         return Image.open(file, formats=formats)
     except UnidentifiedImageError as error:
@@ -241,20 +142,24 @@ def _opened(file: BytesIO, formats: tuple[str, ...]) -> Image.Image:
         raise CorruptImage(CORRUPT) from error
 
 
-class _Drafted(NamedTuple):
-    """How an opened image will be loaded: as of ``Decoded``, but not turned upright yet."""
+class Drafted(NamedTuple):
+    """How an opened image will be loaded; as in ``Decoded``, but not turned upright yet."""
 
     box: Box
     divisor: int
 
 
-def _decoded(image: Image.Image, drafted: _Drafted, orientation: int | None = None) -> Decoded:
+def load(image: Image.Image, drafted: Drafted, orientation: int | None = None) -> Decoded:
     """Load an opened image, turn it upright and convert it.
 
     Args:
         image: opened.
         drafted: how it will be loaded.
         orientation: None: it is read from the image.
+
+    Raises:
+        CorruptImage: it cannot be decoded.
+        Odd: its file has taken too much time.
     """
     size = image.size
     try:
@@ -274,10 +179,13 @@ def _decoded(image: Image.Image, drafted: _Drafted, orientation: int | None = No
         raise CorruptImage(CORRUPT) from error
 
 
-def _draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> _Drafted:
+def draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> Drafted:
     """Have an image loaded scaled.
 
     The box is exact: a side is divided by a power of two, while the pixels are whole ones.
+
+    Raises:
+        ImageError: the image is over a limit.
     """
     full = image.size
     # None: nothing is scaled. Of a HEIC, draft would take the thumbnail.
@@ -286,9 +194,9 @@ def _draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> 
         drafted = image.draft(None, (least_side, least_side))
     limits.check(full, image.size)
     if drafted is None:
-        return _Drafted(Box(0, 0, *full), 1)
+        return Drafted(Box(0, 0, *full), 1)
     box = Box(*drafted[1])
-    return _Drafted(box, round(full[0] / box.right))
+    return Drafted(box, round(full[0] / box.right))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

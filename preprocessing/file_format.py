@@ -1,6 +1,6 @@
 """The format of a file that was decoded, told by its first byte."""
 
-# Those of preprocessing.decode.FORMATS; an AVIF begins with the length of its first box.
+# Those of preprocessing.isolated.formats.FORMATS; an AVIF begins with the length of its first box.
 _FIRST_BYTES = {0xFF: "jpeg", 0x89: "png", ord("G"): "gif", ord("R"): "webp"}
 _OTHERWISE = "avif"
 

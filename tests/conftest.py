@@ -11,13 +11,19 @@ import pytest
 
 from model_spec import MODEL_NAME, SPEC_FILE, ModelSpec
 from tests.support.servers import PROJECT, Server, environment, running
+from tests.support.shared import Shared, made_once
 from tests.support.toys import write_mapped_toy, write_toy_model
 
-# Tests talk to nobody but this machine.
+# Tests send nothing to other machines.
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # A shell's background job ignores Ctrl-C, and so would the commands that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+SHARED_SERVERS = {"default_server", "good", "served", "server", "toy_server"}
+"""Fixtures that start or find a server that more than one file uses."""
+
+_shared = Shared()
 
 
 @pytest.fixture
@@ -41,18 +47,63 @@ def mapped_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def default_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BentoML home with the default model, converted as the README says."""
-    folder = tmp_path_factory.mktemp("default_model")
+def shared() -> Iterator[Shared]:
+    """The one server that several files share."""
+    yield _shared
+    _shared.stop()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the shared server if the next file does without one."""
+    if nextitem is None or item.path == nextitem.path:
+        return
+    following = (each for each in item.session.items if each.path == nextitem.path)
+    if not any("shared" in _fixtures(each) for each in following):
+        _shared.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: quick ones then keep every process busy to the end.
+
+    Of those, files that share a server follow one another.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    server = {item.path: each for item in items for each in SHARED_SERVERS & _fixtures(item)}
+    items.sort(key=lambda item: (item.path not in slow, server.get(item.path, ""), item.path))
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
+def default_conversion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the default model's conversion, as the README says it.
+
+    ``home`` is BentoML's, ``printed`` and ``log`` are standard output and standard error.
+    """
+    return made_once(tmp_path_factory, "default_conversion", _convert_default)
+
+
+def _convert_default(folder: Path) -> None:
     home = folder / "home"
     home.mkdir()
-    subprocess.run(
-        [sys.executable, "-m", "conversion.convert_to_onnx"],
-        cwd=PROJECT,
-        env=environment(home, folder, {}),
-        check=True,
-    )
-    return home
+    with (folder / "printed").open("wb") as printed, (folder / "log").open("wb") as log:
+        subprocess.run(
+            [sys.executable, "-m", "conversion.convert_to_onnx"],
+            cwd=PROJECT,
+            env=environment(home, folder, {}),
+            stdout=printed,
+            stderr=log,
+            check=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def default_home(default_conversion: Path) -> Path:
+    """A BentoML home with the default model; only to be read."""
+    return default_conversion / "home"
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +113,11 @@ def default_spec(default_home: Path) -> ModelSpec:
     return ModelSpec.load(spec_file.parent)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def default_server(
-    default_home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
+    shared: Shared, default_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Server:
     """A server with the default model and default settings."""
-    with running(default_home, tmp_path_factory.mktemp("default_server")) as server:
-        yield server
+    return shared.server(
+        "default", lambda: running(default_home, tmp_path_factory.mktemp("default_server"))
+    )

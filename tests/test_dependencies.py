@@ -176,6 +176,7 @@ def test_the_bento_has_the_rooms_of_the_service_and_no_others() -> None:
     assert included == {
         "service",
         "errors",
+        "model_checks",
         "model_comparison",
         "model_spec",
         "preprocessing_spec",

@@ -29,16 +29,18 @@ WITHOUT_SOURCE = {
     "serving/test_faults.py": "a whole server whose workers are broken",
     "serving/test_hostile.py": "a whole server and the requests of hostile/",
     "serving/test_http.py": "a whole server, answers",
+    "serving/test_http_clients.py": "a whole server, asked by BentoML's client",
     "serving/test_http_errors.py": "a whole server, errors",
     "serving/test_observability.py": "a whole server, what it shows of itself",
     "serving/test_one_model.py": "a whole server, which serves one model",
     "serving/test_startup.py": "a whole server, its start",
     "test_dependencies.py": "lists of dependencies, directions of imports",
+    "test_documents.py": "tables and links of the README and of `docs/`",
     "test_explanations.py": "the default model, explained",
     "test_layout.py": "this",
     "test_own_models.py": "the README's section on models of one's own",
     "test_photographs.py": "the default model with real photographs",
-    "test_readme.py": "the README",
+    "test_readme.py": "the commands of the README and of `docs/`",
 }
 """Tests, or folders of them, that are not of one source file, and what they are of."""
 

@@ -22,11 +22,11 @@ class Failure:
 
 
 Message = Any
-"""None: ready. A ``pyarrow.Table``: the rows of the part in hand. A ``Failure``: the end."""
+"""None: ready. A ``pyarrow.Table``: the rows of the current part. A ``Failure``: the end."""
 
 
 def serve(connection: Connection, job: Job, progress: c_double) -> None:
-    """Classify parts until nobody gives any more.
+    """Classify parts until the connection ends.
 
     Args:
         connection: brings parts, each with whether to decode its images apart; takes messages.

@@ -37,7 +37,7 @@ IMAGE_FIELD = "bytes"
 """Where a column of structs has the image, as in the data sets of Hugging Face."""
 
 Scanned = tuple[str, str, bool]
-"""One of what a folder has: its name, its path or URL, whether it is a folder."""
+"""An entry of a folder: its name, its path or URL, whether it is a folder."""
 
 
 class Kind(StrEnum):

@@ -31,8 +31,8 @@ def by_loss(
 ) -> list[str]:
     """Names of nodes, the one with the largest loss first.
 
-    The loss of a node is the noise that it adds: that of its output less that of its input, each
-    relative to the signal, 10^(-SQNR/10), and compared with the fp32 graph.
+    A node's loss is the noise that it adds: output noise less input noise. Noise is relative to
+    the signal, 10^(-SQNR/10), and measured against the fp32 graph.
 
     Args:
         fp32: the graph.
@@ -52,7 +52,7 @@ def by_loss(
 
 
 def _added(node: Sequence[onnx.NodeProto], noise: Mapping[str, float]) -> float:
-    """Of a node and its activation, one of which is quantized behind."""
+    """The noise that a node adds together with its activation."""
     behind = [noise[name] for each in node for name in each.output if name in noise]
     before = [noise[name] for name in node[0].input if name in noise]
     return max(behind, default=0.0) - max(before, default=0.0)

@@ -91,8 +91,10 @@ def weighted_nodes(path: Path) -> list[list[onnx.NodeProto]]:
 
 
 def _with_activations(graph: onnx.GraphProto, names: Collection[str]) -> list[onnx.NodeProto]:
-    """The nodes and the clamps behind them: alone, a clamp would be quantized with the range of
-    its input, which is much wider than that of its output.
+    """The nodes and the clamps behind them.
+
+    Alone, a clamp would be quantized with the range of its input, which is much wider than the
+    range of its output.
     """
     kept = [node for node in graph.node if node.name in names]
     values = {output for node in kept for output in node.output}

@@ -156,7 +156,8 @@ def own_weights(location: str) -> tuple[Path, Weights]:
         path = weights_in(path)
     if not path.is_file():
         raise ConversionError(f"no weights file {location}")
-    # Where a file lies is nobody's business, but in a folder all have one name.
+    # The path of a file stays private. A file in a folder is named after both: all such files
+    # have the same name.
     source = location if "://" in location else f"{folder}/{path.name}" if folder else path.name
     whole = path.name.endswith(INDEX_SUFFIX)
     sha256 = sha256_of_shards(shards_of(path)) if whole else verified(path, None)

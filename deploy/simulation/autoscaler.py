@@ -109,7 +109,7 @@ class Autoscaler:
         return min(max(replicas, least), most)
 
     def _limited(self, now: float, wish: int, replicas: int) -> int:
-        """The wish, as far as the policies and the bounds of the rule allow it."""
+        """The number wished for, within the policies and the bounds of the rule."""
         if wish > replicas:
             most = max(self._allowed(now, self._rule.up, replicas, 1))
             wish = min(wish, max(most, replicas))

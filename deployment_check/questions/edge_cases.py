@@ -1,4 +1,4 @@
-"""Odd images and odd names: answered, and as their ordinary likes are."""
+"""Odd images and odd names get the answer of the same image in an ordinary form."""
 
 from collections.abc import Mapping
 from functools import partial

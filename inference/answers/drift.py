@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from model_spec import CONFIDENCE_BINS, Reference
+from model_checks import CONFIDENCE_BINS, Reference
 
 SHOWN_CLASSES = 20
 """Classes with a bin of their own; all others share one."""

@@ -9,31 +9,30 @@ import numpy as np
 import numpy.typing as npt
 
 GROUP = 8
-"""Images that the session's thread takes at a time and answers together, at most: hand-overs
-between threads that come one behind the other find their code in the caches. Groups of eight
-save 8 % of the CPU time of an image without a network against groups of four, those another
-12 % against single images; larger ones save nothing more."""
+"""Most images that the session's thread takes at a time and answers together. Hand-overs between
+threads that follow each other find their code in the caches: without a network, groups of four
+save 12 % of an image's CPU time against single images, groups of eight another 8 %, and larger
+ones nothing more."""
 
 GROUP_SECONDS = 0.035
-"""For so long images are taken together: where they are dear, a hand-over costs nothing beside
-them, and all would wait for all."""
+"""Target duration of a group. For a slow model, the hand-over costs little beside the network, and
+a larger group would only make every image wait for all of them."""
 
 LARGEST = 64
 
 GAIN = 0.1
 """A batch that is not small must make an image so much cheaper than one of half its size."""
 
-# What is no difference: a smaller batch of the same cost fits caches better under load.
+# Smaller differences do not count: a smaller batch of the same cost fits caches better under load.
 _NOISE = 0.01
 
-# Up to so many images a batch keeps nobody waiting who would not wait in a group.
+# A batch of up to this many images delays no image that would not wait in a group as well.
 _SMALL = 4
 
 _TIMES = 3
 
 _SECONDS = 0.05
-"""What has taken so long is not timed again: the worker is to be ready, and the longer it takes
-the less a moment's noise is of it."""
+"""Stop timing after this long: the worker should become ready, and long runs vary less."""
 
 Run = Callable[[npt.NDArray[np.uint8]], object]
 

@@ -35,7 +35,7 @@ class _Job(Generic[Item, Result]):
     expiry: asyncio.TimerHandle
 
 
-# Of the time to the first job's deadline: later nobody joins its batch.
+# Jobs join a batch during this part of the time from its first job's arrival to the deadline.
 _JOINING = 1 / 3
 
 # Weight of the newest batch in the running mean of the seconds one item takes.
@@ -56,7 +56,7 @@ class Batcher(Generic[Item, Result]):
         max_delay: seconds that the oldest waiting job may wait for a batch to fill; 0
             never waits.
         on_drop: called in the worker thread with the number of jobs that were dropped
-            because nobody waits for them any more.
+            because they were cancelled or their deadline had passed.
     """
 
     def __init__(
@@ -107,20 +107,20 @@ class Batcher(Generic[Item, Result]):
         return future
 
     def busy_seconds(self) -> float:
-        """For how long a step of the batch in hand has taken; 0 without one."""
+        """Seconds that the current step of the current batch has taken; 0 without a batch."""
         started = self._busy_since
         return 0.0 if started is None else time.monotonic() - started
 
     def progressed(self) -> None:
-        """A step of the batch in hand is done; ``process`` calls this between its steps."""
+        """Note that a step of the current batch is done; ``process`` calls this between steps."""
         if self._busy_since is not None:
             self._busy_since = time.monotonic()
 
     def join(self) -> list[Item]:
-        """Let into the batch in hand who has come since it was taken; ``process`` may call this.
+        """Add the jobs that arrived after this batch was formed; ``process`` may call this.
 
         Returns:
-            Their items; ``process`` is to give their outcomes behind those of the others.
+            Their items; ``process`` must append their outcomes to the others.
         """
         first = self._batch[0]
         if time.monotonic() - first.arrival > _JOINING * (first.deadline - first.arrival):

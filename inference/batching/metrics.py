@@ -65,7 +65,7 @@ def set_pending(images: int) -> None:
 
 
 def count_dropped(images: int) -> None:
-    """Record images dropped because nobody waits for them."""
+    """Record images dropped because their client left or their deadline passed."""
     _dropped.inc(images)
 
 

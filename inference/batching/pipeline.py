@@ -89,16 +89,16 @@ class RunnerOptions:
 
 
 class Pipeline(Generic[Input, Output]):
-    """Turns inputs into answers, in batches: a batcher, its thread, and those that decode ahead.
+    """Turns inputs into answers, in batches: a batcher, its thread, and threads that decode ahead.
 
     Must be created in the event loop that uses it.
 
     Args:
         session: the model.
         prepare: makes the pixels of an input; runs in a thread.
-        answer: makes an answer of an input's probabilities; runs where it keeps nobody waiting:
-            in the session's thread, or, where that feeds a GPU, in the event loop.
-        wants_embedding: of the batch of an input that does, the session gives all embeddings.
+        answer: makes an answer of an input's probabilities; runs in the session's thread or, if
+            that feeds a GPU, in the event loop, so that the GPU never waits for it.
+        wants_embedding: whether an input does; the session then gives the embeddings of its batch.
         options: how to arrange the work.
     """
 
@@ -193,8 +193,11 @@ class Pipeline(Generic[Input, Output]):
     def _prepared(
         self, inputs: list[Input]
     ) -> tuple[list[Input], list[Pixels | ClassifierError | None]]:
-        """The group and its pixels; with it, where a batch can hold more than a group, who
-        comes meanwhile: decoding takes as long now as later, and a run is saved."""
+        """The group and its pixels.
+
+        Also admits images that arrive during decoding, if a batch is larger than a group:
+        decoding takes as long now as later, and a run of the session is saved.
+        """
         group, prepared = [*inputs], list[Pixels | ClassifierError | None]()
         started = time.perf_counter()
         while inputs:

@@ -47,12 +47,12 @@ class OnnxRunner(Generic[Input, Output]):
     Args:
         session: the model.
         prepare: makes the pixels of an input; runs in a thread.
-        prepare_apart: for the inputs that ``prepare`` leaves to it, of which each then passes
-            through ``prepare`` once more; runs in the event loop.
-        answer: makes an answer of an input's probabilities; runs where it keeps nobody waiting:
-            in the session's thread, or, where that feeds a GPU, in the event loop.
+        prepare_apart: for the inputs that ``prepare`` leaves to it; its result passes through
+            ``prepare`` once more; runs in the event loop.
+        answer: makes an answer of an input's probabilities; runs in the session's thread or, if
+            that feeds a GPU, in the event loop, so that the GPU never waits for it.
         options: how to arrange the work.
-        wants_embedding: of the batch of an input that does, the session gives all embeddings.
+        wants_embedding: whether an input does; the session then gives the embeddings of its batch.
     """
 
     def __init__(  # noqa: PLR0913
@@ -174,8 +174,8 @@ class OnnxRunner(Generic[Input, Output]):
     def _preparing_apart(self) -> Iterator[None]:
         """Count a request whose images are prepared apart.
 
-        They take no room in the queue meanwhile, which many of one request could fill for
-        seconds: who prepares them bounds how many requests wait.
+        They take no room in the queue until they are prepared: the images of one request could
+        fill it for seconds. ``prepare_apart`` itself limits how many requests wait.
         """
         self._apart += 1
         try:

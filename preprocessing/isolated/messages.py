@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from model_spec import Preprocessing
 from preprocessing.budget import DecodeBudget, DecodeTimes
-from preprocessing.decode import Decoded, DecodedArray, decode_ordinary
+from preprocessing.decode import Decoded, DecodedArray
 from preprocessing.decode_limits import DecodeLimits
+from preprocessing.ordinary.decoder import decode_ordinary
 from preprocessing.pixels import Pixels
 from preprocessing.transform import least_side, transform
 

@@ -21,7 +21,8 @@ except ImportError:  # there is no wheel for this machine
 _CHANNELS = 3
 
 _STRIP_BYTES = 512 * 1024
-"""The source is copied in strips: Python's lock is held for so long, and they stay in the cache."""
+"""Size of a strip of the source. Copying a strip holds Python's lock, so it must be short, and a
+strip stays in the processor's cache."""
 
 _MOST_TIES = 0.0075
 """Share of values exactly between two integers; with more, the mean difference from Pillow's

@@ -51,7 +51,7 @@ class WorkerServer(uvicorn.Server):
 
         Args:
             seconds: until no more connections are accepted, and the open ones end.
-            on_exit: called in the event loop as soon as the signal has come.
+            on_exit: called in the event loop as soon as the signal arrives.
         """
         self._loop = asyncio.get_running_loop()
         self._drain_seconds, self._on_exit = seconds, on_exit
@@ -70,7 +70,7 @@ class WorkerServer(uvicorn.Server):
             end()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application, then listen, unless the process was told to end meanwhile."""
+        """Start the application, then listen, unless the process has been told to end."""
         await super().startup(sockets=[])
         if self.should_exit:
             return

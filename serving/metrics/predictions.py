@@ -17,7 +17,8 @@ from prometheus_client import Gauge
 
 from inference.answers.drift import SHOWN_CLASSES, Drift, most_common
 from inference.batching.deferred import Histogram, Observations
-from model_spec import CONFIDENCE_BINS, ModelSpec
+from model_checks import CONFIDENCE_BINS
+from model_spec import ModelSpec
 
 if sys.platform != "win32":
     import fcntl

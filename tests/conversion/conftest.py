@@ -1,8 +1,10 @@
 """Fixtures of the conversion tests: a tiny network, a model store and a weights folder."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import bentoml
 import onnx
 import pytest
 import torch
@@ -15,8 +17,9 @@ from conversion.graph.export import export
 from conversion.request import DEFAULT_OPSET
 from conversion.sources import torchvision_models
 from conversion.weights import files
-from model_spec import Interpolation, Preprocessing, Size
+from model_spec import ONNX_FILE, SPEC_FILE, Interpolation, ModelSpec, Preprocessing, Size
 from tests.conversion import brightness
+from tests.support import toys
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +101,33 @@ def model_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             BentoMLContainer.model_store.reset()
             BentoMLContainer.bentoml_home.reset()
     do_not_track.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _quiet_again() -> Iterator[None]:
+    """Take away the log handler that each run of the command adds."""
+    ours = logging.getLogger("image_classifier")
+    handlers, level = list(ours.handlers), ours.level
+    yield
+    ours.handlers[:] = handlers
+    ours.setLevel(level)
+
+
+@pytest.fixture
+def empty_store(model_store: Path) -> Iterator[None]:
+    """The store, in which nothing is left behind the test."""
+    yield
+    for model in bentoml.models.list():
+        bentoml.models.delete(model.tag)
+    assert not any((model_store / "models").rglob(ONNX_FILE))
+
+
+@pytest.fixture
+def unsaved(toy_folder: Path, toy_spec: ModelSpec) -> Path:
+    """The toy's files as a conversion leaves them to the store: without the spec."""
+    assert toy_spec.files.keys() == {ONNX_FILE, toys.GOLDEN_FILE}
+    (toy_folder / SPEC_FILE).unlink()
+    return toy_folder
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
+"""What is saved, found again and refused."""
+
 import re
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import bentoml
@@ -9,27 +9,10 @@ import pytest
 from conversion import store
 from conversion.errors import ConversionError
 from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec
+from tests.conversion.converted import FINGERPRINT, OTHER
 from tests.support import toys
-from tests.support.servers import PROJECT, environment, toy_home
 
-FINGERPRINT = "0123456789abcdef" * 2
-OTHER = "f" * 32
-
-
-@pytest.fixture(autouse=True)
-def _empty_store(model_store: Path) -> Iterator[None]:
-    yield
-    for model in bentoml.models.list():
-        bentoml.models.delete(model.tag)
-    assert not any((model_store / "models").rglob(ONNX_FILE))
-
-
-@pytest.fixture
-def unsaved(toy_folder: Path, toy_spec: ModelSpec) -> Path:
-    """The toy's files as a conversion leaves them to the store: without the spec."""
-    assert toy_spec.files.keys() == {ONNX_FILE, toys.GOLDEN_FILE}
-    (toy_folder / SPEC_FILE).unlink()
-    return toy_folder
+pytestmark = pytest.mark.usefixtures("empty_store")
 
 
 @pytest.mark.parametrize(
@@ -175,34 +158,6 @@ def test_random_weights_are_labelled_as_such(toy_spec: ModelSpec, unsaved: Path)
     assert bentoml.models.get(tag).info.labels["pretrained"] == "false"
 
 
-def test_the_newest_model_is_the_one_that_was_asked_for_last(
-    unsaved: Path, toy_spec: ModelSpec
-) -> None:
-    first = store.save(unsaved, toy_spec, FINGERPRINT)
-    other = toy_spec.model_copy(update={"architecture": "other"})
-    second = store.save(unsaved, other, OTHER)
-    assert str(bentoml.models.get("image_classifier:latest").tag) == second
-    store.make_newest(first)
-    assert str(bentoml.models.get("image_classifier:latest").tag) == first
-
-
-def test_the_model_asked_for_last_is_told(
-    toy_spec: ModelSpec, unsaved: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert store.main([]) == 1
-    first = store.save(unsaved, toy_spec, FINGERPRINT)
-    other = toy_spec.model_copy(update={"architecture": "other"})
-    (unsaved / SPEC_FILE).unlink(missing_ok=True)
-    second = store.save(unsaved, other, OTHER)
-    assert [store.main([]), store.main([first]), store.main([])] == [0, 0, 0]
-    assert capsys.readouterr().out.split() == [second, first, first]
-
-
-def test_a_model_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    assert store.main(["image_classifier:unknown"]) == 1
-    assert capsys.readouterr().err.startswith("error: no model image_classifier:unknown: ")
-
-
 def test_what_bentoml_cannot_load_is_passed_over(
     unsaved: Path, toy_spec: ModelSpec, model_store: Path
 ) -> None:
@@ -249,58 +204,3 @@ def test_a_model_that_cannot_be_saved_is_refused(toy_spec: ModelSpec, tmp_path: 
         match=r"^the model store .* cannot be written \(No such file or directory\)",
     ):
         store.save(tmp_path / "absent", toy_spec, FINGERPRINT)
-
-
-def test_the_newest_model_is_not_written_again(
-    unsaved: Path, toy_spec: ModelSpec, model_store: Path
-) -> None:
-    tag = store.save(unsaved, toy_spec, FINGERPRINT)
-    latest = model_store / "models" / "image_classifier" / "latest"
-    before = latest.stat().st_mtime_ns
-    store.make_newest(tag)
-    assert latest.stat().st_mtime_ns == before
-    latest.unlink()
-    store.make_newest(tag)
-    assert latest.read_text() == tag.partition(":")[2]
-
-
-def test_a_newest_model_that_cannot_be_named_is_refused(
-    unsaved: Path, toy_spec: ModelSpec, model_store: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tag = store.save(unsaved, toy_spec, FINGERPRINT)
-    latest = model_store / "models" / "image_classifier" / "latest"
-    latest.unlink()
-    latest.mkdir()
-    message = (
-        f"the model store {model_store / 'models'} cannot be written (Is a directory); "
-        "BENTOML_HOME names its parent folder"
-    )
-    with pytest.raises(ConversionError) as caught:
-        store.make_newest(tag)
-    assert str(caught.value) == message
-    assert store.main([tag]) == 1
-    assert capsys.readouterr() == ("", f"error: {message}\n")
-    latest.rmdir()
-
-
-@pytest.mark.slow
-def test_make_bento_packs_the_model_asked_for_last_and_says_that_it_is_not_the_default(
-    tmp_path: Path,
-) -> None:
-    variables = environment(toy_home(tmp_path), tmp_path, {})
-    done = subprocess.run(
-        # As if everything was installed.
-        ["make", "-o", ".venv/bin/.serving", "bento"],
-        cwd=PROJECT,
-        env={name: value for name, value in variables.items() if "MAKE" not in name},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert done.stdout.startswith(
-        "packing image_classifier:toy\n"
-        "not the default, efficientnet_lite0; for that: make bento MODEL=efficientnet_lite0\n"
-    )
-    (packed,) = (tmp_path / "home/bentos/image_classifier").glob("*/bento.yaml")
-    assert "tag: image_classifier:toy\n" in packed.read_text()

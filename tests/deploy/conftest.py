@@ -1,6 +1,7 @@
 """A toy server for what the manifests say of a running one."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
@@ -8,19 +9,22 @@ import pytest
 
 from inference.answers.drift import reference_of
 from model_spec import ModelSpec
-from tests.support.servers import running, toy_home
+from tests.support.servers import Server, running, toy_home
+from tests.support.shared import Shared
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module")
+def served(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a running service."""
     folder = tmp_path_factory.mktemp("deployed")
-    home = toy_home(folder)
-    _store_reference(home / "models/image_classifier/toy")
-    with (
-        running(home, folder, {"CLASSIFIER_WORKERS": "1"}) as server,
-        httpx.Client(base_url=server.url, timeout=20) as client,
-    ):
+
+    def start() -> AbstractContextManager[Server]:
+        home = toy_home(folder)
+        _store_reference(home / "models/image_classifier/toy")
+        return running(home, folder, {"CLASSIFIER_WORKERS": "1"})
+
+    server = shared.server("deployed", start)
+    with httpx.Client(base_url=server.url, timeout=20) as client:
         yield client
 
 

@@ -19,6 +19,7 @@ from settings import PREFIX, Device, Settings, load_settings
 from tests.support.kustomized import OVERLAYS, container, manifest, pod, render
 from tests.support.servers import (
     BENTOML,
+    ENDS_WITH_US,
     PROJECT,
     Server,
     environment,
@@ -175,7 +176,8 @@ def test_the_containers_own_command_serves_and_ends_in_good_order(tmp_path: Path
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [BENTOML, *container("cpu")["args"], "."],  # as the entrypoint of BentoML's images
+            # As the entrypoint of BentoML's images.
+            [*ENDS_WITH_US, BENTOML, *container("cpu")["args"], "."],
             cwd=PROJECT,
             env=environment(toy_home(tmp_path), tmp_path, settings | address),
             stdout=output,

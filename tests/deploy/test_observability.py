@@ -21,7 +21,7 @@ from PIL import Image
 
 from tests.deploy.test_watching import QUERIES
 from tests.support.documents import DOCS, PROJECT
-from tests.support.servers import free_port
+from tests.support.servers import ENDS_WITH_US, free_port
 from tests.support.tools import program
 from tests.support.toys import BLUE, RED, encoded
 
@@ -96,7 +96,7 @@ def prometheus(served: httpx.Client, tmp_path: Path) -> Iterator[Prometheus]:
     config["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
     port = free_port()
-    command = ["make", "observe", f"PROMETHEUS_CONFIG={tmp_path}/prometheus.yml"]
+    command = [*ENDS_WITH_US, "make", "observe", f"PROMETHEUS_CONFIG={tmp_path}/prometheus.yml"]
     command += [f"PROMETHEUS_PORT={port}", f"PROMETHEUS_DATA={tmp_path}/data"]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -8,22 +8,22 @@ import pytest
 from deployment_check.deployment import Deployment
 from deployment_check.options import Options
 from tests.support.servers import Server, running, toy_home
+from tests.support.shared import Shared
 
 KEY = "the-key-that-is-good"
 
 Connect = Callable[[str], Deployment]
 
 
-@pytest.fixture(scope="session")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def good(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Server:
     folder = tmp_path_factory.mktemp("good_deployment")
     settings = {
         "CLASSIFIER_WORKERS": "1",
         "CLASSIFIER_API_KEYS": KEY,
         "CLASSIFIER_PAGES_NEED_KEY": "true",
     }
-    with running(toy_home(folder), folder, settings) as server:
-        yield server
+    return shared.server("good", lambda: running(toy_home(folder), folder, settings))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers import PROJECT, Server, running, toy_home
+from tests.support.shared import Shared
 from tests.support.toys import RED, encoded
 
 KEY = "secret"
@@ -42,8 +43,8 @@ def site(folder: Path) -> Iterator[int]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
-def server(site: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def server(site: int, shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Server:
     """Takes requests from pages at 127.0.0.1, not from those at localhost."""
     folder = tmp_path_factory.mktemp("examples")
     settings = {
@@ -56,5 +57,4 @@ def server(site: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         "CLASSIFIER_MAX_BATCH_SIZE": str(2 * MAX_PENDING),
         "CLASSIFIER_MAX_BATCH_DELAY_MS": "200",
     }
-    with running(toy_home(folder), folder, settings) as server:
-        yield server
+    return shared.server("examples", lambda: running(toy_home(folder), folder, settings))

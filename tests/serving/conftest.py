@@ -6,14 +6,15 @@ import httpx
 import pytest
 
 from tests.support.servers import Server, running, toy_home
+from tests.support.shared import Shared
 
 MAX_BODY_BYTES = 100_000
 MAX_PIXELS = 1_000_000
 MAX_IMAGES = 4
 
 
-@pytest.fixture(scope="session")
-def toy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def toy_server(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Server:
     folder = tmp_path_factory.mktemp("toy_server")
     settings = {
         "CLASSIFIER_WORKERS": "1",
@@ -21,8 +22,7 @@ def toy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "CLASSIFIER_MAX_PIXELS": str(MAX_PIXELS),
         "CLASSIFIER_MAX_IMAGES_PER_REQUEST": str(MAX_IMAGES),
     }
-    with running(toy_home(folder), folder, settings) as server:
-        yield server
+    return shared.server("toy", lambda: running(toy_home(folder), folder, settings))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec
@@ -17,6 +18,11 @@ PATIENCE = 20.0
 """Seconds after which a test that hangs fails; no test that passes waits so long."""
 
 P = ParamSpec("P")
+
+
+def later(seconds: float = PATIENCE) -> float:
+    """A deadline, in seconds of ``time.monotonic``."""
+    return time.monotonic() + seconds
 
 
 def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -44,7 +50,7 @@ class Gate:
         self._arrivals = threading.Semaphore(0)
 
     def shut(self) -> None:
-        """Stop those who come from now on; only they count as arrivals."""
+        """Stop the threads that arrive from now on; arrivals count from here."""
         self._arrivals = threading.Semaphore(0)
         self._open.clear()
 
@@ -58,7 +64,7 @@ class Gate:
             raise TimeoutError("the test never opened the gate")
 
     async def arrival(self) -> None:
-        """Until one more thread has come to the gate."""
+        """Wait until one more thread has arrived at the gate."""
         assert await asyncio.to_thread(self._arrivals.acquire, timeout=PATIENCE)
 
 

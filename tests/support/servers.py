@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,9 @@ from tests.support.toys import write_toy_model
 
 PROJECT = Path(__file__).parents[2]
 BENTOML = str(Path(sys.executable).with_name("bentoml"))
+
+ENDS_WITH_US = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+"""Begins a command whose process gets SIGTERM when this one ends, however it does."""
 
 _START_SECONDS = 240.0
 _STOP_SECONDS = 40.0
@@ -112,7 +116,7 @@ def running(
     variables = environment(home, folder, settings)
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [BENTOML, "serve", target, "--host", "127.0.0.1", "--port", str(port)],
+            [*ENDS_WITH_US, BENTOML, "serve", target, "--host", "127.0.0.1", "--port", str(port)],
             cwd=PROJECT,
             env=variables,
             stdout=log,

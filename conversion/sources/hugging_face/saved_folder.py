@@ -30,7 +30,7 @@ class SavedFolder(Source):
     def __init__(self, name: str) -> None:
         self._location = name.removeprefix(PREFIX).rstrip("/")
         folder = Path(self._location)
-        # Where a folder lies is nobody's business: the model is known by its last name.
+        # The path of a folder stays private: the model is named after the folder alone.
         super().__init__(f"{PREFIX}{folder.resolve().name}" if folder.is_dir() else name)
 
     @property

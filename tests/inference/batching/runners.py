@@ -1,7 +1,6 @@
 """Runners over the toy model, and what the tests of the runner ask of them."""
 
 import dataclasses
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +15,7 @@ from inference.batching import metrics
 from inference.batching.pipeline import Row
 from inference.batching.runner import PrepareApart
 from preprocessing import DecodeLimits, decode, transform
-from tests.support.gates import PATIENCE, GatedSession
+from tests.support.gates import GatedSession
 from tests.support.toys import pixels, toy_preprocessing
 
 LIMITS = DecodeLimits(max_pixels=10_000, max_aspect_ratio=20.0)
@@ -72,10 +71,6 @@ async def running(  # noqa: PLR0913
         yield runner
     finally:
         await runner.close()
-
-
-def later(seconds: float = PATIENCE) -> float:
-    return time.monotonic() + seconds
 
 
 def sample(name: str) -> float:

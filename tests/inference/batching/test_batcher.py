@@ -1,3 +1,5 @@
+"""Which jobs are a batch, what comes of its errors, and how it ends."""
+
 import asyncio
 import logging
 import time
@@ -6,19 +8,8 @@ from itertools import chain
 
 import pytest
 
-from errors import (
-    ClassifierError,
-    CorruptImage,
-    DeadlineExceeded,
-    InferenceFailed,
-    ModelUnavailable,
-)
-from inference.batching.batcher import Batcher
-from tests.support.gates import PATIENCE, Worker, in_loop, tenfold
-
-
-def later(seconds: float = PATIENCE) -> float:
-    return time.monotonic() + seconds
+from errors import ClassifierError, CorruptImage, InferenceFailed, ModelUnavailable
+from tests.support.gates import PATIENCE, Worker, in_loop, later
 
 
 @in_loop
@@ -121,98 +112,6 @@ async def test_a_wrong_number_of_results_fails_the_whole_batch(
 
 
 @in_loop
-async def test_cancelled_jobs_are_dropped_before_they_are_processed() -> None:
-    worker = Worker()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        first = batcher.submit(0, later())
-        await worker.gate.arrival()
-        one, two, three, four = (batcher.submit(item, later()) for item in (1, 2, 3, 4))
-        two.cancel()
-        four.cancel()
-        worker.gate.open()
-
-        assert [await first, await one, await three] == [0, 10, 30]
-    assert worker.batches == [[0], [1, 3]]
-    assert worker.dropped == [2]
-
-
-@in_loop
-async def test_a_batch_of_cancelled_jobs_alone_is_no_batch() -> None:
-    worker = Worker()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=2) as batcher:
-        first = batcher.submit(0, later())
-        await worker.gate.arrival()
-        for item in (1, 2):
-            batcher.submit(item, later()).cancel()
-        three = batcher.submit(3, later())
-        worker.gate.open()
-
-        assert [await first, await three] == [0, 30]
-    assert worker.batches == [[0], [3]]
-    assert worker.dropped == [2]
-
-
-@in_loop
-async def test_cancelling_a_job_that_runs_harms_no_other() -> None:
-    worker = Worker()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        running = batcher.submit(0, later())
-        await worker.gate.arrival()
-        running.cancel()
-        worker.gate.open()
-
-        assert await batcher.submit(1, later()) == 10
-    assert worker.batches == [[0], [1]]
-    assert worker.dropped == []
-
-
-@in_loop
-async def test_a_deadline_is_kept_while_the_worker_is_stuck_and_the_job_never_runs() -> None:
-    worker = Worker()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        stuck = batcher.submit(0, later())
-        await worker.gate.arrival()
-        short, long = batcher.submit(1, later(0.05)), batcher.submit(2, later())
-        with pytest.raises(DeadlineExceeded, match=r"^the deadline passed before the image was"):
-            await short
-        assert not stuck.done()
-        worker.gate.open()
-
-        assert [await stuck, await long] == [0, 20]
-    assert worker.batches == [[0], [2]]
-    assert worker.dropped == [1]
-
-
-@in_loop
-async def test_a_deadline_is_kept_by_a_job_that_already_runs() -> None:
-    worker = Worker()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        running = batcher.submit(0, later(0.3))
-        await worker.gate.arrival()
-        with pytest.raises(DeadlineExceeded):
-            await running
-        worker.gate.open()
-
-        assert await batcher.submit(1, later()) == 10
-    assert worker.dropped == []
-
-
-@in_loop
-async def test_a_deadline_in_the_past_is_never_processed() -> None:
-    worker = Worker()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        with pytest.raises(DeadlineExceeded):
-            await batcher.submit(0, later(-1))
-    assert worker.batches == []
-    assert worker.dropped == [1]
-
-
-@in_loop
 async def test_a_batch_waits_for_company_but_not_beyond_its_delay() -> None:
     worker = Worker()
     async with worker.batcher(max_batch_size=3, max_delay=0.5) as batcher:
@@ -289,66 +188,6 @@ async def test_the_seconds_of_an_item_are_a_running_mean() -> None:
         await asyncio.gather(*[batcher.submit(item, later()) for item in (3, 4)])
         # The newest batch counts a tenth, and it took next to nothing.
         assert 0.9 * first <= batcher.seconds_per_item < first
-
-
-class Joining(Worker):
-    """Lets into each batch, once, who has come when it has passed the gate."""
-
-    def __call__(self, items: list[int]) -> Sequence[int | ClassifierError]:
-        answers = [*super().__call__(items)]
-        joined = self.batcher_in_hand.join()
-        self.batches[-1] = [*items, *joined]
-        return [*answers, *tenfold(joined)]
-
-    batcher_in_hand: Batcher[int, int]
-
-
-@in_loop
-async def test_who_comes_while_a_batch_is_prepared_may_join_it_up_to_the_maximum() -> None:
-    worker = Joining()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=4) as batcher:
-        worker.batcher_in_hand = batcher
-        futures = [batcher.submit(0, later())]
-        await worker.gate.arrival()
-        futures += [batcher.submit(item, later()) for item in range(1, 6)]
-        worker.gate.open()
-
-        assert await asyncio.gather(*futures) == [0, 10, 20, 30, 40, 50]
-    assert worker.batches == [[0, 1, 2, 3], [4, 5]]
-
-
-@in_loop
-async def test_nobody_joins_for_whom_nobody_waits() -> None:
-    worker = Joining()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=4) as batcher:
-        worker.batcher_in_hand = batcher
-        first = batcher.submit(0, later())
-        await worker.gate.arrival()
-        gone, second = batcher.submit(1, later()), batcher.submit(2, later())
-        gone.cancel()
-        worker.gate.open()
-
-        assert [await first, await second] == [0, 20]
-    assert worker.batches == [[0, 2]]
-    assert worker.dropped == [1]
-
-
-@in_loop
-async def test_nobody_joins_a_batch_whose_first_job_has_waited_for_long() -> None:
-    worker = Joining()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=4) as batcher:
-        worker.batcher_in_hand = batcher
-        first = batcher.submit(0, later(1.0))
-        await worker.gate.arrival()
-        await asyncio.sleep(0.4)
-        second = batcher.submit(1, later())
-        worker.gate.open()
-
-        assert [await first, await second] == [0, 10]
-    assert worker.batches == [[0], [1]]
 
 
 @in_loop

@@ -25,12 +25,11 @@ from tests.inference.batching.runners import (
     exactly,
     from_bytes,
     in_both_threads,
-    later,
     numbers,
     running,
     sample,
 )
-from tests.support.gates import in_loop
+from tests.support.gates import in_loop, later
 from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
 
 THIRD = 1 / 3

@@ -12,12 +12,11 @@ from tests.inference.batching.runners import (
     Pixels,
     exactly,
     in_both_threads,
-    later,
     numbers,
     running,
     sample,
 )
-from tests.support.gates import in_loop
+from tests.support.gates import in_loop, later
 from tests.support.toys import BLUE, HIGH, LOW, RED, pixels
 
 APART = 7

@@ -15,11 +15,10 @@ from tests.inference.batching.runners import (
     from_bytes,
     gated,
     in_both_threads,
-    later,
     numbers,
     running,
 )
-from tests.support.gates import Gate, in_loop
+from tests.support.gates import Gate, in_loop, later
 from tests.support.toys import BLUE, EMBEDDING, GREEN, HIGH, LOW, RED, encoded, pixels
 
 

@@ -10,12 +10,11 @@ from tests.inference.batching.runners import (
     Pixels,
     exactly,
     in_both_threads,
-    later,
     numbers,
     running,
     sample,
 )
-from tests.support.gates import Gate, in_loop
+from tests.support.gates import Gate, in_loop, later
 from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 
 

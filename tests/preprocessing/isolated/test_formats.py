@@ -18,7 +18,7 @@ from errors import (
 from preprocessing import decode_scaled, stored_size, transform
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.formats import FORMATS, install, refusal
-from tests.preprocessing.isolated.test_decoder import LIMITS, WANTED, ask, here, run
+from tests.preprocessing.isolated.decoding import LIMITS, WANTED, ask, here, run
 from tests.support.images import exif, save, textured
 
 HEIC_START = b"\0\0\0\x1cftypheic\0\0\0\0mif1heic"

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.support.servers import Server, running, toy_home
+from tests.support.shared import Shared
 from tests.support.tools import program
 from tests.support.toys import BLUE, GREEN, RED, encoded
 
@@ -31,8 +32,8 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def server(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Server:
     """Wants a key for all but the page, has random weights, and is easy to overload."""
     folder = tmp_path_factory.mktemp("page")
     settings = {
@@ -45,8 +46,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "CLASSIFIER_MAX_BATCH_SIZE": str(2 * MAX_PENDING),
         "CLASSIFIER_MAX_BATCH_DELAY_MS": "100",
     }
-    with running(toy_home(folder, pretrained=False), folder, settings) as server:
-        yield server
+    return shared.server(
+        "page", lambda: running(toy_home(folder, pretrained=False), folder, settings)
+    )
 
 
 @dataclass

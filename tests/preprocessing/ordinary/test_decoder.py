@@ -10,7 +10,7 @@ from errors import CorruptImage
 from hostile.images.containers import PNG_START, chunk, in_jpeg, png_header
 from hostile.images.dear import no_pixels
 from preprocessing import DecodeLimits, decode_ordinary, decode_scaled
-from preprocessing.decode import MAX_ORDINARY_BYTES
+from preprocessing.ordinary.decoder import MAX_BYTES
 from tests.support.images import save, textured
 
 LIMITS = DecodeLimits(max_pixels=25_000_000, max_aspect_ratio=20.0)
@@ -59,12 +59,12 @@ def test_passes_count() -> None:
 
 def test_what_has_more_bytes_is_not_decoded_in_place() -> None:
     scanned = save(textured(2000, 1900), "JPEG", quality=100, subsampling=0)
-    assert len(scanned) > MAX_ORDINARY_BYTES["JPEG"]
+    assert len(scanned) > MAX_BYTES["JPEG"]
     assert not is_ordinary(scanned)
 
 
 def test_compressed_data_without_pixels_are_not_decoded_to_their_end() -> None:
-    assert not is_ordinary(no_pixels(MAX_ORDINARY_BYTES["PNG"] - 1000))
+    assert not is_ordinary(no_pixels(MAX_BYTES["PNG"] - 1000))
     assert is_ordinary(no_pixels(10_000))
 
 

@@ -1,0 +1,112 @@
+"""Decodes an ordinary image that costs little, in the worker itself."""
+
+import time
+from io import BytesIO
+
+from preprocessing.decode import Decoded, DecodedArray, draft, load, open_image
+from preprocessing.decode_limits import DecodeLimits
+from preprocessing.jpeg import decode_jpeg, divisor_for, is_soon_decoded
+from preprocessing.ordinary import OrdinaryImage, recognise
+from preprocessing.ordinary.image import Odd
+from preprocessing.orientation import UPRIGHT, Box
+
+MAX_BYTES = {"JPEG": 8 * 1024 * 1024, "PNG": 8 * 1024 * 1024, "WEBP": 1024 * 1024}
+"""Of a file. A byte of a WebP costs eight times as much as one of a JPEG
+(hostile/dearest.py)."""
+
+MAX_PIXELS = {"JPEG": 5_000_000, "PNG": 2_100_000, "WEBP": 2_100_000}
+"""That decoding computes: 1920 x 1080 where a pixel costs much. A JPEG of a phone has fewer, since
+it is decoded at a part of its size."""
+
+MAX_FULL_PIXELS = 25_000_000
+"""Of a file: those that scaled decoding passes over count, too, and each as often as there are
+passes over the whole image."""
+
+MAX_SECONDS, MAX_SECONDS_PER_PIXEL = 0.01, 5e-8
+"""Of processor time while a decoder is fed; three times what it takes. A megabyte in a PNG can be
+arranged to take a sixth of a second and to give no pixel."""
+
+_PIECE_BYTES = 4096
+"""From this on, what a decoder reads are pixels."""
+
+
+def decode_ordinary(
+    encoded: bytes | memoryview, limits: DecodeLimits, least_side: int | None
+) -> Decoded | DecodedArray | None:
+    """Decode an ordinary image (:mod:`preprocessing.ordinary`) that costs little.
+
+    Args:
+        encoded: an image.
+        limits: for what decoding computes.
+        least_side: as for ``decode_scaled``.
+
+    Returns:
+        None if it is not ordinary: then ``decode_scaled`` is to decode it, in a process whose
+        time and memory are bounded.
+
+    Raises:
+        ImageError: as ``decode_scaled``.
+    """
+    content = bytes(encoded)
+    image = recognise(content) if len(content) <= max(MAX_BYTES.values()) else None
+    if image is None or not _is_cheap(image):
+        return None
+    decoded = _upright_jpeg(image, limits, least_side)
+    if decoded is not None:
+        return decoded
+    try:
+        opened = open_image(_Metered(image), (image.format,))
+        drafted = draft(opened, limits, least_side)
+        if opened.width * opened.height > MAX_PIXELS[image.format]:
+            return None
+        return load(opened, drafted, image.orientation)
+    except Odd:
+        return None
+
+
+def _is_cheap(image: OrdinaryImage) -> bool:
+    """As far as that can be told before it is opened."""
+    return (
+        len(image.content) <= MAX_BYTES[image.format]
+        and image.width * image.height * image.passes <= MAX_FULL_PIXELS
+    )
+
+
+class _Metered(BytesIO):
+    """A file that raises Odd once this thread has spent more time with it than its pixels take.
+
+    Decoders of PNGs and JPEGs read 64 KB at a time.
+    """
+
+    def __init__(self, image: OrdinaryImage) -> None:
+        super().__init__(image.content)
+        pixels = image.width * image.height
+        seconds = MAX_SECONDS + MAX_SECONDS_PER_PIXEL * pixels
+        self._end = time.thread_time() + seconds
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size >= _PIECE_BYTES and time.thread_time() > self._end:
+            raise Odd
+        return super().read(size)
+
+
+def _upright_jpeg(
+    image: OrdinaryImage, limits: DecodeLimits, least_side: int | None
+) -> DecodedArray | None:
+    """Decode an ordinary JPEG that needs no turning; None if Pillow is to do it.
+
+    Raises:
+        ImageError: it is over a limit.
+    """
+    if image.format != "JPEG" or image.orientation != UPRIGHT or not is_soon_decoded(image):
+        return None
+    size = image.width, image.height
+    divisor = divisor_for(min(size), least_side)
+    width, height = (-(-side // divisor) for side in size)
+    limits.check(size, (width, height))
+    if width * height > MAX_PIXELS[image.format]:
+        return None
+    pixels = decode_jpeg(image.content, width, height, divisor)
+    if pixels is None:
+        return None
+    return DecodedArray(pixels, Box(0, 0, size[0] / divisor, size[1] / divisor), divisor)
