@@ -3,8 +3,6 @@
 import ast
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from tests.support.commands import python
 from tests.support.servers import PROJECT
 
 PYPROJECT = tomli.loads((PROJECT / "pyproject.toml").read_text())["project"]
@@ -126,10 +125,7 @@ def test_only_one_room_knows_what_is_not_public() -> None:
 @pytest.mark.slow
 def test_the_service_does_not_import_torch() -> None:
     script = "import sys, service; print([n for n in ('torch', 'onnx') if n in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert python("-c", script) == "[]\n"
 
 
 @pytest.mark.parametrize("module", ["service", "conversion.graph.verify"])
@@ -137,12 +133,8 @@ def test_the_service_does_not_import_torch() -> None:
 def test_onnx_runtime_reports_nothing_to_its_makers(module: str, tmp_path: Path) -> None:
     reports = "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI"
     variables = {name: value for name, value in os.environ.items() if name not in reports}
-    subprocess.run(
-        [sys.executable, "-c", f"import {module}"],
-        cwd=PROJECT,
-        env={**variables, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)},
-        check=True,
-    )
+    homes = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    python("-c", f"import {module}", variables=variables | homes)
     assert not list(tmp_path.rglob(".onnxruntime"))  # where it keeps what it has not sent yet
 
 

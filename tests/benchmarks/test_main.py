@@ -1,7 +1,6 @@
 """The benchmark itself, as short as it can be."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from benchmarks.report import tables
 from benchmarks.report.results import Results
-from tests.support.servers import PROJECT
+from tests.support.commands import python, run
 
 
 @pytest.mark.slow
@@ -17,14 +16,7 @@ from tests.support.servers import PROJECT
 def test_the_limit_and_the_service(tmp_path: Path) -> None:
     output = tmp_path / "results.json"
     command = ["-m", "benchmarks", "--quick", "--models", "near_zero", "--stacks", "ours"]
-    done = subprocess.run(
-        [sys.executable, *command, "--output", str(output)],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed = python(*command, "--output", output)
     results = Results.load(output)
     assert list(results.versions) == ["ours, raw body", "ours, multipart"]
     assert [(each.stack, each.clients) for each in results.windows] == [
@@ -41,18 +33,12 @@ def test_the_limit_and_the_service(tmp_path: Path) -> None:
         assert window.ready_seconds > 0
         assert window.limit.images_per_second > 0
     assert results.absences == ()
-    assert tables.summary(results) in done.stdout
+    assert tables.summary(results) in printed
     assert output.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow
 def test_unknown_names_are_refused() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--stacks", "ours,flask"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run([sys.executable, "-m", "benchmarks", "--stacks", "ours,flask"])
     assert done.returncode == 2
     assert "unknown: flask (there are ours, ours_int8, ours_int8_openvino, mosec_one" in done.stderr

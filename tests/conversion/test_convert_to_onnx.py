@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,24 +13,23 @@ from conversion.convert_to_onnx import main
 from conversion.photographs import PHOTOGRAPHS
 from model_spec import EXPLANATION_FILE, ONNX_FILE, Interpolation, ModelSpec, Precision, Weights
 from tests.conversion.converted import folder_of, golden_answer, tags
-from tests.support.servers import PROJECT
+from tests.support.commands import Completed, run
 
-Completed = subprocess.CompletedProcess[str]
-
+CONVERT = [sys.executable, "-m", "conversion.convert_to_onnx"]
 SQUEEZENET = ["--architecture", "squeezenet1_1", "--random-weights", "0"]
+
+
+def of_home(home: Path) -> dict[str, str]:
+    """Variables of a command that uses another BentoML home."""
+    return {**os.environ, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
 
 
 @pytest.fixture(scope="module")
 def squeezenet(model_store: Path) -> Completed:
     """A conversion as a user would type it."""
-    return subprocess.run(
-        [sys.executable, "-m", "conversion.convert_to_onnx", *SQUEEZENET],
-        cwd=PROJECT,
-        env={**os.environ, "BENTOML_HOME": str(model_store), "BENTOML_DO_NOT_TRACK": "True"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run([*CONVERT, *SQUEEZENET], of_home(model_store))
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 @pytest.mark.slow
@@ -131,18 +129,10 @@ def test_a_store_that_cannot_be_written_is_read_but_refused_before_the_work(
     # Root writes where nobody may, unless it gives that right away.
     harmless = ["setpriv", "--bounding-set", "-all"] if os.geteuid() == 0 else []
 
-    def converted(*arguments: str) -> Completed:
-        return subprocess.run(
-            [*harmless, sys.executable, "-m", "conversion.convert_to_onnx", *arguments],
-            cwd=PROJECT,
-            env={**os.environ, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    again = converted(*SQUEEZENET)
-    another = converted("--architecture", "squeezenet1_1", "--random-weights", "9")
+    command = [*harmless, *CONVERT]
+    again = run([*command, *SQUEEZENET], of_home(home))
+    other = ["--architecture", "squeezenet1_1", "--random-weights", "9"]
+    another = run([*command, *other], of_home(home))
     for path in folders:
         path.chmod(0o755)
     assert (again.returncode, again.stdout) == (0, squeezenet.stdout)

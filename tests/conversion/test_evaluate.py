@@ -12,6 +12,7 @@ from onnx import numpy_helper
 
 from conversion.evaluate import main
 from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
+from tests.support.commands import python
 from tests.support.servers import PROJECT, environment, toy_home
 from tests.support.toys import (
     BLUE,
@@ -180,7 +181,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
     photographs.mkdir(parents=True)
     results.mkdir()
     content = encoded(RED)
-    for index in range(20_000):
+    for index in range(6_000):
         (photographs / f"{index}.png").write_bytes(content)
     command = [
         *(sys.executable, "-m", "conversion.evaluate", str(photographs.parent)),
@@ -191,7 +192,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
         command, cwd=PROJECT, env=variables, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == "classifying: 2,000 of 20,000 photographs\n"
+        assert process.stderr.readline() == "classifying: 2,000 of 6,000 photographs\n"
         process.send_signal(signal.SIGINT)
         assert process.stderr.read().splitlines()[-1:] == ["interrupted: nothing was written"]
     assert process.returncode == 130
@@ -201,14 +202,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_it_needs_no_torch() -> None:
     script = "import sys, conversion.evaluate; print('torch' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "False\n"
+    assert python("-c", script) == "False\n"
 
 
 @pytest.fixture

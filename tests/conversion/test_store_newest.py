@@ -1,6 +1,5 @@
 """Which model is the newest: the one that was asked for last."""
 
-import subprocess
 from pathlib import Path
 
 import bentoml
@@ -10,7 +9,8 @@ from conversion import store
 from conversion.errors import ConversionError
 from model_spec import SPEC_FILE, ModelSpec
 from tests.conversion.converted import FINGERPRINT, OTHER
-from tests.support.servers import PROJECT, environment, toy_home
+from tests.support.commands import make
+from tests.support.servers import environment, toy_home
 
 pytestmark = pytest.mark.usefixtures("empty_store")
 
@@ -79,17 +79,8 @@ def test_a_newest_model_that_cannot_be_named_is_refused(
 def test_make_bento_packs_the_model_asked_for_last_and_says_that_it_is_not_the_default(
     tmp_path: Path,
 ) -> None:
-    variables = environment(toy_home(tmp_path), tmp_path, {})
-    done = subprocess.run(
-        # As if everything was installed.
-        ["make", "-o", ".venv/bin/.serving", "bento"],
-        cwd=PROJECT,
-        env={name: value for name, value in variables.items() if "MAKE" not in name},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    done = make("bento", variables=environment(toy_home(tmp_path), tmp_path, {}))
+    assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
         "packing image_classifier:toy\n"
         "not the default, efficientnet_lite0; for that: make bento MODEL=efficientnet_lite0\n"

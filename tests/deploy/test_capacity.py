@@ -2,8 +2,6 @@
 
 import math
 import re
-import subprocess
-import sys
 
 import httpx
 import numpy as np
@@ -18,6 +16,7 @@ from deploy.simulation.day import Replica, simulate
 from deploy.simulation.manifests import Sampling
 from deploy.simulation.traffic import bursty_day
 from tests.deploy.simulation.page import shown
+from tests.support.commands import python
 from tests.support.documents import PROJECT
 from tests.support.toys import RED, encoded
 
@@ -62,9 +61,7 @@ def test_the_simulated_autoscaler_settles_there() -> None:
 
 @pytest.mark.slow
 def test_the_page_shows_what_the_command_prints() -> None:
-    command = [sys.executable, "-m", "deploy.capacity"]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    table, summary = done.stdout.strip().split("\n\n")
+    table, summary = python("-m", "deploy.capacity").strip().split("\n\n")
     assert table in PAGE
     assert summary in PAGE
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import tomli
 from bentoml._internal.configuration.containers import BentoMLContainer
 
 from settings import Settings
+from tests.support.commands import run
 from tests.support.kustomized import container, manifest
 from tests.support.servers import BENTOML, PROJECT, environment, toy_home
 
@@ -120,14 +120,8 @@ def test_the_hardware_is_a_pods() -> None:
 
 def prepared(home: Path, folder: Path, target: Path, *options: str) -> tuple[int, str]:
     """The command's exit status and all that it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.cerebrium.prepare", str(target), *options],
-        cwd=PROJECT,
-        env=environment(home, folder, {}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "deploy.cerebrium.prepare", str(target), *options]
+    done = run(command, environment(home, folder, {}))
     return done.returncode, done.stdout + done.stderr
 
 
@@ -136,8 +130,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BentoML home with a Bento of the project, with the toy model."""
     folder = tmp_path_factory.mktemp("bento")
     home = toy_home(folder)
-    command = [BENTOML, "build"]
-    subprocess.run(command, cwd=PROJECT, env=environment(home, folder, {}), check=True)
+    built = run([BENTOML, "build"], environment(home, folder, {}))
+    assert built.returncode == 0, built.stderr
     return home
 
 

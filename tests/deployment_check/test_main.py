@@ -22,6 +22,7 @@ from load_generator.known_images import EXPECTED
 from tests.deployment_check.conftest import KEY
 from tests.deployment_check.flawed import flawed
 from tests.deployment_check.flaws import garbage_is_a_500
+from tests.support.commands import python
 from tests.support.servers import PROJECT, Server, free_port
 from tests.support.toys import RED, encoded
 
@@ -175,10 +176,7 @@ def test_it_loads_nothing_that_only_conversion_or_tests_need() -> None:
         "import sys, deployment_check.__main__;"
         "print(sorted({'bentoml', 'hypothesis', 'onnx', 'pytest', 'torch'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert python("-c", script) == "[]\n"
 
 
 # Comes with pydantic.

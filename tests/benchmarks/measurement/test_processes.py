@@ -1,11 +1,8 @@
 """In processes of their own: orphans would stay with this one."""
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.support.servers import PROJECT
+from tests.support.commands import python
 
 COUNT = """
 import subprocess, sys, time
@@ -34,10 +31,7 @@ other.kill()
 
 @pytest.mark.slow
 def test_orphans_and_the_dead_are_counted_and_ended() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", COUNT], cwd=PROJECT, capture_output=True, text=True, check=True
-    )
-    cpu, memory, end = done.stdout.splitlines()
+    cpu, memory, end = python("-c", COUNT).splitlines()
     # Two times 0.5 s, the interpreters' own start included; the shells come in addition.
     assert 1.0 <= float(cpu) < 1.5
     assert memory == "True"

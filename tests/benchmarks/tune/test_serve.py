@@ -1,12 +1,12 @@
 """`make serve` reads the settings file: shown by values that the service refuses to start with."""
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.support.servers import PROJECT, environment, free_port, toy_home
+from tests.support.commands import make
+from tests.support.servers import environment, free_port, toy_home
 
 TOY = "image_classifier:toy"
 SAID = "with the settings of"
@@ -14,17 +14,8 @@ REFUSED = "CLASSIFIER_WORKERS={}: Input should be greater than 0"
 
 
 def serve(folder: Path, tuned: Path, settings: Mapping[str, str], *given: str) -> str:
-    # As if everything was installed: this is no place to install it.
-    command = ("make", "-o", ".venv/bin/.serving", "serve")
-    done = subprocess.run(
-        [*command, f"PORT={free_port()}", f"TUNED={tuned}", *(given or [f"MODEL={TOY}"])],
-        cwd=PROJECT,
-        env=environment(toy_home(folder), folder, settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    asked = ["serve", f"PORT={free_port()}", f"TUNED={tuned}", *(given or [f"MODEL={TOY}"])]
+    done = make(*asked, variables=environment(toy_home(folder), folder, settings))
     return done.stdout + done.stderr
 
 

@@ -1,7 +1,5 @@
 """The threshold is the one that the simulation recommends, and its page shows what it finds."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from deploy.simulation.compare import (
 from deploy.simulation.day import Replica, simulate
 from deploy.simulation.traffic import bursty_day
 from tests.deploy.simulation.page import PAGE, shown, summaries
+from tests.support.commands import python
 from tests.support.documents import PROJECT, table_rows
 from tests.support.kustomized import manifest
 
@@ -63,17 +62,11 @@ def test_the_simulated_rule_is_the_one_that_is_deployed() -> None:
 def test_the_page_shows_what_the_simulation_finds() -> None:
     chosen = manifests.rule().threshold
     next_higher = THRESHOLDS[THRESHOLDS.index(chosen) + 1]
-    command = [sys.executable, "-m", "deploy.simulation", "--thresholds"]
-    printed = subprocess.run(
-        [*command, f"{chosen:g}", f"{next_higher:g}"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    thresholds = f"{chosen:g}", f"{next_higher:g}"
+    printed = python("-m", "deploy.simulation", "--thresholds", *thresholds)
     found = summaries(table_rows("", document="\n" + printed))
     page = shown("# Which threshold")
-    assert list(found) == [f"{chosen:g}", f"{next_higher:g}"]
+    assert tuple(found) == thresholds
     assert all(agree(each, page[name]) for name, each in found.items())
     assert [each.meets_objective for each in found.values()] == [True, False]
     assert printed.endswith(f"within 250 ms: threshold {chosen:g}\n")

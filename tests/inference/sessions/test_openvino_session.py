@@ -1,5 +1,4 @@
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from inference import OnnxSession, check_device, open_session
 from inference.sessions.openvino_session import OpenVinoSession, openvino_version
 from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
 from settings import Device
-from tests.support.servers import PROJECT
+from tests.support.commands import python
 from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 
 needs_openvino = pytest.mark.skipif(openvino_version() is None, reason="OpenVINO is not installed")
@@ -123,13 +122,6 @@ def test_openvino_reports_nothing_to_its_makers(tmp_path: Path) -> None:
         "import sys; from inference.sessions.openvino_session import openvino_version; "
         "print(bool(openvino_version()), 'openvino_telemetry' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=PROJECT,
-        env={**variables, "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "True False\n"
+    printed = python("-c", script, variables={**variables, "HOME": str(tmp_path)})
+    assert printed == "True False\n"
     assert list(tmp_path.iterdir()) == []  # it would keep a number of this user's there

@@ -1,6 +1,5 @@
 """Spans, as a collector on the loopback receives them."""
 
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from errors import StartupError
 from serving.metrics import spans
 from serving.metrics.spans import Spans
 from tests.serving.metrics.requests_answered import TRACE, answered
-from tests.support.servers import PROJECT
+from tests.support.commands import python
 
 PATIENCE = 20.0
 
@@ -102,10 +101,7 @@ def test_without_an_endpoint_nothing_is_configured(monkeypatch: pytest.MonkeyPat
 @pytest.mark.slow
 def test_nothing_of_the_exporter_is_imported_without_an_endpoint() -> None:
     script = "import sys, service; print([n for n in sys.modules if 'opentelemetry.exporter' in n])"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert python("-c", script) == "[]\n"
 
 
 def test_a_missing_exporter_is_named_with_what_installs_it(

@@ -1,12 +1,13 @@
 import logging
+import os
 import socket
-import subprocess
 
 import click
 import pytest
 
 from serving.workers.address import check_address_of_command, in_url, main, problem_with
-from tests.support.servers import PROJECT, free_port
+from tests.support.commands import make
+from tests.support.servers import free_port
 
 
 def test_a_free_port_is_no_problem() -> None:
@@ -58,10 +59,8 @@ def test_bentoml_prints_an_address_that_can_be_asked(caplog: pytest.LogCaptureFi
 @pytest.mark.slow
 @pytest.mark.parametrize(("host", "written"), [("::1", "[::1]"), ("127.0.0.1", "127.0.0.1")])
 def test_make_serve_prints_commands_that_curl_takes(host: str, written: str) -> None:
-    command = ["make", "--dry-run", "-o", ".venv/bin/.serving", "serve", f"HOST={host}"]
-    printed = subprocess.run(
-        [*command, "PORT=3001"], cwd=PROJECT, capture_output=True, text=True, check=True
-    ).stdout
+    asked = ("--dry-run", "serve", f"HOST={host}", "PORT=3001")
+    printed = make(*asked, variables=os.environ).stdout
     assert f"http://{written}:3001/classify" in printed
     assert f"http://{written}:3001/health" in printed
     assert f"--host {host} --port 3001" in printed

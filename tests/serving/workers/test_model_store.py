@@ -1,12 +1,12 @@
 """What is said of a tag, by the module that `make serve` asks and by `make serve` itself."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from serving.workers.model_store import main
-from tests.support.servers import PROJECT, environment, free_port, toy_home
+from tests.support.commands import make
+from tests.support.servers import environment, free_port, toy_home
 
 MISSING = (
     "error: no model image_classifier:unknown in the model store; make one with: "
@@ -23,19 +23,8 @@ def test_a_malformed_tag_is_named_in_the_error(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.slow
 def test_make_serve_refuses_an_unknown_tag_before_it_says_that_it_serves(tmp_path: Path) -> None:
-    # As if everything was installed: this is no place to install it.
-    command = ("make", "-o", ".venv/bin/.serving", "serve", "MODEL=image_classifier:unknown")
-    variables = environment(toy_home(tmp_path), tmp_path, {})
-    done = subprocess.run(
-        [*command, f"PORT={free_port()}"],
-        cwd=PROJECT,
-        # Under `make test` this would be a part of that.
-        env={name: value for name, value in variables.items() if "MAKE" not in name},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    asked = ("serve", "MODEL=image_classifier:unknown", f"PORT={free_port()}")
+    done = make(*asked, variables=environment(toy_home(tmp_path), tmp_path, {}))
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith(MISSING + "make: ***")
