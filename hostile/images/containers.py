@@ -56,6 +56,18 @@ def in_png(filling: bytes) -> bytes:
     return PNG[:_PNG_HEADER_END] + filling + PNG[_PNG_HEADER_END:]
 
 
+def in_texts(kind: bytes, head: bytes, count: int, text: bytes = bytes(2**20)) -> bytes:
+    """A PNG with the same compressed text many times."""
+    packed = head + zlib.compress(text, 9)
+    return in_png(b"".join(chunk(kind, b"k%d" % number + packed) for number in range(count)))
+
+
+def in_exif(data: bytes) -> bytes:
+    """A JPEG with Exif data in as many segments as it needs."""
+    pieces = (data[start : start + 65_000] for start in range(0, len(data), 65_000))
+    return in_jpeg(b"".join(segment(0xE1, b"Exif\0\0" + piece) for piece in pieces))
+
+
 def in_gif(filling: bytes) -> bytes:
     """A GIF with more bytes before its image."""
     flags = GIF[_GIF_FLAGS]

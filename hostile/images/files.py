@@ -78,20 +78,6 @@ def zip_file() -> bytes:
     return buffer.getvalue()
 
 
-def text_bomb(kind: bytes, head: bytes, count: int, text: bytes = bytes(2**20)) -> bytes:
-    """A PNG with compressed texts."""
-    packed = zlib.compress(text, 9)
-    return made.in_png(
-        b"".join(made.chunk(kind, b"k%d" % number + head + packed) for number in range(count))
-    )
-
-
-def exif_segments(data: bytes) -> bytes:
-    """A JPEG with Exif data in as many segments as it needs."""
-    pieces = (data[start : start + 65_000] for start in range(0, len(data), 65_000))
-    return made.in_jpeg(b"".join(made.segment(0xE1, b"Exif\0\0" + piece) for piece in pieces))
-
-
 def sub_blocks(pattern: bytes) -> bytes:
     """Image data of a GIF, as long as a body may be."""
     block = (pattern * 255)[:255]
@@ -128,9 +114,9 @@ BOMBS: dict[str, File] = {
         ),
         CORRUPT,
     ),
-    "PNG of 64 zTXt of 1 MB": File(lambda: text_bomb(b"zTXt", b"\0\0", 64), CORRUPT),
+    "PNG of 64 zTXt of 1 MB": File(lambda: made.in_texts(b"zTXt", b"\0\0", 64), CORRUPT),
     "PNG of 64 iTXt of 4 MB": File(
-        lambda: text_bomb(b"iTXt", b"\0\1\0\0\0", 64, WIDE_TEXT), CORRUPT
+        lambda: made.in_texts(b"iTXt", b"\0\1\0\0\0", 64, WIDE_TEXT), CORRUPT
     ),
     "PNG with a text of 19 MB": File(
         lambda: made.in_png(made.chunk(b"tEXt", b"k\0" + b"a" * BODY)), CORRUPT
@@ -179,7 +165,7 @@ BOMBS: dict[str, File] = {
         RED,
     ),
     "JPEG with Exif data of 6 MB": File(
-        lambda: exif_segments(made.exif_of(65_535, 300, 6 * MEGABYTE)), RED
+        lambda: made.in_exif(made.exif_of(65_535, 300, 6 * MEGABYTE)), RED
     ),
     "JPEG with 4,000,000 comments": File(
         lambda: made.in_jpeg(made.segment(0xFE) * 4 * MEGABYTE), TOO_LARGE
