@@ -24,10 +24,10 @@ class Comparison(Frozen):
         photographs: that both models classified.
         source: where the photographs are from, in words.
         agreement: share with the same most probable class.
-        sure: photographs in whose class fp32 has a confidence of one half or more.
+        sure: photographs that fp32 classifies with a confidence of one half or more.
         sure_agreement: of these, share with the same most probable class; 0 if there are none.
         sure_agreement_at_least: low end of its interval of 95 %.
-        confidence_shift: mean confidence in the most probable class, less that of fp32.
+        confidence_shift: mean confidence in the most probable class, less fp32's.
         labelled: photographs whose class is known.
         only_right: of these, those that only this model recognised.
         only_fp32_right: of these, those that only fp32 recognised.

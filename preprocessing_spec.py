@@ -118,7 +118,7 @@ class Preprocessing(Frozen):
         interpolation: filter of the resize.
         antialias: whether the filter widens as the image shrinks, as Pillow's do. If not, it has
             the fixed width of OpenCV's and of ``torch.nn.functional.interpolate``.
-        rounding: whose, of the resized size and of the crop's offset.
+        rounding: whose rule rounds the resized size and the crop's offset.
         channels: of the network's input, in their order.
         pad_colour: R, G, B around a resized image that is smaller than the crop.
         mean: of each channel, on the scale 0…255; subtracted inside the graph.

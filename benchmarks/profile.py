@@ -49,7 +49,7 @@ PARTS = (
     ("front door and parsing", ("serving/",)),
     ("uvicorn's and BentoML's own", ("uvicorn/protocols/", "uvicorn/middleware/")),
 )
-"""What a sample belongs to: the first part one of whose texts is in any of its frames."""
+"""Parts, each with texts. A sample belongs to the first part with a text in one of its frames."""
 
 _IDLE = ("_receive (inference/batching/batcher.py", "wait (threading.py", "Runner.run (asyncio")
 

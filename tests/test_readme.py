@@ -40,7 +40,7 @@ RUN_BY_SCRIPTS = (
 
 
 def typed(command: str) -> str:
-    """What a reader has typed who gets to this command: perhaps the virtual environment's first."""
+    """The command as a reader types it: behind the virtual environment's, if that came before."""
     return f"{ACTIVATE}; {command}" if commands().get(command) else command
 
 

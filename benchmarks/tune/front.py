@@ -1,4 +1,4 @@
-"""What was measured of each candidate, which of them are dominated, and which one is chosen."""
+"""Measurements of each candidate: which candidates are dominated, and which one is chosen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

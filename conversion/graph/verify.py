@@ -149,7 +149,7 @@ def _check_graph(path: Path, model: PyTorchModel, embedding: str | None) -> None
     found = {"inputs": _described(graph.input), "outputs": _described(outputs)}
     if found != expected:
         raise ConversionError(f"not saved: the graph has {found}, expected {expected}")
-    # Only a convolution whose output nobody else reads can take a batch norm in.
+    # A batch norm can be fused into a convolution only if nothing else reads its output.
     readers = Counter(name for node in graph.node for name in node.input)
     convolved = {
         node.output[0]

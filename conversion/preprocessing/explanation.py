@@ -45,7 +45,7 @@ class Explanation:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What is to be known, each in a line."""
+        """The preprocessing in words, a line for each fact."""
         across, down = self.across, self.down
         seen = across.size * down.size / (across.resized * down.resized)
         return (

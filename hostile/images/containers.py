@@ -78,7 +78,7 @@ def in_gif(filling: bytes) -> bytes:
 def gif(
     screen: tuple[int, int], frame: tuple[int, int], data: bytes = b"", before: bytes = b""
 ) -> bytes:
-    """A GIF of two colours whose image data is what is given, as is what stands before it."""
+    """A GIF of two colours with this image data, and these bytes before it."""
     header = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + b"\xff\0\0\0\0\0"
     return (
         header + before + b"\x2c" + struct.pack("<HHHHB", 0, 0, *frame, 0) + b"\x02" + data + b"\0;"

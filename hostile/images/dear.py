@@ -94,6 +94,6 @@ def _reversed_byte(byte: int) -> bytes:
 
 
 def exif_of_numbers(count: int) -> bytes:
-    """Exif data whose orientation is as many fractions."""
+    """Exif data with so many fractions for an orientation."""
     entry = struct.pack(">HHLL", 0x0112, 5, count, 26)
     return b"MM\0*\0\0\0\x08\0\1" + entry + bytes(4) + struct.pack(">LL", 1, 1) * count

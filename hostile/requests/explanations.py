@@ -24,7 +24,7 @@ _PARAMETERS: dict[str, dict[str, str]] = {
     "a class id that the model does not have": {"class_ids": "3"},
     "a map of a million letters": {"map": "x" * 1_000_000},
 }
-"""Of forms, each refused for its value."""
+"""Form fields, each refused for its value."""
 
 
 def to_explain() -> dict[str, Call]:

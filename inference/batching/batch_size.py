@@ -58,19 +58,19 @@ def worthwhile_sizes(
 ) -> Sizes:
     """A batch of one image, doubled while that makes images cheaper.
 
-    Each size tried is time until the worker is ready, so nothing beyond the first that gains
-    nothing is looked at.
+    Each size that is tried delays the worker's readiness, so the search stops at the first size
+    that gains nothing.
 
     Args:
         run: inference of a batch, uint8 ``[N, H, W, 3]``.
         pixels_shape: of one image.
-        prepare_seconds: that decoding and resizing an image take, whatever the batch.
+        prepare_seconds: that decoding and resizing an image take, in a batch of any size.
         first_is_dearer: the first run of each size prepares for the others and is not timed:
             OpenVINO takes up to twice the time for it.
 
     Returns:
-        A batch of 1 to 4 for most networks, whose cost is that of their images; up to
-        ``LARGEST`` where a run has a cost of its own.
+        A batch of 1 to 4 for most networks, since each image costs about the same in any batch;
+        up to ``LARGEST`` where a run has a cost of its own.
     """
 
     def seconds(size: int) -> float:

@@ -146,7 +146,7 @@ class IsolatedDecoder:
         return await asyncio.shield(job)
 
     async def close(self) -> None:
-        """End the process when it has answered everybody who waits for it."""
+        """End the process once it has answered every waiting caller."""
         async with self._turn:
             self._closed = True
             self._stop()

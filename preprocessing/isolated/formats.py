@@ -14,7 +14,7 @@ FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
 """Image formats that every process takes, as far as the installed Pillow decodes them."""
 
 CORRUPT = "the image is truncated or corrupt"
-"""What a client is told of a file that a decoder gives up, or that ends the decoder."""
+"""Message for a file that a decoder gives up, or that ends the decoder."""
 
 _HEIF = "HEIF"
 """What pillow-heif calls all formats that libheif decodes, HEIC among them."""

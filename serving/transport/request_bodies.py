@@ -96,7 +96,7 @@ async def read_body(
     Args:
         headers: of the request.
         receive: ASGI's.
-        request: whose that is; None with uvicorn's own protocol.
+        request: that ``receive`` belongs to; None with uvicorn's own protocol.
         held: counts the bytes as they arrive.
         seconds: that the body may take to arrive.
 

@@ -1,4 +1,4 @@
-"""What the decoding process answers, and whom."""
+"""Pixels and errors of the decoding process, for each of its callers."""
 
 import asyncio
 import time

@@ -24,7 +24,7 @@ MEMORY = "image_classifier_worker_resident_bytes"
 
 
 class Gpu:
-    """As a GpuMonitor whose driver says what it is told to."""
+    """A GpuMonitor with the readings that a test chooses."""
 
     device_id = 3
 

@@ -63,7 +63,7 @@ def test_the_lines_shown_do_the_same(tabs: Tabs, images: dict[str, Path], names:
 
 
 def run(command: list[str], folder: Path) -> str:
-    """What a command prints whose user has the key."""
+    """What a command of a user with the key prints."""
     variables = {**os.environ, "CLASSIFIER_API_KEY": KEY}
     done = subprocess.run(
         command, cwd=folder, env=variables, capture_output=True, text=True, check=True
