@@ -161,9 +161,10 @@ $(VENV)/.made:
 		apt-get -qq update && apt-get -qq install -y python3-venv && $(PYTHON) -m venv $(VENV); }
 	@touch $@
 
-# Prints what is downloaded: it takes minutes.
+# Prints what is downloaded: it takes minutes. Python compiles a module when it is first imported;
+# compiling all of them would take as long again.
 comma := ,
-INSTALL = set -o pipefail; $(BIN)/pip install --disable-pip-version-check --progress-bar off \
+INSTALL = set -o pipefail; $(BIN)/pip install --disable-pip-version-check --progress-bar off --no-compile \
 	--editable '.[$1]' | sed -un 's/^ *\(Downloading\|Installing\) /  &/p'
 
 $(BIN)/.serving: pyproject.toml | $(VENV)/.made

@@ -17,6 +17,9 @@ from hostile.requests.expected import RED
 from tests.support.avifs import box, full_box
 from tests.support.images import exif
 
+QUICKLY = {"preset": "ultrafast"}
+"""Options of the encoder: a fifth of the time, and hardly more bytes."""
+
 _RED = (255, 0, 0)
 _TILE = 64
 _BRAND = slice(8, 12)
@@ -28,7 +31,7 @@ def heic(*images: Image.Image, **options: object) -> bytes:
     made, buffer = library.HeifFile(), BytesIO()
     for image in images:
         made.add_from_pillow(image)
-    made.save(buffer, primary_index=0, **options)
+    made.save(buffer, primary_index=0, enc_params=dict(QUICKLY), **options)
     return buffer.getvalue()
 
 

@@ -15,6 +15,7 @@ from errors import (
     ImageTooLarge,
     UnsupportedImage,
 )
+from hostile.images.heic import QUICKLY
 from preprocessing import decode_scaled, stored_size, transform
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.formats import FORMATS, install, refusal
@@ -33,7 +34,7 @@ def heif() -> Any:
 
 
 def heic(image: Image.Image, **options: Any) -> bytes:
-    return save(image, "HEIF", **options)
+    return save(image, "HEIF", enc_params=dict(QUICKLY), **options)
 
 
 @pytest.mark.parametrize("brand", [b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1"])
