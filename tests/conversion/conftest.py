@@ -1,5 +1,6 @@
 """Fixtures of the conversion tests: a tiny network, a model store and a weights folder."""
 
+import functools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.models import ModelStore
 from bentoml._internal.utils.analytics.usage_stats import do_not_track
 from torch import nn
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from conversion.graph.export import export
 from conversion.request import DEFAULT_OPSET
@@ -20,6 +22,15 @@ from conversion.weights import files
 from model_spec import ONNX_FILE, SPEC_FILE, Interpolation, ModelSpec, Preprocessing, Size
 from tests.conversion import brightness
 from tests.support import toys
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _operators_are_read_once() -> Iterator[None]:
+    """The exporter reads its 500 operators for each export, which takes half of a small one."""
+    read_once = functools.cache(ONNXRegistry.from_torchlib)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(read_once))
+        yield
 
 
 @pytest.fixture(scope="session")
