@@ -154,7 +154,8 @@ class Classifier:
         answer: dict[str, Any] = await self._runner.infer_one(wanted, deadline)
         times.answered = time.perf_counter()
         self._count(image, answer)
-        return answer | self.footer(times)
+        answer.update(self.footer(times))
+        return answer
 
     async def classify_batch(
         self,

@@ -84,7 +84,7 @@ def is_failure(status: int) -> bool:
 
 def in_words(answered: Answered, left_out: int) -> str:
     """A line for people."""
-    milliseconds = 1000 * answered.times.durations()["total"]
+    milliseconds = 1000 * answered.times.durations().total
     words = [answered.method, answered.route, str(int(answered.status)), f"{milliseconds:.1f} ms"]
     words.append(answered.request_id)
     if answered.trace:
@@ -107,7 +107,7 @@ def as_json(answered: Answered, left_out: int) -> dict[str, Any]:
         "images": len(answered.times.images),
         "stages_ms": {
             stage: round(1000 * seconds, _DECIMALS)
-            for stage, seconds in answered.times.durations().items()
+            for stage, seconds in answered.times.durations().known().items()
         },
         "left_out": left_out,
     }

@@ -71,7 +71,7 @@ class Spans:
         times = answered.times
         # From the clock of the stages to the time of day.
         offset = time.time() - time.perf_counter()
-        ended = times.began + times.durations()["total"]
+        ended = times.began + times.durations().total
         span = self._tracer.start_span(
             f"{answered.method} {answered.route}",
             context=self._parent(answered),

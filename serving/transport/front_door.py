@@ -129,7 +129,7 @@ class FrontDoor:
         try:
             await self._serve(exchange)
         finally:
-            seconds = sender.times.durations()["total"]
+            seconds = sender.times.durations().total
             end(endpoint, sender.status, seconds)
             if sender.tells_times and sender.status == HTTPStatus.OK:
                 stages.observe(endpoint, sender.times)
@@ -278,8 +278,8 @@ def _stop_reading(receive: Receive) -> None:
 
 def _request_id(headers: Mapping[bytes, bytes], trace: TraceContext | None) -> bytes:
     """The client's request id if it is safe to log, else its trace's, else a new one."""
-    given = headers.get(REQUEST_ID, b"")
-    if _REQUEST_ID.fullmatch(given):
+    given = headers.get(REQUEST_ID)
+    if given and _REQUEST_ID.fullmatch(given):
         return given
     return trace.trace_id.encode() if trace else b"%032x" % getrandbits(_REQUEST_ID_BITS)
 

@@ -70,7 +70,11 @@ class HttpConnection(asyncio.Protocol):
         self._request: HttpRequest | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._header_seconds = current_settings().header_timeout
-        self._is_idle = False
+        # When the connection closes if no request begins; None while one is answered.
+        self._idle_until: float | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._default_headers: list[tuple[bytes, bytes]] = []
+        self._default_lines = b""
         self._in_header = True
         # Bytes since the last header or piece of a body was complete.
         self._overhead = 0
@@ -95,6 +99,8 @@ class HttpConnection(asyncio.Protocol):
         self._server_state.connections.discard(self)
         self.balancer.closed()
         self._stop_timer()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         self.resume_writing()
         request, self._request = self._request, None
         self._parser = None  # it refers to this connection
@@ -110,9 +116,7 @@ class HttpConnection(asyncio.Protocol):
         if request is not None and not (request.is_answered or request.more_body):
             self._end_behind_answer()
             return
-        if self._is_idle:
-            self._is_idle = False
-            self._stop_timer()
+        self._idle_until = None
         self._overhead += len(data)
         self._parse(data)
         if self._has_ended:
@@ -169,7 +173,7 @@ class HttpConnection(asyncio.Protocol):
                 "state": self._app_state.copy(),
             },
             self,
-            date_header=header_lines(self._server_state.default_headers),
+            date_header=self._date_header(),
             keep_alive=version != "1.0" and self._parser.should_keep_alive(),
             expects_continue=self._expects_continue,
         )
@@ -270,8 +274,28 @@ class HttpConnection(asyncio.Protocol):
         return self._request is not None and not self._request.is_answered
 
     def _wait_for_next_request(self) -> None:
-        self._is_idle = True
-        self._start_timer(self._keep_alive_seconds, self.transport.close)
+        """Close the connection unless a request begins within the keep-alive time."""
+        self._stop_timer()
+        self._idle_until = self._loop.time() + self._keep_alive_seconds
+        # A timer for each request would cost as much as parsing it.
+        if self._idle_timer is None:
+            self._idle_timer = self._loop.call_at(self._idle_until, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        self._idle_timer = None
+        if self._idle_until is None:
+            return
+        if self._loop.time() < self._idle_until:
+            self._idle_timer = self._loop.call_at(self._idle_until, self._close_if_idle)
+        else:
+            self.transport.close()
+
+    def _date_header(self) -> bytes:
+        """The lines of uvicorn's default headers, which it makes anew each second."""
+        if self._server_state.default_headers is not self._default_headers:
+            self._default_headers = self._server_state.default_headers
+            self._default_lines = header_lines(self._default_headers)
+        return self._default_lines
 
     def _header_is_late(self) -> None:
         self._timer = None

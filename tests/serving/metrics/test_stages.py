@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from inference import Run
 from serving.metrics import stages
-from serving.metrics.stages import STAGES, ImageTimes, RequestTimes
+from serving.metrics.stages import STAGES, Durations, ImageTimes, RequestTimes
 
 
 @pytest.fixture(autouse=True)
@@ -44,16 +44,9 @@ def test_a_request_whose_images_go_to_the_runner_twice_was_submitted_the_first_t
 
 
 def test_the_stages_of_one_image_add_up_to_what_its_runner_took() -> None:
-    durations = answered().durations()
-    assert durations == {
-        "receive": 0.125,
-        "decode": 0.125,
-        "transform": 0.0625,
-        "queue": 0.3125,
-        "inference": 0.125,
-        "total": 1.0,
-    }
-    assert tuple(durations) == STAGES
+    assert answered().durations() == Durations(
+        receive=0.125, decode=0.125, transform=0.0625, queue=0.3125, inference=0.125, total=1.0
+    )
 
 
 def test_the_header_has_milliseconds_and_the_first_answers_figures() -> None:
@@ -74,8 +67,8 @@ def test_a_run_that_images_share_counts_once_and_their_decoding_adds_up() -> Non
         passed(times.new_image(), 0.25, 0.125, run)
     times.answered = 102.5
     durations = times.durations()
-    assert (durations["decode"], durations["transform"]) == (0.75, 0.375)
-    assert (durations["inference"], durations["queue"]) == (0.75, 0.625)
+    assert (durations.decode, durations.transform) == (0.75, 0.375)
+    assert (durations.inference, durations.queue) == (0.75, 0.625)
 
 
 def test_an_image_that_cannot_be_decoded_adds_nothing() -> None:
@@ -84,7 +77,7 @@ def test_an_image_that_cannot_be_decoded_adds_nothing() -> None:
     times.new_image().decode_began = 100.25
     times.answered = 100.5
     durations = times.durations()
-    assert (durations["decode"], durations["inference"], durations["queue"]) == (0.0, 0.0, 0.5)
+    assert (durations.decode, durations.inference, durations.queue) == (0.0, 0.0, 0.5)
 
 
 def test_images_decoded_side_by_side_leave_no_negative_wait() -> None:
@@ -93,14 +86,15 @@ def test_images_decoded_side_by_side_leave_no_negative_wait() -> None:
     for _ in range(2):
         passed(times.new_image(), 0.5, 0.0, Run(100.75, 100.875))
     times.answered = 101.0
-    assert times.durations()["queue"] == 0.0
+    assert times.durations().queue == 0.0
 
 
 def test_a_request_that_was_refused_has_the_stages_that_it_passed() -> None:
-    refused, unread = RequestTimes(), RequestTimes()
+    refused = RequestTimes()
     refused.received = refused.began + 0.5
-    assert tuple(refused.durations()) == ("receive", "total")
-    assert tuple(unread.durations()) == ("total",)
+    assert refused.durations().known() == {"receive": 0.5, "total": 1.0}
+    assert RequestTimes().durations().known() == {"total": 1.0}
+    assert refused.header() == b"receive;dur=500.00, total;dur=1000.00"
 
 
 def test_every_request_is_in_the_histograms_of_its_endpoint() -> None:

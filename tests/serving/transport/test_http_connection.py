@@ -12,6 +12,7 @@ from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.health import Monitor
 from serving.transport.front_door import FrontDoor
+from serving.transport.http_connection import HttpConnection
 from settings import Settings
 from tests.serving.asgi import Endpoint, door_to
 from tests.serving.transport.wire import connected, until_done
@@ -172,3 +173,27 @@ async def test_a_body_that_was_refused_is_not_kept() -> None:
 
 def _lists_with(piece: bytes) -> int:
     return sum(isinstance(each, list) for each in gc.get_referrers(piece))
+
+
+@in_loop
+async def test_a_connection_closes_when_it_was_idle_since_its_last_answer() -> None:
+    connection, wire = connected(door(echo_length))
+    connection._keep_alive_seconds = 0.2
+    await ask(connection)
+    first = connection._idle_timer
+    connection._keep_alive_seconds = 60.0
+    await ask(connection)
+    while connection._idle_timer is first:
+        await asyncio.sleep(0.01)
+    assert not wire.closed
+
+    soon, soon_wire = connected(door(echo_length))
+    soon._keep_alive_seconds = 0.01
+    await ask(soon)
+    while not soon_wire.closed:
+        await asyncio.sleep(0.01)
+
+
+async def ask(connection: HttpConnection) -> None:
+    connection.data_received(HEAD % 1 + b"x")
+    await until_done(connection)
