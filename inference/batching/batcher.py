@@ -26,7 +26,7 @@ Process = Callable[[list[Item]], Sequence[Result | ClassifierError]]
 """Turns a batch into one result or error per item, in order; runs in the worker thread."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Job(Generic[Item, Result]):
     item: Item
     deadline: float

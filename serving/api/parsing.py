@@ -11,8 +11,7 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from errors import ClassifierError, InvalidParameter, InvalidRequest, value_or_raise
 from serving.api.header_checks import FORM, JSON, TEXT_FORM, unsupported
@@ -51,8 +50,7 @@ MAX_JSON_PARTS = 4096
 """Enough for several hundred data URIs, with a comma and a colon each, and other keys."""
 
 
-@dataclass(frozen=True)
-class Parsed:
+class Parsed(NamedTuple):
     """The images of a request, and its parameters.
 
     Attributes:
