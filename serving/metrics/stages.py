@@ -37,7 +37,7 @@ class Durations(NamedTuple):
 
     def known(self) -> dict[str, float]:
         """Of the stages that there were, by name."""
-        return {name: each for name, each in self._asdict().items() if each is not None}
+        return {name: each for name, each in zip(STAGES, self, strict=True) if each is not None}
 
 
 STAGES = Durations._fields

@@ -258,7 +258,7 @@ class HttpRequest:
 
     def _complete(self) -> None:
         self.is_answered = True
-        self._take()
+        self._forget_body()
         self._arrival.set()
         self._connection.answered(self)
 
@@ -276,9 +276,12 @@ class HttpRequest:
         """The body that is here; it is held no longer."""
         pieces = self._pieces
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
-        self._held = 0
+        self._forget_body()
         return body
+
+    def _forget_body(self) -> None:
+        self._pieces.clear()
+        self._held = 0
 
 
 def request_behind(asgi: Receive | Send) -> HttpRequest | None:
