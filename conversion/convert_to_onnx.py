@@ -20,6 +20,7 @@ from conversion.gate.photographs import divided
 from conversion.original import Original, original_of
 from conversion.outputs.thresholds import read_thresholds
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
+from conversion.preprocessing.exactness import with_pixels_it_needs
 from conversion.preprocessing.overrides import add_options, from_options
 from conversion.request import DEFAULT_OPSET, Request
 from conversion.sources.lookup import DEFAULT
@@ -103,7 +104,7 @@ def convert(request: Request) -> str:
         require_bf16(load_settings().device)
     _, weights = request.weights_file
     logger.info("converting %s (%s)", request.source.name, weights.source)
-    original = original_of(request)
+    original = with_pixels_it_needs(original_of(request), request.given)
     if request.precision in COMPARED and request.calibration:
         divided(request.calibration, original.labels)  # before it takes minutes
     thresholds = read_thresholds(request.threshold, original.labels) if request.threshold else ()

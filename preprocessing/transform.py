@@ -36,8 +36,9 @@ _FILTERS = {
 # In output pixels: the support of the widest filter, Lanczos.
 _SUPPORT = 3
 
-# How much wider than the crop what is computed may be, so that its edges are exact.
-_WIDEST = 1.3
+# How much wider than the crop what is computed may be, so that its edges are exact; the latter is
+# the whole of photographs up to 16:9.
+_WIDEST, _WIDEST_EXACT = 1.3, 2.1
 
 # With 2, many 24-megapixel photographs are decoded at 1/8, and 1.5 % got another class; with 4,
 # decoding 12 megapixels cost half as much again (benchmarks/decoding.md).
@@ -105,14 +106,19 @@ def _resized(
     if not antialias or interpolation is Interpolation.NEAREST:
         pixels = np.asarray(image).reshape(down.pixels, across.pixels, -1)
         return fixed_filters.resize(pixels, across, down, interpolation, antialias=antialias)
-    # transformers resizes with torchvision's kernels, which take the horizontal pass first.
-    down_first = preprocessing.rounding is not Rounding.TRANSFORMERS and _down_first(
+    # transformers resizes with PyTorch's kernels, which take the horizontal pass first.
+    by_torch = preprocessing.rounding is Rounding.TRANSFORMERS
+    down_first = not by_torch and _down_first(
         (across.length, down.length), (across.resized, down.resized)
     )
-    coloured = preprocessing.channels is not Channels.GREY
-    if coloured and not down_first and simd.gives_pillows_pixels(across, down, interpolation):
+    if by_torch:
+        fast = simd.gives_torchs_pixels(interpolation)
+    else:
+        near = simd.gives_pillows_pixels(across, down, interpolation)
+        fast = near and not preprocessing.exact_pixels
+    if fast and not down_first and preprocessing.channels is not Channels.GREY:
         return simd.resize(image, across, down, interpolation)
-    pixels = _resize(_pillow(image), across, down, _FILTERS[interpolation], down_first)
+    pixels = _resize(_pillow(image), across, down, preprocessing, down_first)
     return pixels.reshape(down.size, across.size, -1)
 
 
@@ -134,13 +140,12 @@ def _padded(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
 
 
 def _resize(
-    image: Image.Image, across: Side, down: Side, method: Image.Resampling, down_first: bool
+    image: Image.Image, across: Side, down: Side, preprocessing: Preprocessing, down_first: bool
 ) -> Pixels:
     """Resize and crop with Pillow, the vertical pass first if asked for."""
-    # Box jumps: an edge that is off by a rounding takes another pixel. Grey costs little.
-    exact = method is Image.Resampling.BOX or image.mode == "L"
-    widened = _whole if exact else _widened
-    wider, higher = widened(across), widened(down)
+    method = _FILTERS[preprocessing.interpolation]
+    widest = _widest(preprocessing)
+    wider, higher = _widened(across, widest), _widened(down, widest)
     size = wider.size, higher.size
     (left, right), (top, bottom) = wider.edges, higher.edges
     pillow_takes_down_first = _down_first(image.size, size)
@@ -160,17 +165,27 @@ def _resize(
     return np.ascontiguousarray(pixels[y : y + down.size, x : x + across.size])
 
 
-def _whole(side: Side) -> Side:
-    """All that is resized: its edges are those of the photograph."""
-    return side._replace(offset=0, size=side.resized)
+def _widest(preprocessing: Preprocessing) -> float:
+    """How many times as wide as the crop may be what is computed."""
+    # Box jumps: an edge that is off by a rounding takes another pixel. Grey costs little.
+    if preprocessing.interpolation is Interpolation.BOX or preprocessing.channels is Channels.GREY:
+        return math.inf
+    # Many values of bilinear are exactly between two integers: their rounding shows any such edge.
+    bilinear = preprocessing.interpolation is Interpolation.BILINEAR
+    return _WIDEST_EXACT if preprocessing.exact_pixels and bilinear else _WIDEST
 
 
-def _widened(side: Side) -> Side:
-    """The crop, and around it what makes its edges exact if that is little."""
+def _widened(side: Side, widest: float) -> Side:
+    """The crop, and around it what makes its edges exact if that is little.
+
+    Args:
+        side: of the photograph.
+        widest: how many times as wide as the crop it may be.
+    """
     step = _exact_step(side.length, side.resized)
     first = side.offset // step * step
     size = -(-(side.offset + side.size) // step) * step - first
-    return side._replace(offset=first, size=size) if size <= _WIDEST * side.size else side
+    return side._replace(offset=first, size=size) if size <= widest * side.size else side
 
 
 def _exact_step(length: float, resized: int) -> int:

@@ -36,6 +36,9 @@ class Health(BaseModel):
     model: str | None = Field(description="Tag in the BentoML model store")
     architecture: str | None
     precision: str | None
+    preprocessing: str | None = Field(
+        description="How a photograph becomes the network's input, and where that is known from"
+    )
     shortcomings: list[Shortcoming] = Field(
         description="What a bf16 or int8 model may be beside fp32, and is served all the same"
     )
@@ -132,6 +135,7 @@ class Monitor:
             model=classifier.tag if classifier else None,
             architecture=spec.architecture if spec else None,
             precision=spec.precision.value if spec else None,
+            preprocessing=f"{spec.preprocessing}: {spec.preprocessing.source}" if spec else None,
             shortcomings=spec.shortcomings if spec else [],
             pretrained=spec.weights.pretrained if spec else None,
             uptime=round(time.monotonic() - self._started, 3),

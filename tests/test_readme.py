@@ -20,7 +20,7 @@ from tests.support.servers import ENDS_WITH_US, Server, environment, free_port, 
 from tests.support.tools import program
 
 README_URL = "http://127.0.0.1:3000"
-DEFAULT_TAG = "image_classifier:efficientnet_lite0-fp32-93bd186c"
+DEFAULT_TAG = "image_classifier:efficientnet_lite0-fp32-fed48758"
 
 SCRIPTS = "".join(
     (PROJECT / script).read_text()

@@ -50,6 +50,7 @@ class Overrides(Frozen):
     interpolation: Interpolation | None = None
     antialias: bool | None = None
     rounding: Rounding | None = None
+    exact_pixels: bool | None = None
     channels: Channels | None = None
     pad_colour: tuple[Byte, Byte, Byte] | None = None
     mean: tuple[Number, ...] | None = None

@@ -1,7 +1,8 @@
 """Resize and crop with SIMD instructions, for less than half of the time of Pillow's.
 
 cykooz_resizer has Pillow's filters and edges, the latter in 64-bit floats, but weights of 16 bits
-where Pillow's have 22: a value near a rounding edge may come out one higher or lower.
+where Pillow's have 22: a value near a rounding edge may come out one higher or lower, three in a
+thousand. PyTorch's kernels for bytes, with which transformers resizes, have 16 bits, too.
 """
 
 from math import gcd
@@ -35,6 +36,9 @@ _FILTERS = {
     Interpolation.LANCZOS: (3.0, "lanczos3"),
 }
 
+_OF_TORCH = (Interpolation.BILINEAR, Interpolation.BICUBIC)
+"""``aten/src/ATen/native/cpu/UpSampleKernelAVXAntialias.h``."""
+
 
 def gives_pillows_pixels(across: Side, down: Side, interpolation: Interpolation) -> bool:
     """Whether ``resize`` can be used, and differs from Pillow by a mean of at most 0.01 of 255."""
@@ -44,6 +48,15 @@ def gives_pillows_pixels(across: Side, down: Side, interpolation: Interpolation)
         return all(side.resized < side.length for side in (across, down))
     # The other filters' weights have larger denominators, and hardly any ties.
     return interpolation is not Interpolation.BILINEAR or _ties(across) + _ties(down) <= _MOST_TIES
+
+
+def gives_torchs_pixels(interpolation: Interpolation) -> bool:
+    """Whether ``resize`` can be used, and is equal to ``torch.nn.functional.interpolate`` of bytes.
+
+    Where it enlarges, a few in a thousand differ: the largest weight, by which PyTorch chooses the
+    scale of all, may lie outside the crop.
+    """
+    return library is not None and interpolation in _OF_TORCH
 
 
 def resize(

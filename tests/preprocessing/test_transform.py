@@ -29,6 +29,10 @@ from tests.support.images import (
 MAX_DIFFERENCE = 2
 MEAN_DIFFERENCE = 0.01
 
+# Where Pillow itself resizes, of photographs up to 16:9: those 32-bit floats alone.
+MEAN_DIFFERENCE_OF_EXACT = 0.001
+LONGEST = 16 / 9
+
 # Pillow 13 chooses the order of its passes by size, another one for the crop than for the whole
 # image for portraits up to about 400 wide.
 SIZES = [
@@ -107,10 +111,8 @@ def test_pixels_are_those_of_torchvision_without_the_simd_library(
 def check_pixels(
     interpolation: Interpolation, resize: int, crop: int, size: tuple[int, int]
 ) -> None:
-    transforms: Any = pytest.importorskip("torchvision.transforms")
     image = textured(*size)
-    resized = transforms.Resize(resize, transforms.InterpolationMode(interpolation.value))(image)
-    expected = np.asarray(transforms.CenterCrop(crop)(resized))
+    expected = of_torchvision(image, interpolation, resize, crop)
 
     actual = transform(image, preprocessing(resize, crop, interpolation))
 
@@ -119,6 +121,48 @@ def check_pixels(
     differences = difference(actual, expected)
     assert differences.max() <= MAX_DIFFERENCE
     assert differences.mean() <= MEAN_DIFFERENCE
+
+
+def of_torchvision(
+    image: Image.Image, interpolation: Interpolation, resize: int, crop: int
+) -> npt.NDArray[np.uint8]:
+    transforms: Any = pytest.importorskip("torchvision.transforms")
+    resized = transforms.Resize(resize, transforms.InterpolationMode(interpolation.value))(image)
+    return np.asarray(transforms.CenterCrop(crop)(resized))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(("resize", "crop"), RESIZE_AND_CROP)
+def test_exact_pixels_are_those_of_torchvision_where_ties_are_frequent(
+    resize: int, crop: int, size: tuple[int, int]
+) -> None:
+    image = textured(*size)
+    exact = preprocessing(resize, crop).model_copy(update={"exact_pixels": True})
+    expected = of_torchvision(image, Interpolation.BILINEAR, resize, crop)
+
+    found = transform(image, exact)
+
+    if max(size) <= LONGEST * min(size):
+        assert (found == expected).all()
+    assert difference(found, expected).max() <= 1
+    assert difference(found, expected).mean() <= MEAN_DIFFERENCE
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("interpolation", [Interpolation.BICUBIC, Interpolation.LANCZOS])
+def test_exact_pixels_are_nearly_all_those_of_torchvision(
+    interpolation: Interpolation, size: tuple[int, int]
+) -> None:
+    image = textured(*size)
+    exact = preprocessing(256, 224, interpolation).model_copy(update={"exact_pixels": True})
+
+    differences = difference(
+        transform(image, exact), of_torchvision(image, interpolation, 256, 224)
+    )
+
+    ordinary = max(size) <= LONGEST * min(size)
+    assert differences.max() <= 1
+    assert differences.mean() <= (MEAN_DIFFERENCE_OF_EXACT if ordinary else MEAN_DIFFERENCE)
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -68,6 +68,18 @@ def test_squashed_by_torchvision(interpolation: Interpolation, transforms: Any) 
         check(transforms.Resize(size, method), wanted)
 
 
+@pytest.mark.parametrize("interpolation", Interpolation)
+def test_every_pixel_of_a_squashed_photograph_may_be_torchvisions(
+    interpolation: Interpolation, transforms: Any
+) -> None:
+    pipeline = transforms.Resize((224, 224), transforms.InterpolationMode(interpolation.value))
+    exact = of(224, 224, ResizeMode.SQUASH, interpolation=interpolation, exact_pixels=True)
+
+    for size in SIZES:
+        image = textured(*size)
+        assert (transform(image, exact) == as_pixels(pipeline(image))).all(), size
+
+
 def test_squashed_and_cropped_without_the_simd_library(
     transforms: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +172,28 @@ def test_every_size_of_transformers(form: str) -> None:
         lambda image: processor(image, return_tensors="np")["pixel_values"][0],
         changed(wanted, rounding=Rounding.TRANSFORMERS, interpolation=Interpolation.BICUBIC),
     )
+
+
+@pytest.mark.parametrize("form", TRANSFORMERS)
+@pytest.mark.parametrize("resample", [Interpolation.BILINEAR, Interpolation.BICUBIC])
+def test_every_pixel_is_that_of_transformers(resample: Interpolation, form: str) -> None:
+    pytest.importorskip("cykooz_resizer", reason="there is no wheel for this machine")
+    library: Any = pytest.importorskip("transformers")
+    size, wanted = TRANSFORMERS[form]
+    processor = library.CLIPImageProcessor(
+        size=size,
+        crop_size=CROP,
+        do_center_crop=True,
+        resample=Image.Resampling[resample.name].value,
+        do_rescale=False,
+        do_normalize=False,
+    )
+    wanted = changed(wanted, rounding=Rounding.TRANSFORMERS, interpolation=resample)
+
+    for width, height in ((640, 480), (480, 640), (500, 500), (1001, 667), (2000, 260)):
+        image = textured(width, height)
+        expected = processor(image, return_tensors="np")["pixel_values"][0].transpose(1, 2, 0)
+        assert (transform(image, wanted) == expected).all(), (width, height)
 
 
 @pytest.mark.parametrize(

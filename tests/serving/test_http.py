@@ -158,6 +158,9 @@ HEALTH = {
     "model": MODEL,
     "architecture": "toy",
     "precision": "fp32",
+    "preprocessing": (
+        "resize 4 (shortest_side), crop 4, bilinear, rgb, mean 0, std 0.003922: by hand"
+    ),
     "shortcomings": [],
     "pretrained": True,
 }

@@ -91,5 +91,7 @@ def test_pillow_resizes_where_ties_are_frequent() -> None:
 
     assert not simd.gives_pillows_pixels(*sides, Interpolation.BILINEAR)
     assert simd.gives_pillows_pixels(*sides, Interpolation.BICUBIC)
+    assert simd.gives_torchs_pixels(Interpolation.BILINEAR)
+    assert not simd.gives_torchs_pixels(Interpolation.LANCZOS)
     for without in (Interpolation.NEAREST, Interpolation.BOX, Interpolation.HAMMING):
         assert not simd.gives_pillows_pixels(*sides, without)

@@ -102,7 +102,8 @@ def test_what_is_served_stands_at_the_foot(opened: Opened) -> None:
     assert facts["Licence"] == "not known"
     assert facts["Preprocessing"] == (
         "resize mode shortest side, resize size 4 × 4, crop size 4 × 4, interpolation bilinear, "
-        "antialias true, rounding torchvision, channels rgb, mean 0 0 0, std 1 1 1"
+        "antialias true, rounding torchvision, exact pixels false, channels rgb, mean 0 0 0, "
+        "std 1 1 1"
     )
     assert facts["Source of the preprocessing"] == "by hand"
     assert facts["Confidences"] == "softmax, not calibrated, no threshold"

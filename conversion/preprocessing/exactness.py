@@ -1,0 +1,63 @@
+"""Whether a network needs the very pixels of training, or those of the faster resizer do."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+
+from conversion.original import Original
+from conversion.photographs import PHOTOGRAPHS, photograph
+from conversion.preprocessing.overrides import Given
+from model_spec import Preprocessing
+from preprocessing import transform
+from preprocessing.pixels import Pixels
+
+logger = logging.getLogger("image_classifier.conversion")
+
+LIMIT = 2.5e-4
+"""Of a probability: a quarter of what no photograph is to change by, since few are looked at."""
+
+_CUTS = (1, 7)
+"""Pixels off the left of the photographs, and twice as many off their top: at the round sizes of
+their files both resizers often agree."""
+
+
+def with_pixels_it_needs(original: Original, given: Given | None) -> Original:
+    """Have Pillow resize if the faster resizer would change an answer.
+
+    Args:
+        original: with the preprocessing of its source.
+        given: what the user says of it: that decides, if it is said.
+    """
+    if given is not None and given.overrides.exact_pixels is not None:
+        return original
+    exact = original.preprocessing.model_copy(update={"exact_pixels": True})
+    change = _largest_change(original, exact)
+    needed = change > LIMIT
+    logger.info(
+        "resized by %s: the faster resizer changes a probability by up to %.2g (limit %g)",
+        "Pillow" if needed else "the faster resizer where that can",
+        change,
+        LIMIT,
+    )
+    return replace(original, preprocessing=exact) if needed else original
+
+
+def _largest_change(original: Original, exact: Preprocessing) -> float:
+    """Of any probability, on the project's own photographs."""
+    from conversion.graph.verify import PyTorchModel
+
+    model = PyTorchModel(
+        original.network, exact, len(original.labels), activation=original.activation
+    )
+    fast, slow = (_pixels(each) for each in (original.preprocessing, exact))
+    if (fast == slow).all():
+        return 0.0
+    return float(np.abs(model.probabilities(fast) - model.probabilities(slow)).max())
+
+
+def _pixels(preprocessing: Preprocessing) -> Pixels:
+    """Of each photograph, twice: uint8 ``[N, height, width, channels]``."""
+    images = [photograph(path) for path in PHOTOGRAPHS]
+    cut = [image.crop((edge, 2 * edge, *image.size)) for image in images for edge in _CUTS]
+    return np.stack([transform(image, preprocessing) for image in cut])
