@@ -17,6 +17,9 @@ from tests.support.toys import write_mapped_toy, write_toy_model
 # Tests send nothing to other machines.
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# Test processes share the processors. With threads for all of them, a conversion takes half as
+# much processor time again: they wait for each other in loops.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A shell's background job ignores Ctrl-C, and so would the commands that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
