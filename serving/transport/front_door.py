@@ -39,12 +39,11 @@ from serving.metrics.answered import Answered
 from serving.metrics.requests import begin, end
 from serving.metrics.spans import Spans
 from serving.metrics.trace_context import TraceContext, trace_context
-from serving.transport.cors import CrossOrigin
 from serving.transport.http_request import HttpRequest, request_behind
 from serving.transport.keys import ApiKeys, is_page, page_label
 from serving.transport.pacing import Pacer
 from serving.transport.request_bodies import ClientGone, HeldBodies, HeldBody, read_body
-from serving.transport.responses import REQUEST_ID, EnvelopeErrors, ResponseSender
+from serving.transport.responses import REQUEST_ID, CrossOrigin, EnvelopeErrors, ResponseSender
 from settings import AccessLog, Settings
 
 logger = logging.getLogger("image_classifier.http")

@@ -18,6 +18,7 @@ from errors import ClassifierError, HeaderTimeout, HeaderTooLarge, InvalidReques
 from serving.api.responses import error_response
 from serving.metrics.requests import OTHER, begin, end
 from serving.transport.balancing import Balancer
+from serving.transport.connection import BODY_LINGER_SECONDS, LINGER_SECONDS, Connection
 from serving.transport.http_request import (
     HttpRequest,
     connection_scope,
@@ -30,14 +31,8 @@ from settings import current_settings
 MAX_HEADER_BYTES = 65_536
 """Of the request line and all header lines: eight times nginx's default."""
 
-# After a refusal the client may still send. Its bytes are read and dropped within these bounds:
-# closing at once would reset the connection before the client has read the answer.
-_LINGER_SECONDS = 1.0
-_BODY_LINGER_SECONDS = 10.0
-_LINGER_BYTES = 50_000_000
 
-
-class HttpConnection(asyncio.Protocol):
+class HttpConnection(Connection):
     """One connection. uvicorn's server makes it and ends it.
 
     Between two requests the keep-alive timer runs. The header timer runs while the client owes
@@ -61,29 +56,19 @@ class HttpConnection(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
+        super().__init__(_loop or asyncio.get_running_loop(), config.timeout_keep_alive)
         self._app = config.loaded_app
-        self._keep_alive_seconds: float = config.timeout_keep_alive
         self._server_state = server_state
         self._app_state = app_state
-        self._loop = _loop or asyncio.get_running_loop()
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._request: HttpRequest | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._header_seconds = current_settings().header_timeout
-        # When the connection closes if no request begins; None while one is answered.
-        self._idle_until: float | None = None
-        self._idle_timer: asyncio.TimerHandle | None = None
         self._default_headers: list[tuple[bytes, bytes]] = []
         self._default_lines = b""
         self._in_header = True
         # Bytes since the last header or piece of a body was complete.
         self._overhead = 0
         self._refusal: ClassifierError | None = None
-        # Whether everything that still comes is dropped, and the bytes dropped so far.
-        self._has_ended = False
-        self._dropped = 0
-        self._reading_paused = False
-        self._writable: asyncio.Event | None = None
 
     # What asyncio calls
 
@@ -98,10 +83,7 @@ class HttpConnection(asyncio.Protocol):
         """Tell the request that its client has gone."""
         self._server_state.connections.discard(self)
         self.balancer.closed()
-        self._stop_timer()
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        self.resume_writing()
+        self._end()
         request, self._request = self._request, None
         self._parser = None  # it refers to this connection
         if request is not None:
@@ -125,16 +107,6 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(_too_large())
         elif self._in_header and self._overhead and self._timer is None:
             self._start_timer(self._header_seconds, self._header_is_late)
-
-    def pause_writing(self) -> None:
-        """The client reads more slowly than the application writes."""
-        self._writable = asyncio.Event()
-
-    def resume_writing(self) -> None:
-        """The client has caught up, or is gone."""
-        if self._writable is not None:
-            self._writable.set()
-            self._writable = None
 
     # What the parser calls
 
@@ -207,23 +179,6 @@ class HttpConnection(asyncio.Protocol):
 
     # What a request calls
 
-    def pause_reading(self) -> None:
-        """Let the client wait until the application has taken the body that is here."""
-        if not self._reading_paused and not self.transport.is_closing():
-            self._reading_paused = True
-            self.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """Read again."""
-        if self._reading_paused:
-            self._reading_paused = False
-            self.transport.resume_reading()
-
-    async def until_writable(self) -> None:
-        """Wait while the client has much to read."""
-        if self._writable is not None:
-            await self._writable.wait()
-
     def answered(self, request: HttpRequest) -> None:
         """Close the connection behind an answer, or wait for the next request."""
         self._server_state.total_requests += 1
@@ -236,9 +191,9 @@ class HttpConnection(asyncio.Protocol):
             else:
                 self._wait_for_next_request()
         elif request.more_body:
-            self._linger(_BODY_LINGER_SECONDS)
+            self._linger(BODY_LINGER_SECONDS)
         elif request.has_follower:
-            self._linger(_LINGER_SECONDS)
+            self._linger(LINGER_SECONDS)
         else:
             self.transport.close()
 
@@ -273,23 +228,6 @@ class HttpConnection(asyncio.Protocol):
     def _is_answering(self) -> bool:
         return self._request is not None and not self._request.is_answered
 
-    def _wait_for_next_request(self) -> None:
-        """Close the connection unless a request begins within the keep-alive time."""
-        self._stop_timer()
-        self._idle_until = self._loop.time() + self._keep_alive_seconds
-        # A timer for each request would cost as much as parsing it.
-        if self._idle_timer is None:
-            self._idle_timer = self._loop.call_at(self._idle_until, self._close_if_idle)
-
-    def _close_if_idle(self) -> None:
-        self._idle_timer = None
-        if self._idle_until is None:
-            return
-        if self._loop.time() < self._idle_until:
-            self._idle_timer = self._loop.call_at(self._idle_until, self._close_if_idle)
-        else:
-            self.transport.close()
-
     def _date_header(self) -> bytes:
         """The lines of uvicorn's default headers, which it makes anew each second."""
         if self._server_state.default_headers is not self._default_headers:
@@ -317,35 +255,13 @@ class HttpConnection(asyncio.Protocol):
             response = error_response(error)
             lines = header_lines([*response.raw_headers(), (b"connection", b"close")])
             self.transport.write(status_line(error.status) + lines + b"\r\n" + response.body)
-        self._linger(_LINGER_SECONDS)
+        self._linger(LINGER_SECONDS)
 
     def _end_behind_answer(self) -> None:
         """Drop what comes from now on; the connection ends behind the answer that is due."""
         if self._request is not None:
             self._request.keep_alive = False
             self._request.has_follower = True
-
-    def _linger(self, seconds: float) -> None:
-        """Drop what still comes, and close when the client does or after some seconds."""
-        self._has_ended = True
-        self.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._start_timer(seconds, self.transport.close)
-
-    def _drop(self, data: bytes) -> None:
-        self._dropped += len(data)
-        if self._dropped > _LINGER_BYTES:
-            self.transport.close()
-
-    def _start_timer(self, seconds: float, callback: Any) -> None:
-        self._stop_timer()
-        self._timer = self._loop.call_later(seconds, callback)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 class _PipelinedRequest(Exception):

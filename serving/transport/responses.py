@@ -1,9 +1,11 @@
-"""What leaves by the front door: headers added, statuses remembered, errors in the envelope."""
+"""What leaves by the front door: headers added, also for pages of other origins, statuses
+remembered, errors in the envelope."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
-from starlette.types import Message, Send
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Message, Receive, Scope, Send
 
 from errors import error_envelope
 from serving.api.responses import Response, json_response
@@ -31,6 +33,17 @@ _SECURITY_HEADERS = [
 ]
 
 _SECURITY_LINES = header_lines(_SECURITY_HEADERS)
+
+# What a page of another origin may read and send.
+_EXPOSED = b"retry-after, server-timing, x-request-id, x-trace-id"
+_ALLOWED = [
+    "authorization",
+    "content-type",
+    "x-api-key",
+    "x-request-id",
+    "x-deadline-ms",
+    "traceparent",
+]
 
 
 class ResponseSender:
@@ -123,3 +136,40 @@ async def send_response(response: Response, send: Send) -> None:
     start = {"status": int(response.status), "headers": response.raw_headers()}
     await send({"type": "http.response.start", **start})
     await send({"type": "http.response.body", "body": response.body})
+
+
+class CrossOrigin:
+    """Which pages of other origins may ask from a browser. starlette answers the preflights.
+
+    Args:
+        origins: that may ask; ``*`` for all; none if empty.
+    """
+
+    def __init__(self, origins: list[str]) -> None:
+        self._origins = frozenset(origin.encode() for origin in origins)
+        self._preflight = CORSMiddleware(
+            _nothing, origins, allow_methods=["GET", "POST"], allow_headers=_ALLOWED
+        )
+
+    def is_preflight(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a browser asks what a page may ask."""
+        asked = b"origin" in headers and b"access-control-request-method" in headers
+        return asked and bool(self._origins) and scope["method"] == "OPTIONS"
+
+    async def answer_preflight(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer such a request."""
+        await self._preflight(scope, receive, EnvelopeErrors(send))
+
+    def headers(self, request: Mapping[bytes, bytes]) -> list[Header]:
+        """The headers with which a page may read the response to a request."""
+        is_open = b"*" in self._origins
+        vary = [(b"vary", b"Origin")] if self._origins and not is_open else []
+        origin = request.get(b"origin")
+        if origin is None or not (is_open or origin in self._origins):
+            return vary
+        allowed = (b"access-control-allow-origin", b"*" if is_open else origin)
+        return [allowed, (b"access-control-expose-headers", _EXPOSED), *vary]
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """No request comes behind a preflight."""
