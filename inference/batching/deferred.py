@@ -9,6 +9,7 @@ import math
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import prometheus_client
@@ -53,7 +54,7 @@ class Histogram(prometheus_client.Histogram):
     def observe_all(self, values: Sequence[float]) -> None:
         """Count values, as ``observe`` counts each: in the first bucket that it does not exceed."""
         self._sum.inc(math.fsum(values))
-        buckets = Counter(bisect_left(self._upper_bounds, value) for value in values)
+        buckets = Counter(map(partial(bisect_left, self._upper_bounds), values))
         for bucket, count in buckets.items():
             self._buckets[bucket].inc(count)
 
