@@ -104,7 +104,7 @@ def convert(request: Request) -> str:
         require_bf16(load_settings().device)
     _, weights = request.weights_file
     logger.info("converting %s (%s)", request.source.name, weights.source)
-    original = with_pixels_it_needs(original_of(request), request.given)
+    original = with_pixels_it_needs(original_of(request), request.given, request.precision)
     if request.precision in COMPARED and request.calibration:
         divided(request.calibration, original.labels)  # before it takes minutes
     thresholds = read_thresholds(request.threshold, original.labels) if request.threshold else ()

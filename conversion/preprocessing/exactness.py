@@ -8,7 +8,7 @@ import numpy as np
 from conversion.original import Original
 from conversion.photographs import PHOTOGRAPHS, photograph
 from conversion.preprocessing.overrides import Given
-from model_spec import Preprocessing
+from model_spec import Precision, Preprocessing
 from preprocessing import transform
 from preprocessing.pixels import Pixels
 
@@ -22,14 +22,17 @@ _CUTS = (1, 7)
 their files both resizers often agree."""
 
 
-def with_pixels_it_needs(original: Original, given: Given | None) -> Original:
+def with_pixels_it_needs(original: Original, given: Given | None, precision: Precision) -> Original:
     """Have Pillow resize if the faster resizer would change an answer.
 
     Args:
         original: with the preprocessing of its source.
         given: what the user says of it: that decides, if it is said.
+        precision: that it is converted to. All but fp32 change answers more than pixels do: they
+            are chosen for speed, and keep the faster resizer.
     """
-    if given is not None and given.overrides.exact_pixels is not None:
+    is_said = given is not None and given.overrides.exact_pixels is not None
+    if is_said or precision is not Precision.FP32:
         return original
     exact = original.preprocessing.model_copy(update={"exact_pixels": True})
     change = _largest_change(original, exact)

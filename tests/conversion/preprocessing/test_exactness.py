@@ -7,7 +7,7 @@ from torch import nn
 from conversion.original import Original
 from conversion.preprocessing.exactness import with_pixels_it_needs
 from conversion.preprocessing.overrides import Given, Overrides
-from model_spec import Activation, Channels, Preprocessing, Weights
+from model_spec import Activation, Channels, Precision, Preprocessing, Weights
 from tests.support.images import preprocessing
 
 
@@ -30,9 +30,11 @@ def original(factor: float, **fields: object) -> Original:
     return Original(Waves(factor).eval(), wanted, weights, labels, Activation.SOFTMAX, False)
 
 
-def chosen(given: Original, overrides: Overrides | None = None) -> Preprocessing:
+def chosen(
+    given: Original, overrides: Overrides | None = None, precision: Precision = Precision.FP32
+) -> Preprocessing:
     said = Given(overrides, "command line") if overrides else None
-    return with_pixels_it_needs(given, said).preprocessing
+    return with_pixels_it_needs(given, said, precision).preprocessing
 
 
 def test_a_network_that_one_pixel_moves_gets_those_of_training(
@@ -67,3 +69,8 @@ def test_what_the_user_says_decides() -> None:
 
 def test_one_way_to_resize_is_enough_where_both_are_equal() -> None:
     assert not chosen(original(10, channels=Channels.GREY, mean=(0.0,), std=(1.0,))).exact_pixels
+
+
+@pytest.mark.parametrize("precision", [each for each in Precision if each is not Precision.FP32])
+def test_a_precision_that_changes_answers_keeps_the_fast_pixels(precision: Precision) -> None:
+    assert not chosen(original(10), precision=precision).exact_pixels
