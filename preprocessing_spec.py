@@ -10,7 +10,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-PositiveInt = Annotated[int, Field(gt=0)]
+MAX_SIDE = 4096
+"""Pixels of a resize or a crop; networks that classify have a tenth of it."""
+
+SidePixels = Annotated[int, Field(gt=0, le=MAX_SIDE)]
 Byte = Annotated[int, Field(ge=0, le=255)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -80,8 +83,8 @@ class Channels(StrEnum):
 class Size(Frozen):
     """Height and width in pixels; a number stands for a square."""
 
-    height: PositiveInt
-    width: PositiveInt
+    height: SidePixels
+    width: SidePixels
 
     @model_validator(mode="before")
     @classmethod

@@ -44,6 +44,8 @@ def original_of(request: Request) -> Original:
     Raises:
         ConversionError: the network, its weights or its labels do not fit together.
     """
+    from conversion.graph.first_run import check_first_run
+
     path, weights = request.weights_file
     description = request.description
     preprocessing = description.preprocessing
@@ -71,6 +73,7 @@ def original_of(request: Request) -> Original:
             description.activation.value,
             activation.value,
         )
+    check_first_run(network, preprocessing, activation)
     multi_label = activation is Activation.SIGMOID and not _has_one_output(network)
     return Original(network.eval(), preprocessing, weights, labels, activation, multi_label)
 
@@ -179,10 +182,12 @@ def _random_network(request: Request, classes: int) -> "nn.Module":
     import torch
 
     from conversion.graph import verify
+    from conversion.graph.first_run import check_first_run
     from conversion.weights.random_weights import enliven
 
     torch.manual_seed(request.seed or 0)
     network = request.source.build(classes)
     preprocessing = request.description.preprocessing
+    check_first_run(network, preprocessing, request.activation or request.description.activation)
     pixels = verify.with_noise(photograph_pixels(preprocessing))
     return enliven(network, verify.normalised(pixels, preprocessing))

@@ -66,6 +66,7 @@ def test_a_grey_network_has_one_channel() -> None:
         ({"crop_size": [4]}, "valid dictionary or instance of Size"),
         ({"crop_size": True}, "valid dictionary or instance of Size"),
         ({"resize_size": -1}, "greater than 0"),
+        ({"resize_size": 4097}, "less than or equal to 4096"),
         ({"resize_mode": "fit"}, "'shortest_side', 'squash' or 'longest_side'"),
         ({"interpolation": "area"}, "'nearest', 'box', 'bilinear', 'hamming', 'bicubic'"),
         (

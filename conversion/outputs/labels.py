@@ -1,11 +1,14 @@
 """The user's own class names."""
 
+import codecs
 import csv
 import json
 from pathlib import Path
 
 from conversion.errors import ONE_OUTPUT, ConversionError
 
+_YAML = (".yaml", ".yml")
+_OF_TRANSFORMERS = "id2label"
 _DELIMITERS = (",", ";", "\t")
 _COLUMNS = 2
 
@@ -16,16 +19,20 @@ def read_labels(path: Path) -> tuple[str, ...]:
     Args:
         path: of a text file with one label per line, of CSV with the columns id and label in
             either order and with or without a header, or of JSON: a list of labels, an object
-            from ids to labels (``{"0": "cat"}``), or one from labels to ids, as torchvision's
-            ``class_to_idx`` (``{"cat": 0}``).
+            from ids to labels (``{"0": "cat"}``), one from labels to ids, as torchvision's
+            ``class_to_idx`` (``{"cat": 0}``), or transformers' ``config.json``.
 
     Raises:
         ConversionError: the file cannot be read, or does not hold one label for each class.
     """
+    if path.suffix in _YAML:
+        raise ConversionError(f"{path.name} is YAML; give the labels one a line, as CSV or JSON")
     try:
-        # Some editors begin a file with a byte order mark.
-        text = path.read_text(encoding="utf-8-sig").strip()
-        content = _parsed(text, must_be_json=path.suffix == ".json")
+        content = _parsed(_text(path), must_be_json=path.suffix == ".json")
+    except UnicodeDecodeError as error:
+        raise ConversionError(
+            f"cannot read the labels: {path.name} is no text in UTF-8 ({error.reason})"
+        ) from error
     except (OSError, ValueError) as error:
         raise ConversionError(f"cannot read the labels: {error}") from error
     labels = _in_order(content, path.name) if isinstance(content, dict) else content
@@ -42,6 +49,13 @@ def read_labels(path: Path) -> tuple[str, ...]:
     stripped = tuple(label.strip() for label in labels)
     _refuse_duplicates(stripped, path.name)
     return stripped
+
+
+def _text(path: Path) -> str:
+    """Of a file that some editors begin with a byte order mark."""
+    encoded = path.read_bytes()
+    utf_16 = encoded.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return encoded.decode("utf-16" if utf_16 else "utf-8-sig").strip()
 
 
 def _refuse_duplicates(labels: tuple[str, ...], file: str) -> None:
@@ -94,6 +108,15 @@ def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _in_order(content: dict[str, object], file: str) -> list[object]:
     """The labels of a JSON object, whichever way round it is."""
+    if isinstance(id2label := content.get(_OF_TRANSFORMERS), dict):
+        content = id2label
+    deeper = [
+        name
+        for name, value in content.items()
+        if isinstance(value, list | dict) and not name.isdecimal()
+    ]
+    if deeper:
+        raise ConversionError(f"{file} must hold the labels alone, not under {deeper[0]!r}")
     if content and all(type(value) is int for value in content.values()):
         by_id: dict[str, object] = {str(number): label for label, number in content.items()}
     else:

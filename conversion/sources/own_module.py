@@ -18,6 +18,9 @@ from model_spec import Size, Weights
 if TYPE_CHECKING:
     from torch import nn
 
+_SUFFIX = ".py"
+_GUARD = 'if __name__ == "__main__"'
+
 
 class OwnModule(Source):
     """What ``FUNCTION(num_classes=…)`` returns."""
@@ -42,7 +45,7 @@ class OwnModule(Source):
         build = self._function()
         try:
             network = build(num_classes=classes)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Whatever the user's code raises.
             raise ConversionError(
                 f"{self.name}(num_classes={classes}) failed ({_described(error)})"
@@ -51,7 +54,8 @@ class OwnModule(Source):
             raise ConversionError(
                 f"{self.name} gave a {type(network).__name__}, not a torch.nn.Module"
             )
-        return network
+        # One that was made for training in 16 bits is served in 32.
+        return network.float()
 
     def build_published(self, path: Path) -> "nn.Module":
         """There are none."""
@@ -65,11 +69,14 @@ class OwnModule(Source):
         module_name, _, function_name = self.name.partition(":")
         if not module_name:
             raise ConversionError(f"{self.name!r} names no module; write PACKAGE.MODULE:FUNCTION")
+        if module_name.endswith(_SUFFIX):
+            module = module_name.removesuffix(_SUFFIX).removeprefix("./").replace("/", ".")
+            raise ConversionError(f"{module_name} is a file; write {module}:{function_name}")
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
         try:
             found: object = getattr(import_module(module_name), function_name, None)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Of the import, or of the user's code.
             raise ConversionError(
                 f"cannot import {module_name} from the current folder ({_described(error)})"
@@ -79,6 +86,8 @@ class OwnModule(Source):
         return found
 
 
-def _described(error: Exception) -> str:
+def _described(error: Exception | SystemExit) -> str:
     reason = str(error).strip().split("\n")[0]
+    if isinstance(error, SystemExit):
+        return f"it ends the program: {reason}; keep what a script does behind {_GUARD}"
     return f"{type(error).__name__}: {reason}"

@@ -29,6 +29,8 @@ os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
 _INCEPTION = {"transform_input": True, "init_weights": False, "aux_logits": False}
 _BUILT_WITH = {"googlenet": _INCEPTION, "inception_v3": _INCEPTION}
 
+_ALL_NAMES = "python -c 'import torchvision.models as m; print(m.list_models(module=m))'"
+
 
 class TorchvisionModel(Source):
     """A classifier by torchvision's name."""
@@ -85,9 +87,10 @@ class TorchvisionModel(Source):
         names = torchvision.models.list_models(module=torchvision.models)
         if self.name not in names:
             near = difflib.get_close_matches(self.name, [*SIZES, *names], n=3)
-            all_names = "python -c 'import torchvision.models as m; print(m.list_models(module=m))'"
-            hint = f"; did you mean {', '.join(near)}?" if near else f"; names: {all_names}"
-            raise ConversionError(f"no architecture {self.name!r}{hint}")
+            hint = _elsewhere(self.name) or (
+                f"did you mean {', '.join(near)}?" if near else f"names: {_ALL_NAMES}"
+            )
+            raise ConversionError(f"no architecture {self.name!r}; {hint}")
         return torchvision.models.get_model_weights(self.name).DEFAULT
 
     def _lock(self) -> LockedFile:
@@ -98,3 +101,17 @@ class TorchvisionModel(Source):
             licence=self._weights.meta.get("license"),
             size_mib=None,
         )
+
+
+def _elsewhere(name: str) -> str | None:
+    """What was meant by a name of another source, if it looks like one."""
+    path = Path(name)
+    if path.suffix == ".onnx":
+        return f"--onnx {name} takes a file of ONNX"
+    if path.suffix == ".py":
+        return "your own network is PACKAGE.MODULE:FUNCTION"
+    if path.is_file():
+        return "--weights takes a file, --architecture the network's name"
+    if "/" in name or path.is_dir():
+        return f"did you mean hf:{name}?"
+    return f"did you mean timm/{name}?" if path.suffix else None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PREFIX = "hf:"
 
+_ADAPTER = "adapter_config.json"
+
 
 class SavedFolder(Source):
     """Whichever library's network the folder holds.
@@ -70,6 +72,11 @@ class SavedFolder(Source):
         return TransformersFolder(self.name, folder)
 
     def _content(self, config: Path) -> dict[str, Any]:
+        if (config.parent / _ADAPTER).is_file() and not config.is_file():
+            raise ConversionError(
+                f"{self.name} holds an adapter of PEFT, not a network; save the whole with "
+                "model.merge_and_unload().save_pretrained(FOLDER)"
+            )
         if not config.is_file():
             raise ConversionError(f"{self.name} has no {CONFIG}; save_pretrained writes it")
         try:

@@ -30,6 +30,11 @@ def labels_of(content: str | bytes, folder: Path, name: str = "labels.txt") -> t
         # JSON under another name.
         ("labels.txt", '["one", "two words", "three"]'),
         ("labels.txt", '{"0": "one", "1": "two words", "2": "three"}'),
+        # transformers' config.json.
+        (
+            "config.json",
+            '{"model_type": "vit", "id2label": {"0": "one", "1": "two words", "2": "three"}}',
+        ),
         # CSV, with and without header, in any order of rows and columns.
         ("labels.csv", "id,label\n0,one\n1,two words\n2,three\n"),
         ("labels.csv", "\ufeffid,label\r\n2,three\r\n0,one\r\n1,two words\r\n\r\n"),
@@ -40,6 +45,38 @@ def labels_of(content: str | bytes, folder: Path, name: str = "labels.txt") -> t
 )
 def test_labels_are_lines_or_json(tmp_path: Path, name: str, content: str) -> None:
     assert labels_of(content, tmp_path, name) == ("one", "two words", "three")
+
+
+def test_labels_may_be_in_utf_16_as_some_editors_save_them(tmp_path: Path) -> None:
+    assert labels_of("one\nzwölf\n".encode("utf-16"), tmp_path) == ("one", "zwölf")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "labels.txt",
+            b"caf\xe9\nbar\n",
+            "cannot read the labels: labels.txt is no text in UTF-8 (invalid continuation byte)",
+        ),
+        (
+            "data.yaml",
+            b"names:\n  0: one\n  1: two\n",
+            "data.yaml is YAML; give the labels one a line, as CSV or JSON",
+        ),
+        (
+            "labels.json",
+            b'{"labels": ["one", "two"]}',
+            "labels.json must hold the labels alone, not under 'labels'",
+        ),
+    ],
+)
+def test_what_is_no_file_of_labels_is_named(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    with pytest.raises(ConversionError) as caught:
+        labels_of(content, tmp_path, name)
+    assert str(caught.value) == message
 
 
 def test_more_than_ten_labels_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ def other(num_classes):
 def without_argument():
     return nn.Identity()
 
+def in_halves(num_classes):
+    return pooled().append(nn.Linear(3, num_classes)).half()
+
+def usage(num_classes):
+    raise SystemExit("usage: train.py")
+
 WIDTH = 8
 """
 
@@ -45,6 +51,7 @@ def _in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     (package / "models.py").write_text(CODE)
     (package / "layers.py").write_text(LAYERS)
     (package / "unfinished.py").write_text("def build(:")
+    (package / "script.py").write_text("import sys; sys.exit(2)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     yield
@@ -61,6 +68,11 @@ def refusal(name: str) -> str:
 def test_the_function_is_called_with_the_number_of_classes() -> None:
     network = OwnModule("my_package.models:build").build(5)
     assert network(torch.zeros(2, 3, 4, 4)).shape == (2, 5)
+
+
+def test_a_network_of_16_bits_is_made_one_of_32() -> None:
+    network = OwnModule("my_package.models:in_halves").build(5)
+    assert {each.dtype for each in network.parameters()} == {torch.float32}
 
 
 def test_nothing_is_imported_before_the_network_is_wanted() -> None:
@@ -105,6 +117,20 @@ def test_the_preprocessing_is_imagenets_and_only_assumed() -> None:
         (
             "my_package.models:other",
             "my_package.models:other gave a list, not a torch.nn.Module",
+        ),
+        (
+            "my_package.models:usage",
+            "my_package.models:usage(num_classes=2) failed (it ends the program: usage: train.py; "
+            'keep what a script does behind if __name__ == "__main__")',
+        ),
+        (
+            "my_package.script:build",
+            "cannot import my_package.script from the current folder (it ends the program: 2; "
+            'keep what a script does behind if __name__ == "__main__")',
+        ),
+        (
+            "./my_package/models.py:build",
+            "./my_package/models.py is a file; write my_package.models:build",
         ),
         (":build", "':build' names no module; write PACKAGE.MODULE:FUNCTION"),
     ],

@@ -43,6 +43,30 @@ def test_an_unknown_architecture_is_refused_with_similar_names(name: str, near: 
         _ = TorchvisionModel(name).description
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("google/vit-base-patch16-224", "did you mean hf:google/vit-base-patch16-224?"),
+        ("my_folder", "did you mean hf:my_folder?"),
+        ("resnet18.a1_in1k", "did you mean timm/resnet18.a1_in1k?"),
+        ("models/mine.onnx", "--onnx models/mine.onnx takes a file of ONNX"),
+        ("mine.py", "your own network is PACKAGE.MODULE:FUNCTION"),
+        ("best.pth", "--weights takes a file, --architecture the network's name"),
+    ],
+)
+def test_a_name_of_another_source_is_known_again(
+    name: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_folder").mkdir()
+    (tmp_path / "best.pth").touch()
+
+    with pytest.raises(ConversionError) as caught:
+        _ = TorchvisionModel(name).description
+
+    assert str(caught.value) == f"no architecture {name!r}; {hint}"
+
+
 def test_an_architecture_like_no_other_is_refused_without_suggestions() -> None:
     with pytest.raises(ConversionError, match=r"^no architecture 'qqqqq'; names: python -c "):
         TorchvisionModel("qqqqq").published()

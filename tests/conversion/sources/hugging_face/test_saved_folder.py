@@ -43,3 +43,16 @@ def test_a_name_is_looked_for_on_the_hub() -> None:
         "no folder somebody/model, and nothing of that name can be downloaded from the "
         "Hugging Face hub ("
     )
+
+
+def test_an_adapter_is_no_network(tmp_path: Path) -> None:
+    (tmp_path / "lora").mkdir()
+    (tmp_path / "lora" / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+
+    with pytest.raises(ConversionError) as caught:
+        _ = SavedFolder(f"hf:{tmp_path}/lora").description
+
+    assert str(caught.value) == (
+        "hf:lora holds an adapter of PEFT, not a network; save the whole with "
+        "model.merge_and_unload().save_pretrained(FOLDER)"
+    )
