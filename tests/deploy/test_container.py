@@ -99,7 +99,7 @@ def test_unready_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
         assert problem() == f"127.0.0.1:{port}/readyz: 503"
 
 
-def test_nobody_there_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_is_not_there_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     port = str(free_port())
     monkeypatch.setenv("BENTOML_PORT", port)
     assert problem() == f"127.0.0.1:{port}: [Errno 111] Connection refused"

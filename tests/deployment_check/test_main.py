@@ -124,7 +124,7 @@ def test_without_the_right_key_nothing_is_checked(
     assert f"an API key {advice}" in capsys.readouterr().err
 
 
-def test_where_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_deployment_that_does_not_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--url", f"http://127.0.0.1:{free_port()}"]) == UNUSABLE
     assert "does not answer" in capsys.readouterr().err
 

@@ -107,7 +107,7 @@ def test_only_where_told_to_a_request_is_sent_again_after_a_kept_connection_ende
         run([OK, None], talk)
 
 
-def test_who_waits_too_long_gives_up() -> None:
+def test_a_request_without_an_answer_in_time_is_given_up() -> None:
     async def talk(connections: Connections) -> None:
         with pytest.raises(Lost, match=r"not within 0\.05 s"):
             await connections.send(post("/", b""))
@@ -115,7 +115,7 @@ def test_who_waits_too_long_gives_up() -> None:
     run([b""], talk, timeout=0.05)
 
 
-def test_nobody_listens() -> None:
+def test_a_port_without_a_listener() -> None:
     with pytest.raises(Lost, match="ConnectionRefusedError") as lost:
         asyncio.run(Connections("127.0.0.1", 1).send(post("/", b"")))
     assert lost.value.port is None

@@ -30,7 +30,7 @@ def times(exchanges: Iterable[Exchange]) -> list[tuple[float, float | None, floa
     return [(e.scheduled, e.sent, e.finished, e.latency) for e in exchanges]
 
 
-def test_a_stall_counts_for_everybody_who_should_have_been_asking() -> None:
+def test_a_stall_counts_for_every_request_that_was_due() -> None:
     # The first takes 3 s, the others 1 s each: they end at 3, 4 and 5 s.
     exchanges = run(open_loop(one_at_a_time(3, 1, 1), [0.0, 1.0, 2.0], connections=8))
     assert times(exchanges) == [(0, 0, 3, 3), (1, 1, 4, 3), (2, 2, 5, 3)]
@@ -54,7 +54,7 @@ def test_what_this_process_is_late_is_counted() -> None:
     assert times(exchanges) == [(1, 1, 5, 4), (1.5, 3, 5.5, 4)]
 
 
-def test_nobody_waits_when_the_service_is_fast_enough() -> None:
+def test_no_request_is_late_when_the_service_is_fast_enough() -> None:
     exchanges = run(open_loop(one_at_a_time(0.25, 0.25), [0.5, 1.0], connections=8))
     assert times(exchanges) == [(0.5, 0.5, 0.75, 0.25), (1, 1, 1.25, 0.25)]
 

@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +13,15 @@ import pytest
 from inference.sessions.openvino_session import openvino_version
 from resilience.faults.scene import TWO_WORKERS
 from resilience.processes import until, workers
-from tests.support.servers import BENTOML, PROJECT, environment, running, toy_home, wait_until_ready
+from tests.support.servers import (
+    BENTOML,
+    PROJECT,
+    Server,
+    environment,
+    running,
+    toy_home,
+    wait_until_ready,
+)
 from tests.support.toys import GOLDEN_FILE, HIGH, RED, encoded
 
 pytestmark = pytest.mark.slow
@@ -96,11 +104,16 @@ def test_openvino_that_is_not_installed_is_refused_in_one_line(tmp_path: Path) -
     )
 
 
-def test_auto_without_a_gpu_is_said_once_and_is_no_warning(tmp_path: Path) -> None:
-    settings = {"CLASSIFIER_DEVICE": "auto", "CLASSIFIER_WORKERS": "2"}
-    with running(toy_home(tmp_path), tmp_path, settings) as server:
+def test_several_workers_answer_alike_and_say_once_that_there_is_no_gpu(tmp_path: Path) -> None:
+    settings = {"CLASSIFIER_DEVICE": "auto", "CLASSIFIER_DECODE_THREADS": "2"}
+    with running(toy_home(tmp_path), tmp_path, settings | TWO_WORKERS) as server:
         assert httpx.get(server.url + "/health").json()["device"] == "cpu"
+        answers = {
+            httpx.post(server.url + "/classify", content=encoded(RED)).json()["label"]
+            for _ in range(10)
+        }
         lines = server.log.splitlines()
+    assert answers == {"red"}
     assert not [line for line in lines if "[WARNING]" in line]
     (said,) = [line for line in lines if "no NVIDIA GPU, running on the CPU" in line]
     assert "[INFO]" in said
@@ -121,26 +134,23 @@ def test_a_model_that_answers_otherwise_than_pytorch_is_unavailable(tmp_path: Pa
     assert ready.status_code == 503
 
 
-def test_random_weights_are_marked_in_health_and_log(tmp_path: Path) -> None:
-    with running(toy_home(tmp_path, pretrained=False), tmp_path, ONE_WORKER) as server:
-        assert httpx.get(server.url + "/health").json()["pretrained"] is False
-        assert "random weights (pretrained: false)" in server.log
+@pytest.fixture(scope="module")
+def by_name(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A model with random weights, served by the service's name."""
+    folder = tmp_path_factory.mktemp("by_name")
+    home = toy_home(folder, pretrained=False)
+    with running(home, folder, ONE_WORKER, target="service:ImageClassifier") as server:
+        yield server
 
 
-def test_service_by_name_and_port(tmp_path: Path) -> None:
-    home = toy_home(tmp_path)
-    with running(home, tmp_path, ONE_WORKER, target="service:ImageClassifier") as server:
-        assert httpx.post(server.url + "/classify", content=encoded(RED)).json()["class_id"] == 0
+def test_random_weights_are_marked_in_health_and_log(by_name: Server) -> None:
+    assert httpx.get(by_name.url + "/health").json()["pretrained"] is False
+    assert "random weights (pretrained: false)" in by_name.log
 
 
-def test_several_workers_and_decode_threads_answer_alike(tmp_path: Path) -> None:
-    settings = {"CLASSIFIER_WORKERS": "2", "CLASSIFIER_DECODE_THREADS": "2"}
-    with running(toy_home(tmp_path), tmp_path, settings) as server:
-        answers = {
-            httpx.post(server.url + "/classify", content=encoded(RED)).json()["label"]
-            for _ in range(10)
-        }
-    assert answers == {"red"}
+def test_service_by_name_and_port(by_name: Server) -> None:
+    answer = httpx.post(by_name.url + "/classify", content=encoded(RED)).json()
+    assert answer["class_id"] == 0
 
 
 def test_told_to_end_while_it_starts_its_workers_it_ends_at_the_first_signal(

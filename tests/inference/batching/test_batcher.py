@@ -13,7 +13,7 @@ from tests.support.gates import PATIENCE, Worker, in_loop, later
 
 
 @in_loop
-async def test_a_lone_job_is_a_batch_of_one_and_waits_for_nobody() -> None:
+async def test_a_lone_job_is_a_batch_of_one_and_does_not_wait() -> None:
     worker = Worker()
     async with worker.batcher(max_batch_size=8) as batcher:
         assert await batcher.submit(7, later()) == 70

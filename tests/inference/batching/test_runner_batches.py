@@ -90,7 +90,7 @@ async def test_a_batch_that_fails_fails_no_other_of_its_group(session: OnnxSessi
     ],
 )
 @in_loop
-async def test_who_comes_while_images_are_decoded_saves_a_run_of_large_batches(
+async def test_images_that_arrive_during_decoding_join_a_large_batch(
     max_batch_size: int, expected: list[int], session: OnnxSession
 ) -> None:
     session, inner = gated(session)

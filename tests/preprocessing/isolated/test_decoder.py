@@ -63,7 +63,7 @@ def test_errors_keep_their_messages() -> None:
     ]
 
 
-def test_a_client_that_leaves_costs_nobody_else_the_process() -> None:
+def test_a_client_that_leaves_does_not_end_the_process() -> None:
     async def test(isolated: IsolatedDecoder) -> Any:
         await ask(isolated, GIF)
         processes = processes_of(isolated)
@@ -77,7 +77,7 @@ def test_a_client_that_leaves_costs_nobody_else_the_process() -> None:
     assert np.array_equal(run(test), here(GIF))
 
 
-def test_closing_answers_who_waits_and_refuses_who_comes() -> None:
+def test_closing_answers_waiting_images_and_refuses_later_ones() -> None:
     async def test() -> list[Any]:
         async with decoder() as isolated:
             waiting = [asyncio.create_task(ask(isolated, GIF)) for _ in range(3)]

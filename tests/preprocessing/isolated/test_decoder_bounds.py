@@ -114,7 +114,7 @@ def test_a_deadline_ends_the_process() -> None:
     assert np.array_equal(pixels, here(GIF))
 
 
-def test_who_waits_too_long_is_told_so() -> None:
+def test_an_image_that_waits_too_long_is_refused() -> None:
     async def test(isolated: IsolatedDecoder) -> list[Any]:
         dear = asyncio.create_task(ask(isolated, DEAR, budget=1.0))
         await asyncio.sleep(0)

@@ -65,7 +65,7 @@ def test_dark_and_light_are_what_the_system_says(tabs: Tabs) -> None:
     assert found == ["rgb(246, 247, 249)", "rgb(20, 23, 27)"]
 
 
-def test_it_asks_nobody_else_and_breaks_no_rule_of_its_policy(
+def test_it_asks_no_other_host_and_keeps_its_policy(
     opened: Opened, images: dict[str, Path], server: Server
 ) -> None:
     opened.choose(*images.values())
