@@ -20,7 +20,7 @@ from tests.support.servers import ENDS_WITH_US, Server, environment, free_port, 
 from tests.support.tools import program
 
 README_URL = "http://127.0.0.1:3000"
-DEFAULT_TAG = "image_classifier:efficientnet_lite0-fp32-fed48758"
+DEFAULT_TAG = "image_classifier:efficientnet_lite0-fp32-11ea1f7f"
 
 SCRIPTS = "".join(
     (PROJECT / script).read_text()
@@ -192,7 +192,7 @@ def evaluate_it(command: str, home: Path, folder: Path) -> None:
 
 def explain_it(command: str, home: Path, folder: Path) -> None:
     output = shell(command.replace("explained.png", str(folder / "explained.png")), home, folder)
-    assert "preprocessing: resize 256 (shortest_side), crop 224, bicubic, rgb" in output
+    assert "preprocessing: resize 256 (shortest_side), crop 224, bicubic by Pillow, rgb" in output
     assert "exit 0" in output
     assert (folder / "explained.png").exists()
 
