@@ -4,8 +4,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import sysconfig
-import venv
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +20,7 @@ from serving.compat import versions
 from serving.compat.versions import SUPPORTED, is_supported
 from tests.serving.compat.sources import hashes
 from tests.serving.raw import connected, one_response
+from tests.support.overlays import python_with
 from tests.support.servers import PROJECT, Server, running, toy_home
 from tests.support.toys import RED, encoded
 
@@ -97,27 +96,18 @@ def test_it_warns_of_a_version_that_was_not_tried(
     assert (f"{package} {installed} was not tried" in caplog.text) != supported
 
 
-def python_with(wanted: dict[str, str]) -> Path:
-    """The Python of a virtual environment with these versions and all else that is installed."""
+def python_of(wanted: dict[str, str]) -> Path:
+    """A Python with these versions."""
     if wanted == {package: version(package) for package in wanted}:
         return Path(sys.executable)
     pinned = [f"{package}=={number}" for package, number in wanted.items()]
     folder = PROJECT / "build/versions" / "-".join(pinned)
-    python = folder / "bin/python"
-    if not (folder / "complete").exists():
-        venv.create(folder, clear=True)
-        paths = {"base": str(folder), "platbase": str(folder)}
-        site = Path(sysconfig.get_path("purelib", "venv", vars=paths))
-        (site / "rest.pth").write_text(sysconfig.get_path("purelib"))
-        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-Iq", "--no-deps"]
-        subprocess.run([*pip, *pinned], check=True)
-        (folder / "complete").touch()
-    return python
+    return python_with(folder, pinned, "--ignore-installed", "--no-deps")
 
 
 @pytest.fixture(scope="module", params=[LOWEST, NEWEST], ids=["lowest", "newest"])
 def python(request: pytest.FixtureRequest) -> Path:
-    return python_with(request.param)
+    return python_of(request.param)
 
 
 @contextlib.contextmanager
@@ -157,7 +147,7 @@ def test_both_ends_notice_clients_bound_headers_balance_and_shut_down(
 
 @pytest.mark.slow
 def test_a_version_that_was_not_tried_serves_on_uvicorns_own_connections(tmp_path: Path) -> None:
-    python = python_with({**NEWEST, "uvicorn": "0.29.0"})
+    python = python_of({**NEWEST, "uvicorn": "0.29.0"})
     with serving(python, tmp_path) as server:
         assert "uvicorn 0.29.0 was not tried" in server.log
         _check_shutdown(server)

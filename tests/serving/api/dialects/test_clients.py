@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from tritonclient import http as httpclient
 from tritonclient.utils import InferenceServerException
 
+from tests.support.overlays import python_with
 from tests.support.servers import Server
 from tests.support.toys import BLUE, HIGH, LABELS, LOW, RED, encoded, pixels
 
@@ -110,11 +110,7 @@ def test_tritons_client_tells_what_was_wrong(triton: httpclient.InferenceServerC
 @pytest.fixture(scope="module")
 def kserve_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python with kserve, which wants other versions of what the service uses."""
-    folder = tmp_path_factory.mktemp("kserve")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    python = folder / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "kserve>=0.15"], check=True)
-    return python
+    return python_with(tmp_path_factory.mktemp("kserve"), ["kserve>=0.15"])
 
 
 def test_kserves_client_asks_and_infers(
