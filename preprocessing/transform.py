@@ -37,8 +37,8 @@ _FILTERS = {
 _SUPPORT = 3
 
 # How much wider than the crop what is computed may be, so that its edges are exact; the latter is
-# the whole of photographs up to 16:9.
-_WIDEST, _WIDEST_EXACT = 1.3, 2.1
+# the whole of photographs up to 3:1.
+_WIDEST, _WIDEST_EXACT = 1.3, 4
 
 # With 2, many 24-megapixel photographs are decoded at 1/8, and 1.5 % got another class; with 4,
 # decoding 12 megapixels cost half as much again (benchmarks/decoding.md).

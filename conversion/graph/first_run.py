@@ -16,7 +16,7 @@ def check_first_run(
     """Have a network answer for two images of noise.
 
     Raises:
-        ConversionError: it fails, gives no logits, or applies softmax itself.
+        ConversionError: it fails, gives no logits or NaN, or applies softmax itself.
     """
     height, width, channels = preprocessing.pixels_shape
     images = torch.rand(2, channels, height, width, generator=torch.Generator().manual_seed(0))
@@ -31,6 +31,8 @@ def check_first_run(
             "--resize and --crop give it another size, channels in --preprocessing another number"
         ) from error
     logits = logits_of(output)
+    if logits.isnan().any():
+        raise ConversionError("the network gives NaN for an image of noise: its weights are broken")
     if activation is Activation.SOFTMAX and _is_softmax(logits):
         raise ConversionError(
             "the network applies softmax itself: its outputs are probabilities, and softmax again "

@@ -56,7 +56,12 @@ class OnnxFile(Source):
         """What runs the file as it is, for the comparison."""
         from conversion.sources.onnx_graph import Runner
 
-        return Runner(path, self._graph)
+        try:
+            return Runner(path, self._graph)
+        except Exception as error:
+            # ONNX Runtime has a type of its own for each of its codes.
+            reason = str(error).partition("failed:")[2].strip() or str(error)
+            raise ConversionError(f"{self._path.name} cannot be run ({reason})") from error
 
     def exported(
         self, network: "nn.Module", preprocessing: Preprocessing, opset: int, activation: Activation

@@ -26,9 +26,18 @@ def preprocessing_of(config: dict[str, Any], source: str) -> Preprocessing:
         source: where it is known from.
 
     Raises:
-        ConversionError: it asks for what the service cannot do.
+        ConversionError: it asks for what the service cannot do, or timm did not write it.
     """
-    data = extra("timm").data.resolve_data_config(pretrained_cfg=config)
+    library = extra("timm")
+    try:
+        return _preprocessing_of(library.data.resolve_data_config(pretrained_cfg=config), source)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise ConversionError(
+            f"{source} is not what timm writes ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _preprocessing_of(data: dict[str, Any], source: str) -> Preprocessing:
     channels, height, width = data["input_size"]
     if channels not in _NUMBERS:
         raise ConversionError(f"{source}: the network takes {channels} channels, not 1 or 3")

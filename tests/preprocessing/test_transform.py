@@ -31,12 +31,13 @@ MEAN_DIFFERENCE = 0.01
 
 # Where Pillow itself resizes, of photographs up to 16:9: those 32-bit floats alone.
 MEAN_DIFFERENCE_OF_EXACT = 0.001
-LONGEST = 16 / 9
+LONGEST, LONGEST_OF_BILINEAR = 16 / 9, 3
 
 # Pillow 13 chooses the order of its passes by size, another one for the crop than for the whole
 # image for portraits up to about 400 wide.
 SIZES = [
     # landscape
+    (600, 296),
     (640, 480),
     (500, 375),
     (500, 333),
@@ -132,7 +133,7 @@ def of_torchvision(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize(("resize", "crop"), RESIZE_AND_CROP)
+@pytest.mark.parametrize(("resize", "crop"), RESIZE_AND_CROP[:2])
 def test_exact_pixels_are_those_of_torchvision_where_ties_are_frequent(
     resize: int, crop: int, size: tuple[int, int]
 ) -> None:
@@ -142,7 +143,7 @@ def test_exact_pixels_are_those_of_torchvision_where_ties_are_frequent(
 
     found = transform(image, exact)
 
-    if max(size) <= LONGEST * min(size):
+    if max(size) <= LONGEST_OF_BILINEAR * min(size):
         assert (found == expected).all()
     assert difference(found, expected).max() <= 1
     assert difference(found, expected).mean() <= MEAN_DIFFERENCE

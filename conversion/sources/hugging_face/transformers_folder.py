@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conversion.errors import ConversionError
 from conversion.sources.hugging_face.image_processor import check_pixels, preprocessing_of
 from conversion.sources.source import Description, Source, extra, imagenet
+from conversion.weights.file_kind import format_of
 from conversion.weights.safetensors_folder import sha256_of_shards, shards
 from model_spec import Activation, Channels, Preprocessing, Size, Weights
 
@@ -89,6 +90,9 @@ class TransformersFolder(Source):
         """With transformers' own loading, which renames what old files name otherwise."""
         import torch
 
+        for file in sorted(path.glob("*.safetensors")):
+            if isinstance(kind := format_of(file), str):
+                raise ConversionError(f"{self.name}: {file.name} is {kind}")
         try:
             network, found = self._auto_model().from_pretrained(
                 path,
@@ -161,11 +165,13 @@ class TransformersFolder(Source):
         )
 
     def _read(self, kind: str) -> Any:
+        library = getattr(extra("transformers"), kind)
         try:
-            return getattr(extra("transformers"), kind).from_pretrained(
+            return library.from_pretrained(
                 self._folder, local_files_only=True, trust_remote_code=False
             )
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:
+            # Whatever transformers makes of a file that it did not write.
             raise ConversionError(f"{self.name} cannot be read ({_first_line(error)})") from error
 
     def _auto_model(self) -> Any:

@@ -49,5 +49,11 @@ def test_logits_are_taken_even_between_0_and_1() -> None:
     check_first_run(Network(lambda means: means.log_softmax(dim=1)), WANTED, Activation.SOFTMAX)
 
 
+def test_weights_that_give_nan_are_refused() -> None:
+    assert refusal(Network(lambda means: means / 0 * 0)) == (
+        "the network gives NaN for an image of noise: its weights are broken"
+    )
+
+
 def test_what_is_no_tensor_of_logits_is_refused() -> None:
     assert refusal(Network(lambda means: (means, means))).startswith("the network gives a tuple; ")

@@ -194,3 +194,13 @@ def test_what_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConversionError) as caught:
         OnnxFile(f"onnx:{tmp_path / name}").published()
     assert str(caught.value) == f"no ONNX file {tmp_path / name}"
+
+
+def test_a_graph_that_cannot_be_run_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "SomebodysOwn")
+
+    with pytest.raises(ConversionError) as caught:
+        OnnxFile(f"onnx:{path}").build_published(path)
+
+    assert str(caught.value).startswith("mine.onnx cannot be run (")
+    assert "SomebodysOwn" in str(caught.value)

@@ -64,6 +64,16 @@ def test_a_network_of_one_channel_gets_grey_pixels() -> None:
             "there are nearest, box, bilinear, hamming, bicubic, lanczos",
         ),
         ({"input_size": (4, 160, 160)}, "mine: the network takes 4 channels, not 1 or 3"),
+        (
+            {"input_size": (160, 160)},
+            "mine is not what timm writes "
+            "(ValueError: not enough values to unpack (expected 3, got 2))",
+        ),
+        (
+            {"crop_pct": "all"},
+            "mine is not what timm writes "
+            "(TypeError: unsupported operand type(s) for /: 'int' and 'str')",
+        ),
     ],
 )
 def test_what_the_service_cannot_do_is_refused(changes: dict[str, object], message: str) -> None:

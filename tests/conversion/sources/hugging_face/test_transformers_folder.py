@@ -128,6 +128,20 @@ def test_a_missing_file_is_named(folder: Path, file: str, message: str) -> None:
     assert refusal(folder) == message
 
 
+def test_a_pointer_instead_of_the_weights_is_named(folder: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 1\n"
+    (folder / "model.safetensors").write_text(pointer)
+    assert refusal(folder) == (
+        "hf:my-vit: model.safetensors is a Git LFS pointer; fetch the file itself with: "
+        "git lfs pull"
+    )
+
+
+def test_a_processor_that_transformers_did_not_write_is_refused(folder: Path) -> None:
+    (folder / "preprocessor_config.json").write_text("[]")
+    assert refusal(folder).startswith("hf:my-vit cannot be read (")
+
+
 def test_the_user_says_what_a_missing_processor_would(folder: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
     given = Given(Overrides.model_validate({"resize_size": [32, 32], "mean": 0.5}), "command line")
