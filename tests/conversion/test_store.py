@@ -129,6 +129,7 @@ def test_what_bentoml_shows_of_a_model(toy_spec: ModelSpec, unsaved: Path) -> No
             "interpolation": "bilinear",
             "antialias": True,
             "rounding": "torchvision",
+            "exact_pixels": False,
             "channels": "rgb",
             "pad_colour": [0, 0, 0],
             "mean": [0.0, 0.0, 0.0],
