@@ -161,6 +161,10 @@ def _export(original: Original, request: Request, precision: Precision, folder: 
         verification.limit,
         100 * verification.top1_agreement,
     )
+    if embedding is not None:
+        embedding = verify.verified_embedding(
+            folder / ONNX_FILE, model, pixels, precision, embedding
+        )
     explanation = explanation_of(folder, pixels, precision, len(labels))
     logger.info("explanations: %s", told(explanation))
     index = PHOTOGRAPHS.index(GOLDEN)

@@ -147,6 +147,9 @@ def _digits(spec: ModelSpec) -> str:
     )
     if spec.reference:
         answers_depend_on += spec.model_dump_json(include={"reference"})
+    if spec.comparison:
+        # One graph may be made for two devices: its golden answer and its gate are of one.
+        answers_depend_on += spec.model_dump_json(include={"comparison": {"device"}})
     if spec.thresholds:
         answers_depend_on += spec.model_dump_json(include={"thresholds"})
     return hashlib.sha256(answers_depend_on.encode()).hexdigest()[:_TAG_HASH_DIGITS]

@@ -5,7 +5,7 @@ from benchmarks.measurement.models import Model
 from benchmarks.tune.candidates import Variant
 from errors import StartupError
 from model_comparison import Shortcoming
-from model_spec import MODEL_NAME, SPEC_FILE, ModelSpec
+from model_spec import MODEL_NAME, ONNX_FILE, SPEC_FILE, ModelSpec, Precision
 
 _OF_A_PRECISION = {
     *("precision", "opset", "verification", "golden", "files", "explanation", "comparison"),
@@ -14,19 +14,21 @@ _OF_A_PRECISION = {
 
 
 def variants(model: Model) -> list[Variant]:
-    """The variants of a model in its store, the newest first.
+    """The variants of a model in its store, the newest first, each graph once.
 
-    What is not shown to be as accurate as fp32 is left out, and it is said.
+    What is not shown to be as accurate as fp32 is left out, and it is said. A graph that was made
+    for two devices is in the store twice; every variant is tried on all devices.
 
     Raises:
         StartupError: the model cannot be read.
     """
     spec = ModelSpec.load(model.folder)
-    return [
-        Variant(tag, other.precision)
-        for tag, other in _others(model)
-        if _network(other) == _network(spec) and _accurate(tag, other)
-    ]
+    found = dict[tuple[Precision, str], Variant]()
+    for tag, other in _others(model):
+        if _network(other) == _network(spec) and _accurate(tag, other):
+            graph = other.precision, other.files[ONNX_FILE]
+            found.setdefault(graph, Variant(tag, other.precision))
+    return list(found.values())
 
 
 def _others(model: Model) -> list[tuple[str, ModelSpec]]:

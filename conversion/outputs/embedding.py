@@ -9,8 +9,6 @@ import torch
 from onnx import NodeProto, helper
 from torch import nn
 
-from conversion.errors import ConversionError
-
 _TO_THE_LOGITS = ("Softmax", "Sigmoid", "Concat", "Neg", "Div", "Cast", "Identity", "Add")
 """Operators between the last linear layer and the probabilities."""
 
@@ -83,19 +81,16 @@ def last_linear_input(network: nn.Module, images: torch.Tensor) -> torch.Tensor 
     return read[-1] if read and read[-1].ndim == _MATRIX_AXES else None
 
 
-def check_embedding(found: npt.NDArray[np.floating], expected: torch.Tensor | None) -> None:
-    """Compare the graph's embeddings with PyTorch's.
-
-    Raises:
-        ConversionError: they differ by more than the limit, as a share of the largest number.
-    """
+def difference(found: npt.NDArray[np.floating], expected: torch.Tensor | None) -> str | None:
+    """How a graph's embeddings differ from PyTorch's, in words; None: within the limit."""
     if expected is None or found.shape != expected.shape:
-        raise ConversionError(f"not saved: PyTorch has no embedding of the shape {found.shape}")
+        return f"PyTorch has no embedding of the shape {found.shape}"
     limit = LIMITS[found.dtype.type]
-    difference = float((torch.tensor(found).float() - expected).abs().max() / expected.abs().max())
+    share = float((torch.tensor(found).float() - expected).abs().max() / expected.abs().max())
     # Written so that a NaN fails.
-    if not difference <= limit:
-        raise ConversionError(
-            f"not saved: the embedding differs from PyTorch's by {difference:.3g} of its largest "
-            f"number, limit {limit:g}"
+    if not share <= limit:
+        return (
+            f"the embedding differs from PyTorch's by {share:.3g} of its largest number, "
+            f"limit {limit:g}"
         )
+    return None

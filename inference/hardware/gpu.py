@@ -133,9 +133,12 @@ class GpuMonitor:
         return self._utilization
 
     def memory(self) -> GpuMemory | None:
-        """Memory in use and in all; None if NVML cannot say."""
+        """Memory in use and in all; None if NVML cannot say.
+
+        As nvidia-smi counts: without what the driver keeps for itself, 480 MiB on an H100.
+        """
         try:
-            memory = pynvml.nvmlDeviceGetMemoryInfo(self._handle)
+            memory = pynvml.nvmlDeviceGetMemoryInfo(self._handle, pynvml.nvmlMemory_v2)
         except pynvml.NVMLError:
             return None
         return GpuMemory(int(memory.used), int(memory.total))

@@ -24,7 +24,10 @@ logger = logging.getLogger("image_classifier.session")
 _ERRORS_ONLY = 3  # of ONNX Runtime's log
 
 # In a page about where in its source it stands.
-_CUDA_FAILURE = re.compile(r"(?:CUDA|CUBLAS|CUDNN) failure [^;]*[^; ]")
+_GPU_FAILURE = re.compile(
+    r"(?:(?:CUDA|CUBLAS|CUDNN) failure |Failed to allocate memory)[^;]*[^; ]"
+    "|Please install TensorRT libraries"
+)
 
 Probabilities = npt.NDArray[np.float32]
 Embeddings = npt.NDArray[np.floating]
@@ -214,12 +217,15 @@ def _create(spec: ModelSpec, device: Device, given: _Options) -> onnxruntime.Inf
     )
     path = given.folder / ONNX_FILE
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        # By itself ONNX Runtime would print what failed, and go on with the CPU.
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=providers, enable_fallback=False
+        )
     except Exception as error:
         # ONNX Runtime's exceptions share no base class of their own.
         if device is Device.CPU:
             raise StartupError(f"ONNX Runtime cannot load {path.name}: {error}") from error
-        failure = _CUDA_FAILURE.search(str(error))
+        failure = _GPU_FAILURE.search(str(error))
         raise _UnavailableError(failure.group() if failure else str(error)) from error
     got = session.get_providers()
     if got[0] != PROVIDERS[device][0]:

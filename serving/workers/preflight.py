@@ -5,8 +5,10 @@ import multiprocessing
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from errors import StartupError
 from inference import check_device
 from inference.hardware.gpu import count_gpus
 from model_spec import ModelSpec
@@ -61,4 +63,9 @@ def _check_elsewhere(folder: Path, device: Device, max_batch_size: int) -> None:
         sys.path.insert(0, source)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        pool.submit(check_device, folder, device, max_batch_size).result()
+        try:
+            pool.submit(check_device, folder, device, max_batch_size).result()
+        except BrokenProcessPool as error:
+            raise StartupError(
+                f"{PREFIX}DEVICE={device.value} cannot be had: the process that tried it was killed"
+            ) from error

@@ -10,6 +10,7 @@ from conversion import store
 from conversion.errors import ConversionError
 from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec
 from tests.conversion.converted import FINGERPRINT, OTHER
+from tests.conversion.gate.test_gate import GOOD
 from tests.support import toys
 
 pytestmark = pytest.mark.usefixtures("empty_store")
@@ -49,6 +50,18 @@ def test_other_labels_make_another_model(toy_spec: ModelSpec, unsaved: Path) -> 
     assert first != second
     labels = [ModelSpec.load(Path(bentoml.models.get(tag).path)).labels for tag in (first, second)]
     assert labels == [toy_spec.labels, renamed.labels]
+
+
+def test_one_graph_made_for_two_devices_is_two_models(toy_spec: ModelSpec, unsaved: Path) -> None:
+    for device in ("cpu", "openvino"):
+        comparison = GOOD.model_copy(update={"device": device})
+        spec = toy_spec.model_copy(update={"comparison": comparison})
+        store.save(unsaved, spec, FINGERPRINT + device)
+
+    tags = [store.find(FINGERPRINT + device) for device in ("cpu", "openvino")]
+
+    assert None not in tags
+    assert len(set(tags)) == 2
 
 
 def test_what_is_saved_is_complete(toy_spec: ModelSpec, unsaved: Path, model_store: Path) -> None:

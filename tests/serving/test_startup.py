@@ -104,6 +104,16 @@ def test_openvino_that_is_not_installed_is_refused_in_one_line(tmp_path: Path) -
     )
 
 
+def test_a_device_that_kills_the_process_that_tries_it_is_refused_in_one_line(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "openvino.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    settings = {"CLASSIFIER_DEVICE": "openvino", "PYTHONPATH": str(tmp_path)}
+    assert refusal(toy_home(tmp_path), tmp_path, settings) == (
+        "error: CLASSIFIER_DEVICE=openvino cannot be had: the process that tried it was killed"
+    )
+
+
 def test_several_workers_answer_alike_and_say_once_that_there_is_no_gpu(tmp_path: Path) -> None:
     settings = {"CLASSIFIER_DEVICE": "auto", "CLASSIFIER_DECODE_THREADS": "2"}
     with running(toy_home(tmp_path), tmp_path, settings | TWO_WORKERS) as server:

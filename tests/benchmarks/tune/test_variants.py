@@ -19,6 +19,17 @@ def stored(home: Path, name: str, **changes: object) -> ModelSpec:
     return spec
 
 
+def test_a_graph_that_was_made_for_two_devices_stands_in_once(tmp_path: Path) -> None:
+    stored(tmp_path, "fp32")
+    for name, device in (("first", "cpu"), ("second", "openvino")):
+        comparison = GOOD.model_copy(update={"device": device})
+        stored(tmp_path, name, precision=Precision.INT8, comparison=comparison)
+
+    found = variants(Model("toy", f"{MODEL_NAME}:fp32", tmp_path))
+
+    assert [each.precision for each in found] == [Precision.INT8]
+
+
 def test_the_same_network_in_another_precision_stands_in(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

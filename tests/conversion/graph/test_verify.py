@@ -1,3 +1,5 @@
+import copy
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from conversion.errors import ConversionError
-from conversion.graph.verify import PyTorchModel, verify
+from conversion.graph.verify import PyTorchModel, verified_embedding, verify
+from conversion.outputs.embedding import add_embedding
 from conversion.photographs import PHOTOGRAPHS, photograph_pixels
 from model_spec import ONNX_FILE, Precision, Preprocessing, Verification
 from tests.support import toys
@@ -106,6 +109,35 @@ def test_a_changed_weight_of_an_export_is_refused(
     pixels = photograph_pixels(tiny_preprocessing)
     with pytest.raises(ConversionError, match=r"difference to PyTorch = 0\.00\d+, limit 0\.0001"):
         verify(tmp_path / ONNX_FILE, model, pixels, Precision.FP32)
+
+
+@pytest.mark.slow
+def test_an_embedding_that_differs_is_left_out_in_float16_and_refused_in_float32(
+    tiny_graph: onnx.ModelProto,
+    tiny_network: nn.Module,
+    tiny_preprocessing: Preprocessing,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    proto = onnx.ModelProto()
+    proto.CopyFrom(tiny_graph)
+    name = add_embedding(proto, 16)
+    assert name is not None
+    path = tmp_path / ONNX_FILE
+    onnx.save(proto, path)
+    pixels = photograph_pixels(tiny_preprocessing)
+    model = PyTorchModel(tiny_network, tiny_preprocessing, 3)
+    assert verified_embedding(path, model, pixels, Precision.FP32, name) == name
+
+    changed = copy.deepcopy(tiny_network)
+    with torch.no_grad():
+        next(changed.parameters()).mul_(1.1)
+    other = PyTorchModel(changed, tiny_preprocessing, 3)
+    with pytest.raises(ConversionError, match="not saved: the embedding differs from PyTorch's by"):
+        verified_embedding(path, other, pixels, Precision.FP32, name)
+    caplog.set_level(logging.INFO, "image_classifier.conversion.verify")
+    assert verified_embedding(path, other, pixels, Precision.FP16, name) is None
+    assert caplog.messages[-1].startswith("embedding: none; the embedding differs from PyTorch's")
 
 
 def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

@@ -5,10 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from conversion.errors import ConversionError
 from conversion.graph.export import export
 from conversion.graph.verify import normalised
-from conversion.outputs.embedding import add_embedding, check_embedding, last_linear_input
+from conversion.outputs.embedding import add_embedding, difference, last_linear_input
 from conversion.outputs.one_output import TwoOutputs
 from model_spec import Activation, Preprocessing
 
@@ -41,7 +40,7 @@ def test_the_second_output_is_what_the_last_linear_layer_reads(
     expected = last_linear_input(tiny_network, normalised(PIXELS, tiny_preprocessing))
     assert expected is not None
     assert expected.shape == (3, 16)
-    check_embedding(embeddings(proto, name), expected)
+    assert difference(embeddings(proto, name), expected) is None
 
 
 @pytest.mark.slow
@@ -53,7 +52,7 @@ def test_a_network_with_one_output_has_one_too(tiny_preprocessing: Preprocessing
     name = add_embedding(proto, 3)
     assert name is not None
     expected = last_linear_input(two, normalised(PIXELS, tiny_preprocessing))
-    check_embedding(embeddings(proto, name), expected)
+    assert difference(embeddings(proto, name), expected) is None
 
 
 @pytest.mark.slow
@@ -75,12 +74,11 @@ def test_a_network_without_a_linear_layer_has_none() -> None:
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (np.array([[1.0, 2.001]], np.float32), r"differs from PyTorch's by 0\.0005 of its"),
+        (np.array([[1.0, 2.001]], np.float32), "differs from PyTorch's by 0.0005 of its"),
         (np.array([[1.0, np.nan]], np.float32), "differs from PyTorch's by nan"),
-        (np.array([[1.0, 2.1]], np.float16), r"by 0\.0498 of its largest number, limit 0\.02"),
-        (np.array([[1.0]], np.float32), r"no embedding of the shape \(1, 1\)"),
+        (np.array([[1.0, 2.1]], np.float16), "by 0.0498 of its largest number, limit 0.02"),
+        (np.array([[1.0]], np.float32), "no embedding of the shape (1, 1)"),
     ],
 )
-def test_an_embedding_that_differs_is_refused(found: np.ndarray, message: str) -> None:
-    with pytest.raises(ConversionError, match=message):
-        check_embedding(found, torch.tensor([[1.0, 2.0]]))
+def test_an_embedding_that_differs_is_found(found: np.ndarray, message: str) -> None:
+    assert message in str(difference(found, torch.tensor([[1.0, 2.0]])))

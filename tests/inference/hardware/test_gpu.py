@@ -48,6 +48,7 @@ class Driver:
             nvmlDeviceGetHandleByUUID=self._initialised(lambda uuid: f"handle {uuid}"),
             nvmlDeviceGetUtilizationRates=self._initialised(self._rates),
             nvmlDeviceGetMemoryInfo=self._initialised(self._memory),
+            nvmlMemory_v2=pynvml.nvmlMemory_v2,
             nvmlDeviceGetPowerUsage=self._initialised(lambda handle: self._said(61_500)),
             nvmlDeviceGetTemperature=self._initialised(lambda handle, sensor: self._said(41)),
             nvmlDeviceGetName=self._initialised(lambda handle: f"name of {handle}"),
@@ -76,10 +77,11 @@ class Driver:
             raise NVMLError("not supported")
         return number
 
-    def _memory(self, handle: str) -> SimpleNamespace:
+    def _memory(self, handle: str, version: int) -> SimpleNamespace:
         if self.percent is None:
             raise NVMLError("not supported")
-        return SimpleNamespace(used=3, free=5, total=8)
+        assert version == pynvml.nvmlMemory_v2
+        return SimpleNamespace(used=3, reserved=1, free=4, total=8)
 
 
 @pytest.fixture
@@ -208,7 +210,7 @@ def test_power_is_in_watts_and_temperature_in_degrees_or_none(driver: Driver) ->
 def test_the_least_memory_is_that_of_the_smallest_gpu_that_can_be_read(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def memory_of(handle: str) -> SimpleNamespace:
+    def memory_of(handle: str, version: int) -> SimpleNamespace:
         return SimpleNamespace(used=0, total={"handle 0": 8, "handle 1": 4}[handle])
 
     monkeypatch.setattr("inference.hardware.gpu.pynvml.nvmlDeviceGetMemoryInfo", memory_of)

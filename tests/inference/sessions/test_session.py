@@ -1,7 +1,9 @@
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -105,22 +107,29 @@ def test_an_explicit_gpu_that_cannot_be_had_is_refused(
 
 
 @without_gpu
-@pytest.mark.parametrize(("device", "provider"), EXPLICIT)
-def test_a_session_that_fell_back_by_itself_is_refused(
-    device: Device, provider: str, toy_folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("device", "provider", "reason"),
+    [
+        # It goes on with the CPU, and says so in its log alone.
+        (Device.CUDA, CUDA, f"ONNX Runtime offers only {CPU}; see its log above"),
+        (Device.TENSORRT, TENSORRT, "Please install TensorRT libraries"),
+    ],
+)
+def test_missing_libraries_are_no_reason_to_take_the_cpu(
+    device: Device,
+    provider: str,
+    reason: str,
+    toy_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # As if the driver were there, but CUDA's libraries were not: ONNX Runtime itself
-    # then goes on with the CPU, and says so in its log alone.
+    # As if the driver were there.
     monkeypatch.setattr(session_module, "count_gpus", lambda: 1)
     if provider not in onnxruntime.get_available_providers():
         pytest.skip("this build of ONNX Runtime has no GPU")
 
     with pytest.raises(StartupError) as caught:
         open_session(toy_folder, device, intra_op_threads=1)
-    assert str(caught.value) == (
-        f"CLASSIFIER_DEVICE={device.value} cannot be had: "
-        f"ONNX Runtime offers only {CPU}; see its log above"
-    )
+    assert str(caught.value) == f"CLASSIFIER_DEVICE={device.value} cannot be had: {reason}"
 
 
 @pytest.mark.parametrize(("device", "provider"), EXPLICIT)
@@ -207,26 +216,42 @@ def on_cuda(session: OnnxSession, folder: Path) -> OnnxSession:
     return posing
 
 
+# What an H100 said whose memory was full, or filled up while the session was made.
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "CUDA failure 2: out of memory",
+        "CUBLAS failure 3: the resource allocation failed",
+        "CUDNN failure 4000: CUDNN_STATUS_INTERNAL_ERROR",
+        "Failed to allocate memory for requested buffer of size 5120000",
+    ],
+)
 def test_a_gpu_without_room_for_another_batch_size_is_said_in_one_line(
-    session: OnnxSession, toy_folder: Path, monkeypatch: pytest.MonkeyPatch
+    session: OnnxSession,
+    toy_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failure: str,
 ) -> None:
-    # The middle of it is what an H100 said whose memory was full.
     page = (
-        "[ONNXRuntimeError] : 1 : FAIL : /onnxruntime_src/cuda_call.cc:154 CudaCall CUBLAS "
-        "failure 3: the resource allocation failed ; GPU=0 ; hostname=vm ; line=245 ; expr=x"
+        "[ONNXRuntimeError] : 1 : FAIL : /onnxruntime_src/cuda_call.cc:154 CudaCall "
+        f"{failure} ; GPU=0 ; hostname=vm ; line=245 ; expr=x"
     )
 
-    def full(*_: object, **__: object) -> onnxruntime.InferenceSession:
-        raise RuntimeError(page)
+    create = onnxruntime.InferenceSession._create_inference_session
+
+    def full(self: onnxruntime.InferenceSession, providers: Sequence[Any], *rest: Any) -> None:
+        if CUDA in dict(each if isinstance(each, tuple) else (each, {}) for each in providers):
+            raise RuntimeError(page)
+        create(self, providers, *rest)  # what ONNX Runtime would go on with
 
     posing = on_cuda(session, toy_folder)
-    monkeypatch.setattr(onnxruntime, "InferenceSession", full)
+    monkeypatch.setattr(onnxruntime.InferenceSession, "_create_inference_session", full)
 
     with pytest.raises(StartupError) as caught:
         posing.run(np.stack([pixels(RED)] * 2))
-    assert str(caught.value) == (
-        "no session for batches of 2: CUBLAS failure 3: the resource allocation failed"
-    )
+    assert str(caught.value) == f"no session for batches of 2: {failure}"
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.skipif(CUDA not in onnxruntime.get_available_providers(), reason="a build for CPUs")
