@@ -3,6 +3,7 @@
 import codecs
 import csv
 import json
+import re
 from pathlib import Path
 
 from conversion.errors import ONE_OUTPUT, ConversionError
@@ -11,6 +12,7 @@ _YAML = (".yaml", ".yml")
 _OF_TRANSFORMERS = "id2label"
 _DELIMITERS = (",", ";", "\t")
 _COLUMNS = 2
+_NUMBERED = re.compile(r"(\d+)\s*:\s*(\S.*)")
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -81,16 +83,23 @@ def _parsed(text: str, *, must_be_json: bool) -> object:
 
 
 def _table(text: str) -> dict[str, object] | None:
-    """Labels by id from lines ``0,cat`` or ``cat,0``; None if the text is no such table.
+    """Labels by id from lines ``0: cat``, ``0,cat`` or ``cat,0``; None if it is no such table.
 
     Raises:
-        ValueError: an id stands twice.
+        ValueError: an id stands twice, or there are more columns.
     """
     lines = text.splitlines()
+    numbered = [found for line in lines if (found := _NUMBERED.fullmatch(line.strip()))]
+    if numbered and len(numbered) == len(lines):
+        return _without_repetition([(str(int(each[1])), each[2]) for each in numbered])
     delimiter = next((each for each in _DELIMITERS if each in lines[0]), "") if lines else ""
     rows = list(csv.reader(lines, delimiter=delimiter)) if delimiter else []
     rows = [[cell.strip() for cell in row] for row in rows if row]
     if not rows or any(len(row) != _COLUMNS for row in rows):
+        if len(rows) > 1 and all(
+            len(row) == len(rows[0]) and row[0].isdecimal() for row in rows[1:]
+        ):
+            raise ValueError(f"there are {len(rows[0])} columns; leave two, id and label")
         return None
     body = rows if any(cell.isdecimal() for cell in rows[0]) else rows[1:]
     for ids in range(_COLUMNS):

@@ -30,6 +30,7 @@ def labels_of(content: str | bytes, folder: Path, name: str = "labels.txt") -> t
         # JSON under another name.
         ("labels.txt", '["one", "two words", "three"]'),
         ("labels.txt", '{"0": "one", "1": "two words", "2": "three"}'),
+        ("labels.txt", "0: one\n2: three\n1: two words\n"),
         # transformers' config.json.
         (
             "config.json",
@@ -63,6 +64,11 @@ def test_labels_may_be_in_utf_16_as_some_editors_save_them(tmp_path: Path) -> No
             "data.yaml",
             b"names:\n  0: one\n  1: two\n",
             "data.yaml is YAML; give the labels one a line, as CSV or JSON",
+        ),
+        (
+            "labels.csv",
+            b"id,wnid,label\n0,n01,one\n1,n02,two\n",
+            "cannot read the labels: there are 3 columns; leave two, id and label",
         ),
         (
             "labels.json",
