@@ -9,7 +9,7 @@ from tests.support.servers import PROJECT
 
 Completed = subprocess.CompletedProcess[str]
 
-_SECONDS = 300.0
+_SECONDS = 900.0
 
 # As if everything was installed: a test is no place to install it.
 _MAKE = ("make", "-o", ".venv/bin/.serving")
