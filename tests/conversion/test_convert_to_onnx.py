@@ -41,13 +41,14 @@ def test_the_tag_alone_goes_to_standard_output(
 
 @pytest.mark.slow
 def test_the_figures_go_to_standard_error(squeezenet: Completed) -> None:
-    first, prepared, second, third, maps, fourth = squeezenet.stderr.splitlines()
+    first, prepared, second, resized, third, maps, fourth = squeezenet.stderr.splitlines()
     assert first == "converting squeezenet1_1 (random, seed 0)"
     assert prepared == (
         "resize 256 (shortest_side), crop 224, bilinear, rgb, mean 0.485 0.456 0.406, "
         "std 0.229 0.224 0.225: torchvision SqueezeNet1_1_Weights.IMAGENET1K_V1"
     )
     assert second == "random weights (pretrained: false): the answers will mean nothing"
+    assert resized.startswith("resized by the faster resizer where that can: ")
     assert re.fullmatch(
         rf"verified on {len(PHOTOGRAPHS) + 7} images, batches of 1 and 7: max probability "
         r"difference \S+ \(limit 0\.0001\), top-1 agreement 100\.0 %",
