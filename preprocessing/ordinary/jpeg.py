@@ -8,7 +8,7 @@ rules. In a file that keeps them there is nothing to skip.
 
 import itertools
 import re
-from collections.abc import Iterator
+from struct import Struct
 from typing import NamedTuple
 
 from preprocessing.ordinary.exif import orientation_of
@@ -30,6 +30,10 @@ _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})
 # The metadata that say how the channels are meant.
 _COLOUR = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 _APP1, _EXIF, _XMP = 0xE1, b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_NEEDED = frozenset({_SCAN, *_FRAMES, *_TABLES})
+# FF, the marker, and the length of what follows, its own two bytes included.
+_HEAD = Struct(">BBH")
+_MARKED, _LENGTH_BYTES = 0xFF, 2
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 _BITS, _GREY, _COLOURED = 8, 1, 3
 # Sampling factors of the first channel; those of the second and third are 1 x 1.
@@ -49,63 +53,63 @@ def read(encoded: bytes) -> OrdinaryImage:
     Raises:
         Odd: it is not an ordinary JPEG.
     """
-    segments = list(_segments(encoded))
+    segments = _segments(encoded)
     kept = [each.whole for each in segments if _is_needed(each)]
     frame, scans = _frame_and_scans(segments)
-    must(sum(len(each.content) for each in segments if each.marker in _TABLES) <= MAX_TABLE_BYTES)
+    tables = sum([len(each.content) for each in segments if each.marker in _TABLES])
+    must(tables <= MAX_TABLE_BYTES)
+    # Decoding then makes the pixels in a pass of their own, behind those of the scans.
+    is_put_together = len(scans) > 1 or frame.marker == _PROGRESSIVE
     return OrdinaryImage(
         format="JPEG",
         content=b"".join([encoded[:2], *kept, _END_OF_IMAGE]),
-        width=int.from_bytes(frame[3:5], "big"),
-        height=int.from_bytes(frame[1:3], "big"),
+        width=int.from_bytes(frame.content[3:5], "big"),
+        height=int.from_bytes(frame.content[1:3], "big"),
         orientation=_orientation(segments),
-        passes=len(scans) + _is_put_together(segments, len(scans)),
+        passes=len(scans) + is_put_together,
     )
 
 
-def _segments(encoded: bytes) -> Iterator[_Segment]:
+def _segments(encoded: bytes) -> list[_Segment]:
     """All segments up to the end of the image."""
-    position, view = 2, memoryview(encoded)
-    for _ in range(MAX_SEGMENTS):
-        head = encoded[position : position + 4]
-        if head[:2] == _END_OF_IMAGE:
-            return
-        must(len(head) == 4 and head[0] == 0xFF)  # noqa: PLR2004
-        marker, length = head[1], int.from_bytes(head[2:], "big")
+    found: list[_Segment] = []
+    position, size, view = 2, len(encoded), memoryview(encoded)
+    while len(found) < MAX_SEGMENTS:
+        if encoded.startswith(_END_OF_IMAGE, position):
+            return found
+        must(position + _HEAD.size <= size)
+        mark, marker, length = _HEAD.unpack_from(encoded, position)
         end = content_end = position + 2 + length
-        must(length >= 2 and end < len(encoded))  # noqa: PLR2004
+        if mark != _MARKED or length < _LENGTH_BYTES or end >= size:
+            raise Odd
         if marker == _SCAN:
             following = _END_OF_SCAN.search(encoded, end)
             if following is None:
                 raise Odd
             end = following.start()
-        yield _Segment(marker, encoded[position + 4 : content_end], view[position:end])
+        found.append(_Segment(marker, encoded[position + 4 : content_end], view[position:end]))
         position = end
     raise Odd
 
 
 def _is_needed(segment: _Segment) -> bool:
     """Whether pixels depend on it; refuses what is neither needed nor metadata."""
-    if segment.marker in _METADATA:
-        return segment.content.startswith(_COLOUR.get(segment.marker, b"\0no colour"))
-    must(segment.marker == _SCAN or segment.marker in _FRAMES or segment.marker in _TABLES)
-    return True
+    marker = segment.marker
+    if marker in _NEEDED:
+        return True
+    must(marker in _METADATA)
+    return segment.content.startswith(_COLOUR.get(marker, b"\0no colour"))
 
 
-def _frame_and_scans(segments: list[_Segment]) -> tuple[bytes, list[bytes]]:
-    """The header of the one frame and those of its scans, which come behind it."""
+def _frame_and_scans(segments: list[_Segment]) -> tuple[_Segment, list[_Segment]]:
+    """The one frame and its scans, which come behind it."""
     headers = [each for each in segments if each.marker == _SCAN or each.marker in _FRAMES]
     must(len(headers) > 1 and headers[0].marker in _FRAMES)
     must(all(each.marker == _SCAN for each in headers[1:]))
-    frame, scans = headers[0].content, [each.content for each in headers[1:]]
-    channels = _channels(frame)
-    must(all(_is_scan_of(each, channels) for each in scans))
+    frame, *scans = headers
+    channels = _channels(frame.content)
+    must(all(_is_scan_of(each.content, channels) for each in scans))
     return frame, scans
-
-
-def _is_put_together(segments: list[_Segment], scans: int) -> bool:
-    """Whether decoding makes its pixels in a pass of their own, behind those of the scans."""
-    return scans > 1 or any(each.marker == _PROGRESSIVE for each in segments)
 
 
 def _channels(frame: bytes) -> bytes:
