@@ -36,7 +36,7 @@ def prediction(
 
 def confidence_in(probabilities: npt.NDArray[np.float32], class_id: int) -> float:
     """The probability of a class as a response tells it."""
-    return round(float(probabilities[class_id]), DECIMALS)
+    return round(probabilities.item(class_id), DECIMALS)
 
 
 def best_classes(probabilities: npt.NDArray[np.float32], count: int) -> list[int]:

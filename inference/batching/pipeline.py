@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, repeat
+from itertools import repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -242,8 +243,8 @@ class Pipeline(Generic[Input, Output]):
         """Inputs with their uint8 ``[H, W, 3]`` pixels → their rows."""
         for index, (_, pixels) in enumerate(batch):
             self._batch[index] = pixels
-        padded = next(size for size in self._batch_sizes if size >= len(batch))
-        with_embeddings = any(self._wants_embedding(value) for value, _ in batch)
+        padded = self._batch_sizes[bisect_left(self._batch_sizes, len(batch))]
+        with_embeddings = True in [self._wants_embedding(value) for value, _ in batch]
         started = time.perf_counter()
         probabilities, embeddings = self._run(self._batch[:padded], with_embeddings)
         run = Run(started, time.perf_counter())
@@ -251,10 +252,10 @@ class Pipeline(Generic[Input, Output]):
         expected = (padded, len(self._session.spec.labels))
         if probabilities.shape != expected:
             raise RuntimeError(f"the model gave {probabilities.shape}, not {expected}")
-        rows = map(
-            Row, probabilities, repeat(run), repeat(None) if embeddings is None else embeddings
-        )
-        return list(islice(rows, len(batch)))
+        rows = probabilities[: len(batch)]
+        if embeddings is None:
+            return [Row(each, run, None) for each in rows]
+        return [Row(*each) for each in zip(rows, repeat(run), embeddings, strict=False)]
 
     def _run(
         self, pixels: Pixels, with_embeddings: bool
