@@ -14,8 +14,8 @@ from preprocessing.orientation import orientation_of
 from serving.api.header_checks import check_batch_head, check_classify_head
 from serving.api.parsing import parse_classify, parse_classify_batch
 from serving.api.requests import Request
-from serving.classifier import Encoded
 from serving.parameters import MAX_CLASSES, MapForm, Parameters
+from serving.wanted import Encoded
 from tests.support.toys import SIZE, toy_preprocessing
 
 # Pillow warns of what is odd in a file; the service does not listen.

@@ -5,13 +5,13 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from errors import ClassifierError, InternalError, InvalidParameter
 from inference import OnnxRunner, RunnerOptions, Session
-from inference.answers.decision import Thresholds, decision, thresholds_for
+from inference.answers.decision import decision, thresholds_for
 from inference.answers.embedding import EmbeddingForm, told
 from inference.answers.top_k import DECIMALS, prediction
 from inference.batching.pipeline import Row
@@ -32,38 +32,10 @@ from serving.parameters import (
     checked_threshold,
     checked_top_k,
 )
+from serving.wanted import Encoded, Wanted
 from settings import Settings
 
 logger = logging.getLogger("image_classifier")
-
-Encoded = bytes | memoryview
-"""An image as a file holds it."""
-
-
-class _Wanted(NamedTuple):
-    """An image of a request.
-
-    Attributes:
-        image: encoded, or its pixels, uint8 ``[H, W, 3]``, if it was decoded apart.
-        top_k: classes wanted; None: the probabilities themselves.
-        thresholds: for a decision; None: none is wanted.
-        budget: of the request.
-        times: of the image.
-        embedding: how it is wanted.
-        normalised: whether the embedding is to have the length 1.
-    """
-
-    image: Encoded | Pixels
-    top_k: int | None
-    thresholds: Thresholds | None
-    budget: DecodeBudget
-    times: ImageTimes
-    embedding: EmbeddingForm = EmbeddingForm.NONE
-    normalised: bool = False
-
-    def wants_embedding(self) -> bool:
-        """Whether one is wanted."""
-        return self.embedding is not EmbeddingForm.NONE
 
 
 class Classifier:
@@ -98,7 +70,7 @@ class Classifier:
             self._decoded_apart,
             self._prediction,
             options,
-            wants_embedding=_Wanted.wants_embedding,
+            wants_embedding=Wanted.wants_embedding,
         )
         self.predictions: Predictions | None = None
         self.gpu = None if session.device_id is None else GpuMonitor(session.device_id)
@@ -219,7 +191,7 @@ class Classifier:
         times = times or RequestTimes()
         times.submit()
         budget = self._budget()
-        wanted = [_Wanted(image, None, None, budget, times.new_image()) for image in images]
+        wanted = [Wanted(image, None, None, budget, times.new_image()) for image in images]
         outcomes = await self._runner.infer(wanted, deadline)
         times.answered = time.perf_counter()
         rows: list[Probabilities | ClassifierError] = [_safe(outcome) for outcome in outcomes]
@@ -237,13 +209,13 @@ class Classifier:
     def _budget(self) -> DecodeBudget:
         return DecodeBudget(self._settings.decode_seconds)
 
-    def _pixels(self, wanted: _Wanted) -> Pixels | None:
+    def _pixels(self, wanted: Wanted) -> Pixels | None:
         if isinstance(wanted.image, np.ndarray):
             return wanted.image
         found = self.setup.ordinary(wanted.image, wanted.budget, wanted.times)
         return None if found is None else found.pixels
 
-    async def _decoded_apart(self, wanted: _Wanted, deadline: float) -> _Wanted:
+    async def _decoded_apart(self, wanted: Wanted, deadline: float) -> Wanted:
         assert not isinstance(wanted.image, np.ndarray)
         pixels = await self.isolated.pixels(wanted.image, wanted.budget, deadline)
         wanted.times.end_apart()
@@ -251,14 +223,14 @@ class Classifier:
 
     def _wanted(
         self, image: Encoded, parameters: Parameters, budget: DecodeBudget, times: ImageTimes
-    ) -> _Wanted:
+    ) -> Wanted:
         classes, top_k, threshold = len(self.spec.labels), parameters.top_k, parameters.threshold
         embedding, normalised = parameters.embedding, parameters.normalised
         count = min(DEFAULT_TOP_K if top_k is None else checked_top_k(top_k), classes)
         thresholds = self._thresholds
         if threshold is not None:
             thresholds = thresholds_for((checked_threshold(threshold),), classes)
-        wanted = _Wanted(image, count, thresholds, budget, times)
+        wanted = Wanted(image, count, thresholds, budget, times)
         if embedding is None or embedding is EmbeddingForm.NONE:
             return wanted
         if self.spec.embedding is None:
@@ -267,7 +239,7 @@ class Classifier:
             )
         return wanted._replace(embedding=embedding, normalised=bool(normalised))
 
-    def _prediction(self, wanted: _Wanted, row: Row) -> Any:
+    def _prediction(self, wanted: Wanted, row: Row) -> Any:
         wanted.times.run = row.run
         if wanted.top_k is None:
             return row.probabilities

@@ -24,8 +24,8 @@ from serving.api.parameters import (
     parameters_of_query,
 )
 from serving.api.requests import Request
-from serving.classifier import Encoded
 from serving.parameters import DEFAULTS, Parameters
+from serving.wanted import Encoded
 
 IMAGE_FIELDS = ("image", "file")
 BATCH_FIELD = "images"

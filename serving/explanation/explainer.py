@@ -32,7 +32,7 @@ from model_spec import ONNX_FILE
 from preprocessing.budget import DecodeBudget
 from preprocessing.decode import size_of
 from preprocessing.pixels import Picture, Pixels
-from serving.classifier import Classifier, Encoded
+from serving.classifier import Classifier
 from serving.explanation.answers import (
     EXPLANATION,
     Evidence,
@@ -42,6 +42,7 @@ from serving.explanation.answers import (
 )
 from serving.metrics.stages import ImageTimes, RequestTimes
 from serving.parameters import Parameters
+from serving.wanted import Encoded
 from settings import Settings
 
 logger = logging.getLogger("image_classifier.explanation")

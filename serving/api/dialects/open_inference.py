@@ -34,8 +34,9 @@ from serving.api.header_checks import JSON, OCTETS
 from serving.api.parsing import MAX_JSON_PARTS, check_count
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
-from serving.classifier import Classifier, Encoded
+from serving.classifier import Classifier
 from serving.health import Monitor
+from serving.wanted import Encoded
 from settings import Settings
 
 EXTENSIONS = ("binary_tensor_data", "classification")

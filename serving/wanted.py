@@ -1,0 +1,38 @@
+"""What a request wants of one of its images."""
+
+from typing import NamedTuple
+
+from inference.answers.decision import Thresholds
+from inference.answers.embedding import EmbeddingForm
+from preprocessing.budget import DecodeBudget
+from preprocessing.pixels import Pixels
+from serving.metrics.stages import ImageTimes
+
+Encoded = bytes | memoryview
+"""An image as a file holds it."""
+
+
+class Wanted(NamedTuple):
+    """An image of a request.
+
+    Attributes:
+        image: encoded, or its pixels, uint8 ``[H, W, 3]``, if it was decoded apart.
+        top_k: classes wanted; None: the probabilities themselves.
+        thresholds: for a decision; None: none is wanted.
+        budget: of the request.
+        times: of the image.
+        embedding: how it is wanted.
+        normalised: whether the embedding is to have the length 1.
+    """
+
+    image: Encoded | Pixels
+    top_k: int | None
+    thresholds: Thresholds | None
+    budget: DecodeBudget
+    times: ImageTimes
+    embedding: EmbeddingForm = EmbeddingForm.NONE
+    normalised: bool = False
+
+    def wants_embedding(self) -> bool:
+        """Whether one is wanted."""
+        return self.embedding is not EmbeddingForm.NONE
