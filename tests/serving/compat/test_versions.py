@@ -112,7 +112,9 @@ def python(request: pytest.FixtureRequest) -> Path:
 
 @contextlib.contextmanager
 def serving(python: Path, tmp_path: Path) -> Iterator[Server]:
-    settings = {**TWO_WORKERS, "CLASSIFIER_MAX_BATCH_DELAY_MS": "3000"}
+    # A size that is measured may be 1 on a busy machine: then no image waits.
+    waiting = {"CLASSIFIER_MAX_BATCH_DELAY_MS": "3000", "CLASSIFIER_MAX_BATCH_SIZE": "8"}
+    settings = {**TWO_WORKERS, **waiting}
     with (
         mock.patch("tests.support.servers.BENTOML", str(python.with_name("bentoml"))),
         running(toy_home(tmp_path), tmp_path, settings) as server,
