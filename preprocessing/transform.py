@@ -36,8 +36,8 @@ _FILTERS = {
 # In output pixels: the support of the widest filter, Lanczos.
 _SUPPORT = 3
 
-# How much wider than the crop what is computed may be, so that its edges are exact; the latter is
-# the whole of photographs up to 3:1.
+# Around the crop, more is computed if that makes its edges exact: at most so many times its side.
+# The second bound covers the whole of photographs up to 3:1.
 _WIDEST, _WIDEST_EXACT = 1.3, 4
 
 # With 2, many 24-megapixel photographs are decoded at 1/8, and 1.5 % got another class; with 4,

@@ -126,8 +126,7 @@ class Classifier:
         answer: dict[str, Any] = await self._runner.infer_one(wanted, deadline)
         times.answered = time.perf_counter()
         self._count(image, answer)
-        answer.update(self.footer(times))
-        return answer
+        return answer | self.footer(times)
 
     async def classify_batch(
         self,

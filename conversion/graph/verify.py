@@ -15,7 +15,7 @@ from torch import nn
 
 from conversion.errors import ConversionError
 from conversion.graph.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, logits_of, probabilities_of
-from conversion.outputs.embedding import difference, last_linear_input
+from conversion.outputs.embedding import last_linear_input, mismatch
 from model_spec import Activation, Channels, Precision, Preprocessing, Verification
 from preprocessing_spec import WHITE
 
@@ -160,7 +160,7 @@ def verified_embedding(
     pixels = with_noise(photographs)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (found,) = session.run([name], {INPUT_NAME: pixels})
-    problem = difference(found, model.embeddings(pixels))
+    problem = mismatch(found, model.embeddings(pixels))
     if problem is None:
         return name
     if precision is not Precision.FP16:

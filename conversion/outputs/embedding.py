@@ -81,8 +81,8 @@ def last_linear_input(network: nn.Module, images: torch.Tensor) -> torch.Tensor 
     return read[-1] if read and read[-1].ndim == _MATRIX_AXES else None
 
 
-def difference(found: npt.NDArray[np.floating], expected: torch.Tensor | None) -> str | None:
-    """How a graph's embeddings differ from PyTorch's, in words; None: within the limit."""
+def mismatch(found: npt.NDArray[np.floating], expected: torch.Tensor | None) -> str | None:
+    """How a graph's embeddings differ from PyTorch's, in words; None if within the limit."""
     if expected is None or found.shape != expected.shape:
         return f"PyTorch has no embedding of the shape {found.shape}"
     limit = LIMITS[found.dtype.type]

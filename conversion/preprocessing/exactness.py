@@ -1,4 +1,4 @@
-"""Whether a network needs the very pixels of training, or those of the faster resizer do."""
+"""Choose the resizer: Pillow, which gives the pixels of training, or the faster one."""
 
 import logging
 from dataclasses import replace
@@ -15,11 +15,12 @@ from preprocessing.pixels import Pixels
 logger = logging.getLogger("image_classifier.conversion")
 
 LIMIT = 2.5e-4
-"""Of a probability: a quarter of what no photograph is to change by, since few are looked at."""
+"""Largest change of a probability that the faster resizer may cause: a quarter of 0.001, since only
+a few photographs are tried."""
 
 _CUTS = (1, 7)
-"""Pixels off the left of the photographs, and twice as many off their top: at the round sizes of
-their files both resizers often agree."""
+"""Pixels cut off the left of each photograph, and twice as many off its top. At the round sizes of
+the files, both resizers often agree."""
 
 
 def with_pixels_it_needs(original: Original, given: Given | None, precision: Precision) -> Original:
@@ -27,9 +28,9 @@ def with_pixels_it_needs(original: Original, given: Given | None, precision: Pre
 
     Args:
         original: with the preprocessing of its source.
-        given: what the user says of it: that decides, if it is said.
-        precision: that it is converted to. All but fp32 change answers more than pixels do: they
-            are chosen for speed, and keep the faster resizer.
+        given: the user's preprocessing; if it names ``exact_pixels``, that decides.
+        precision: of the conversion. All but fp32 change answers more than a resizer does, so
+            they keep the faster one.
     """
     is_said = given is not None and given.overrides.exact_pixels is not None
     if is_said or precision is not Precision.FP32:

@@ -244,7 +244,7 @@ class Pipeline(Generic[Input, Output]):
         for index, (_, pixels) in enumerate(batch):
             self._batch[index] = pixels
         padded = self._batch_sizes[bisect_left(self._batch_sizes, len(batch))]
-        with_embeddings = True in [self._wants_embedding(value) for value, _ in batch]
+        with_embeddings = any(self._wants_embedding(value) for value, _ in batch)
         started = time.perf_counter()
         probabilities, embeddings = self._run(self._batch[:padded], with_embeddings)
         run = Run(started, time.perf_counter())
@@ -252,10 +252,9 @@ class Pipeline(Generic[Input, Output]):
         expected = (padded, len(self._session.spec.labels))
         if probabilities.shape != expected:
             raise RuntimeError(f"the model gave {probabilities.shape}, not {expected}")
-        rows = probabilities[: len(batch)]
-        if embeddings is None:
-            return [Row(each, run, None) for each in rows]
-        return [Row(*each) for each in zip(rows, repeat(run), embeddings, strict=False)]
+        beside = repeat(None) if embeddings is None else embeddings
+        rows = zip(probabilities[: len(batch)], beside, strict=False)
+        return [Row(probable, run, embedding) for probable, embedding in rows]
 
     def _run(
         self, pixels: Pixels, with_embeddings: bool

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Durations(NamedTuple):
-    """Seconds of each stage, in the order of time; None: the request did not come so far."""
+    """Seconds of each stage, in the order of time; None for a stage that was not reached."""
 
     receive: float | None
     decode: float | None
@@ -36,14 +36,14 @@ class Durations(NamedTuple):
     total: float
 
     def known(self) -> dict[str, float]:
-        """Of the stages that there were, by name."""
+        """Seconds by stage, without those that were not reached."""
         return {name: each for name, each in zip(STAGES, self, strict=True) if each is not None}
 
 
 STAGES = Durations._fields
 """Names of the stages."""
 
-# Of a request with all stages, in milliseconds: one format costs a quarter of one a stage.
+# The header of a request with all stages: one format takes a quarter of the time of six.
 _ALL_STAGES = ", ".join(f"{name};dur=%.2f" for name in STAGES).encode()
 
 _SECONDS = (0.00025, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

@@ -102,6 +102,22 @@ class Worker:
             self.gate.open()
             await batcher.close()
 
+    @asynccontextmanager
+    async def held(
+        self, max_batch_size: int, seconds: float = PATIENCE
+    ) -> AsyncIterator[tuple[Batcher[int, int], asyncio.Future[int]]]:
+        """A batcher that is stopped at the gate with its first job, 0; and that job's future.
+
+        Args:
+            max_batch_size: of the batcher.
+            seconds: until the first job's deadline.
+        """
+        self.gate.shut()
+        async with self.batcher(max_batch_size) as batcher:
+            first = batcher.submit(0, later(seconds))
+            await self.gate.arrival()
+            yield batcher, first
+
 
 class GatedSession:
     """ONNX Runtime's session: records its batches, stops at a gate, then runs the real one."""

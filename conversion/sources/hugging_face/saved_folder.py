@@ -72,12 +72,12 @@ class SavedFolder(Source):
         return TransformersFolder(self.name, folder)
 
     def _content(self, config: Path) -> dict[str, Any]:
-        if (config.parent / _ADAPTER).is_file() and not config.is_file():
-            raise ConversionError(
-                f"{self.name} holds an adapter of PEFT, not a network; save the whole with "
-                "model.merge_and_unload().save_pretrained(FOLDER)"
-            )
         if not config.is_file():
+            if (config.parent / _ADAPTER).is_file():
+                raise ConversionError(
+                    f"{self.name} holds an adapter of PEFT, not a network; save the whole with "
+                    "model.merge_and_unload().save_pretrained(FOLDER)"
+                )
             raise ConversionError(f"{self.name} has no {CONFIG}; save_pretrained writes it")
         try:
             content: object = json.loads(config.read_text(encoding="utf-8"))

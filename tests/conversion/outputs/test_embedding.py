@@ -7,7 +7,7 @@ from torch import nn
 
 from conversion.graph.export import export
 from conversion.graph.verify import normalised
-from conversion.outputs.embedding import add_embedding, difference, last_linear_input
+from conversion.outputs.embedding import add_embedding, last_linear_input, mismatch
 from conversion.outputs.one_output import TwoOutputs
 from model_spec import Activation, Preprocessing
 
@@ -40,7 +40,7 @@ def test_the_second_output_is_what_the_last_linear_layer_reads(
     expected = last_linear_input(tiny_network, normalised(PIXELS, tiny_preprocessing))
     assert expected is not None
     assert expected.shape == (3, 16)
-    assert difference(embeddings(proto, name), expected) is None
+    assert mismatch(embeddings(proto, name), expected) is None
 
 
 @pytest.mark.slow
@@ -52,7 +52,7 @@ def test_a_network_with_one_output_has_one_too(tiny_preprocessing: Preprocessing
     name = add_embedding(proto, 3)
     assert name is not None
     expected = last_linear_input(two, normalised(PIXELS, tiny_preprocessing))
-    assert difference(embeddings(proto, name), expected) is None
+    assert mismatch(embeddings(proto, name), expected) is None
 
 
 @pytest.mark.slow
@@ -81,4 +81,4 @@ def test_a_network_without_a_linear_layer_has_none() -> None:
     ],
 )
 def test_an_embedding_that_differs_is_found(found: np.ndarray, message: str) -> None:
-    assert message in str(difference(found, torch.tensor([[1.0, 2.0]])))
+    assert message in str(mismatch(found, torch.tensor([[1.0, 2.0]])))

@@ -96,10 +96,7 @@ async def test_a_wrong_number_of_results_fails_the_whole_batch(
         return results if len(items) == 3 else items  # type: ignore[return-value]
 
     worker = Worker(wrong)
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=3) as batcher:
-        first = batcher.submit(0, later())
-        await worker.gate.arrival()
+    async with worker.held(max_batch_size=3) as (batcher, first):
         futures = [batcher.submit(item, later()) for item in (1, 2, 3)]
         worker.gate.open()
         outcomes = await asyncio.gather(*futures, return_exceptions=True)

@@ -23,12 +23,9 @@ class Joining(Worker):
 @in_loop
 async def test_jobs_that_arrive_while_a_batch_is_prepared_join_it_up_to_the_maximum() -> None:
     worker = Joining()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=4) as batcher:
+    async with worker.held(max_batch_size=4) as (batcher, first):
         worker.batcher_in_hand = batcher
-        futures = [batcher.submit(0, later())]
-        await worker.gate.arrival()
-        futures += [batcher.submit(item, later()) for item in range(1, 6)]
+        futures = [first, *(batcher.submit(item, later()) for item in range(1, 6))]
         worker.gate.open()
 
         assert await asyncio.gather(*futures) == [0, 10, 20, 30, 40, 50]
@@ -38,11 +35,8 @@ async def test_jobs_that_arrive_while_a_batch_is_prepared_join_it_up_to_the_maxi
 @in_loop
 async def test_a_cancelled_job_does_not_join() -> None:
     worker = Joining()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=4) as batcher:
+    async with worker.held(max_batch_size=4) as (batcher, first):
         worker.batcher_in_hand = batcher
-        first = batcher.submit(0, later())
-        await worker.gate.arrival()
         gone, second = batcher.submit(1, later()), batcher.submit(2, later())
         gone.cancel()
         worker.gate.open()
@@ -55,11 +49,8 @@ async def test_a_cancelled_job_does_not_join() -> None:
 @in_loop
 async def test_no_job_joins_a_batch_whose_first_job_has_waited_long() -> None:
     worker = Joining()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=4) as batcher:
+    async with worker.held(max_batch_size=4, seconds=1.0) as (batcher, first):
         worker.batcher_in_hand = batcher
-        first = batcher.submit(0, later(1.0))
-        await worker.gate.arrival()
         await asyncio.sleep(0.4)
         second = batcher.submit(1, later())
         worker.gate.open()

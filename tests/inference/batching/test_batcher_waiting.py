@@ -9,10 +9,7 @@ from tests.support.gates import Worker, in_loop, later
 @in_loop
 async def test_cancelled_jobs_are_dropped_before_they_are_processed() -> None:
     worker = Worker()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        first = batcher.submit(0, later())
-        await worker.gate.arrival()
+    async with worker.held(max_batch_size=8) as (batcher, first):
         one, two, three, four = (batcher.submit(item, later()) for item in (1, 2, 3, 4))
         two.cancel()
         four.cancel()
@@ -26,10 +23,7 @@ async def test_cancelled_jobs_are_dropped_before_they_are_processed() -> None:
 @in_loop
 async def test_a_batch_of_cancelled_jobs_alone_is_no_batch() -> None:
     worker = Worker()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=2) as batcher:
-        first = batcher.submit(0, later())
-        await worker.gate.arrival()
+    async with worker.held(max_batch_size=2) as (batcher, first):
         for item in (1, 2):
             batcher.submit(item, later()).cancel()
         three = batcher.submit(3, later())
@@ -43,10 +37,7 @@ async def test_a_batch_of_cancelled_jobs_alone_is_no_batch() -> None:
 @in_loop
 async def test_cancelling_a_job_that_runs_harms_no_other() -> None:
     worker = Worker()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        running = batcher.submit(0, later())
-        await worker.gate.arrival()
+    async with worker.held(max_batch_size=8) as (batcher, running):
         running.cancel()
         worker.gate.open()
 
@@ -58,10 +49,7 @@ async def test_cancelling_a_job_that_runs_harms_no_other() -> None:
 @in_loop
 async def test_a_deadline_is_kept_while_the_worker_is_stuck_and_the_job_never_runs() -> None:
     worker = Worker()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        stuck = batcher.submit(0, later())
-        await worker.gate.arrival()
+    async with worker.held(max_batch_size=8) as (batcher, stuck):
         short, long = batcher.submit(1, later(0.05)), batcher.submit(2, later())
         with pytest.raises(DeadlineExceeded, match=r"^the deadline passed before the image was"):
             await short
@@ -76,10 +64,7 @@ async def test_a_deadline_is_kept_while_the_worker_is_stuck_and_the_job_never_ru
 @in_loop
 async def test_a_deadline_is_kept_by_a_job_that_already_runs() -> None:
     worker = Worker()
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        running = batcher.submit(0, later(0.3))
-        await worker.gate.arrival()
+    async with worker.held(max_batch_size=8, seconds=0.3) as (batcher, running):
         with pytest.raises(DeadlineExceeded):
             await running
         worker.gate.open()
