@@ -35,6 +35,9 @@ BIN := $(VENV)/bin
 
 export BENTOML_DO_NOT_TRACK ?= True
 export ORT_DISABLE_TELEMETRY ?= 1
+# Images for containers often set it. Every process would compile all that it imports: a start
+# took three times as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Whether a model is asked for: in the environment or on the command line.
 GIVEN := $(if $(filter file,$(origin MODEL)),$(CLASSIFIER_MODEL),$(MODEL))$(WEIGHTS)$(LABELS)$(PREPROCESSING)$(PRECISION)$(ACTIVATION)$(THRESHOLD)$(CALIBRATION)
