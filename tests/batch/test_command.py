@@ -62,9 +62,10 @@ def command(photographs: Path, model: Path) -> Command:
 
 
 def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Exit status, output and errors of a process that ends."""
+    """Exit status, output, and errors without lines of progress, of a process that ends."""
     output, errors = process.communicate(timeout=_WAIT_SECONDS)
-    return process.returncode, output, errors
+    lines = [line for line in errors.splitlines(keepends=True) if " images/s, " not in line]
+    return process.returncode, output, "".join(lines)
 
 
 def wait_until(condition: Callable[[], object]) -> None:

@@ -50,8 +50,8 @@ def labels(results: Iterator[tuple[Part, Any]]) -> dict[int, set[str]]:
     return {part.number: set(rows.column("label").to_pylist()) for part, rows in results}
 
 
-def send(number: int, seconds: float) -> None:
-    """Send a signal to the processes that classify, as soon as there are any."""
+def send(number: int, seconds: float) -> list[psutil.Process]:
+    """Send a signal to the processes that classify, as soon as there are any; returns them."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         workers = [each for each in psutil.Process().children() if classifies(each)]
@@ -59,8 +59,9 @@ def send(number: int, seconds: float) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 worker.send_signal(number)
         if workers:
-            return
+            return workers
         time.sleep(0.01)
+    return []
 
 
 def classifies(process: psutil.Process) -> bool:
@@ -88,12 +89,21 @@ def test_no_process_is_started_without_a_part(job: Job) -> None:
 def test_a_process_that_dies_or_hangs_is_replaced(
     number: int, job: Job, parts: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "HANG_SECONDS", 40.0)
     results = engine(1).results(iter(parts), job)
     first, _ = next(results)
     # The second part is in its hands.
-    send(number, seconds=10)
+    sent = send(number, seconds=10)
+
+    def be_patient_with_its_successor() -> None:
+        while any(each.is_running() for each in sent):
+            time.sleep(0.01)
+        monkeypatch.undo()
+
+    monkeypatch.setattr(local, "HANG_SECONDS", 1.0)
+    patience = threading.Thread(target=be_patient_with_its_successor)
+    patience.start()
     assert {first.number} | set(labels(results)) == {0, 1, 2}
+    patience.join()
 
 
 def test_a_run_whose_processes_always_end_ends(job: Job, parts: list[Part]) -> None:
