@@ -71,4 +71,8 @@ def count_dropped(images: int) -> None:
 
 def count_refused(images: int) -> None:
     """Record images refused because the queue was full."""
-    _refused.inc(images)
+    _observations.add(_refused_together, images)
+
+
+def _refused_together(images: list[int]) -> None:
+    _refused.inc(sum(images))

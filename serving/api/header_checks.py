@@ -14,6 +14,7 @@ OCTETS = "application/octet-stream"
 # Content types of a raw body: none, bytes, an image, or a form without files, which is
 # the default of curl's --data-binary.
 _RAW = ("", OCTETS, "binary/octet-stream", TEXT_FORM)
+_CLASSIFIED = frozenset({FORM, JSON, *_RAW})
 
 # Codings that the HTTP parser removes, or that change nothing.
 _PLAIN_CODINGS = {
@@ -36,7 +37,7 @@ def check_classify_head(content_type: str, query: str) -> None:
         InvalidParameter: an invalid parameter in the query.
     """
     media_type = media_type_of(content_type)
-    if media_type not in (FORM, JSON, *_RAW) and not media_type.startswith("image/"):
+    if media_type not in _CLASSIFIED and not media_type.startswith("image/"):
         raise unsupported(content_type)
     _check_rest(media_type, content_type, query)
 

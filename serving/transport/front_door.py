@@ -163,8 +163,10 @@ class FrontDoor:
             return
         except Overloaded as error:
             response = _error_response(error, scope)
-            _stop_reading(receive)
-            await self._refusals.turn(self._patience(headers))
+            wait = self._refusals.wait(self._patience(headers))
+            if wait:
+                _stop_reading(receive)
+                await asyncio.sleep(wait)
         except ClassifierError as error:
             response = _error_response(error, scope)
         except Exception:

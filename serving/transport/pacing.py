@@ -1,6 +1,5 @@
 """Delays refusals, so that clients that retry at once cannot take all processor time."""
 
-import asyncio
 import time
 
 REFUSALS_PER_SECOND = 200
@@ -27,8 +26,8 @@ class Pacer:
         self._longest = longest
         self._last_turn = 0.0
 
-    async def turn(self, patience: float) -> None:
-        """Wait for the next turn.
+    def wait(self, patience: float) -> float:
+        """Take the next turn; returns the seconds until it comes.
 
         Args:
             patience: seconds until the client's deadline. A longer wait is skipped.
@@ -36,7 +35,6 @@ class Pacer:
         now = time.monotonic()
         turn = min(max(now, self._last_turn + self._interval), now + self._longest)
         if turn - now > patience:
-            return
+            return 0.0
         self._last_turn = turn
-        if turn > now:
-            await asyncio.sleep(turn - now)
+        return turn - now

@@ -163,13 +163,16 @@ async def overloaded(monitor: Monitor, settings: Settings, request: Request) -> 
 async def test_a_refusal_for_want_of_room_waits_for_its_turn_within_the_deadline() -> None:
     patience: list[float] = []
 
-    async def turn(pacer: Pacer, seconds: float) -> None:
+    def wait(pacer: Pacer, seconds: float) -> float:
         patience.append(seconds)
-        assert not wire.reads  # what is left of the body is not kept meanwhile
+        return 0.02
 
     connection, wire = connected(door_to(overloaded))
-    with mock.patch.object(Pacer, "turn", turn):
+    with mock.patch.object(Pacer, "wait", wait):
         connection.data_received(REQUEST[:-2] + b"x-deadline-ms: 40\r\n\r\nbody")
+        while not patience:
+            await asyncio.sleep(0)
+        assert not wire.reads  # what is left of the body is not kept meanwhile
         await until_done(connection)
     assert patience == [0.04]
     assert wire.reads
