@@ -38,39 +38,24 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for.
+    """What was asked for."""
 
-    Attributes:
-        given: folder, pattern, list or URL.
-        output: file; its suffix says the format.
-        model: tag in the model store, or a folder with a model's files; None: the settings'.
-        column: of a Parquet file.
-        top_k: predictions in a row.
-        embedding: whether a row has one.
-        threshold: least confidence of a decision; None: the model's own thresholds, if it has any.
-        part_size: photographs in a part.
-        restart: forget an unfinished run, and replace the output.
-        shard: do only these parts, and write no output; None: all.
-        engine: what classifies.
-        address: of a cluster.
-        contact_sheet: page to write; None: none.
-        labels: table of the classes that the photographs show, for the page.
-    """
-
-    given: str
-    output: Path
+    given: str  # folder, pattern, list or URL
+    output: Path  # file; its suffix says the format
+    # Tag in the model store, or a folder with a model's files; None: the settings'.
     model: str | None = None
-    column: str | None = None
-    top_k: int = DEFAULT_TOP_K
-    embedding: bool = False
+    column: str | None = None  # of a Parquet file
+    top_k: int = DEFAULT_TOP_K  # predictions in a row
+    embedding: bool = False  # whether a row has one
+    # Least confidence of a decision; None: the model's own thresholds, if it has any.
     threshold: float | None = None
-    part_size: int = PART_SIZE
-    restart: bool = False
-    shard: Shard | None = None
+    part_size: int = PART_SIZE  # photographs in a part
+    restart: bool = False  # forget an unfinished run, and replace the output
+    shard: Shard | None = None  # do only these parts, and write no output; None: all
     engine: EngineName = EngineName.LOCAL
-    address: str | None = None
-    contact_sheet: Path | None = None
-    labels: Path | None = None
+    address: str | None = None  # of a cluster
+    contact_sheet: Path | None = None  # page to write; None: none
+    labels: Path | None = None  # table of the classes that the photographs show, for the page
 
 
 def job_of(options: Options, settings: Settings, arrangement: Arrangement) -> Job:

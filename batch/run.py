@@ -24,15 +24,10 @@ _ALL = Shard(0, 1)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run.
-
-    Attributes:
-        photographs: in all.
-        by_code: how many rows have each error code; None: they were classified.
-    """
+    """What came of a run."""
 
     photographs: int
-    by_code: Counter[str | None]
+    by_code: Counter[str | None]  # how many rows have each error code; None: they were classified
 
 
 def run(options: Options, settings: Settings) -> Outcome | None:

@@ -56,15 +56,10 @@ _IDLE = ("_receive (inference/batching/batcher.py", "wait (threading.py", "Runne
 
 @dataclass(frozen=True)
 class Thread:
-    """Of a worker, while it was sampled.
+    """Of a worker, while it was sampled."""
 
-    Attributes:
-        cpu_seconds: of processor time.
-        samples: of its stacks, frames from the outermost inwards, that were not idle.
-    """
-
-    cpu_seconds: float
-    samples: Sequence[str]
+    cpu_seconds: float  # of processor time
+    samples: Sequence[str]  # of its stacks, frames from the outermost inwards, that were not idle
 
 
 def parts(threads: Iterable[Thread], images: int) -> dict[str, float]:

@@ -57,17 +57,11 @@ _HEAD = (
 
 @dataclass(frozen=True)
 class Look:
-    """What the model gets of one photograph.
+    """What the model gets of one photograph."""
 
-    Attributes:
-        seconds: of CPU time, decode and transform.
-        pixels: uint8 ``[height, width, 3]``.
-        class_id: the most probable.
-    """
-
-    seconds: float
-    pixels: Pixels
-    class_id: int
+    seconds: float  # of CPU time, decode and transform
+    pixels: Pixels  # uint8 ``[height, width, 3]``
+    class_id: int  # the most probable
 
 
 def main() -> None:

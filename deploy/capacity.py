@@ -28,17 +28,11 @@ _BITS = 8
 
 @dataclass(frozen=True)
 class Prices:
-    """Assumptions: none of them was measured.
+    """Assumptions: none of them was measured."""
 
-    Attributes:
-        processor_hour: dollars for a processor with the memory that comes with it.
-        gpu_hour: dollars for a machine with one GPU.
-        image_gigabytes: of the container.
-    """
-
-    processor_hour: float = 0.045
-    gpu_hour: float = 0.80
-    image_gigabytes: float = 0.5
+    processor_hour: float = 0.045  # dollars for a processor with the memory that comes with it
+    gpu_hour: float = 0.80  # dollars for a machine with one GPU
+    image_gigabytes: float = 0.5  # of the container
 
 
 def busy_share(in_hand: float) -> float:

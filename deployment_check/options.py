@@ -25,35 +25,22 @@ _EPILOG = (
 
 @dataclass(frozen=True)
 class Options:
-    """What the command is asked to do.
+    """What the command is asked to do."""
 
-    Attributes:
-        url: of the deployment, without a slash at its end.
-        api_key: to send.
-        image: to classify, instead of checking.
-        top_k: classes to show of it; None: as many as the service chooses.
-        load: whether to make the load test.
-        concurrency: clients of the closed loop.
-        seconds: that each loop lasts.
-        rate: arrivals a second in the open loop; None: derived from the closed loop.
-        max_p99_ms: milliseconds that the open loop's 99th percentile may reach; None: any.
-        photographs: folder of images for the load test; None: the test images.
-        yes: whether to send load and too large bodies to another host without asking.
-        report: folder to write the report to.
-    """
-
-    url: str
+    url: str  # of the deployment, without a slash at its end
     api_key: str | None = field(default=None, repr=False)
-    image: Path | None = None
-    top_k: int | None = None
+    image: Path | None = None  # to classify, instead of checking
+    top_k: int | None = None  # classes to show of it; None: as many as the service chooses
     load: bool = True
-    concurrency: int = 8
-    seconds: float = 10.0
+    concurrency: int = 8  # clients of the closed loop
+    seconds: float = 10.0  # that each loop lasts
+    # Arrivals a second in the open loop; None: derived from the closed loop.
     rate: float | None = None
+    # Milliseconds that the open loop's 99th percentile may reach; None: any.
     max_p99_ms: float | None = None
-    photographs: Path | None = None
-    yes: bool = False
-    report: Path | None = None
+    photographs: Path | None = None  # folder of images for the load test; None: the test images
+    yes: bool = False  # whether to send load and too large bodies to another host without asking
+    report: Path | None = None  # folder to write the report to
 
     @property
     def is_loopback(self) -> bool:

@@ -22,18 +22,10 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """A check that was made.
-
-    Attributes:
-        group: it belongs to.
-        name: of the check.
-        verdict: how it ended.
-        detail: what was seen, or why it failed or was skipped.
-        seconds: it took.
-    """
+    """A check that was made."""
 
     group: str
     name: str
     verdict: Verdict
-    detail: str
+    detail: str  # what was seen, or why it failed or was skipped
     seconds: float

@@ -50,15 +50,10 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """What a request cost the service's processes together.
+    """What a request cost the service's processes together."""
 
-    Attributes:
-        cpu_ms: milliseconds of processor time.
-        rss_mb: megabytes of memory at their peak, more than when idle.
-    """
-
-    cpu_ms: float = 0.0
-    rss_mb: float = 0.0
+    cpu_ms: float = 0.0  # milliseconds of processor time
+    rss_mb: float = 0.0  # megabytes of memory at their peak, more than when idle
 
     def __or__(self, other: "Cost") -> "Cost":
         """The larger of each."""
@@ -71,20 +66,12 @@ DECODING = Cost(cpu_ms=Settings().decode_cpu_ms, rss_mb=Settings().decode_memory
 
 @dataclass
 class Row:
-    """The outcome of one case.
-
-    Attributes:
-        case: its name.
-        expected: statuses and codes, or classes.
-        seen: the same of what was answered.
-        cost: of its dearest request.
-        problems: expectations that failed.
-    """
+    """The outcome of one case."""
 
     case: str
-    expected: str
-    seen: str
-    cost: Cost = Cost()
+    expected: str  # statuses and codes, or classes
+    seen: str  # the same of what was answered
+    cost: Cost = Cost()  # of its dearest request
     problems: list[str] = field(default_factory=list)
 
     def evidence(self) -> Evidence:

@@ -33,17 +33,11 @@ _PATIENCE = 60.0  # seconds of the clock; the bound is one of processor time
 
 @dataclass(frozen=True)
 class Sound:
-    """A file that is whole.
+    """A file that is whole."""
 
-    Attributes:
-        content: its bytes, of a red image.
-        start: bytes by which its format is known.
-        end: bytes after the last that its pixels need.
-    """
-
-    content: bytes
-    start: int
-    end: int
+    content: bytes  # its bytes, of a red image
+    start: int  # bytes by which its format is known
+    end: int  # bytes after the last that its pixels need
 
     def cut(self, length: int) -> Outcome:
         """The expected outcome of its first bytes."""

@@ -51,16 +51,10 @@ _OPTIONS: dict[str, list[dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Found:
-    """A file and what decoding it took.
+    """A file and what decoding it took."""
 
-    Attributes:
-        seconds: of processor time.
-        place: where it was decoded.
-        content: the file.
-    """
-
-    seconds: float
-    place: str
+    seconds: float  # of processor time
+    place: str  # where it was decoded
     content: bytes
 
     @property

@@ -23,17 +23,10 @@ _OK, _REFUSALS = 200, (503, 504)
 
 @dataclass(frozen=True)
 class Known:
-    """An image and the answer that it must get.
+    """An image and the answer that it must get."""
 
-    Attributes:
-        image: encoded.
-        label: of the most probable class.
-        confidence: in it.
-        tolerance: of the confidence.
-    """
-
-    image: bytes
-    label: str
+    image: bytes  # encoded
+    label: str  # of the most probable class
     confidence: float
     tolerance: float = _TOLERANCE
 

@@ -9,16 +9,11 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Latency:
-    """Of some requests, in seconds.
+    """Of some requests, in seconds."""
 
-    Attributes:
-        count: how many.
-        p50: as `percentile`; the others likewise.
-    """
-
-    count: int
+    count: int  # how many
     mean: float
-    p50: float
+    p50: float  # as `percentile`; the others likewise
     p90: float
     p99: float
     p999: float

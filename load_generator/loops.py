@@ -26,21 +26,13 @@ PAUSE_AFTER_LOSS = 0.05
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request; times are seconds since the loop began.
+    """One request; times are seconds since the loop began."""
 
-    Attributes:
-        scheduled: when it should have been sent.
-        sent: when it was; None where it never was.
-        finished: when its answer was there, or it was given up.
-        outcome: what became of it.
-        detail: of anything but a right answer.
-    """
-
-    scheduled: float
-    sent: float | None
-    finished: float
+    scheduled: float  # when it should have been sent
+    sent: float | None  # when it was; None where it never was
+    finished: float  # when its answer was there, or it was given up
     outcome: Outcome
-    detail: str = ""
+    detail: str = ""  # of anything but a right answer
 
     @property
     def latency(self) -> float:

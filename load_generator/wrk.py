@@ -20,23 +20,14 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What clients saw.
+    """What clients saw."""
 
-    Attributes:
-        seconds: for how long they sent.
-        requests: answered well.
-        failures: answered with an error status, or not at all.
-        p50_ms: median latency.
-        p99_ms: latency that one of a hundred exceeds.
-        cpu_seconds: processor time that sending and receiving took.
-    """
-
-    seconds: float
-    requests: int
-    failures: int
-    p50_ms: float
-    p99_ms: float
-    cpu_seconds: float
+    seconds: float  # for how long they sent
+    requests: int  # answered well
+    failures: int  # answered with an error status, or not at all
+    p50_ms: float  # median latency
+    p99_ms: float  # latency that one of a hundred exceeds
+    cpu_seconds: float  # processor time that sending and receiving took
 
 
 def prepare(folder: Path, headers: Mapping[str, str], bodies: Sequence[bytes]) -> None:

@@ -35,19 +35,12 @@ _HEADER = "| case | expected | seen | |\n|---|---|---|---|"
 
 @dataclass(frozen=True)
 class Evidence:
-    """One row.
+    """One row."""
 
-    Attributes:
-        case: what was done to the service.
-        expected: of it.
-        seen: instead, or the same with figures.
-        ok: whether that is what was expected.
-    """
-
-    case: str
+    case: str  # what was done to the service
     expected: str
-    seen: str
-    ok: bool
+    seen: str  # instead, or the same with figures
+    ok: bool  # whether that is what was expected
 
     def markdown(self) -> str:
         """One line of a table."""

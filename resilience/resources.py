@@ -20,35 +20,23 @@ _DECODING = "preprocessing.isolated.process"
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at a tree of processes.
+    """One look at a tree of processes."""
 
-    Attributes:
-        when: on ``time.monotonic()``.
-        rss: bytes of memory, of all together.
-        descriptors: open ones, of all together.
-        processes: their ids, without those that decode unusual images: they are replaced after
-            an image that they gave up.
-    """
-
-    when: float
-    rss: int
-    descriptors: int
+    when: float  # on ``time.monotonic()``
+    rss: int  # bytes of memory, of all together
+    descriptors: int  # open ones, of all together
+    # Their ids, without those that decode unusual images: they are replaced after an image that
+    # they gave up.
     processes: frozenset[int]
 
 
 @dataclass(frozen=True)
 class Trend:
-    """A straight line through samples.
+    """A straight line through samples."""
 
-    Attributes:
-        level: their mean.
-        per_minute: how much more in a minute.
-        growth: how much more from the first to the last.
-    """
-
-    level: float
-    per_minute: float
-    growth: float
+    level: float  # their mean
+    per_minute: float  # how much more in a minute
+    growth: float  # how much more from the first to the last
 
 
 def trend(times: Sequence[float], values: Sequence[float]) -> Trend:

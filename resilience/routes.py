@@ -17,21 +17,14 @@ _FORM: Final = b"boundary"
 
 @dataclass(frozen=True)
 class Route:
-    """How one route is asked.
-
-    Attributes:
-        path: of the route.
-        body: of the request for an image.
-        headers: beside the length, for a body.
-        answer: ``label`` and ``confidence`` of an answer; the label may be any name of the class.
-        is_refusal: whether an error has the protocol's own shape.
-    """
+    """How one route is asked."""
 
     path: str
-    body: Callable[[bytes], bytes]
-    headers: Callable[[bytes], Mapping[str, str]]
+    body: Callable[[bytes], bytes]  # of the request for an image
+    headers: Callable[[bytes], Mapping[str, str]]  # beside the length, for a body
+    # ``label`` and ``confidence`` of an answer; the label may be any name of the class.
     answer: Callable[[Any], dict[str, Any]]
-    is_refusal: Callable[[Any], bool]
+    is_refusal: Callable[[Any], bool]  # whether an error has the protocol's own shape
 
     def request(self, image: bytes) -> bytes:
         """The whole request for an image."""

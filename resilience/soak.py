@@ -46,16 +46,11 @@ _OVERLOADED = 503
 
 @dataclass
 class Account:
-    """What was asked and answered.
+    """What was asked and answered."""
 
-    Attributes:
-        counts: by kind and status.
-        wrong: the first answers that were wrong.
-        unexpected: the first statuses that should not have been.
-    """
-
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind and status
+    wrong: list[str] = field(default_factory=list)  # the first answers that were wrong
+    # The first statuses that should not have been.
     unexpected: list[str] = field(default_factory=list)
 
     def lost(self, call: Call, error: Lost) -> None:
@@ -78,21 +73,13 @@ class Account:
 
 @dataclass(frozen=True)
 class Plan:
-    """A soak.
+    """A soak."""
 
-    Attributes:
-        url: of the server.
-        images: that are asked for.
-        seconds: how long.
-        clients: how many at once.
-        hostile: share of the requests that are.
-    """
-
-    url: str
-    images: Sequence[Known]
-    seconds: float = SECONDS
-    clients: int = CLIENTS
-    hostile: float = HOSTILE
+    url: str  # of the server
+    images: Sequence[Known]  # that are asked for
+    seconds: float = SECONDS  # how long
+    clients: int = CLIENTS  # how many at once
+    hostile: float = HOSTILE  # share of the requests that are
 
 
 def soak(plan: Plan, root: psutil.Process | None) -> list[Evidence]:

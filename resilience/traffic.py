@@ -23,22 +23,13 @@ Check = Callable[[Any], bool]
 
 @dataclass(frozen=True)
 class Call:
-    """One request.
+    """One request."""
 
-    Attributes:
-        kind: what it is, in the report.
-        path: it goes to.
-        options: of httpx.
-        statuses: that it may be answered with, beside 503.
-        check: whether a 200's JSON is right.
-        method: of HTTP.
-    """
-
-    kind: str
+    kind: str  # what it is, in the report
     path: str
     options: dict[str, Any] = field(default_factory=dict)
-    statuses: frozenset[int] = frozenset({200})
-    check: Check = bool
+    statuses: frozenset[int] = frozenset({200})  # that it may be answered with, beside 503
+    check: Check = bool  # whether a 200's JSON is right
     method: str = "POST"
 
     def request(self, url: str) -> bytes:

@@ -21,33 +21,20 @@ from settings import Settings
 
 
 class Arrangement(NamedTuple):
-    """How a model uses its machine.
+    """How a model uses its machine."""
 
-    Attributes:
-        session_threads: of one ``session.run`` on the CPU.
-        decode_threads: that decode images side by side; 0: the caller's own.
-        batch_size: images in one ``session.run`` at most.
-        device_id: CUDA's index of the GPU; None on the CPU.
-    """
-
-    session_threads: int
-    decode_threads: int
-    batch_size: int
-    device_id: int | None = None
+    session_threads: int  # of one ``session.run`` on the CPU
+    decode_threads: int  # that decode images side by side; 0: the caller's own
+    batch_size: int  # images in one ``session.run`` at most
+    device_id: int | None = None  # CUDA's index of the GPU; None on the CPU
 
 
 class Answer(NamedTuple):
-    """What a model gave for a photograph.
+    """What a model gave for a photograph."""
 
-    Attributes:
-        pixels: that it saw, uint8 ``[H, W, 3]``.
-        probabilities: float32 ``[classes]``.
-        embedding: ``[size]``; None if none is wanted.
-    """
-
-    pixels: Pixels
-    probabilities: Probabilities
-    embedding: Embeddings | None = None
+    pixels: Pixels  # that it saw, uint8 ``[H, W, 3]``
+    probabilities: Probabilities  # float32 ``[classes]``
+    embedding: Embeddings | None = None  # ``[size]``; None if none is wanted
 
 
 class Model:

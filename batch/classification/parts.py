@@ -21,39 +21,24 @@ from settings import Settings
 
 
 class Part(NamedTuple):
-    """Photographs that are classified together.
+    """Photographs that are classified together."""
 
-    Attributes:
-        number: of the part, from 0.
-        entries: that name the photographs.
-    """
-
-    number: int
-    entries: list[str]
+    number: int  # of the part, from 0
+    entries: list[str]  # that name the photographs
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with every part; goes to other processes.
-
-    Attributes:
-        source: of the photographs.
-        tag: of the model.
-        folder: of the model's files.
-        settings: the service's.
-        top_k: predictions in a row.
-        embedding: whether a row has one.
-        arrangement: of one process.
-        threshold: least confidence of a decision; None: the model's own thresholds, if it has any.
-    """
+    """What is to be done with every part; goes to other processes."""
 
     source: Source
     tag: str
-    folder: Path
-    settings: Settings
-    top_k: int
-    embedding: bool
-    arrangement: Arrangement
+    folder: Path  # of the model's files
+    settings: Settings  # the service's
+    top_k: int  # predictions in a row
+    embedding: bool  # whether a row has one
+    arrangement: Arrangement  # of one process
+    # Least confidence of a decision; None: the model's own thresholds, if it has any.
     threshold: float | None = None
 
 

@@ -18,19 +18,12 @@ _QUALITY = 80
 
 
 class Card(NamedTuple):
-    """A photograph on the page.
+    """A photograph on the page."""
 
-    Attributes:
-        name: of the photograph.
-        jpeg: what the model saw; None: it could not be read again.
-        guesses: classes with their probabilities, most probable first.
-        heading: what the photograph shows, or what was decided; empty if that is not known.
-    """
-
-    name: str
-    jpeg: bytes | None
-    guesses: tuple[tuple[str, float], ...]
-    heading: str = ""
+    name: str  # of the photograph
+    jpeg: bytes | None  # what the model saw; None: it could not be read again
+    guesses: tuple[tuple[str, float], ...]  # classes with their probabilities, most probable first
+    heading: str = ""  # what the photograph shows, or what was decided; empty if that is not known
 
 
 def named(label: str, class_id: int) -> str:

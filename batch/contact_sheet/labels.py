@@ -80,17 +80,11 @@ def wordnet_ids(path: PurePath) -> set[str]:
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV file.
-
-    Attributes:
-        path: of it.
-        column: that names the class: ``class_id`` or ``label``.
-        classes: what stands there, by file.
-    """
+    """A CSV file."""
 
     path: Path
-    column: str
-    classes: dict[str, str]
+    column: str  # that names the class: ``class_id`` or ``label``
+    classes: dict[str, str]  # what stands there, by file
 
 
 def table_of(folder: Path) -> Table | None:

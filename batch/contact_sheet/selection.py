@@ -17,19 +17,12 @@ MAX_FAILURES = 100
 
 
 class Shown(NamedTuple):
-    """A photograph that the sheet shows.
+    """A photograph that the sheet shows."""
 
-    Attributes:
-        number: of the photograph, from 1.
-        entry: that names it.
-        row: of the output.
-        class_id: that it shows; None if that is not known.
-    """
-
-    number: int
+    number: int  # of the photograph, from 1
     entry: str
-    row: dict[str, Any]
-    class_id: int | None
+    row: dict[str, Any]  # of the output
+    class_id: int | None  # that it shows; None if that is not known
 
 
 class Selection:

@@ -47,28 +47,22 @@ class _Task:
 
 
 class _Worker:
-    """A process, and what it does.
+    """A process, and what it does."""
 
-    Attributes:
-        connection: to the process.
-        task: that it was given.
-        is_idle: whether there was nothing left to give it.
-        starts: of processes, since the last one that was ready.
-    """
-
-    connection: Connection
+    connection: Connection  # to the process
+    task: _Task | None  # that it was given
+    is_idle: bool  # whether there was nothing left to give it
     _process: "BaseProcess"
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._progress = _CONTEXT.RawValue("d", 0.0)
-        self.starts = 0
+        self.starts = 0  # of processes, since the last one that was ready
         self.start()
 
     def start(self) -> None:
         """Start the process; its first message says that it is ready."""
-        self.task: _Task | None = None
-        self.is_idle = False
+        self.task, self.is_idle = None, False
         self.starts += 1
         self.connection, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(

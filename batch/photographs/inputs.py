@@ -52,17 +52,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """Where the photographs come from.
+    """Where the photographs come from."""
 
-    Attributes:
-        given: as it was typed.
-        kind: what that is.
-        column: of a Parquet file; None for others.
-    """
-
-    given: str
+    given: str  # as it was typed
     kind: Kind
-    column: str | None = None
+    column: str | None = None  # of a Parquet file; None for others
 
 
 def is_url(given: str) -> bool:

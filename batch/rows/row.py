@@ -50,22 +50,14 @@ def printable(entry: str) -> str:
 
 @dataclass(frozen=True)
 class Rows:
-    """How a run tells what became of its photographs.
+    """How a run tells what became of its photographs."""
 
-    Attributes:
-        model: tag.
-        labels: of the classes.
-        top_k: predictions in a row.
-        embedding: whether a row has one.
-        thresholds: for a decision; None: a row has none.
-        multi_label: whether a photograph may show several classes, so that a decision is a list.
-    """
-
-    model: str
+    model: str  # tag
     labels: Sequence[str]
-    top_k: int
-    embedding: bool = False
-    thresholds: Thresholds | None = None
+    top_k: int  # predictions in a row
+    embedding: bool = False  # whether a row has one
+    thresholds: Thresholds | None = None  # for a decision; None: a row has none
+    # Whether a photograph may show several classes, so that a decision is a list.
     multi_label: bool = False
 
     def schema(self) -> pa.Schema:

@@ -35,25 +35,15 @@ _LIMIT_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """What is measured."""
 
-    Attributes:
-        stacks: in the order of the tables.
-        clients: how many at once, one window for each.
-        seconds: of one window.
-        rounds: over all stacks.
-        photographs: encoded.
-        batch_sizes: of which the limit takes the fastest.
-        lowering: how models of lower precision are made.
-    """
-
-    stacks: Sequence[Stack]
-    clients: Sequence[int]
-    seconds: int
-    rounds: int
-    photographs: Sequence[bytes]
-    batch_sizes: Sequence[int]
-    lowering: Lowering = field(default_factory=Lowering)
+    stacks: Sequence[Stack]  # in the order of the tables
+    clients: Sequence[int]  # how many at once, one window for each
+    seconds: int  # of one window
+    rounds: int  # over all stacks
+    photographs: Sequence[bytes]  # encoded
+    batch_sizes: Sequence[int]  # of which the limit takes the fastest
+    lowering: Lowering = field(default_factory=Lowering)  # how models of lower precision are made
 
 
 def run(plan: Plan, models: Sequence[str]) -> Results:
@@ -74,19 +64,12 @@ def run(plan: Plan, models: Sequence[str]) -> Results:
 
 @dataclass(frozen=True)
 class Served:
-    """A stack and what it serves.
-
-    Attributes:
-        stack: the server.
-        model: in the stack's precision.
-        answers: the right class of some images.
-        own_limit: of that model; None where it is the one in fp32.
-    """
+    """A stack and what it serves."""
 
     stack: Stack
-    model: Model
-    answers: Mapping[bytes, int]
-    own_limit: Limit | None = None
+    model: Model  # in the stack's precision
+    answers: Mapping[bytes, int]  # the right class of some images
+    own_limit: Limit | None = None  # of that model; None where it is the one in fp32
 
 
 def measure(plan: Plan, model: Model) -> Iterator[Window | Absence]:

@@ -32,17 +32,11 @@ MODELS = KNOWN[:3]
 
 @dataclass(frozen=True)
 class Model:
-    """A model in a model store.
+    """A model in a model store."""
 
-    Attributes:
-        name: for the tables.
-        tag: in the store.
-        home: BentoML's, of the store.
-    """
-
-    name: str
-    tag: str
-    home: Path = HOME
+    name: str  # for the tables
+    tag: str  # in the store
+    home: Path = HOME  # BentoML's, of the store
 
     @property
     def folder(self) -> Path:
@@ -52,15 +46,11 @@ class Model:
 
 @dataclass(frozen=True)
 class Lowering:
-    """How models of lower precision are made, and which are taken.
+    """How models of lower precision are made, and which are taken."""
 
-    Attributes:
-        calibration: folder of photographs; None: there are none, and no such model.
-        allow_marked: whether models are taken that the gate of conversion refuses.
-    """
-
+    # Folder of photographs; None: there are none, and no such model.
     calibration: Path | None = None
-    allow_marked: bool = False
+    allow_marked: bool = False  # whether models are taken that the gate of conversion refuses
 
     @property
     def arguments(self) -> list[str]:

@@ -41,12 +41,7 @@ def spread(figure: Figure | None, decimals: int) -> str:
 
 @dataclass(frozen=True)
 class ModelFigures:
-    """The windows of one model.
-
-    Attributes:
-        results: of the run.
-        model: its name.
-    """
+    """The windows of one model."""
 
     results: Results
     model: str

@@ -11,59 +11,33 @@ class _Frozen(BaseModel):
 
 
 class LimitWindow(_Frozen):
-    """The bare limit, measured for some seconds.
+    """The bare limit, measured for some seconds."""
 
-    Attributes:
-        batch_size: images in one ``session.run``.
-        images_per_second: of all processes together.
-        cpu_ms: processor time of one image.
-    """
-
-    batch_size: int
-    images_per_second: float
-    cpu_ms: float
+    batch_size: int  # images in one ``session.run``
+    images_per_second: float  # of all processes together
+    cpu_ms: float  # processor time of one image
 
 
 class Window(_Frozen):
-    """A stack under load for some seconds.
-
-    Attributes:
-        model: its name.
-        stack: its title, request form included.
-        round: from 1.
-        clients: connections that each send one request after the other.
-        ready_seconds: from the start of the stack to its first right answer.
-        seconds: length of the window.
-        requests: answered with a status below 400.
-        failures: error statuses, broken connections and timeouts.
-        p50_ms: median latency.
-        p99_ms: 99th percentile of the latency.
-        cpu_seconds: processor time of all the stack's processes.
-        generator_cpu_seconds: of the load generator.
-        other_cpu_seconds: of everything else on the machine.
-        pss_bytes: memory at the end, pages that processes share counted once.
-        rss_bytes: sum of the processes' own peaks, shared pages counted in each.
-        limit: of the model in fp32, measured just before.
-        own_limit: of the model that the stack serves, where that is another.
-    """
+    """A stack under load for some seconds."""
 
     model: str
-    stack: str
-    round: int
-    clients: int
-    ready_seconds: float
-    seconds: float
-    requests: int
-    failures: int
-    p50_ms: float
-    p99_ms: float
-    cpu_seconds: float
-    generator_cpu_seconds: float
-    other_cpu_seconds: float
-    pss_bytes: int
-    rss_bytes: int
-    limit: LimitWindow
-    own_limit: LimitWindow | None = None
+    stack: str  # its title, request form included
+    round: int  # from 1
+    clients: int  # connections that each send one request after the other
+    ready_seconds: float  # from the start of the stack to its first right answer
+    seconds: float  # length of the window
+    requests: int  # answered with a status below 400
+    failures: int  # error statuses, broken connections and timeouts
+    p50_ms: float  # median latency
+    p99_ms: float  # 99th percentile of the latency
+    cpu_seconds: float  # processor time of all the stack's processes
+    generator_cpu_seconds: float  # of the load generator
+    other_cpu_seconds: float  # of everything else on the machine
+    pss_bytes: int  # memory at the end, pages that processes share counted once
+    rss_bytes: int  # sum of the processes' own peaks, shared pages counted in each
+    limit: LimitWindow  # of the model in fp32, measured just before
+    own_limit: LimitWindow | None = None  # of the model that the stack serves, if another
 
     @property
     def images_per_second(self) -> float:
@@ -108,39 +82,23 @@ class Absence(_Frozen):
 
 
 class Machine(_Frozen):
-    """Where it ran.
-
-    Attributes:
-        processor: its name.
-        cpus: usable ones.
-        memory_gb: installed.
-        system: operating system and kernel.
-        python: version.
-    """
+    """Where it ran."""
 
     processor: str
-    cpus: int
-    memory_gb: float
-    system: str
+    cpus: int  # usable ones
+    memory_gb: float  # installed
+    system: str  # operating system and kernel
     python: str
 
 
 class Results(_Frozen):
-    """One run.
+    """One run."""
 
-    Attributes:
-        date: UTC, ISO 8601.
-        machine: where.
-        photographs: how many, and their mean size.
-        seconds: of one window.
-        versions: of the packages of each stack, in the order of the tables.
-    """
-
-    date: str
+    date: str  # UTC, ISO 8601
     machine: Machine
-    photographs: str
-    seconds: float
-    versions: dict[str, dict[str, str]]
+    photographs: str  # how many, and their mean size
+    seconds: float  # of one window
+    versions: dict[str, dict[str, str]]  # of the packages of each stack, in the order of the tables
     windows: tuple[Window, ...] = ()
     absences: tuple[Absence, ...] = ()
 

@@ -12,19 +12,12 @@ _TRITON_HEADER_BYTES = 160
 
 @dataclass(frozen=True)
 class Form:
-    """A kind of request.
+    """A kind of request."""
 
-    Attributes:
-        path: that it is POSTed to.
-        headers: of every request.
-        body: of an encoded image.
-        class_id: that a response body names as the best.
-    """
-
-    path: str
+    path: str  # that it is POSTed to
     headers: dict[str, str]
     body: Callable[[bytes], bytes]
-    class_id: Callable[[bytes], int]
+    class_id: Callable[[bytes], int]  # that a response body names as the best
 
 
 def _multipart(encoded: bytes) -> bytes:

@@ -29,19 +29,12 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class Running:
-    """A stack that answered right.
+    """A stack that answered right."""
 
-    Attributes:
-        url: without a path.
-        process_id: of what was started.
-        tree: all its processes.
-        ready_seconds: from its start to its first right answer.
-    """
-
-    url: str
-    process_id: int
-    tree: Tree
-    ready_seconds: float
+    url: str  # without a path
+    process_id: int  # of what was started
+    tree: Tree  # all its processes
+    ready_seconds: float  # from its start to its first right answer
 
 
 @contextlib.contextmanager

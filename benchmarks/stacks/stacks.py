@@ -43,25 +43,17 @@ print(json.dumps({name: found[name] for name in sys.argv[1:] if name in found}))
 
 @dataclass(frozen=True)
 class Stack:
-    """A server and how it is asked.
+    """A server and how it is asked."""
 
-    Attributes:
-        name: for the command line.
-        forms: of requests, each measured on its own, by the title it gets in the tables.
-        module: in ``benchmarks.peers``; None: the project's own service.
-        peer: whose requirements it has, in a virtual environment of its own; None: the
-            project's, where `bentoml serve` starts it.
-        variables: of its environment.
-        precision: of the model that it serves.
-        device: that runs the model.
-    """
-
-    name: str
+    name: str  # for the command line
+    # Of requests, each measured on its own, by the title it gets in the tables.
     forms: Mapping[str, Form]
-    module: str | None = None
+    module: str | None = None  # in ``benchmarks.peers``; None: the project's own service
+    # Whose requirements it has, in a virtual environment of its own; None: the project's, where
+    # `bentoml serve` starts it.
     peer: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
-    precision: Precision = Precision.FP32
+    precision: Precision = Precision.FP32  # of the model that it serves
     device: Device = Device.CPU
 
     @property

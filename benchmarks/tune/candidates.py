@@ -32,14 +32,9 @@ _ON_THE_CPU = frozenset(Precision) - {Precision.FP16}
 
 @dataclass(frozen=True)
 class Variant:
-    """A model that may stand in for the one that is tuned.
+    """A model that may stand in for the one that is tuned."""
 
-    Attributes:
-        tag: in the model store.
-        precision: of the model.
-    """
-
-    tag: str
+    tag: str  # in the model store
     precision: Precision
 
 

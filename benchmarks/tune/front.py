@@ -35,21 +35,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Measured:
-    """Settings and their figures, as if all were measured at the same moment.
-
-    Attributes:
-        values: the settings.
-        images_per_second: under load.
-        p99_ms: with :data:`JUDGED_CLIENTS`.
-        alone_ms: median latency of a single client.
-        failures: requests without a good answer.
-    """
+    """Settings and their figures, as if all were measured at the same moment."""
 
     values: Values
-    images_per_second: float
-    p99_ms: float
-    alone_ms: float
-    failures: int
+    images_per_second: float  # under load
+    p99_ms: float  # with :data:`JUDGED_CLIENTS`
+    alone_ms: float  # median latency of a single client
+    failures: int  # requests without a good answer
 
     def dominates(self, other: "Measured") -> bool:
         """Whether it is better in throughput or p99 and worse in neither."""
@@ -60,20 +52,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen.
+    """What was chosen."""
 
-    Attributes:
-        best: of all that were measured.
-        meets: whether its p99 is within the target.
-        gain: over the defaults: 0.1 is 10 % more images per second, or, where the target
-            cannot be met, 10 % more of its own p99 that the defaults take.
-        worth_it: whether the defaults should be left for it.
-    """
-
-    best: Measured
-    meets: bool
+    best: Measured  # of all that were measured
+    meets: bool  # whether its p99 is within the target
+    # Over the defaults: 0.1 is 10 % more images per second, or, where the target cannot be met,
+    # 10 % more of its own p99 that the defaults take.
     gain: float
-    worth_it: bool
+    worth_it: bool  # whether the defaults should be left for it
 
 
 def reference(pairs: Sequence[Pair]) -> Measured:

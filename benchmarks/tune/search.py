@@ -20,23 +20,14 @@ from settings import PREFIX, Device
 
 @dataclass(frozen=True)
 class Options:
-    """How it is searched.
-
-    Attributes:
-        p99_ms: the target.
-        clients: numbers of clients, one window for each.
-        seconds: of one window.
-        confirmations: more rounds of the best one, at least one: without them luck would choose.
-        device: on which the defaults run.
-        photographs: encoded.
-    """
+    """How it is searched."""
 
     p99_ms: float
-    clients: Sequence[int]
-    seconds: int
-    confirmations: int
-    device: Device
-    photographs: Sequence[bytes]
+    clients: Sequence[int]  # numbers of clients, one window for each
+    seconds: int  # of one window
+    confirmations: int  # more rounds of the best one, at least one: without them luck would choose
+    device: Device  # on which the defaults run
+    photographs: Sequence[bytes]  # encoded
 
 
 @dataclass

@@ -18,17 +18,11 @@ SYNC_SECONDS = 15
 
 @dataclass(frozen=True)
 class Policy:
-    """How many replicas may change within a period.
+    """How many replicas may change within a period."""
 
-    Attributes:
-        kind: ``Pods``, or ``Percent`` of the replicas at the start of the period.
-        value: pods or percent.
-        period: seconds.
-    """
-
-    kind: str
-    value: int
-    period: int
+    kind: str  # ``Pods``, or ``Percent`` of the replicas at the start of the period
+    value: int  # pods or percent
+    period: int  # seconds
 
 
 @dataclass(frozen=True)
@@ -44,17 +38,9 @@ class Direction:
 
 @dataclass(frozen=True)
 class Rule:
-    """What the ScaledObject says.
+    """What the ScaledObject says."""
 
-    Attributes:
-        threshold: of the metric, for each replica (``AverageValue``).
-        minimum: of replicas.
-        maximum: of replicas.
-        up: how replicas are added.
-        down: how replicas are removed.
-    """
-
-    threshold: float
+    threshold: float  # of the metric, for each replica (``AverageValue``)
     minimum: int
     maximum: int
     up: Direction

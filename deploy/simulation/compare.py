@@ -31,22 +31,14 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Summary:
-    """Some days with one scenario.
+    """Some days with one scenario."""
 
-    Attributes:
-        within: share of the images sent that were answered within the objective's time, on
-            the worst day.
-        p99: seconds, of the images answered on the worst day.
-        refused: share of the images sent on all days.
-        replica_hours: a day, on average.
-        most: replicas there ever were.
-    """
-
+    # Share of the images sent that were answered within the objective's time, on the worst day.
     within: float
-    p99: float
-    refused: float
-    replica_hours: float
-    most: int
+    p99: float  # seconds, of the images answered on the worst day
+    refused: float  # share of the images sent on all days
+    replica_hours: float  # a day, on average
+    most: int  # replicas there ever were
 
     @property
     def meets_objective(self) -> bool:

@@ -22,20 +22,14 @@ STEPS_PER_POINT = 20
 
 @dataclass(frozen=True)
 class Replica:
-    """One pod.
-
-    Attributes:
-        workers: processes.
-        images_per_second: of all of them together, at their best.
-        start_seconds: from the decision until it is ready.
-        pending: images a worker holds before it refuses.
-        deadline: seconds until an image gets 504; no image that is accepted waits that long.
-    """
+    """One pod."""
 
     workers: int = 2
-    images_per_second: float = 96.0
-    start_seconds: float = 30.0
+    images_per_second: float = 96.0  # of all of them together, at their best
+    start_seconds: float = 30.0  # from the decision until it is ready
+    # Images a worker holds before it refuses.
     pending: int = field(default_factory=lambda: Settings().max_pending_images)
+    # Seconds until an image gets 504; no image that is accepted waits that long.
     deadline: float = field(default_factory=lambda: Settings().deadline)
 
     @property
@@ -52,18 +46,13 @@ class Replica:
 
 @dataclass
 class Day:
-    """The result of a day.
+    """The result of a day."""
 
-    Attributes:
-        sent: images, for each step.
-        refused: images among them that were refused, for each step.
-        replicas: existing ones, ready or not, for each step.
-        latencies: images, for each five minutes and each millisecond of latency.
-    """
-
-    sent: list[int] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)  # images, for each step
+    # Images among them that were refused, for each step.
     refused: list[int] = field(default_factory=list)
-    replicas: list[int] = field(default_factory=list)
+    replicas: list[int] = field(default_factory=list)  # existing ones, ready or not, for each step
+    # Images, for each five minutes and each millisecond of latency.
     latencies: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
     @property

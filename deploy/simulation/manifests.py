@@ -14,15 +14,10 @@ BASE = Path(__file__).parent.parent / "kubernetes" / "base"
 
 @dataclass(frozen=True)
 class Sampling:
-    """How Prometheus samples the metric: a gauge, scraped and averaged.
+    """How Prometheus samples the metric: a gauge, scraped and averaged."""
 
-    Attributes:
-        interval: seconds between two scrapes.
-        window: seconds that the query averages over.
-    """
-
-    interval: int
-    window: int
+    interval: int  # seconds between two scrapes
+    window: int  # seconds that the query averages over
 
     def times(self, start: int, end: int) -> range:
         """Seconds of the scrapes after ``start`` and until ``end``."""

@@ -16,15 +16,10 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of arrivals; both arrays are ``[workers, images]``.
+    """What became of arrivals; both arrays are ``[workers, images]``."""
 
-    Attributes:
-        departures: seconds; meaningless where an image was not taken.
-        taken: False where it was refused, or was no image but padding.
-    """
-
-    departures: Times
-    taken: Flags
+    departures: Times  # seconds; meaningless where an image was not taken
+    taken: Flags  # False where it was refused, or was no image but padding
 
 
 def serve(arrivals: Times, free: Times, seconds: float, longest: float) -> Outcome:

@@ -37,24 +37,15 @@ Announce = Callable[[str, float], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class Phase:
-    """One loop.
+    """One loop."""
 
-    Attributes:
-        name: for people.
-        begin: seconds since the load test began.
-        seconds: for which requests were sent.
-        exchanges: every request.
-        own_cores: processors that this process took meanwhile.
-        rate: arrivals a second that were meant; None in a closed loop.
-        looks: at ``/metrics`` before and after, when all was written; None without metrics.
-    """
-
-    name: str
-    begin: float
-    seconds: float
+    name: str  # for people
+    begin: float  # seconds since the load test began
+    seconds: float  # for which requests were sent
     exchanges: Sequence[Exchange]
-    own_cores: float
-    rate: float | None = None
+    own_cores: float  # processors that this process took meanwhile
+    rate: float | None = None  # arrivals a second that were meant; None in a closed loop
+    # At ``/metrics`` before and after, when all was written; None without metrics.
     looks: tuple[Look, Look] | None = None
 
     @property
@@ -85,23 +76,14 @@ class Phase:
 
 @dataclass(frozen=True)
 class LoadTest:
-    """What a load test found.
+    """What a load test found."""
 
-    Attributes:
-        phases: in the order in which they were.
-        looks: at ``/metrics``.
-        problems: why there was no look.
-        probes: of ``/readyz``.
-        hidden: whether ``/metrics`` is not shown to us.
-        images: that were sent.
-    """
-
-    phases: Sequence[Phase] = ()
+    phases: Sequence[Phase] = ()  # in the order in which they were
     looks: Sequence[Look] = ()
-    problems: Sequence[str] = field(default_factory=list)
+    problems: Sequence[str] = field(default_factory=list)  # why there was no look
     probes: Sequence[Probe] = field(default_factory=list)
-    hidden: bool = False
-    images: Sequence[bytes] = ()
+    hidden: bool = False  # whether ``/metrics`` is not shown to us
+    images: Sequence[bytes] = ()  # that were sent
 
     @property
     def doubt(self) -> str | None:

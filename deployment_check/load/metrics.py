@@ -48,14 +48,9 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Look:
-    """A look at ``/metrics``.
+    """A look at ``/metrics``."""
 
-    Attributes:
-        when: seconds since the load test began.
-        metrics: what was seen.
-    """
-
-    when: float
+    when: float  # seconds since the load test began
     metrics: Metrics
 
     @property

@@ -25,17 +25,11 @@ HIDDEN = (401, 403, 404)
 
 @dataclass(frozen=True)
 class Probe:
-    """One request to ``/readyz``.
+    """One request to ``/readyz``."""
 
-    Attributes:
-        when: seconds since the load test began.
-        seconds: until the answer.
-        problem: that it was not ready, or gave no answer; None if it was.
-    """
-
-    when: float
-    seconds: float
-    problem: str | None
+    when: float  # seconds since the load test began
+    seconds: float  # until the answer
+    problem: str | None  # that it was not ready, or gave no answer; None if it was
 
 
 class Observer:

@@ -30,25 +30,15 @@ _TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class BadRequest:
-    """A request, and the error that it must get.
-
-    Attributes:
-        status: of HTTP.
-        code: in the envelope.
-        options: of httpx.
-        method: of HTTP.
-        path: of the route.
-        limit: it is only refused where the deployer has not set a higher limit.
-        headers: that the answer must have.
-    """
+    """A request, and the error that it must get."""
 
     status: int
-    code: str
+    code: str  # in the envelope
     options: dict[str, Any] = field(default_factory=dict)
     method: str = "POST"
     path: str = "/classify"
-    limit: bool = False
-    headers: tuple[str, ...] = ()
+    limit: bool = False  # it is only refused where the deployer has not set a higher limit
+    headers: tuple[str, ...] = ()  # that the answer must have
 
 
 @cache

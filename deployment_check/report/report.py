@@ -24,42 +24,25 @@ _DECIMALS = 4
 
 @dataclass(frozen=True)
 class Answer:
-    """What the deployment says of an image.
+    """What the deployment says of an image."""
 
-    Attributes:
-        image: encoded.
-        name: of its file.
-        predictions: most probable first.
-    """
-
-    image: bytes
-    name: str
-    predictions: Sequence[Mapping[str, Any]]
+    image: bytes  # encoded
+    name: str  # of its file
+    predictions: Sequence[Mapping[str, Any]]  # most probable first
 
 
 @dataclass(frozen=True)
 class Report:
-    """All findings.
-
-    Attributes:
-        url: of the deployment.
-        health: what it said of itself.
-        started: when the suite did.
-        seconds: that it took.
-        results: of every check.
-        load: of the load test.
-        answers: to the test images.
-        conditions: under which the load was made, a sentence each.
-    """
+    """All findings."""
 
     url: str
-    health: Mapping[str, Any]
+    health: Mapping[str, Any]  # what it said of itself
     started: datetime
     seconds: float
     results: Sequence[Result]
     load: LoadTest
-    answers: Sequence[Answer] = ()
-    conditions: Sequence[str] = ()
+    answers: Sequence[Answer] = ()  # to the test images
+    conditions: Sequence[str] = ()  # under which the load was made, a sentence each
 
     @property
     def verdict(self) -> Verdict:

@@ -19,19 +19,12 @@ _HOVER_RADIUS = 7
 
 @dataclass(frozen=True)
 class Scale:
-    """Values to pixels, in a straight line.
+    """Values to pixels, in a straight line."""
 
-    Attributes:
-        low: value at the first pixel.
-        high: value at the last one.
-        first: pixel.
-        last: pixel.
-    """
-
-    low: float
-    high: float
-    first: float
-    last: float
+    low: float  # value at the first pixel
+    high: float  # value at the last one
+    first: float  # pixel
+    last: float  # pixel
 
     def __call__(self, value: float) -> float:
         """The pixel of a value."""
@@ -47,24 +40,15 @@ class Scale:
 
 @dataclass
 class Chart:
-    """A chart that is being drawn.
-
-    Attributes:
-        title: of the figure.
-        x_label: with its unit.
-        y_label: with its unit.
-        x: range of values.
-        y: range of values.
-        note: below the title.
-        x_ticks: values with their texts; None: round numbers.
-    """
+    """A chart that is being drawn."""
 
     title: str
-    x_label: str
-    y_label: str
-    x: Point
-    y: Point
-    note: str = ""
+    x_label: str  # with its unit
+    y_label: str  # with its unit
+    x: Point  # range of values
+    y: Point  # range of values
+    note: str = ""  # below the title
+    # Values with their texts; None: round numbers.
     x_ticks: Sequence[tuple[float, str]] | None = None
     _marks: list[str] = field(default_factory=list)
     _legend: dict[str, str] = field(default_factory=dict)

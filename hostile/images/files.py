@@ -35,12 +35,7 @@ BODY = 19 * MEGABYTE
 
 @dataclass(frozen=True)
 class File:
-    """A hostile file.
-
-    Attributes:
-        make: gives its bytes.
-        expected: what must come of it.
-    """
+    """A hostile file."""
 
     make: Callable[[], bytes]
     expected: Outcome

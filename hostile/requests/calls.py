@@ -41,21 +41,13 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Call:
-    """A hostile request.
-
-    Attributes:
-        expected: what must come of it.
-        options: makes those of httpx.
-        path: it goes to.
-        method: of HTTP.
-        is_decoded: whether it may cost what decoding the images of one request may.
-    """
+    """A hostile request."""
 
     expected: Outcome
     options: Callable[[], dict[str, Any]] = field(default=dict)
     path: str = CLASSIFY
     method: str = "POST"
-    is_decoded: bool = False
+    is_decoded: bool = False  # whether it may cost what decoding the images of one request may
 
 
 def body(content: bytes, content_type: str = "") -> Callable[[], dict[str, Any]]:

@@ -11,15 +11,10 @@ from tests.support.toys import LABELS
 
 @dataclass(frozen=True)
 class Outcome:
-    """The actual or the expected outcome of a file or a request.
-
-    Attributes:
-        status: of HTTP.
-        code: of the error; the label of the class where it is a 200; empty for other pages.
-    """
+    """The actual or the expected outcome of a file or a request."""
 
     status: int
-    code: str
+    code: str  # of the error; the label of the class where it is a 200; empty for other pages
 
     def __str__(self) -> str:
         return f"{self.status} {self.code}".strip()

@@ -33,21 +33,13 @@ _WORKERS = (
 
 @dataclass(frozen=True)
 class Exchange:
-    """One batch.
+    """One batch."""
 
-    Attributes:
-        begun: on ``time.monotonic()``.
-        ended: likewise.
-        lost: what kept it from being answered.
-        refused: because too many images waited.
-        wrong: what is wrong with the answer.
-    """
-
-    begun: float
-    ended: float
-    lost: str = ""
-    refused: bool = False
-    wrong: str = ""
+    begun: float  # on ``time.monotonic()``
+    ended: float  # likewise
+    lost: str = ""  # what kept it from being answered
+    refused: bool = False  # because too many images waited
+    wrong: str = ""  # what is wrong with the answer
 
 
 class Client(threading.Thread):

@@ -20,19 +20,12 @@ _TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request.
+    """One request."""
 
-    Attributes:
-        begun: on ``time.monotonic()``.
-        port: the client's end of its connection; None where there was no connection.
-        outcome: what became of it.
-        detail: of anything but a right answer.
-    """
-
-    begun: float
-    port: int | None
+    begun: float  # on ``time.monotonic()``
+    port: int | None  # the client's end of its connection; None where there was no connection
     outcome: Outcome
-    detail: str = ""
+    detail: str = ""  # of anything but a right answer
 
 
 class Load:

@@ -26,19 +26,14 @@ _SHOWN = 3
 
 @dataclass
 class Row:
-    """What one fault did.
+    """What one fault did."""
 
-    Attributes:
-        counts: of requests by what became of them.
-        recovery: seconds until all was well again; None where nothing had to recover.
-        problems: expectations that failed.
-        skipped: why it was not run.
-    """
-
+    # Of requests by what became of them.
     counts: Mapping[Outcome, int] = field(default_factory=dict)
+    # Seconds until all was well again; None where nothing had to recover.
     recovery: float | None = None
     problems: list[str] = field(default_factory=list)
-    skipped: str | None = None
+    skipped: str | None = None  # why it was not run
 
     @property
     def verdict(self) -> str:
@@ -57,19 +52,12 @@ class Row:
 
 @dataclass
 class Scene:
-    """A server under load.
+    """A server under load."""
 
-    Attributes:
-        server: with the toy model.
-        load: on it.
-        home: BentoML's, where the model is.
-        before: process ids of the workers before the fault.
-    """
-
-    server: Server
-    load: Load
-    home: Path
-    before: set[int]
+    server: Server  # with the toy model
+    load: Load  # on it
+    home: Path  # BentoML's, where the model is
+    before: set[int]  # process ids of the workers before the fault
     row: Row = field(default_factory=Row)
 
     @property
