@@ -23,11 +23,7 @@ def is_photograph(name: str) -> bool:
 
 
 def read_file(path: str | os.PathLike[str], most: int) -> bytes:
-    """Read a whole file.
-
-    Args:
-        path: of it.
-        most: bytes that it may have.
+    """Read a whole file of at most so many bytes.
 
     Raises:
         Unreadable: it cannot be read, or is no file.
@@ -70,9 +66,7 @@ def check_writable(path: Path) -> None:
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file such that it is there whole or not at all, even after a loss of power.
 
-    Args:
-        path: of the file; one that is there is replaced.
-        write: called with the open file.
+    One that is there is replaced.
 
     Raises:
         OSError: it cannot be written; nothing is left of it.

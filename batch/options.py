@@ -61,11 +61,6 @@ class Options:
 def job_of(options: Options, settings: Settings, arrangement: Arrangement) -> Job:
     """What is to be done with every part.
 
-    Args:
-        options: what was asked for.
-        settings: the service's.
-        arrangement: of one process.
-
     Raises:
         BatchError: there is no such input, or the model has no embeddings.
         StartupError: there is no such model.

@@ -13,11 +13,7 @@ _LINE_SECONDS = 10.0
 
 
 class RunProgress:
-    """Shows photographs that are done for good.
-
-    Args:
-        total: photographs in all, or None while that is not known.
-    """
+    """Shows photographs that are done for good; the total is None while it is not known."""
 
     def __init__(self, total: Callable[[], int | None]) -> None:
         self._total = total
@@ -53,12 +49,7 @@ class RunProgress:
         self._before += count
 
     def advance(self, count: int, errors: int) -> None:
-        """Count photographs that are done.
-
-        Args:
-            count: photographs, those with an error included.
-            errors: of these.
-        """
+        """Count photographs that are done, those with an error included."""
         self._now += count
         self.errors += errors
         if self._bar:

@@ -65,9 +65,7 @@ class Thread:
 def parts(threads: Iterable[Thread], images: int) -> dict[str, float]:
     """Milliseconds of processor time an image, by part; the greatest first.
 
-    Args:
-        threads: of one worker.
-        images: that the worker classified meanwhile.
+    Of the threads of one worker, and the images that it classified meanwhile.
     """
     milliseconds: defaultdict[str, float] = defaultdict(float)
     for thread in threads:

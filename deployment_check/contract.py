@@ -13,11 +13,7 @@ _OF_ANY_ROUTE = (404, 405)
 
 
 class Contract:
-    """An OpenAPI 3.1 document.
-
-    Args:
-        document: parsed.
-    """
+    """An OpenAPI 3.1 document, parsed."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document

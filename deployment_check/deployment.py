@@ -77,14 +77,7 @@ class Deployment:
         return None if self.health.get("pretrained") else "the model has random weights"
 
     def ask(self, method: str, path: str, status: int = 200, **request: Any) -> httpx.Response:
-        """Send a request; fail unless the answer has the status and is as the document describes.
-
-        Args:
-            method: of HTTP.
-            path: of a route.
-            status: that the answer must have.
-            request: options of httpx.
-        """
+        """Send a request; fail unless the answer has the status and is what the document says."""
         response = self.client.request(method, path, **request)
         if response.status_code != status:
             raise Failed(f"{shown(response)}, not {status}")

@@ -82,11 +82,7 @@ class Row:
 
 
 class Meter:
-    """Measures what a process and its descendants use for something.
-
-    Args:
-        root: the process, idle.
-    """
+    """Measures what a process, which is idle now, and its descendants use for something."""
 
     def __init__(self, root: psutil.Process) -> None:
         self._root = root

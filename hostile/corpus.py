@@ -77,9 +77,6 @@ def shown(outcomes: Iterable[Outcome]) -> str:
 def ask_for_urls(url: str) -> tuple[list[Outcome], list[Outcome], int]:
     """Send URLs where images are expected, all at once.
 
-    Args:
-        url: of the service.
-
     Returns:
         What must come of each, what came, and how many connections were made to the URLs.
     """

@@ -54,15 +54,9 @@ _QUICK = ("animated", "MPO", "GIF", "turned", "PNG and", "WebP canvas", "only", 
 
 
 def fuzz(target: str, seconds: float, folder: Path = FOLDER) -> list[Path]:
-    """Run the fuzzer for some time.
+    """Run the fuzzer for some time; returns inputs that broke something.
 
-    Args:
-        target: one of TARGETS.
-        seconds: how long.
-        folder: for what is found and for what has been learned.
-
-    Returns:
-        Inputs that broke something.
+    The folder gets them and what has been learned.
     """
     corpus = folder / target
     corpus.mkdir(parents=True, exist_ok=True)

@@ -7,14 +7,9 @@ SEED = 1
 
 
 def poisson(rate: float, seconds: float, seed: int = SEED) -> list[float]:
-    """Moments of a Poisson process, in seconds from its start, ascending.
+    """Moments of a Poisson process before ``seconds``, in seconds from its start, ascending.
 
     The gaps between them are exponentially distributed with mean ``1 / rate``.
-
-    Args:
-        rate: arrivals a second, on average.
-        seconds: after which none arrives.
-        seed: of the random numbers.
     """
     gaps = random.Random(seed)
     moments: list[float] = []

@@ -19,11 +19,7 @@ class Response(NamedTuple):
 
 
 class Lost(OSError):
-    """There was no connection, or it broke before the answer was whole.
-
-    Attributes:
-        port: the client's; None where there was no connection.
-    """
+    """There was no connection (no port), or it broke before the answer was whole."""
 
     def __init__(self, error: OSError, port: int | None) -> None:
         super().__init__(f"{type(error).__name__}: {error}")
@@ -33,12 +29,8 @@ class Lost(OSError):
 class Connections:
     """Kept connections to one server; each has one request at a time.
 
-    Args:
-        host: of the server.
-        port: of the server.
-        timeout: seconds, for one answer.
-        retry: whether a request is sent again, on a new connection, if a kept one ends before
-            anything came of it: the server may just have closed it as idle.
+    With ``retry`` a request is sent again, on a new connection, if a kept one ends before anything
+    came of it: the server may just have closed it as idle.
     """
 
     def __init__(self, host: str, port: int, *, timeout: float = 60.0, retry: bool = False) -> None:

@@ -35,9 +35,7 @@ class Latency:
 def percentile(ordered: Sequence[float], share: float) -> float:
     """The smallest value that at least a share of the values do not exceed (nearest rank).
 
-    Args:
-        ordered: ascending, at least one.
-        share: above 0, at most 1.
+    The values are ascending and at least one; the share is above 0 and at most 1.
     """
     # Rounded: 0.999 · 1000 is 999.0000000000001 on some machines.
     return ordered[math.ceil(round(share * len(ordered), 9)) - 1]

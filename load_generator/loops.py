@@ -48,11 +48,7 @@ async def closed_loop(
 ) -> list[Exchange]:
     """Clients that each send a request as soon as the one before is answered.
 
-    Args:
-        send: for each request.
-        clients: how many.
-        seconds: from now, after which no client sends another request.
-        stopped: called before each request; true ends the loop as well.
+    No client sends another one after so many seconds, or once ``stopped`` says so.
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()
@@ -72,10 +68,7 @@ async def closed_loop(
 async def open_loop(send: Send, schedule: Sequence[float], connections: int) -> list[Exchange]:
     """Requests that are sent at given moments, or as soon after as a connection is free.
 
-    Args:
-        send: for each of them.
-        schedule: seconds from now, ascending.
-        connections: requests at once, at most; the others wait, and their time is counted.
+    The schedule is in seconds from now, ascending. The time is counted of what waits.
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()

@@ -40,13 +40,9 @@ def prepare(folder: Path, headers: Mapping[str, str], bodies: Sequence[bytes]) -
 
 
 def send(url: str, folder: Path, *, clients: int, seconds: float) -> Load:
-    """Send prepared requests for some seconds.
+    """Send prepared requests for some seconds, rounded to whole ones, as wrk takes them.
 
-    Args:
-        url: where to POST.
-        folder: of the prepared requests.
-        clients: connections, each with one request at a time.
-        seconds: rounded up to whole ones, as wrk takes them.
+    Each client has one request at a time.
 
     Raises:
         LoadError: wrk is missing or could not connect.

@@ -35,15 +35,10 @@ def client_ports(process: psutil.Process) -> set[int]:
 
 
 def until(true: Callable[[], bool], seconds: float, what: str) -> float:
-    """Wait until something is true.
+    """Wait until something is true; returns after how many seconds it was.
 
-    Args:
-        true: asked again and again.
-        seconds: how long at most.
-        what: it means, for the error.
-
-    Returns:
-        After how many seconds it was.
+    Raises:
+        AssertionError: it was not in time; says what.
     """
     started = time.monotonic()
     while not true():

@@ -46,12 +46,7 @@ def trend(times: Sequence[float], values: Sequence[float]) -> Trend:
 
 
 class Sampler(threading.Thread):
-    """Looks at a process and its descendants again and again until the block ends.
-
-    Args:
-        root: the process.
-        seconds: between two looks.
-    """
+    """Looks at a process and its descendants every so many seconds until the block ends."""
 
     def __init__(self, root: psutil.Process, seconds: float = _SECONDS) -> None:
         super().__init__(name="sampler", daemon=True)

@@ -85,9 +85,7 @@ class Plan:
 def soak(plan: Plan, root: psutil.Process | None) -> list[Evidence]:
     """Run, print the report, and return what must be true with what was seen.
 
-    Args:
-        plan: the soak.
-        root: the service's first process, where it is on this machine.
+    ``root`` is the service's first process, where it is on this machine.
     """
     account = Account()
     with contextlib.ExitStack() as stack:

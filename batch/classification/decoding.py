@@ -24,13 +24,7 @@ _ATTEMPTS, _PAUSE_SECONDS = 3, 1.0
 
 
 class Decoder:
-    """Decodes images as the service does.
-
-    Args:
-        preprocessing: of the model.
-        settings: the service's limits.
-        threads: that decode images side by side; 0: the caller's own.
-    """
+    """Decodes images as the service does; with no threads, in the caller's own."""
 
     def __init__(self, preprocessing: Preprocessing, settings: Settings, threads: int = 0) -> None:
         self._settings = settings
@@ -49,9 +43,7 @@ class Decoder:
     ) -> list[Pixels | ClassifierError]:
         """What the model sees of images; one that cannot be decoded is an error in its place.
 
-        Args:
-            images: encoded.
-            apart: decode all of them in a process of its own, not only the unusual ones.
+        With ``apart`` all are decoded in a process of its own, not only the unusual ones.
 
         Raises:
             RunnerError: the decoding process ends again and again.

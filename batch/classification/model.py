@@ -89,11 +89,9 @@ class Model:
     async def classify(
         self, images: Sequence[Content], *, apart: bool = False
     ) -> list[Answer | ClassifierError]:
-        """Classify images in one batch; one that cannot be is an error in its place.
+        """Classify images, at most a batch; one that cannot be is an error in its place.
 
-        Args:
-            images: at most as many as the batch size.
-            apart: decode all of them in a process of its own, not only the unusual ones.
+        With ``apart`` all are decoded in a process of its own, not only the unusual ones.
         """
         started = time.perf_counter()
         prepared = await self._decoder.pixels(images, apart=apart)

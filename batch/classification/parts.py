@@ -45,9 +45,6 @@ class Job:
 class PartClassifier:
     """Makes the rows of parts, one part after the other.
 
-    Args:
-        job: what is to be done.
-
     Raises:
         StartupError: the model cannot be loaded.
         ModelUnavailable: its answers are not PyTorch's.
@@ -66,12 +63,9 @@ class PartClassifier:
     async def rows_of(
         self, part: Part, *, apart: bool = False, progressed: Callable[[], object] = lambda: None
     ) -> pa.Table:
-        """The rows of a part, in the order of its entries.
+        """The rows of a part, in the order of its entries; ``progressed`` is called after a batch.
 
-        Args:
-            part: to classify.
-            apart: decode every image in a process of its own.
-            progressed: called after every batch.
+        With ``apart`` every image is decoded in a process of its own.
         """
         contents = self._reader.contents(part.entries)
         size = self._job.arrangement.batch_size

@@ -39,13 +39,7 @@ def jpeg_of(pixels: Pixels) -> bytes:
 
 
 def document(title: str, lines: Iterable[str], content: str) -> str:
-    """The whole page.
-
-    Args:
-        title: of the page.
-        lines: of text below it.
-        content: HTML.
-    """
+    """The whole page: lines of text, then the content, which is HTML."""
     title = escape(title)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

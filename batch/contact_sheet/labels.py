@@ -20,9 +20,7 @@ _MOST_DIGITS = 9
 class ClassNames:
     """Finds the class that a text names.
 
-    Args:
-        labels: of the model, in the order of the class ids.
-        wordnet_ids: all that occur; they are used if each class has one.
+    Labels are in the order of the class ids. WordNet ids are used if each class has one.
     """
 
     def __init__(self, labels: Sequence[str], wordnet_ids: Collection[str] = ()) -> None:
@@ -150,16 +148,10 @@ def labels_in(file: Path) -> Table:
 
 
 class EntryLabels:
-    """Which class each photograph of a run shows.
+    """Which class each photograph of a run shows: by a table, else by names.
 
-    Attributes:
-        source: where the labels come from, in words.
-
-    Args:
-        folder: that was given; entries begin with it. Of other inputs what was given matches
-            nothing.
-        names: of the model's classes.
-        table: of labels; None: names say the class.
+    ``source`` says in words where the labels come from. Entries begin with the folder that was
+    given; what else was given matches nothing.
     """
 
     def __init__(self, folder: str, names: ClassNames, table: Table | None = None) -> None:
@@ -184,13 +176,9 @@ class EntryLabels:
 def entry_labels(
     folder: str, entries: Iterable[str], labels: Sequence[str], file: Path | None
 ) -> EntryLabels:
-    """The labels of a run's photographs.
+    """The labels of a run's photographs: of a table in a file or in the folder, else of names.
 
-    Args:
-        folder: that was given, or whatever else was.
-        entries: of all photographs; read only if names have to say the class.
-        labels: of the model, in the order of the class ids.
-        file: a table; None: one that the folder has, else names.
+    Entries are read only if names have to say the class.
 
     Raises:
         BatchError: the file is no such table, or the folder has several.

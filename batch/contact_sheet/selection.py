@@ -59,12 +59,7 @@ class Selection:
         return list(islice(others, MAX_PHOTOGRAPHS))
 
     def add(self, entries: Sequence[str], rows: pa.Table) -> None:
-        """See the rows of a part.
-
-        Args:
-            entries: that name its photographs.
-            rows: of these.
-        """
+        """See the rows of a part, and the entries that name its photographs."""
         classes = rows.column("class_id").to_pylist()
         for place, (entry, best) in enumerate(zip(entries, classes, strict=True)):
             self.photographs += 1

@@ -22,12 +22,7 @@ from model_spec import ModelSpec
 
 
 class ContactSheet:
-    """Sees all rows of a run and shows a few.
-
-    Args:
-        job: of the run.
-        entries: of all photographs.
-        labels: table of their classes; None: one of the folder, else names.
+    """Sees all rows of a run and shows a few; labels are as in ``entry_labels``.
 
     Raises:
         BatchError: the labels are unclear.
@@ -46,10 +41,7 @@ class ContactSheet:
             yield rows
 
     def write(self, file: Path) -> None:
-        """Read the photographs that are shown once more, and write the page.
-
-        Args:
-            file: HTML; replaced if it is there.
+        """Read the photographs that are shown once more, and write the page; it replaces another.
 
         Raises:
             OSError: it cannot be written.

@@ -26,10 +26,6 @@ class Engine(Protocol):
     def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
         """Each part with its rows, as they get done.
 
-        Args:
-            parts: to classify.
-            job: what is to be done with them.
-
         Raises:
             BatchError: a process cannot go on, or ends again and again.
         """
@@ -46,12 +42,7 @@ class EngineName(StrEnum):
 
 
 def engine_named(name: EngineName, settings: Settings, address: str | None) -> Engine:
-    """Start an engine.
-
-    Args:
-        name: of the engine.
-        settings: the service's.
-        address: of a cluster.
+    """Start an engine; the address is a cluster's.
 
     Raises:
         BatchError: a package is missing, or nobody is at that address.

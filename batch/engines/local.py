@@ -99,25 +99,14 @@ class _Worker:
 
 
 class LocalEngine:
-    """Classifies with the processors or GPUs of this machine.
-
-    Attributes:
-        arrangements: of its processes.
-
-    Args:
-        settings: the service's.
-    """
+    """Classifies with the processors or GPUs of this machine."""
 
     def __init__(self, settings: Settings) -> None:
         gpus = count_gpus() if wants_gpu(settings) else 0
         self.arrangements = plan(settings, usable_cpus(), gpus)
 
     def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
-        """Each part with its rows, as they get done.
-
-        Raises:
-            BatchError: a process cannot go on, or ends again and again.
-        """
+        """As the protocol says."""
         pool = _Pool(deque(replace(job, arrangement=each) for each in self.arrangements), parts)
         try:
             yield from pool.results()
@@ -129,12 +118,7 @@ class LocalEngine:
 
 
 class _Pool:
-    """Gives parts to workers until there are no more.
-
-    Args:
-        jobs: of the workers. Each is started when there is a part for it.
-        parts: to classify.
-    """
+    """Gives parts to workers, each started when there is a part for it, until there are no more."""
 
     def __init__(self, jobs: deque[Job], parts: Iterator[Part]) -> None:
         self._jobs, self._parts = jobs, parts

@@ -11,18 +11,10 @@ GPU_BATCH = 32
 
 
 def plan(settings: Settings, cpus: int, gpus: int) -> tuple[Arrangement, ...]:
-    """Divide a machine.
+    """Divide a machine: what each process does; all have the same batch size.
 
     On the CPU: a process for each processor, with one thread, so that none waits for another.
-    On GPUs: a process for each, fed by its share of the processors.
-
-    Args:
-        settings: the service's; workers, threads and batch size that they name are kept.
-        cpus: usable processors.
-        gpus: that are to be used; 0: the CPU.
-
-    Returns:
-        What each process does; all have the same batch size.
+    On GPUs: a process for each, fed by its share of the processors. What the settings name is kept.
     """
     processes = settings.workers or gpus or cpus
     share = max(1, cpus // processes)

@@ -36,12 +36,7 @@ Files = dict[str, bytes]
 class RayEngine:
     """Classifies with the processors, or the GPUs, of a Ray cluster.
 
-    Attributes:
-        arrangements: of its actors.
-
-    Args:
-        settings: the service's.
-        address: of the cluster, as ``ray.init`` takes it; None: one is started on this machine.
+    The address is as ``ray.init`` takes it; without one, a cluster is started on this machine.
 
     Raises:
         BatchError: nobody is at that address.
@@ -64,11 +59,7 @@ class RayEngine:
         self.arrangements = plan(settings, max(1, int(resources.get("CPU", 1))), gpus)
 
     def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
-        """Each part with its rows, as they get done.
-
-        Raises:
-            BatchError: an actor cannot go on.
-        """
+        """As the protocol says."""
         # Ray shows each actor its own GPU only.
         arrangement = self.arrangements[0]
         if arrangement.device_id is not None:

@@ -28,10 +28,8 @@ Message = Any
 def serve(connection: Connection, job: Job, progress: c_double) -> None:
     """Classify parts until the connection ends.
 
-    Args:
-        connection: brings parts, each with whether to decode its images apart; takes messages.
-        job: what is to be done.
-        progress: ``time.monotonic()`` of the last batch, for whoever looks for a hang.
+    It brings parts, each with whether to decode its images apart, and takes messages. ``progress``
+    gets ``time.monotonic()`` of the last batch, for whoever looks for a hang.
     """
 
     def progressed() -> None:

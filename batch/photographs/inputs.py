@@ -65,11 +65,7 @@ def is_url(given: str) -> bool:
 
 
 def source_of(given: str, column: str | None = None) -> Source:
-    """Find out what the argument is.
-
-    Args:
-        given: path, pattern or URL.
-        column: of a Parquet file; None: found by its name.
+    """Find out what the argument is; without a column, that of a Parquet file is found by its name.
 
     Raises:
         BatchError: it is not there, or has no such column.

@@ -21,11 +21,7 @@ the part size, so that the first rows are there soon and most parts are worth th
 
 
 def part_sizes(most: int) -> Iterator[int]:
-    """Photographs in each part, from the first.
-
-    Args:
-        most: the part size.
-    """
+    """Photographs in each part, from the first; ``most`` is the part size."""
     size = min(FIRST_PART, most)
     while True:
         yield size

@@ -25,12 +25,7 @@ _ROWS = 16
 
 
 class Reader:
-    """Reads the photographs of a source, some of them ahead.
-
-    Args:
-        source: of the run.
-        most: bytes of one photograph.
-    """
+    """Reads the photographs of a source, of at most so many bytes each, some of them ahead."""
 
     def __init__(self, source: Source, most: int) -> None:
         self._source, self._most = source, most

@@ -22,11 +22,9 @@ Tables = Iterator[pa.Table]
 
 
 def write(tables: Tables, output: Path) -> Counter[str | None]:
-    """Write tables into one file, which is there whole or not at all.
+    """Write tables, at least one, into one file, which is there whole or not at all.
 
-    Args:
-        tables: rows, in order, at least one table; only a few are in memory at once.
-        output: its suffix says the format.
+    Only a few are in memory at once. The file's suffix says the format.
 
     Returns:
         How many rows have each error code; None: classified.

@@ -74,13 +74,7 @@ class Rows:
     def row(
         self, entry: str, content: Content, outcome: Answer | ClassifierError
     ) -> dict[str, Any]:
-        """The row of one photograph.
-
-        Args:
-            entry: that names it.
-            content: its file, or why there is none.
-            outcome: what became of it.
-        """
+        """The row of one photograph: its name, its file or why there is none, its outcome."""
         found: dict[str, Any] = {"path": printable(entry), "model": self.model}
         if not isinstance(content, ClassifierError):
             found["sha256"] = hashlib.sha256(content).hexdigest()

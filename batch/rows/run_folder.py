@@ -86,11 +86,7 @@ class RunFolder:
         write_whole(self._part(number), lambda file: pq.write_table(rows, file))
 
     def rows_of(self, number: int, entries: Iterable[str]) -> pa.Table:
-        """The rows of a part that is done.
-
-        Args:
-            number: of the part.
-            entries: that it must be of.
+        """The rows of a part that is done, which must be of these entries.
 
         Raises:
             BatchError: its file is damaged, or of other photographs.

@@ -85,14 +85,8 @@ def obtain(name: str) -> Model:
 def obtain_lower(model: Model, precision: Precision, device: Device, given: Lowering) -> Model:
     """The same model in a lower precision, converted if it is not there yet: minutes.
 
-    Args:
-        model: in float32.
-        precision: to convert to.
-        device: that the gate of conversion measures.
-        given: what it is made with.
-
     Raises:
-        RefusedError: there is none, or it has not passed the gate.
+        RefusedError: there is none, or it has not passed the gate, which measures on the device.
     """
     command = _COMMANDS[model.name]
     if command[: len(_CONVERT)] != _CONVERT:

@@ -41,13 +41,9 @@ class Running:
 def launched(
     stack: Stack, model: Model, folder: Path, answers: Mapping[bytes, int]
 ) -> Iterator[Running]:
-    """Serve until the block ends.
+    """Serve until the block ends; the folder gets its log and its temporary files.
 
-    Args:
-        stack: to start.
-        model: to serve.
-        folder: an empty one, for its log and its temporary files.
-        answers: the right class of some images; all are asked for in every request form.
+    All the answers, the right class of some images, are asked for in every request form.
 
     Raises:
         StackError: it is not installed, does not start, or answers wrongly.

@@ -41,9 +41,7 @@ class Variant:
 def stages(settings: Settings, variants: Sequence[Variant] = ()) -> list[Stage]:
     """The search for this machine: what decides most comes first.
 
-    Args:
-        settings: that are given; their derived values are the defaults and are not tried.
-        variants: models that may stand in for the one that is tuned.
+    What the settings give or derive is the default, and is not tried.
     """
     gpu = sizing.wants_gpu(settings)
     found = [
@@ -75,14 +73,8 @@ def variables(values: Values) -> dict[str, str]:
 def write(file: Path, values: Values, measured: str, model: str) -> None:
     """Write what ``make serve`` reads.
 
-    A comment, ``CLASSIFIER_X=…`` for each setting and, where another model stands in for the one
-    that was tuned, the tags of both.
-
-    Args:
-        file: to write.
-        values: the settings.
-        measured: for the comment.
-        model: tag of the model that was tuned.
+    A comment (``measured``), ``CLASSIFIER_X=…`` for each setting and, where another model stands in
+    for the one that was tuned (``model``), the tags of both.
     """
     settings = {name: value for name, value in values.items() if name != MODEL}
     given = variables(settings)

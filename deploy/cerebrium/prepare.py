@@ -24,11 +24,7 @@ CMD ["/home/bentoml/bento/env/docker/entrypoint.sh", "serve", "--timeout-gracefu
 
 
 def prepare(tag: str, folder: Path) -> None:
-    """Fill a folder.
-
-    Args:
-        tag: of the Bento.
-        folder: does not exist yet.
+    """Fill a folder that does not exist yet with a Bento.
 
     Raises:
         NotFound: there is no such Bento.

@@ -69,12 +69,9 @@ class Autoscaler:
         )
 
     def decide(self, now: float, metric: float, replicas: int) -> int:
-        """How many replicas there should be.
+        """How many replicas there should be, given the existing ones, ready or not.
 
-        Args:
-            now: seconds.
-            metric: summed over all replicas.
-            replicas: existing ones, ready or not.
+        The metric is summed over all replicas.
         """
         wish = self._stabilised(now, wanted(metric, self._rule.threshold, replicas), replicas)
         while self._changes and self._changes[0][0] <= now - self._memory:

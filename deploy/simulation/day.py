@@ -90,15 +90,7 @@ def quantile(counts: npt.NDArray[np.int64], share: float) -> float:
 def simulate(
     rates: npt.NDArray[np.float64], rule: Rule, sampling: Sampling, replica: Replica, seed: int = 1
 ) -> Day:
-    """Send a day's traffic to pods that the rule adds and removes.
-
-    Args:
-        rates: images per second, for each second.
-        rule: of the autoscaler.
-        sampling: of its metric.
-        replica: what a pod can do.
-        seed: of the arrivals.
-    """
+    """Send a day's traffic, images a second, to pods that the rule adds and removes."""
     rng = np.random.default_rng(seed)
     fleet = _Fleet(replica, rule.minimum)
     autoscaler = Autoscaler(rule)

@@ -48,12 +48,8 @@ def serve(arrivals: Times, free: Times, seconds: float, longest: float) -> Outco
 def in_system(now: float, arrivals: Times, outcome: Outcome, before: Times, seconds: float) -> int:
     """Images that are accepted and not yet answered at one moment.
 
-    Args:
-        now: seconds.
-        arrivals: as given to ``serve``.
-        outcome: what it returned.
-        before: seconds, ``[workers]``: ``free`` before these arrivals.
-        seconds: for one image.
+    ``arrivals`` and ``seconds`` are as given to ``serve``, ``outcome`` is what it returned, and
+    ``before`` is ``free`` before these arrivals.
     """
     here = (arrivals <= now) & (outcome.departures > now) & outcome.taken
     earlier = np.ceil(np.maximum(before - now, 0.0) / seconds)

@@ -38,13 +38,7 @@ def _bursts(rng: np.random.Generator, seconds: npt.NDArray[np.int64]) -> npt.NDA
 def arrivals(
     rng: np.random.Generator, rates: npt.NDArray[np.float64], start: float, workers: int
 ) -> npt.NDArray[np.float64]:
-    """A Poisson process of changing rate, each image at a random worker.
-
-    Args:
-        rng: of the numbers.
-        rates: images per second, for each of some seconds.
-        start: seconds, of the first.
-        workers: among which they are divided.
+    """A Poisson process of changing rate, images a second for each second, each at a random worker.
 
     Returns:
         Seconds ``[workers, images]``, ascending; rows are padded with infinity.

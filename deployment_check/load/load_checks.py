@@ -23,14 +23,7 @@ _CLOSED, _OPEN = 1, 2
 
 
 class LoadChecks:
-    """Checks of one load test. The first check makes it.
-
-    Attributes:
-        found: by the load test; empty until it was made.
-
-    Args:
-        announce: is called with the name and the seconds of each loop.
-    """
+    """Checks of one load test. The first check makes it; ``found`` is empty until then."""
 
     def __init__(self, announce: Announce) -> None:
         self.found = LoadTest()

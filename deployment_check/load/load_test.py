@@ -123,13 +123,7 @@ _SUFFIXES = {".avif", ".jpeg", ".jpg", ".png", ".webp"}
 
 
 async def load(options: Options, images: Sequence[Known], announce: Announce) -> LoadTest:
-    """Make the load test.
-
-    Args:
-        options: of the command.
-        images: to send.
-        announce: is called with the name and the seconds of each loop.
-    """
+    """Make the load test."""
     async with session(options) as opened:
         observer = Observer(opened, options.url, max(_LEAST_INTERVAL, options.seconds / _LOOKS))
         loops = _Loops(options, Sender(opened, options.url, images), observer, announce)

@@ -14,14 +14,7 @@ CLASSIFIED = {"endpoint": "/classify", "http_response_code": "200"}
 
 
 class Metrics:
-    """One answer of ``/metrics``.
-
-    Args:
-        text: in Prometheus' format.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """One answer of ``/metrics``, in Prometheus' format; a ValueError if it is not."""
 
     def __init__(self, text: str) -> None:
         self._samples = [

@@ -14,13 +14,7 @@ _TIMEOUT = 60.0
 
 
 class Sender:
-    """Sends images in turn to ``/classify``, over connections that are kept.
-
-    Args:
-        session: with the API key.
-        url: of the deployment.
-        images: with their answers.
-    """
+    """Sends images in turn to ``/classify``, over connections that are kept."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, images: Sequence[Known]) -> None:
         self._session = session

@@ -24,11 +24,7 @@ _REFRESH_SECONDS = 0.1
 
 
 class Terminal:
-    """Prints what happens.
-
-    Args:
-        console: rich's.
-    """
+    """Prints what happens."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -76,14 +76,7 @@ def turned() -> bytes:
 
 
 def grid(rows: int, columns: int, *, size: tuple[int, int], of_itself: bool = False) -> bytes:
-    """An image of tiles, all of which are one and the same.
-
-    Args:
-        rows: of tiles.
-        columns: of tiles.
-        size: width and height that it says it has.
-        of_itself: whether the image is its own tile.
-    """
+    """An image of tiles that are all the same one, or the image itself; it claims the size."""
     source = small()
     start = source.index(b"hvcC") - 4
     configuration = source[start : start + int.from_bytes(source[start : start + 4], "big")]

@@ -113,11 +113,7 @@ def stop_under_load(url: str, container: str, command: str) -> str:
 
 
 def account(exchanges: Sequence[Exchange], stopped: float) -> str:
-    """The outcome of the batches.
-
-    Args:
-        exchanges: all of them.
-        stopped: when the container was told to stop.
+    """The outcome of the batches of a container that was told to stop at some moment.
 
     Raises:
         SystemExit: one that was sent before the door closed was not answered right, or none

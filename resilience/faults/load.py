@@ -29,12 +29,7 @@ class Exchange:
 
 
 class Load:
-    """Clients that send one request after another until the block ends, each on one connection.
-
-    Args:
-        url: of the server.
-        clients: how many.
-    """
+    """Clients that send one request after another until the block ends, each on one connection."""
 
     def __init__(self, url: str, clients: int = CLIENTS) -> None:
         self.exchanges: list[Exchange] = []

@@ -113,12 +113,8 @@ def under_load(
 ) -> Iterator[Scene]:
     """A server with two workers, each of which has clients.
 
-    What raises one of `FAILURES` in the block is a failed expectation of the scene.
-
-    Args:
-        folder: for everything it writes.
-        settings: environment variables, beside the number of workers.
-        home: BentoML's; one with the toy model by default.
+    What raises one of `FAILURES` in the block is a failed expectation of the scene. The model is
+    the toy unless a BentoML home is given.
     """
     home = home or toy_home(folder)
     with running(home, folder, {**TWO_WORKERS, **settings}) as server, Load(server.url) as load:
