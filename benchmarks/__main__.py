@@ -85,10 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         help="also take int8 models that are not shown to be as accurate or faster",
     )
     parser.add_argument(
-        "--output",
-        type=Path,
-        default=FOLDER / "results.json",
-        help="JSON; the chart beside it",
+        "--output", type=Path, default=FOLDER / "results.json", help="JSON; the chart beside it"
     )
     parser.add_argument("--quick", action="store_true", help="one short round, to see it work")
     return parser

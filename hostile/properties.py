@@ -24,12 +24,7 @@ warnings.simplefilter("ignore")
 LIMITS = DecodeLimits(max_pixels=1_000_000, max_aspect_ratio=20.0)
 MAX_IMAGES = 4
 
-_TYPES = (
-    "multipart/form-data; boundary=B",
-    "application/json",
-    "image/png",
-    "",
-)
+_TYPES = ("multipart/form-data; boundary=B", "application/json", "image/png", "")
 
 
 def decoded(content: bytes) -> None:

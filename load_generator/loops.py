@@ -41,10 +41,7 @@ class Exchange:
 
 
 async def closed_loop(
-    send: Send,
-    clients: int,
-    seconds: float = math.inf,
-    stopped: Callable[[], bool] = lambda: False,
+    send: Send, clients: int, seconds: float = math.inf, stopped: Callable[[], bool] = lambda: False
 ) -> list[Exchange]:
     """Clients that each send a request as soon as the one before is answered.
 

@@ -74,10 +74,7 @@ def _download(url: str, most: int) -> bytes:
 
 
 def _ahead(
-    threads: ThreadPoolExecutor,
-    read: Callable[[str], Content],
-    entries: Sequence[str],
-    ahead: int,
+    threads: ThreadPoolExecutor, read: Callable[[str], Content], entries: Sequence[str], ahead: int
 ) -> Iterator[Content]:
     remaining = iter(entries)
     reading: deque[Future[Content]] = deque()

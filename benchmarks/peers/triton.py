@@ -35,10 +35,7 @@ class Classify:
 
 if __name__ == "__main__":
     configuration = TritonConfig(
-        http_address="127.0.0.1",
-        http_port=given.PORT,
-        allow_grpc=False,
-        allow_metrics=False,
+        http_address="127.0.0.1", http_port=given.PORT, allow_grpc=False, allow_metrics=False
     )
     with Triton(config=configuration) as triton:
         triton.bind(

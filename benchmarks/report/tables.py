@@ -183,10 +183,7 @@ def _versions(results: Results) -> list[str]:
 
 
 def _limit_figures(model: ModelFigures) -> tuple[Figure | None, Figure | None]:
-    return (
-        model.limit(lambda w: w.limit.images_per_second),
-        model.limit(lambda w: w.limit.cpu_ms),
-    )
+    return (model.limit(lambda w: w.limit.images_per_second), model.limit(lambda w: w.limit.cpu_ms))
 
 
 def _limit_short(model: ModelFigures) -> str:

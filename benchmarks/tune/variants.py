@@ -8,7 +8,7 @@ from model_comparison import Shortcoming
 from model_spec import MODEL_NAME, ONNX_FILE, SPEC_FILE, ModelSpec, Precision
 
 _OF_A_PRECISION = {
-    *("precision", "opset", "verification", "golden", "files", "explanation", "comparison"),
+    *("precision", "opset", "verification", "golden", "files", "explanation", "comparison")
 }
 """Fields of a spec that may differ; what a client asks for may not."""
 

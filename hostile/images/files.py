@@ -140,10 +140,7 @@ BOMBS: dict[str, File] = {
         ),
         RED,
     ),
-    "JPEG of 65,500 × 65,500": File(
-        lambda: _jpeg_of(65_500, 65_500),
-        TOO_LARGE,
-    ),
+    "JPEG of 65,500 × 65,500": File(lambda: _jpeg_of(65_500, 65_500), TOO_LARGE),
     "JPEG of 25 MP with 32 scans": File(lambda: scans(32), RED),
     "JPEG of 25 MP with 5,000 scans": File(lambda: scans(5000), TOO_LARGE),
     "JPEG with 300 frame headers": File(
@@ -166,8 +163,7 @@ BOMBS: dict[str, File] = {
         lambda: made.in_jpeg(made.segment(0xFE) * 4 * MEGABYTE), TOO_LARGE
     ),
     "JPEG with a multi-picture index that overlaps": File(
-        lambda: made.in_jpeg(made.segment(0xE2, b"MPF\0" + made.exif_of(5000, 60_000, 65_000))),
-        RED,
+        lambda: made.in_jpeg(made.segment(0xE2, b"MPF\0" + made.exif_of(5000, 60_000, 65_000))), RED
     ),
     "GIF screen of 65,535²": File(lambda: made.gif((65535, 65535), (16, 16)), TOO_LARGE),
     "GIF frame beyond its screen": File(lambda: made.gif((1, 1), (65535, 65535)), TOO_LARGE),
@@ -201,11 +197,7 @@ BOMBS: dict[str, File] = {
     ),
     "WebP with 500,000 chunks": File(
         lambda: made.riff(
-            [
-                made.webp_canvas(16, 16),
-                made.webp_frame(made.WEBP),
-                *[(b"abcd", b"")] * 500_000,
-            ]
+            [made.webp_canvas(16, 16), made.webp_frame(made.WEBP), *[(b"abcd", b"")] * 500_000]
         ),
         RED,
     ),

@@ -8,12 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from errors import (
-    BodyTooLarge,
-    InvalidParameter,
-    InvalidRequest,
-    UnsupportedMediaType,
-)
+from errors import BodyTooLarge, InvalidParameter, InvalidRequest, UnsupportedMediaType
 from hostile.images.containers import JPEG, PNG
 from hostile.images.files import BODY, FILES, MEGABYTE, UNSUPPORTED, File
 from hostile.images.heic import HEICS
@@ -25,13 +20,7 @@ from serving.bento import ROUTES
 ALL_FILES = FILES | HEICS | TWO_READERS | DEAREST
 
 INVALID, TOO_LARGE, UNSUPPORTED_TYPE, INVALID_PARAMETER = map(
-    refused,
-    (
-        InvalidRequest,
-        BodyTooLarge,
-        UnsupportedMediaType,
-        InvalidParameter,
-    ),
+    refused, (InvalidRequest, BodyTooLarge, UnsupportedMediaType, InvalidParameter)
 )
 
 CLASSIFY = "/classify"
@@ -201,8 +190,7 @@ BODIES = {
         FORM,
     ),
     "top_k of 50,000 digits": Call(
-        INVALID_PARAMETER,
-        lambda: {"content": PNG, "params": {"top_k": "1" * 50_000}},
+        INVALID_PARAMETER, lambda: {"content": PNG, "params": {"top_k": "1" * 50_000}}
     ),
     "10,000 parameters": Call(INVALID, lambda: {"content": PNG, "params": [("a", "1")] * 10_000}),
 }

@@ -106,10 +106,7 @@ class Scene:
 
 @contextlib.contextmanager
 def under_load(
-    folder: Path,
-    settings: Mapping[str, str] = MappingProxyType({}),
-    *,
-    home: Path | None = None,
+    folder: Path, settings: Mapping[str, str] = MappingProxyType({}), *, home: Path | None = None
 ) -> Iterator[Scene]:
     """A server with two workers, each of which has clients.
 

@@ -172,10 +172,7 @@ FLAWS: dict[str, tuple[Flaw, set[str]]] = {
     "batches, spoilt": (one_bad_image_spoils_its_batch, {"bad image among good ones"}),
     "odd images and names": (exif_is_ignored, {"EXIF orientation"}),
     "odd images and names, small": (small_images_are_refused, {"1 × 1 pixel"}),
-    "odd images and names, paths": (
-        file_names_are_paths,
-        {"file name that leaves the folder"},
-    ),
+    "odd images and names, paths": (file_names_are_paths, {"file name that leaves the folder"}),
     "errors": (garbage_is_a_500, {"garbage"}),
     "errors, arrays": (
         errors_are_arrays,

@@ -29,7 +29,7 @@ def test_models_that_the_gate_refuses_are_taken_only_if_asked_for() -> None:
     folder = Path("photographs")
     assert Lowering(folder).arguments == ["--calibration", "photographs"]
     assert Lowering(folder, allow_marked=True).arguments == [
-        *("--calibration", "photographs", "--allow-less-accurate", "--allow-slower"),
+        *("--calibration", "photographs", "--allow-less-accurate", "--allow-slower")
     ]
 
 

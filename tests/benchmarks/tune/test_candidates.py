@@ -28,13 +28,13 @@ def test_each_precision_is_tried_on_each_device_that_it_is_for(
 ) -> None:
     assert engines(monkeypatch, openvino=False, gpus=0) == [("int8", "")]
     assert engines(monkeypatch, openvino=True, gpus=0) == [
-        *(("", "openvino"), ("int8", ""), ("int8", "openvino"), ("bf16", "openvino")),
+        *(("", "openvino"), ("int8", ""), ("int8", "openvino"), ("bf16", "openvino"))
     ]
     assert engines(monkeypatch, openvino=True, gpus=0, device=Device.OPENVINO) == [
-        *(("", "cpu"), ("int8", ""), ("int8", "cpu"), ("bf16", "")),
+        *(("", "cpu"), ("int8", ""), ("int8", "cpu"), ("bf16", ""))
     ]
     assert engines(monkeypatch, openvino=True, gpus=1) == [
-        *(("", "tensorrt"), ("fp16", ""), ("fp16", "tensorrt")),
+        *(("", "tensorrt"), ("fp16", ""), ("fp16", "tensorrt"))
     ]
 
 

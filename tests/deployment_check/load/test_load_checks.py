@@ -63,10 +63,7 @@ def test_one_in_a_hundred_may_be_refused() -> None:
     ("own_cores", "doubt"),
     [
         (0.79, None),
-        (
-            0.95,
-            "The client was busy for 95% of the time: the deployment may be able to do more.",
-        ),
+        (0.95, "The client was busy for 95% of the time: the deployment may be able to do more."),
     ],
 )
 def test_a_busy_client_casts_doubt(own_cores: float, doubt: str | None) -> None:

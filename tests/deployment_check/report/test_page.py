@@ -98,10 +98,7 @@ def test_the_stages_of_a_request_are_together_its_latency() -> None:
             replace(ALONE, looks=(look(0, 10), look(4, 19))),
             "16 right answers to 1 client, but 18 in /metrics",
         ),
-        (
-            phase("8 clients", 4, WRONG),
-            "0 right answers to 8 clients, but 16 in /metrics",
-        ),
+        (phase("8 clients", 4, WRONG), "0 right answers to 8 clients, but 16 in /metrics"),
         (
             replace(
                 ALONE, exchanges=[replace(e, finished=e.scheduled + 0.04) for e in ALONE.exchanges]
@@ -180,13 +177,7 @@ def test_scales_have_round_ticks() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [
-        (0, "0"),
-        (0.0123, "0.0123"),
-        (1.5, "1.5"),
-        (12.345, "12.3"),
-        (12345, "12,345"),
-    ],
+    [(0, "0"), (0.0123, "0.0123"), (1.5, "1.5"), (12.345, "12.3"), (12345, "12,345")],
 )
 def test_numbers_have_three_digits_that_matter(value: float, text: str) -> None:
     assert number(value) == text
