@@ -25,7 +25,6 @@ _QUICK_BATCH_SIZES = (4,)
 
 
 def main() -> None:
-    """The command."""
     given = _parser().parse_args()
     if given.quick:
         given.concurrency, given.seconds, given.rounds = _QUICK_CLIENTS, 1, 1
@@ -47,7 +46,6 @@ def main() -> None:
 
 def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
     def names(text: str) -> list[str]:
-        """Names, separated by commas."""
         found = text.split(",")
         if unknown := set(found) - set(known):
             raise argparse.ArgumentTypeError(
@@ -59,7 +57,6 @@ def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
 
 
 def _numbers(text: str) -> list[int]:
-    """Numbers, separated by commas."""
     return [int(number) for number in text.split(",")]
 
 

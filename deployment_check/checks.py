@@ -13,7 +13,6 @@ Check = Callable[[Deployment], str]
 
 
 def run(group: str, name: str, check: Check, deployment: Deployment) -> Result:
-    """Make one check."""
     started = time.perf_counter()
     verdict, detail = _outcome(check, deployment)
     seconds = time.perf_counter() - started

@@ -64,7 +64,6 @@ class Deployment:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
         self.client.close()
         self.stranger.close()
 
@@ -92,7 +91,6 @@ class Deployment:
                 raise Failed(f"{'; '.join(problems[:3])} in {shown(response)}")
 
     def classify(self, image: bytes, **request: Any) -> dict[str, Any]:
-        """The answer to an image sent as the body."""
         response = self.ask("POST", "/classify", content=image, **request)
         answer: dict[str, Any] = self.content(response)
         return answer
@@ -137,7 +135,6 @@ def shown(response: httpx.Response) -> str:
 
 
 def authorization(api_key: str | None) -> dict[str, str]:
-    """The headers that carry a key."""
     return {"authorization": f"Bearer {api_key}"} if api_key else {}
 
 

@@ -5,8 +5,6 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How a check ended."""
-
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -22,8 +20,6 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """A check that was made."""
-
     group: str
     name: str
     verdict: Verdict

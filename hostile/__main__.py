@@ -50,13 +50,10 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """What a request cost the service's processes together."""
-
     cpu_ms: float = 0.0  # milliseconds of processor time
     rss_mb: float = 0.0  # megabytes of memory at their peak, more than when idle
 
     def __or__(self, other: "Cost") -> "Cost":
-        """The larger of each."""
         return Cost(max(self.cpu_ms, other.cpu_ms), max(self.rss_mb, other.rss_mb))
 
 
@@ -66,8 +63,6 @@ DECODING = Cost(cpu_ms=Settings().decode_cpu_ms, rss_mb=Settings().decode_memory
 
 @dataclass
 class Row:
-    """The outcome of one case."""
-
     case: str
     expected: str  # statuses and codes, or classes
     seen: str  # the same of what was answered
@@ -75,7 +70,6 @@ class Row:
     problems: list[str] = field(default_factory=list)
 
     def evidence(self) -> Evidence:
-        """The case, with its cost and the first problems."""
         cost = f"{self.cost.cpu_ms:.0f} ms, {max(0.0, self.cost.rss_mb):.0f} MB"
         seen = "; ".join([self.seen, cost, *self.problems[:_SHOWN]])
         return Evidence(self.case, self.expected, seen, not self.problems)
@@ -91,14 +85,12 @@ class Meter:
         self._sampler = Sampler(root)
 
     def start(self) -> None:
-        """Begin to measure."""
         self._cpu = cpu_seconds(self._root)
         self._rss = look(self._root).rss
         self._sampler = Sampler(self._root, _SAMPLE_SECONDS)
         self._sampler.start()
 
     def stop(self) -> Cost:
-        """What was used since the start."""
         self._sampler.close()
         samples = [*self._sampler.samples, look(self._root)]
         grown = max(each.rss for each in samples) - self._rss
@@ -130,7 +122,6 @@ def rows(server: Server) -> Iterator[Row]:
 
 
 def run() -> Iterator[Row]:
-    """The rows of a server of its own."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as name:
         folder = Path(name)
         with running(toy_home(folder), folder, SERVER) as server:
@@ -142,7 +133,6 @@ def _decoded(photograph: bytes) -> Call:
 
 
 def _row(name: str, client: httpx.Client, meter: Meter, requests: list[Call]) -> Row:
-    """Send the requests of a case."""
     seen: list[Outcome] = []
     row = Row(name, shown(call.expected for call in requests), "")
     for call in requests:
@@ -191,7 +181,6 @@ def _after(client: httpx.Client) -> list[str]:
 
 
 def main() -> None:
-    """The command."""
     parser = argparse.ArgumentParser(prog="python -m hostile", description=__doc__)
     parser.add_argument("--record", action="store_true", help="for resilience/README.md")
     given = parser.parse_args()

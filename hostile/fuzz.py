@@ -111,7 +111,6 @@ def _repeat(path: Path) -> None:
 
 
 def main() -> None:
-    """The command."""
     parser = argparse.ArgumentParser(prog="python -m hostile.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for all targets together")
     parser.add_argument("--repeat", type=Path, metavar="FILE", help="that was found")

@@ -42,7 +42,6 @@ class Connections:
 
     @property
     def ports(self) -> set[int]:
-        """The client's ends of the open connections."""
         return {each.port for each in list(self._open) if each.usable}
 
     async def send(self, request: bytes) -> Response:
@@ -106,7 +105,6 @@ class _Connection(asyncio.Protocol):
         return bool(self._received)
 
     async def ask(self, request: bytes, timeout: float) -> tuple[int, bytes]:
-        """The status and the body of the answer."""
         loop = asyncio.get_running_loop()
         self._received.clear()
         self._answer = loop.create_future()
@@ -144,13 +142,11 @@ class _Connection(asyncio.Protocol):
 
 
 def address(url: str) -> tuple[str, int]:
-    """Host and port of an ``http://`` URL."""
     host, _, port = url.rpartition("//")[2].partition(":")
     return host, int(port or 80)
 
 
 def post(path: str, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> bytes:
-    """A whole request."""
     own = {"host": "service", "content-length": str(len(body)), **headers}
     lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in own.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body

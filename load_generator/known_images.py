@@ -23,8 +23,6 @@ _OK, _REFUSALS = 200, (503, 504)
 
 @dataclass(frozen=True)
 class Known:
-    """An image and the answer that it must get."""
-
     image: bytes  # encoded
     label: str  # of the most probable class
     confidence: float
@@ -32,11 +30,9 @@ class Known:
 
     @property
     def base64(self) -> str:
-        """The image as JSON carries it."""
         return base64.b64encode(self.image).decode()
 
     def is_right(self, answer: Any) -> bool:
-        """Whether this is the image's answer."""
         if not isinstance(answer, dict) or answer.get("label") != self.label:
             return False
         confidence = answer.get("confidence")

@@ -20,8 +20,6 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What clients saw."""
-
     seconds: float  # for how long they sent
     requests: int  # answered well
     failures: int  # answered with an error status, or not at all
@@ -31,7 +29,6 @@ class Load:
 
 
 def prepare(folder: Path, headers: Mapping[str, str], bodies: Sequence[bytes]) -> None:
-    """Write the requests where the generator finds them."""
     folder.mkdir(parents=True)
     lines = [f"{name}: {value}\n" for name, value in headers.items()]
     (folder / "headers").write_text("".join(lines), encoding="utf-8")

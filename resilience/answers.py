@@ -11,7 +11,6 @@ _COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 100, 50), (30, 90, 210)
 
 
 def toy_images() -> list[Known]:
-    """Images whose answers by the toy are worked out by hand."""
     return [_toy_image(colour) for colour in _COLOURS]
 
 
@@ -28,7 +27,6 @@ def photographs(url: str) -> list[Known]:
 
 
 def learned(url: str, images: Iterable[bytes]) -> list[Known]:
-    """Images with the server's first answers."""
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
         answers = [client.post("/classify", content=image).raise_for_status() for image in images]
         return [

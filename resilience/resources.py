@@ -20,8 +20,6 @@ _DECODING = "preprocessing.isolated.process"
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at a tree of processes."""
-
     when: float  # on ``time.monotonic()``
     rss: int  # bytes of memory, of all together
     descriptors: int  # open ones, of all together
@@ -63,7 +61,6 @@ class Sampler(threading.Thread):
         self.close()
 
     def close(self) -> None:
-        """Look no more."""
         self._stopped.set()
         self.join()
 
@@ -73,7 +70,6 @@ class Sampler(threading.Thread):
         return self.samples[len(self.samples) // 2 :]
 
     def run(self) -> None:
-        """Look until stopped."""
         while not self._stopped.wait(self._seconds):
             with contextlib.suppress(psutil.NoSuchProcess):
                 self.samples.append(look(self._root))
@@ -109,7 +105,6 @@ def supervisor(port: int) -> psutil.Process | None:
 
 
 def look(root: psutil.Process) -> Sample:
-    """What a process and its descendants hold now."""
     rss = descriptors = 0
     seen = set()
     for process in [root, *root.children(recursive=True)]:

@@ -46,20 +46,16 @@ _OVERLOADED = 503
 
 @dataclass
 class Account:
-    """What was asked and answered."""
-
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind and status
     wrong: list[str] = field(default_factory=list)  # the first answers that were wrong
     # The first statuses that should not have been.
     unexpected: list[str] = field(default_factory=list)
 
     def lost(self, call: Call, error: Lost) -> None:
-        """The connection broke before the answer."""
         self.counts[call.kind, _LOST] += 1
         self.unexpected.append(f"{call.kind}: {error}")
 
     def answered(self, call: Call, status: int, body: bytes) -> None:
-        """An answer came."""
         self.counts[call.kind, str(status)] += 1
         if status not in call.statuses | {_OVERLOADED}:
             self.unexpected.append(f"{call.kind}: {status} {body[:200].decode()}")
@@ -67,14 +63,11 @@ class Account:
             self.wrong.append(f"{call.kind}: {body[:200].decode()}")
 
     def disconnected(self, call: Call) -> None:
-        """The client did not wait."""
         self.counts[call.kind, "–"] += 1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A soak."""
-
     url: str  # of the server
     images: Sequence[Known]  # that are asked for
     seconds: float = SECONDS  # how long
@@ -191,7 +184,6 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """The command."""
     given = _arguments()
     try:
         rows = _run(given)

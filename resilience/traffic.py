@@ -23,8 +23,6 @@ Check = Callable[[Any], bool]
 
 @dataclass(frozen=True)
 class Call:
-    """One request."""
-
     kind: str  # what it is, in the report
     path: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -33,7 +31,6 @@ class Call:
     method: str = "POST"
 
     def request(self, url: str) -> bytes:
-        """The whole request to a server."""
         made = httpx.Request(self.method, url + self.path, **self.options)
         lines = [
             b"%b %b HTTP/1.1" % (made.method.encode(), made.url.raw_path),

@@ -12,7 +12,6 @@ _GIGABYTE = 10**9
 
 
 def machine() -> Machine:
-    """This one."""
     return Machine(
         processor=_processor(),
         cpus=usable_cpus(),

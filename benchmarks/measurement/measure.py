@@ -35,8 +35,6 @@ _LIMIT_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured."""
-
     stacks: Sequence[Stack]  # in the order of the tables
     clients: Sequence[int]  # how many at once, one window for each
     seconds: int  # of one window
@@ -64,8 +62,6 @@ def run(plan: Plan, models: Sequence[str]) -> Results:
 
 @dataclass(frozen=True)
 class Served:
-    """A stack and what it serves."""
-
     stack: Stack
     model: Model  # in the stack's precision
     answers: Mapping[bytes, int]  # the right class of some images
@@ -113,8 +109,6 @@ def _absent(model: Model, stack: Stack, error: Exception) -> Iterator[Absence]:
 
 @dataclass(frozen=True)
 class _Turn:
-    """A stack in a round."""
-
     plan: Plan
     served: Served
     round: int
@@ -183,7 +177,6 @@ class _Turn:
 
 
 def note(text: str) -> None:
-    """Tell what is done now."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -203,7 +196,6 @@ def right_answers(
 
 
 def warm_up(url: str, requests: Path) -> None:
-    """Send prepared requests for a second."""
     wrk.send(url, requests, clients=_WARM_UP_CLIENTS, seconds=_WARM_UP_SECONDS)
 
 

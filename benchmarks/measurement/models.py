@@ -54,7 +54,6 @@ class Lowering:
 
     @property
     def arguments(self) -> list[str]:
-        """Of the conversion."""
         allowed = Shortcoming if self.allow_marked else ()
         options = [f"--allow-{each.value.replace(' ', '-')}" for each in allowed]
         return ["--calibration", str(self.calibration), *options]

@@ -17,7 +17,6 @@ from benchmarks.peers import given
 
 @asynccontextmanager
 async def load_model(app: FastAPI) -> AsyncIterator[None]:
-    """Before the first request."""
     app.state.core = Core(given.MODEL)
     yield
 
@@ -27,7 +26,6 @@ app = FastAPI(lifespan=load_model)
 
 @app.post("/classify")
 async def classify(request: Request) -> JSONResponse:
-    """The raw body is the image."""
     (answer,) = app.state.core.classify([await request.body()])
     return JSONResponse(answer)
 

@@ -18,19 +18,15 @@ class _Stage(Worker):
 
 class _Ingress(_Stage):
     def deserialize(self, data: bytes) -> bytes:
-        """The raw body is the image."""
         return data
 
 
 class _Egress(_Stage):
     def serialize(self, data: dict[str, Any]) -> bytes:
-        """JSON."""
         return json.dumps(data).encode()
 
 
 class Classify(_Ingress, _Egress):
-    """The whole classifier."""
-
     def forward(self, data: Any) -> Any:
         """The answers for a batch of images; mosec gives a batch of one as the image itself."""
         if given.MAX_BATCH_SIZE == 1:
@@ -39,18 +35,12 @@ class Classify(_Ingress, _Egress):
 
 
 class Decode(_Ingress):
-    """Bytes → pixels."""
-
     def forward(self, data: bytes) -> Any:
-        """uint8 ``[H, W, 3]``."""
         return self.core.pixels(data)
 
 
 class Infer(_Egress):
-    """Pixels → answers."""
-
     def forward(self, data: list[Any]) -> list[dict[str, Any]]:
-        """Answers of a batch."""
         return [self.core.answer(row) for row in self.core.probabilities(data)]
 
 

@@ -19,8 +19,6 @@ _QUIET = {"access": {"enabled": False}}
 
 @bentoml.service(workers=given.MODEL_WORKERS, logging=_QUIET)
 class Model:
-    """Pixels → probabilities, in batches."""
-
     def __init__(self) -> None:
         self.core = Core(given.MODEL)
 
@@ -32,8 +30,6 @@ class Model:
 
 @bentoml.service(workers=given.WORKERS, logging=_QUIET)
 class Classifier:
-    """Images → answers."""
-
     model = bentoml.depends(Model)
 
     def __init__(self) -> None:
@@ -43,7 +39,6 @@ class Classifier:
     async def classify(
         self, image: Annotated[Path, ContentType("image/jpeg")], /
     ) -> dict[str, Any]:
-        """The raw body is the image."""
         pixels = self.core.pixels(image.read_bytes())
         (probabilities,) = await self.model.to_async.probabilities(pixels[None])
         return self.core.answer(probabilities)

@@ -13,8 +13,6 @@ NONE = "–"
 
 @dataclass(frozen=True)
 class Figure:
-    """The median over the rounds, and the least and the greatest."""
-
     median: float
     least: float
     greatest: float
@@ -27,12 +25,10 @@ def figure(values: Iterable[float]) -> Figure | None:
 
 
 def number(figure: Figure | None, decimals: int, factor: float = 1.0) -> str:
-    """The median as text."""
     return NONE if figure is None else f"{factor * figure.median:.{decimals}f}"
 
 
 def spread(figure: Figure | None, decimals: int) -> str:
-    """The median, and the least and the greatest, as text."""
     if figure is None:
         return NONE
     low, high = f"{figure.least:.{decimals}f}", f"{figure.greatest:.{decimals}f}"
@@ -41,14 +37,11 @@ def spread(figure: Figure | None, decimals: int) -> str:
 
 @dataclass(frozen=True)
 class ModelFigures:
-    """The windows of one model."""
-
     results: Results
     model: str
 
     @property
     def windows(self) -> list[Window]:
-        """Of this model."""
         return [each for each in self.results.windows if each.model == self.model]
 
     @property
@@ -65,11 +58,9 @@ class ModelFigures:
         ]
 
     def figure(self, stack: str, clients: int, quantity: Quantity) -> Figure | None:
-        """A quantity over the rounds."""
         return figure(map(quantity, self.of(stack, [clients])))
 
     def limit(self, quantity: Quantity) -> Figure | None:
-        """A quantity of the limit over all its windows."""
         return figure(map(quantity, self.windows))
 
     def ready(self, stack: str) -> Figure | None:

@@ -92,8 +92,6 @@ class Machine(_Frozen):
 
 
 class Results(_Frozen):
-    """One run."""
-
     date: str  # UTC, ISO 8601
     machine: Machine
     photographs: str  # how many, and their mean size
@@ -128,7 +126,6 @@ class Results(_Frozen):
 
     @classmethod
     def load(cls, file: Path) -> Self:
-        """Read the JSON file."""
         return cls.model_validate_json(file.read_bytes())
 
     def save(self, file: Path) -> None:

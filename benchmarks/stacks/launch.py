@@ -29,8 +29,6 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class Running:
-    """A stack that answered right."""
-
     url: str  # without a path
     process_id: int  # of what was started
     tree: Tree  # all its processes
@@ -76,7 +74,6 @@ def launched(
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, form: Form, image: bytes, log: Path) -> None:
-    """Ask until there is a good answer."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:

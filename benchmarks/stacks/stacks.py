@@ -43,8 +43,6 @@ print(json.dumps({name: found[name] for name in sys.argv[1:] if name in found}))
 
 @dataclass(frozen=True)
 class Stack:
-    """A server and how it is asked."""
-
     name: str  # for the command line
     # Of requests, each measured on its own, by the title it gets in the tables.
     forms: Mapping[str, Form]
@@ -63,7 +61,6 @@ class Stack:
         return venv / "bin" / "python" if self.peer else Path(sys.executable)
 
     def command(self, port: int) -> list[str]:
-        """Starts it on a port of 127.0.0.1."""
         if self.peer:
             return [str(self.python), "-m", f"benchmarks.peers.{self.module}"]
         target = f"benchmarks.peers.{self.module}:Classifier" if self.module else "."

@@ -56,17 +56,14 @@ def stages(settings: Settings, variants: Sequence[Variant] = ()) -> list[Stage]:
 
 
 def upon(base: Values, stage: Stage) -> Iterator[Values]:
-    """The candidates of a stage, given the best of those before."""
     return ({**base, **option} for option in stage)
 
 
 def told(values: Values) -> str:
-    """Settings in a line."""
     return ", ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
 
 
 def variables(values: Values) -> dict[str, str]:
-    """As environment variables."""
     return {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
 
 

@@ -24,12 +24,10 @@ class Pair:
 
     @property
     def speed(self) -> float:
-        """The candidate's images per second ÷ the defaults'."""
         return _images_per_second(self.candidate) / _images_per_second(self.default)
 
     @property
     def slowness(self) -> float:
-        """The candidate's p99 ÷ the defaults'."""
         return self.candidate.p99_ms / self.default.p99_ms
 
 
@@ -52,8 +50,6 @@ class Measured:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen."""
-
     best: Measured  # of all that were measured
     meets: bool  # whether its p99 is within the target
     # Over the defaults: 0.1 is 10 % more images per second, or, where the target cannot be met,

@@ -20,8 +20,6 @@ from settings import PREFIX, Device
 
 @dataclass(frozen=True)
 class Options:
-    """How it is searched."""
-
     p99_ms: float
     clients: Sequence[int]  # numbers of clients, one window for each
     seconds: int  # of one window
@@ -61,7 +59,6 @@ class Search:
 
     @property
     def default(self) -> Measured:
-        """The defaults."""
         return reference([pair for _, pairs in self.pairs for pair in pairs])
 
     @property
@@ -143,7 +140,6 @@ class Search:
 
     @contextlib.contextmanager
     def _serving(self, values: Values) -> Iterator[str]:
-        """Serve, warmed up, until the block ends."""
         device = {f"{PREFIX}DEVICE": self.options.device.value}
         stack = replace(STACKS[OURS], variables={**device, **variables(values)})
         folder = Path(tempfile.mkdtemp(dir=self.folder))
@@ -154,7 +150,6 @@ class Search:
 
 
 def search(options: Options, model: Model, stages: Sequence[Stage]) -> Search:
-    """Search until the end."""
     with tempfile.TemporaryDirectory(prefix="tune-") as temporary:
         answers = right_answers(model, options.photographs)
         found = Search(options, model, Path(temporary), answers)

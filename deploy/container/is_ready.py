@@ -14,7 +14,6 @@ _SECONDS = 4.0
 
 
 def address() -> tuple[str, int]:
-    """Where the service listens."""
     host = os.environ.get("BENTOML_HOST", "127.0.0.1")
     return host, int(os.environ.get("PORT") or os.environ.get("BENTOML_PORT") or 3000)
 

@@ -25,7 +25,6 @@ _COLUMNS = f"within {OBJECTIVE_SECONDS * 1000:g} ms | p99 (ms) | refused | repli
 
 
 def table(first: str, rows: Iterable[tuple[str, Summary]]) -> str:
-    """In Markdown."""
     lines = [f"| {first} | {_COLUMNS} | meets |", "|---|---:|---:|---:|---:|---:|---|"]
     for name, summary in rows:
         meets = "yes" if summary.meets_objective else "no"
@@ -34,7 +33,6 @@ def table(first: str, rows: Iterable[tuple[str, Summary]]) -> str:
 
 
 def main() -> None:
-    """Print the tables and draw the chart."""
     arguments = _arguments()
     replica = Replica(
         workers=arguments.workers,

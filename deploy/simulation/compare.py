@@ -22,8 +22,6 @@ OBJECTIVE_SHARE = 0.99
 
 @dataclass(frozen=True)
 class Scenario:
-    """What a day is simulated with."""
-
     rule: Rule
     sampling: Sampling
     replica: Replica
@@ -42,11 +40,9 @@ class Summary:
 
     @property
     def meets_objective(self) -> bool:
-        """On every day."""
         return self.within >= OBJECTIVE_SHARE
 
     def cells(self) -> list[str]:
-        """For a table."""
         return [
             f"{self.within:.2%}",
             f"{self.p99 * 1000:.0f}",
@@ -64,7 +60,6 @@ def one_day(scenario: Scenario, seed: int) -> Day:
 
 
 def summarise(days: Sequence[Day]) -> Summary:
-    """All days of one scenario."""
     return Summary(
         within=min(day.answered_within(OBJECTIVE_SECONDS) for day in days),
         p99=max(day.quantile(0.99) for day in days),
@@ -84,7 +79,6 @@ def summaries(scenarios: Iterable[Scenario], days: int = DAYS) -> list[Summary]:
 
 
 def with_threshold(scenario: Scenario, threshold: float) -> Scenario:
-    """The same with another threshold."""
     return replace(scenario, rule=replace(scenario.rule, threshold=threshold))
 
 

@@ -22,8 +22,6 @@ STEPS_PER_POINT = 20
 
 @dataclass(frozen=True)
 class Replica:
-    """One pod."""
-
     workers: int = 2
     images_per_second: float = 96.0  # of all of them together, at their best
     start_seconds: float = 30.0  # from the decision until it is ready
@@ -46,8 +44,6 @@ class Replica:
 
 @dataclass
 class Day:
-    """The result of a day."""
-
     sent: list[int] = field(default_factory=list)  # images, for each step
     # Images among them that were refused, for each step.
     refused: list[int] = field(default_factory=list)
@@ -57,7 +53,6 @@ class Day:
 
     @property
     def replica_hours(self) -> float:
-        """Replicas × hours, ready or not."""
         return sum(self.replicas) * SYNC_SECONDS / 3600
 
     def answered_within(self, seconds: float) -> float:
@@ -70,7 +65,6 @@ class Day:
         return quantile(np.sum(self.latencies, axis=0), share)
 
     def record(self, times: Times, outcome: Outcome) -> None:
-        """Count one step's images."""
         if len(self.sent) % STEPS_PER_POINT == 0:
             self.latencies.append(np.zeros(_BINS, np.int64))
         images = int(np.isfinite(times).sum())
@@ -127,11 +121,9 @@ class _Fleet:
 
     @property
     def replicas(self) -> int:
-        """Pods, ready or not."""
         return len(self.free) // self._replica.workers + len(self._starting)
 
     def bring_up(self, now: float) -> None:
-        """Add the workers of pods that are ready by now."""
         ready = [each for each in self._starting if each <= now]
         self._starting = [each for each in self._starting if each > now]
         fresh = np.full(len(ready) * self._replica.workers, float(now))

@@ -37,8 +37,6 @@ Announce = Callable[[str, float], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class Phase:
-    """One loop."""
-
     name: str  # for people
     begin: float  # seconds since the load test began
     seconds: float  # for which requests were sent
@@ -65,19 +63,15 @@ class Phase:
         return len(self.of(Outcome.RIGHT)) / (self.end - self.begin)
 
     def of(self, outcome: Outcome) -> list[Exchange]:
-        """The requests that ended so."""
         return [each for each in self.exchanges if each.outcome is outcome]
 
     def counts(self) -> dict[str, int]:
-        """Requests by what became of them."""
         found = Counter(each.outcome for each in self.exchanges)
         return {outcome.value: found[outcome] for outcome in Outcome}
 
 
 @dataclass(frozen=True)
 class LoadTest:
-    """What a load test found."""
-
     phases: Sequence[Phase] = ()  # in the order in which they were
     looks: Sequence[Look] = ()
     problems: Sequence[str] = field(default_factory=list)  # why there was no look
@@ -123,7 +117,6 @@ _SUFFIXES = {".avif", ".jpeg", ".jpg", ".png", ".webp"}
 
 
 async def load(options: Options, images: Sequence[Known], announce: Announce) -> LoadTest:
-    """Make the load test."""
     async with session(options) as opened:
         observer = Observer(opened, options.url, max(_LEAST_INTERVAL, options.seconds / _LOOKS))
         loops = _Loops(options, Sender(opened, options.url, images), observer, announce)

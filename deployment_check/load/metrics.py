@@ -22,7 +22,6 @@ class Metrics:
         ]
 
     def total(self, name: str, **labels: str) -> float:
-        """The sum of a metric over all samples with these labels; 0 without any."""
         wanted = labels.items()
         return sum(
             sample.value
@@ -41,8 +40,6 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Look:
-    """A look at ``/metrics``."""
-
     when: float  # seconds since the load test began
     metrics: Metrics
 

@@ -22,7 +22,6 @@ class Sender:
         self._images = itertools.cycle(images)
 
     async def send(self) -> tuple[Outcome, str]:
-        """Send the next image and judge the answer."""
         known = next(self._images)
         try:
             async with self._session.post(self._url, data=known.image) as response:

@@ -13,13 +13,11 @@ _METRIC = "image_classifier_batch_size_count"
 
 
 def live(deployment: Deployment) -> str:
-    """``/livez``"""
     deployment.ask("GET", "/livez")
     return "200"
 
 
 def ready(deployment: Deployment) -> str:
-    """``/readyz``"""
     deployment.ask("GET", "/readyz")
     return "200"
 

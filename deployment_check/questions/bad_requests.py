@@ -30,8 +30,6 @@ _TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class BadRequest:
-    """A request, and the error that it must get."""
-
     status: int
     code: str  # in the envelope
     options: dict[str, Any] = field(default_factory=dict)
@@ -43,7 +41,6 @@ class BadRequest:
 
 @cache
 def bad_requests() -> Mapping[str, BadRequest]:
-    """All of them, by name."""
     return {**_unreadable(), **_no_images(), **_bad_parameters(), **_wrong_routes()}
 
 

@@ -19,7 +19,6 @@ _LOW_BYTE = 77
 
 @cache
 def photograph() -> bytes:
-    """A photograph, JPEG."""
     return (TEST_IMAGES / _FILE).read_bytes()
 
 
@@ -30,7 +29,6 @@ def picture() -> Image.Image:
 
 
 def encoded(image: Image.Image, image_format: str = "PNG", **options: Any) -> bytes:
-    """An image in a format."""
     buffer = BytesIO()
     image.save(buffer, image_format, **options)
     return buffer.getvalue()

@@ -26,7 +26,6 @@ _DOTS = 700
 
 
 def charts(found: LoadTest) -> list[str]:
-    """Every chart that there are figures for, as HTML."""
     drawn = [
         latency_distribution(found),
         latency_percentiles(found),
@@ -42,7 +41,6 @@ def charts(found: LoadTest) -> list[str]:
 
 
 def of_metrics(found: LoadTest) -> list[str]:
-    """The charts of what ``/metrics`` said."""
     said = [
         ("Batch size", "images", series.batch_size(found), "mean of one session.run"),
         ("Images in the service", "images", series.pending(found), "taken and not yet answered"),

@@ -34,7 +34,6 @@ the same image got alone.</p>
 
 
 def page(report: Report) -> str:
-    """The whole page."""
     parts = [_header(report), _tiles(report)]
     if report.load.phases:
         drawn = "".join(charts(report.load))

@@ -24,8 +24,6 @@ _DECIMALS = 4
 
 @dataclass(frozen=True)
 class Answer:
-    """What the deployment says of an image."""
-
     image: bytes  # encoded
     name: str  # of its file
     predictions: Sequence[Mapping[str, Any]]  # most probable first
@@ -33,8 +31,6 @@ class Answer:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings."""
-
     url: str
     health: Mapping[str, Any]  # what it said of itself
     started: datetime
@@ -46,11 +42,9 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """Failed if any check has."""
         return Verdict.FAILED if self.count(Verdict.FAILED) else Verdict.PASSED
 
     def count(self, verdict: Verdict) -> int:
-        """How many checks ended so."""
         return sum(result.verdict is verdict for result in self.results)
 
     def content(self) -> dict[str, Any]:
@@ -87,7 +81,6 @@ def phase_content(phase: Phase) -> dict[str, Any]:
 
 
 def _stages(phase: Phase) -> Mapping[str, float] | str:
-    """The stages, or why they are unknown."""
     try:
         return series.stages(phase)
     except series.Unknown as reason:

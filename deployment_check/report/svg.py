@@ -27,7 +27,6 @@ class Scale:
     last: float  # pixel
 
     def __call__(self, value: float) -> float:
-        """The pixel of a value."""
         share = (value - self.low) / (self.high - self.low)
         return round(self.first + share * (self.last - self.first), 1)
 
@@ -40,8 +39,6 @@ class Scale:
 
 @dataclass
 class Chart:
-    """A chart that is being drawn."""
-
     title: str
     x_label: str  # with its unit
     y_label: str  # with its unit
@@ -71,7 +68,6 @@ class Chart:
         )
 
     def line(self, points: Sequence[Point], colour: str, name: str, unit: str) -> None:
-        """A line, with a tooltip at each of its points."""
         if not points:
             return
         self._legend[name] = colour
@@ -112,7 +108,6 @@ class Chart:
         )
 
     def dots(self, points: Iterable[Point], colour: str, name: str) -> None:
-        """A dot for each point."""
         self._legend[name] = colour
         circles = "".join(
             f'<circle cx="{self.across(x)}" cy="{self.up(y)}" r="2"/>' for x, y in points
@@ -124,7 +119,6 @@ class Chart:
         self._legend[name] = colour
 
     def render(self) -> str:
-        """The figure as HTML."""
         keys = "".join(
             f'<span class="key"><i class="{colour}"></i>{escape(name)}</span>'
             for name, colour in self._legend.items()
@@ -171,7 +165,6 @@ def number(value: float) -> str:
 
 
 def highest(points: Iterable[Point], least: float = 0.0) -> float:
-    """The greatest y, for an axis."""
     return max((y for _, y in points), default=least) or least or 1.0
 
 

@@ -35,20 +35,16 @@ BODY = 19 * MEGABYTE
 
 @dataclass(frozen=True)
 class File:
-    """A hostile file."""
-
     make: Callable[[], bytes]
     expected: Outcome
 
 
 def red(width: int, height: int) -> Image.Image:
-    """A red image."""
     return Image.new("RGB", (width, height), (255, 0, 0))
 
 
 @functools.cache
 def lossless_webp() -> bytes:
-    """A WebP of 27 MP in 1 KB."""
     return save(red(SIDE, SIDE), "WEBP", lossless=True, method=0)
 
 
@@ -66,7 +62,6 @@ def scans(count: int, **options: int) -> bytes:
 
 
 def zip_file() -> bytes:
-    """An archive with a script."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("../evil.sh", "echo owned")

@@ -26,7 +26,6 @@ _BRAND = slice(8, 12)
 
 
 def heic(*images: Image.Image, **options: object) -> bytes:
-    """A HEIC of images, the first of which is shown."""
     library = import_module("pillow_heif")
     made, buffer = library.HeifFile(), BytesIO()
     for image in images:
@@ -36,13 +35,11 @@ def heic(*images: Image.Image, **options: object) -> bytes:
 
 
 def red(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    """A red image."""
     return Image.new("RGB", (width, height), _RED).convert(mode)
 
 
 @functools.cache
 def small() -> bytes:
-    """A red tile."""
     return heic(red(_TILE, _TILE))
 
 

@@ -30,8 +30,6 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Call:
-    """A hostile request."""
-
     expected: Outcome
     options: Callable[[], dict[str, Any]] = field(default=dict)
     path: str = CLASSIFY
@@ -40,7 +38,6 @@ class Call:
 
 
 def body(content: bytes, content_type: str = "") -> Callable[[], dict[str, Any]]:
-    """Options of a request with a body."""
     headers = {"content-type": content_type} if content_type else {}
     return lambda: {"content": content, "headers": headers}
 
@@ -55,7 +52,6 @@ def repeated(start: bytes, middle: bytes, count: int, end: bytes, content_type: 
 
 
 def form(name: str, file_name: str, content: bytes = PNG) -> Callable[[], dict[str, Any]]:
-    """Options of a form with one file, whose names are sent as they are."""
     head = f'--B\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"\r\n\r\n'
     return body(head.encode() + content + b"\r\n--B--\r\n", FORM)
 
@@ -239,7 +235,6 @@ def with_file_names() -> dict[str, Call]:
 
 
 def with_files() -> dict[str, Call]:
-    """Every hostile file as a body."""
     return {name: _with_file(file) for name, file in ALL_FILES.items()}
 
 

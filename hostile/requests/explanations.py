@@ -28,7 +28,6 @@ _PARAMETERS: dict[str, dict[str, str]] = {
 
 
 def to_explain() -> dict[str, Call]:
-    """Requests by name."""
     return {
         **{
             f"explain: {name}": Call(INVALID_PARAMETER, _form(parameters), EXPLAIN)

@@ -33,8 +33,6 @@ _WORKERS = (
 
 @dataclass(frozen=True)
 class Exchange:
-    """One batch."""
-
     begun: float  # on ``time.monotonic()``
     ended: float  # likewise
     lost: str = ""  # what kept it from being answered
@@ -52,7 +50,6 @@ class Client(threading.Thread):
         self._images = images
 
     def run(self) -> None:
-        """Send batches until one is lost."""
         files = [("images", known.image) for known in self._images]
         with httpx.Client(base_url=self._url, timeout=_TIMEOUT, trust_env=False) as client:
             while not (self.exchanges and self.exchanges[-1].lost):
@@ -154,7 +151,6 @@ def _docker(*arguments: str) -> str:
 
 
 def main(url: str, container: str, command: str) -> None:
-    """Run both."""
     print(replace_worker(container))
     print(stop_under_load(url, container, command))
 

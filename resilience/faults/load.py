@@ -20,8 +20,6 @@ _TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request."""
-
     begun: float  # on ``time.monotonic()``
     port: int | None  # the client's end of its connection; None where there was no connection
     outcome: Outcome
@@ -49,7 +47,6 @@ class Load:
 
     @property
     def ports(self) -> set[int]:
-        """The clients' ends of their present connections."""
         return self._connections.ports
 
     def stop(self) -> None:
@@ -58,15 +55,12 @@ class Load:
         self._thread.join(_TIMEOUT + 10)
 
     def reconnect(self) -> None:
-        """Every client takes a new connection for its next request."""
         self._loop.call_soon_threadsafe(self._connections.close)
 
     def count(self, outcome: Outcome) -> int:
-        """How many requests ended so."""
         return Counter(exchange.outcome for exchange in list(self.exchanges))[outcome]
 
     def of(self, outcome: Outcome) -> list[Exchange]:
-        """The requests that ended so."""
         return [exchange for exchange in list(self.exchanges) if exchange.outcome is outcome]
 
     def _run(self) -> None:

@@ -132,7 +132,6 @@ def _small_disk(folder: Path) -> Iterator[Path]:
 
 
 def _fill(path: Path) -> None:
-    """Write until there is no room."""
     with path.open("wb", buffering=0) as file:
         try:
             while True:
@@ -155,7 +154,6 @@ def _ask_for_everything(url: str) -> None:
 
 @contextlib.contextmanager
 def _limited_bentoml(folder: Path) -> Iterator[None]:
-    """Servers are started with few descriptors."""
     script = folder / "bentoml"
     script.write_text(f'#!/bin/bash\nulimit -n {DESCRIPTORS}\nexec {BENTOML} "$@"\n')
     script.chmod(0o755)
@@ -164,7 +162,6 @@ def _limited_bentoml(folder: Path) -> Iterator[None]:
 
 
 def _connect(url: str, idle: contextlib.ExitStack) -> None:
-    """Open as many silent connections as possible."""
     port = int(url.rpartition(":")[2])
     for _ in range(IDLE_CONNECTIONS):
         with contextlib.suppress(OSError):

@@ -26,8 +26,6 @@ _SHOWN = 3
 
 @dataclass
 class Row:
-    """What one fault did."""
-
     # Of requests by what became of them.
     counts: Mapping[Outcome, int] = field(default_factory=dict)
     # Seconds until all was well again; None where nothing had to recover.
@@ -37,13 +35,11 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """``ok``, or why not."""
         if self.skipped:
             return f"skipped: {self.skipped}"
         return "FAILED: " + "; ".join(self.problems) if self.problems else "ok"
 
     def seen(self) -> str:
-        """All of it in words."""
         counts = [f"{n} {outcome.value}" for outcome, n in self.counts.items() if n]
         recovered = [] if self.recovery is None else [f"recovered in {self.recovery:.1f} s"]
         verdict = [] if self.verdict == "ok" else [self.verdict]
@@ -52,8 +48,6 @@ class Row:
 
 @dataclass
 class Scene:
-    """A server under load."""
-
     server: Server  # with the toy model
     load: Load  # on it
     home: Path  # BentoML's, where the model is
@@ -62,11 +56,9 @@ class Scene:
 
     @property
     def model(self) -> Path:
-        """The model's file."""
         return self.home / "models/image_classifier/toy/model.onnx"
 
     def expect(self, true: bool, what: str) -> None:
-        """Note an expectation that failed."""
         if not true:
             self.row.problems.append(what)
 
@@ -76,7 +68,6 @@ class Scene:
         self.expect(not lost, f"lost for no reason: {[each.detail for each in lost[:_SHOWN]]}")
 
     def expect_same_workers(self) -> None:
-        """No worker has died."""
         now = worker_ids(self.server)
         self.expect(now == self.before, f"workers {self.before} have become {now}")
 

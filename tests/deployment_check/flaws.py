@@ -1,237 +1,164 @@
 """What may be wrong with a server, and the checks that must notice it."""
 
+from collections.abc import Callable
+from typing import Any
+
 from load_generator.known_images import EXPECTED
 from tests.deployment_check.flawed import Answer, Asked, Flaw
 
-
-def classifying(asked: Asked) -> bool:
-    return asked.path == "/classify"
+Spoil = Callable[[Answer], Answer]
 
 
-def garbage_is_a_500(asked: Asked, answer: Answer) -> Answer:
-    is_garbage = classifying(asked) and b"this is no image" in asked.body
-    return Answer(500, b"Internal Server Error") if is_garbage else answer
+def flaw(
+    spoil: Spoil,
+    path: str = "",
+    *,
+    query: str = "",
+    body: bytes = b"",
+    status: int | None = None,
+    **headers: str,
+) -> Flaw:
+    """Spoils answers to a path and of a status, where the request has all the rest in it."""
+
+    def spoilt(asked: Asked, answer: Answer) -> Answer:
+        is_meant = path in ("", asked.path) and status in (None, answer.status)
+        has_all = query in asked.query and body in asked.body
+        for name, text in headers.items():
+            has_all = has_all and text in asked.headers.get(name.replace("_", "-"), "")
+        return spoil(answer) if is_meant and has_all else answer
+
+    return spoilt
 
 
-def errors_are_arrays(asked: Asked, answer: Answer) -> Answer:
-    return answer.saying([answer.json]) if answer.status == 422 else answer
+def page(status: int, body: bytes) -> Spoil:
+    """Another answer than the server's."""
+    return lambda answer: Answer(status, body, answer.headers)
 
 
-def code_is_another(asked: Asked, answer: Answer) -> Answer:
-    error = {"error": {"code": "error", "message": "no"}}
-    return answer.saying(error) if answer.status == 415 else answer
+def error(status: int, code: str) -> Spoil:
+    return lambda answer: answer.saying({"error": {"code": code, "message": "no"}}, status)
 
 
-def form_gets_another_class(asked: Asked, answer: Answer) -> Answer:
-    if classifying(asked) and b'name="file"' in asked.body:
-        return answer.saying(answer.json | {"class_id": 2})
-    return answer
+def saying(content: dict[str, Any]) -> Spoil:
+    """The server's answer with something in it."""
+    return lambda answer: answer.saying(answer.json | content)
 
 
-def shape_is_wrong(asked: Asked, answer: Answer) -> Answer:
-    if asked.headers.get("content-type") == "application/json" and answer.status == 200:
-        return answer.saying({"predictions": answer.json})
-    return answer
+def listing(name: str, change: Callable[[list[Any]], list[Any]]) -> Spoil:
+    """The server's answer with a list of it changed."""
+    return lambda answer: answer.saying(answer.json | {name: change(answer.json[name])})
 
 
-def worst_comes_first(asked: Asked, answer: Answer) -> Answer:
-    if classifying(asked) and answer.status == 200:
-        content = answer.json
-        return answer.saying(content | {"predictions": content["predictions"][::-1]})
-    return answer
+def reverse(given: list[Any]) -> list[Any]:
+    return given[::-1]
 
 
-def top_k_is_ignored(asked: Asked, answer: Answer) -> Answer:
-    if "top_k=2" in asked.query:
-        content = answer.json
-        return answer.saying(content | {"predictions": content["predictions"] * 2})
-    return answer
+def heading(**headers: str) -> Spoil:
+    """The server's answer with other headers; an empty one is left out."""
+
+    def spoil(answer: Answer) -> Answer:
+        changed = {k.replace("_", "-"): v for k, v in headers.items()}
+        kept = {k: v for k, v in {**answer.headers, **changed}.items() if v}
+        return Answer(answer.status, answer.body, kept)
+
+    return spoil
 
 
-def request_id_is_another(asked: Asked, answer: Answer) -> Answer:
-    return Answer(answer.status, answer.body, {**answer.headers, "x-request-id": "mine"})
-
-
-def is_never_ready(asked: Asked, answer: Answer) -> Answer:
-    error = {"error": {"code": "model_unavailable", "message": "no"}}
-    return answer.saying(error, 503) if asked.path == "/readyz" else answer
-
-
-def says_what_no_schema_does(asked: Asked, answer: Answer) -> Answer:
-    return answer.saying(answer.json | {"debug": 1}) if asked.path == "/health" else answer
-
-
-def is_ill(asked: Asked, answer: Answer) -> Answer:
-    health = {"status": "unhealthy", "reason": "no model"}
-    return answer.saying(answer.json | health) if asked.path == "/health" else answer
-
-
-def has_no_document(asked: Asked, answer: Answer) -> Answer:
-    return Answer(404, b"{}") if asked.path == "/docs.json" else answer
-
-
-def document_says_nothing(asked: Asked, answer: Answer) -> Answer:
-    document = {"openapi": "3.1.0", "paths": {"/classify": {}}}
-    return answer.saying(document) if asked.path == "/docs.json" else answer
-
-
-def has_no_metrics(asked: Asked, answer: Answer) -> Answer:
-    return Answer(200, b"", answer.headers) if asked.path == "/metrics" else answer
-
-
-def metrics_are_broken(asked: Asked, answer: Answer) -> Answer:
-    return Answer(500, b"no") if asked.path == "/metrics" else answer
-
-
-def metrics_are_hidden(asked: Asked, answer: Answer) -> Answer:
-    return Answer(404, b"no") if asked.path == "/metrics" else answer
-
-
-def batches_are_reversed(asked: Asked, answer: Answer) -> Answer:
-    if asked.path == "/classify_batch" and answer.status == 200:
-        content = answer.json
-        return answer.saying(content | {"results": content["results"][::-1]})
-    return answer
-
-
-def one_bad_image_spoils_its_batch(asked: Asked, answer: Answer) -> Answer:
-    if asked.path == "/classify_batch" and b"this is no image" in asked.body:
-        error = {"error": {"code": "unsupported_image", "message": "no"}}
-        return answer.saying(error, 415)
-    return answer
-
-
-def exif_is_ignored(asked: Asked, answer: Answer) -> Answer:
-    if b"eXIf" in asked.body:
-        return answer.saying(answer.json | {"confidence": 0.0})
-    return answer
-
-
-def small_images_are_refused(asked: Asked, answer: Answer) -> Answer:
-    if asked.body[16:24] == b"\0\0\0\1" * 2:
-        error = {"error": {"code": "corrupt_image", "message": "too small"}}
-        return answer.saying(error, 422)
-    return answer
-
-
-def file_names_are_paths(asked: Asked, answer: Answer) -> Answer:
-    return Answer(500, b"Permission denied") if b"etc/passwd" in asked.body else answer
-
-
-def allow_is_missing(asked: Asked, answer: Answer) -> Answer:
-    headers = {k: v for k, v in answer.headers.items() if k != "allow"}
-    return Answer(answer.status, answer.body, headers)
-
-
-def any_key_will_do(asked: Asked, answer: Answer) -> Answer:
-    if "wrong" in asked.headers.get("authorization", ""):
-        return answer.saying({"class_id": 0}, 200)
-    return answer
-
-
-def deadlines_are_ignored(asked: Asked, answer: Answer) -> Answer:
-    if asked.headers.get("x-deadline-ms") == "0":
-        return answer.saying({"class_id": 0}, 200)
-    return answer
-
-
-def it_lies_about_its_time(asked: Asked, answer: Answer) -> Answer:
-    if classifying(asked) and answer.status == 200:
-        return answer.saying(answer.json | {"processing_time": 1000.0})
-    return answer
-
-
-def it_pretends_to_be_the_default_model(asked: Asked, answer: Answer) -> Answer:
-    if asked.path == "/health":
-        return answer.saying(answer.json | {"architecture": "efficientnet_lite0"})
-    return answer
-
-
-def redirects_are_pages(asked: Asked, answer: Answer) -> Answer:
-    if asked.path == "/livez":
-        return Answer(200, b"<h1>hello</h1>", {**answer.headers, "content-type": "text/html"})
-    return answer
-
+GARBAGE = b"this is no image"
+GARBAGE_IS_A_500 = flaw(page(500, b"Internal Server Error"), "/classify", body=GARBAGE)
+NOTHING_DESCRIBED = {"openapi": "3.1.0", "paths": {"/classify": {}}}
+HIDDEN_METRICS = flaw(page(404, b"no"), "/metrics")
 
 FLAWS: dict[str, tuple[Flaw, set[str]]] = {
-    "availability": (is_never_ready, {"GET /readyz"}),
-    "availability, ill": (is_ill, {"GET /health"}),
-    "availability, undescribed": (says_what_no_schema_does, {"GET /health"}),
-    "availability, page": (redirects_are_pages, {"GET /livez"}),
-    "availability, no document": (has_no_document, {"GET /docs.json"}),
-    "availability, no metrics": (has_no_metrics, {"GET /metrics"}),
-    "availability, metrics": (metrics_are_broken, {"GET /metrics"}),
-    "availability, hidden metrics": (metrics_are_hidden, set()),
-    "known images": (it_pretends_to_be_the_default_model, set(EXPECTED)),
-    "predictions": (form_gets_another_class, {"multipart form, alias file"}),
-    "predictions, shape": (shape_is_wrong, {"JSON, base64", "JSON, data URI", "top_k"}),
-    "predictions, order": (worst_comes_first, {"consistent with itself"}),
-    "predictions, top_k": (top_k_is_ignored, {"top_k"}),
-    "predictions, request id": (request_id_is_another, {"X-Request-ID"}),
-    "batches": (batches_are_reversed, {"form, in order", "JSON, in order"}),
-    "batches, spoilt": (one_bad_image_spoils_its_batch, {"bad image among good ones"}),
-    "odd images and names": (exif_is_ignored, {"EXIF orientation"}),
-    "odd images and names, small": (small_images_are_refused, {"1 × 1 pixel"}),
-    "odd images and names, paths": (file_names_are_paths, {"file name that leaves the folder"}),
-    "errors": (garbage_is_a_500, {"garbage"}),
+    "availability": (flaw(error(503, "model_unavailable"), "/readyz"), {"GET /readyz"}),
+    "availability, ill": (
+        flaw(saying({"status": "unhealthy", "reason": "no model"}), "/health"),
+        {"GET /health"},
+    ),
+    "availability, undescribed": (flaw(saying({"debug": 1}), "/health"), {"GET /health"}),
+    "availability, page": (flaw(heading(content_type="text/html"), "/livez"), {"GET /livez"}),
+    "availability, no document": (flaw(page(404, b"{}"), "/docs.json"), {"GET /docs.json"}),
+    "availability, no metrics": (flaw(page(200, b""), "/metrics"), {"GET /metrics"}),
+    "availability, metrics": (flaw(page(500, b"no"), "/metrics"), {"GET /metrics"}),
+    "availability, hidden metrics": (HIDDEN_METRICS, set()),
+    "known images": (flaw(saying({"architecture": "efficientnet_lite0"}), "/health"), {*EXPECTED}),
+    "predictions": (
+        flaw(saying({"class_id": 2}), "/classify", body=b'name="file"'),
+        {"multipart form, alias file"},
+    ),
+    "predictions, shape": (
+        flaw(
+            lambda answer: answer.saying({"predictions": answer.json}),
+            status=200,
+            content_type="application/json",
+        ),
+        {"JSON, base64", "JSON, data URI", "top_k"},
+    ),
+    "predictions, order": (
+        flaw(listing("predictions", reverse), "/classify", status=200),
+        {"consistent with itself"},
+    ),
+    "predictions, top_k": (
+        flaw(listing("predictions", lambda found: found * 2), query="top_k=2"),
+        {"top_k"},
+    ),
+    "predictions, request id": (flaw(heading(x_request_id="mine")), {"X-Request-ID"}),
+    "batches": (
+        flaw(listing("results", reverse), "/classify_batch", status=200),
+        {"form, in order", "JSON, in order"},
+    ),
+    "batches, spoilt": (
+        flaw(error(415, "unsupported_image"), "/classify_batch", body=GARBAGE),
+        {"bad image among good ones"},
+    ),
+    "odd images and names": (flaw(saying({"confidence": 0.0}), body=b"eXIf"), {"EXIF orientation"}),
+    "odd images and names, small": (
+        flaw(error(422, "corrupt_image"), body=b"IHDR\0\0\0\1\0\0\0\1"),
+        {"1 × 1 pixel"},
+    ),
+    "odd images and names, paths": (
+        flaw(page(500, b"Permission denied"), body=b"etc/passwd"),
+        {"file name that leaves the folder"},
+    ),
+    "errors": (GARBAGE_IS_A_500, {"garbage"}),
     "errors, arrays": (
-        errors_are_arrays,
+        flaw(lambda answer: answer.saying([answer.json]), status=422),
         {
-            "truncated JPEG",
-            "20,000 pixels in a row",
-            "top_k of 0",
-            "top_k below 0",
-            "top_k of text",
-            "deadline of 0",
-            "1,000 images at once",
+            *("truncated JPEG", "20,000 pixels in a row", "deadline of 0", "1,000 images at once"),
+            *("top_k of 0", "top_k below 0", "top_k of text"),
         },
     ),
     "errors, code": (
-        code_is_another,
+        flaw(error(415, "error"), status=415),
         {
-            "content type of text",
-            "content type of a pickle",
-            "garbage",
-            "unsupported format (TIFF)",
+            *("content type of text", "content type of a pickle"),
+            *("garbage", "unsupported format (TIFF)"),
         },
     ),
-    "errors, allow": (allow_is_missing, {"wrong method"}),
-    "errors, keys": (any_key_will_do, {"wrong API key"}),
-    "errors, deadlines": (deadlines_are_ignored, {"deadline of 0"}),
-    "response times": (it_lies_about_its_time, {"20 requests, one after another"}),
+    "errors, allow": (flaw(heading(allow="")), {"wrong method"}),
+    "errors, keys": (flaw(page(200, b'{"class_id": 0}'), authorization="wrong"), {"wrong API key"}),
+    "errors, deadlines": (
+        flaw(page(200, b'{"class_id": 0}'), x_deadline_ms="0"),
+        {"deadline of 0"},
+    ),
+    "response times": (
+        flaw(saying({"processing_time": 1000.0}), "/classify", status=200),
+        {"20 requests, one after another"},
+    ),
 }
-
-
-def of_the_load(asked: Asked) -> bool:
-    return "aiohttp" in asked.headers.get("user-agent", "")
-
-
-def classes_change_under_load(asked: Asked, answer: Answer) -> Answer:
-    if of_the_load(asked) and classifying(asked):
-        return answer.saying(answer.json | {"label": "another"})
-    return answer
-
-
-def it_refuses_under_load(asked: Asked, answer: Answer) -> Answer:
-    if of_the_load(asked) and classifying(asked):
-        return answer.saying({"error": {"code": "overloaded", "message": "no"}}, 503)
-    return answer
-
-
-def it_is_unready_under_load(asked: Asked, answer: Answer) -> Answer:
-    return Answer(503, b"no") if of_the_load(asked) and asked.path == "/readyz" else answer
-
-
-def metrics_fail_under_load(asked: Asked, answer: Answer) -> Answer:
-    return Answer(500, b"no") if of_the_load(asked) and asked.path == "/metrics" else answer
-
 
 LOOPS = {"1 client", "closed loop", "open loop, Poisson arrivals"}
 
+
+def loaded(spoil: Spoil, path: str) -> Flaw:
+    """Spoils answers to the load only."""
+    return flaw(spoil, path, user_agent="aiohttp")
+
+
 LOAD_FLAWS: dict[str, tuple[Flaw, set[str], str]] = {
-    "wrong": (classes_change_under_load, LOOPS, "failed: 200"),
-    "refused": (it_refuses_under_load, LOOPS, "refused: 503"),
-    "unready": (it_is_unready_under_load, {"ready under load"}, "503 'no'"),
-    "unmeasured": (metrics_fail_under_load, {"/metrics under load"}, "500 'no'"),
-    "hidden": (metrics_are_hidden, set(), ""),
+    "wrong": (loaded(saying({"label": "another"}), "/classify"), LOOPS, "failed: 200"),
+    "refused": (loaded(error(503, "overloaded"), "/classify"), LOOPS, "refused: 503"),
+    "unready": (loaded(page(503, b"no"), "/readyz"), {"ready under load"}, "503 'no'"),
+    "unmeasured": (loaded(page(500, b"no"), "/metrics"), {"/metrics under load"}, "500 'no'"),
+    "hidden": (HIDDEN_METRICS, set(), ""),
 }

@@ -21,7 +21,7 @@ from deployment_check.options import KEY_VARIABLE, Options
 from load_generator.known_images import EXPECTED
 from tests.deployment_check.conftest import KEY
 from tests.deployment_check.flawed import flawed
-from tests.deployment_check.flaws import garbage_is_a_500
+from tests.deployment_check.flaws import GARBAGE_IS_A_500
 from tests.support.commands import python
 from tests.support.servers import PROJECT, Server, free_port
 from tests.support.toys import RED, encoded
@@ -103,7 +103,7 @@ def test_the_report(good: Server, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 @pytest.mark.slow
 def test_a_failed_check(good: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    with flawed(good.url, garbage_is_a_500) as url:
+    with flawed(good.url, GARBAGE_IS_A_500) as url:
         assert main(["--url", url, "--no-load"]) == FAILED
     printed = capsys.readouterr().out
     assert re.search(r"✗ garbage +500 'Internal Server Error', not 415", printed)

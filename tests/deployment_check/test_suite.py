@@ -14,7 +14,7 @@ from deployment_check.result import Result, Verdict
 from deployment_check.suite import GROUPS, LOAD_GROUP, results
 from tests.deployment_check.conftest import KEY, Connect
 from tests.deployment_check.flawed import Answer, Asked, flawed
-from tests.deployment_check.flaws import FLAWS, LOAD_FLAWS, document_says_nothing
+from tests.deployment_check.flaws import FLAWS, LOAD_FLAWS, NOTHING_DESCRIBED, flaw, saying
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
@@ -47,16 +47,16 @@ def test_a_server_that_answers_everything_wrong_fails_everything(good: Server) -
 def test_a_flaw_fails_its_own_checks_and_no_others(
     name: str, good: Server, connect: Connect
 ) -> None:
-    flaw, expected = FLAWS[name]
+    a_flaw, expected = FLAWS[name]
     group = name.partition(",")[0]
-    with flawed(good.url, flaw) as url:
+    with flawed(good.url, a_flaw) as url:
         deployment = connect(url)
         made = [run(group, each, check, deployment) for each, check in GROUPS[group].items()]
     assert names(made, Verdict.FAILED) == expected
 
 
 def test_a_document_that_describes_nothing_is_no_excuse(good: Server, connect: Connect) -> None:
-    with flawed(good.url, document_says_nothing) as url:
+    with flawed(good.url, flaw(saying(NOTHING_DESCRIBED), "/docs.json")) as url:
         deployment = connect(url)
         made = [run("", name, check, deployment) for name, check in GROUPS["predictions"].items()]
     assert names(made, Verdict.PASSED) == set()
@@ -65,9 +65,9 @@ def test_a_document_that_describes_nothing_is_no_excuse(good: Server, connect: C
 
 @pytest.mark.parametrize("name", LOAD_FLAWS)
 def test_a_flaw_that_shows_under_load(name: str, good: Server) -> None:
-    flaw, expected, detail = LOAD_FLAWS[name]
+    a_flaw, expected, detail = LOAD_FLAWS[name]
     options = Options(good.url, KEY, seconds=0.15, concurrency=2, rate=20)
-    with flawed(good.url, flaw) as url, Deployment(replace(options, url=url)) as deployment:
+    with flawed(good.url, a_flaw) as url, Deployment(replace(options, url=url)) as deployment:
         checks = LoadChecks(silent).checks()
         made = [run(LOAD_GROUP, each, check, deployment) for each, check in checks.items()]
     assert names(made, Verdict.FAILED) == expected
