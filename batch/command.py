@@ -58,22 +58,7 @@ def options_of(arguments: Sequence[str] | None) -> Options:
     parsed = parser.parse_args(arguments)
     if parsed.labels and not parsed.contact_sheet:
         parser.error("--labels is for --contact-sheet")
-    return Options(
-        given=parsed.input,
-        output=parsed.output,
-        model=parsed.model,
-        column=parsed.column,
-        top_k=parsed.top_k,
-        embedding=parsed.embedding,
-        threshold=parsed.threshold,
-        part_size=parsed.part_size,
-        restart=parsed.restart,
-        shard=parsed.shard,
-        engine=parsed.engine,
-        address=parsed.address,
-        contact_sheet=parsed.contact_sheet,
-        labels=parsed.labels,
-    )
+    return Options(**vars(parsed))
 
 
 def _positive(text: str) -> int:
@@ -104,68 +89,62 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m batch", description="Classify many photographs into one table."
     )
-    parser.add_argument(
-        "input",
+    add = parser.add_argument
+    add(
+        "given",
+        metavar="input",
         help="folder, pattern, text file of paths or URLs, .parquet file of paths or images, or "
         "one of these behind a URL",
     )
-    parser.add_argument(
-        "--output", required=True, type=Path, metavar="FILE", help=".parquet, .csv or .jsonl"
-    )
-    parser.add_argument(
+    add("--output", required=True, type=Path, metavar="FILE", help=".parquet, .csv or .jsonl")
+    add(
         "--model",
         metavar="TAG",
         help="of the model store, or a model's folder (default: the newest)",
     )
-    parser.add_argument("--column", help="of a .parquet file (default: path or image)")
-    parser.add_argument(
-        "--top-k", type=_positive, default=DEFAULT_TOP_K, metavar="N", help="predictions in a row"
-    )
-    parser.add_argument("--embedding", action="store_true", help="a column with the embedding")
-    parser.add_argument(
+    add("--column", help="of a .parquet file (default: path or image)")
+    add("--top-k", type=_positive, default=DEFAULT_TOP_K, metavar="N", help="predictions in a row")
+    add("--embedding", action="store_true", help="a column with the embedding")
+    add(
         "--threshold",
         type=_threshold,
         metavar="P",
         help="columns with the decision, 0 to 1 (default: the model's own thresholds, if any)",
     )
-    parser.add_argument(
+    add(
         "--part-size",
         type=_positive,
         default=PART_SIZE,
         metavar="N",
         help="photographs that are saved together (default: %(default)s)",
     )
-    parser.add_argument(
+    add(
         "--contact-sheet",
         type=Path,
         metavar="FILE",
         help="write a page with photographs and predictions, mistakes first",
     )
-    parser.add_argument(
+    add(
         "--labels",
         type=Path,
         metavar="FILE",
         help="CSV file with the columns file and label or class_id, for --contact-sheet (default: "
         "one in the folder, else names of folders)",
     )
-    parser.add_argument(
-        "--restart", action="store_true", help="forget an unfinished run, replace the output"
-    )
-    parser.add_argument(
+    add("--restart", action="store_true", help="forget an unfinished run, replace the output")
+    add(
         "--shard",
         type=_shard,
         metavar="I/N",
         help="do only the parts of shard I of N, from 0; without it, the same command does what is "
         "left and puts all together",
     )
-    parser.add_argument(
+    add(
         "--engine",
         type=EngineName,
         choices=list(EngineName),
         default=EngineName.LOCAL,
         help="this machine's processors or GPUs, or those of a Ray cluster (default: local)",
     )
-    parser.add_argument(
-        "--address", help="of the Ray cluster (default: one is started on this machine)"
-    )
+    add("--address", help="of the Ray cluster (default: one is started on this machine)")
     return parser

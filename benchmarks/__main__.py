@@ -62,29 +62,26 @@ def _numbers(text: str) -> list[int]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--models", type=_names(KNOWN), default=MODELS, help=", ".join(KNOWN))
-    parser.add_argument(
+    add = parser.add_argument
+    add("--models", type=_names(KNOWN), default=MODELS, help=", ".join(KNOWN))
+    add(
         "--stacks",
         type=_names(list(STACKS)),
         default=[stack.name for stack in DEFAULT],
         help=", ".join(STACKS),
     )
-    parser.add_argument("--concurrency", type=_numbers, default=CLIENTS, help="1,4,16,64,256")
-    parser.add_argument("--seconds", type=int, default=SECONDS, help="of one window")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="over all stacks")
-    parser.add_argument("--photographs", type=Path, help=photographs.HELP)
-    parser.add_argument(
-        "--calibration", metavar="FOLDER", type=Path, help="photographs that make int8 models"
-    )
-    parser.add_argument(
+    add("--concurrency", type=_numbers, default=CLIENTS, help="1,4,16,64,256")
+    add("--seconds", type=int, default=SECONDS, help="of one window")
+    add("--rounds", type=int, default=ROUNDS, help="over all stacks")
+    add("--photographs", type=Path, help=photographs.HELP)
+    add("--calibration", metavar="FOLDER", type=Path, help="photographs that make int8 models")
+    add(
         "--allow-marked",
         action="store_true",
         help="also take int8 models that are not shown to be as accurate or faster",
     )
-    parser.add_argument(
-        "--output", type=Path, default=FOLDER / "results.json", help="JSON; the chart beside it"
-    )
-    parser.add_argument("--quick", action="store_true", help="one short round, to see it work")
+    add("--output", type=Path, default=FOLDER / "results.json", help="JSON; the chart beside it")
+    add("--quick", action="store_true", help="one short round, to see it work")
     return parser
 
 

@@ -82,41 +82,37 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_load_options(parser: argparse.ArgumentParser) -> None:
-    load = parser.add_argument_group("load test")
-    load.add_argument("--no-load", dest="load", action="store_false", help="send no load")
-    load.add_argument(
+    add = parser.add_argument_group("load test").add_argument
+    add("--no-load", dest="load", action="store_false", help="send no load")
+    add(
         "--concurrency",
         type=_bounded(int, MAX_CONCURRENCY),
         default=8,
         metavar="N",
         help=f"clients of the closed loop, up to {MAX_CONCURRENCY} (default 8)",
     )
-    load.add_argument(
+    add(
         "--seconds",
         type=_bounded(float, MAX_SECONDS),
         default=10.0,
         metavar="S",
         help=f"duration of each loop, up to {MAX_SECONDS:g} (default 10)",
     )
-    load.add_argument(
+    add(
         "--rate",
         type=_bounded(float, MAX_RATE),
         metavar="R",
         help=f"arrivals a second in the open loop, up to {MAX_RATE:g} "
         "(default: 60 %% of what the closed loop reached)",
     )
-    load.add_argument(
+    add(
         "--max-p99-ms",
         type=_bounded(float, 3_600_000),
         metavar="MS",
         help="fail if the open loop's 99th percentile is above this",
     )
-    load.add_argument(
-        "--photographs", type=_folder, metavar="FOLDER", help="send these, not the test images"
-    )
-    load.add_argument(
-        "--yes", action="store_true", help="do not ask before loading a host that is not this one"
-    )
+    add("--photographs", type=_folder, metavar="FOLDER", help="send these, not the test images")
+    add("--yes", action="store_true", help="do not ask before loading a host that is not this one")
 
 
 def _url(text: str) -> str:

@@ -89,13 +89,14 @@ def _options(given: argparse.Namespace, settings: Settings) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tune", description=__doc__)
-    parser.add_argument("--p99-ms", type=float, default=50.0, help="target, with 16 clients")
-    parser.add_argument("--model", help="tag; default: CLASSIFIER_MODEL, else the newest")
-    parser.add_argument("--photographs", type=Path, help=photographs.HELP)
-    parser.add_argument("--seconds", type=int, default=SECONDS, help="of one window")
-    parser.add_argument("--quick", action="store_true", help="one candidate, to see it work")
-    parser.add_argument("--output", type=Path, default=TUNED, help="the settings file")
-    parser.add_argument("--chart", type=Path, default=FOLDER / "tune.png", help="PNG")
+    add = parser.add_argument
+    add("--p99-ms", type=float, default=50.0, help="target, with 16 clients")
+    add("--model", help="tag; default: CLASSIFIER_MODEL, else the newest")
+    add("--photographs", type=Path, help=photographs.HELP)
+    add("--seconds", type=int, default=SECONDS, help="of one window")
+    add("--quick", action="store_true", help="one candidate, to see it work")
+    add("--output", type=Path, default=TUNED, help="the settings file")
+    add("--chart", type=Path, default=FOLDER / "tune.png", help="PNG")
     return parser
 
 
