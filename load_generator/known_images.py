@@ -50,7 +50,7 @@ class Outcome(Enum):
 
 def judged(status: int, body: bytes, known: Known) -> tuple[Outcome, str]:
     """What an answer to the request for an image is, and in words if it is not right."""
-    if status == _OK and known.is_right(_parsed(body)):
+    if status == _OK and known.is_right(parsed(body)):
         return Outcome.RIGHT, ""
     text = f"{status} {body[:200].decode(errors='replace')}"
     if status in _REFUSALS:
@@ -58,7 +58,8 @@ def judged(status: int, body: bytes, known: Known) -> tuple[Outcome, str]:
     return Outcome.WRONG, f"{text}, not {known.label}"
 
 
-def _parsed(body: bytes) -> Any:
+def parsed(body: bytes) -> Any:
+    """What JSON says; None if it is none."""
     try:
         return json.loads(body)
     except ValueError:

@@ -1,10 +1,7 @@
 """Images whose answers are known: the toy's, worked out by hand, and the test images."""
 
-from collections.abc import Iterable
-
-import httpx
-
 from load_generator.known_images import EXPECTED, TEST_IMAGES, Known
+from resilience.routes import ROUTES
 from tests.support.toys import LABELS, encoded
 
 _COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 100, 50), (30, 90, 210), (10, 140, 70))
@@ -16,23 +13,15 @@ def toy_images() -> list[Known]:
 
 def photographs(url: str) -> list[Known]:
     """The test images with the server's first answers, if these are right."""
-    found = learned(url, [(TEST_IMAGES / name).read_bytes() for name in sorted(EXPECTED)])
+    images = [(TEST_IMAGES / name).read_bytes() for name in sorted(EXPECTED)]
+    found = ROUTES["classify"].learned(url, images)
     for known, name in zip(found, sorted(EXPECTED), strict=True):
-        if known.label not in EXPECTED[name]["labels"]:
+        labels = EXPECTED[name]["labels"]
+        if known.label not in labels:
             raise SystemExit(
-                f"{name} is {known.label}, expected {EXPECTED[name]['labels']}; "
-                "is it the default model?"
+                f"{name} is {known.label}, expected {labels}; is it the default model?"
             )
     return found
-
-
-def learned(url: str, images: Iterable[bytes]) -> list[Known]:
-    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
-        answers = [client.post("/classify", content=image).raise_for_status() for image in images]
-        return [
-            Known(each.request.content, each.json()["label"], each.json()["confidence"])
-            for each in answers
-        ]
 
 
 def _toy_image(colour: tuple[int, int, int]) -> Known:

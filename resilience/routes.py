@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 
 from load_generator.connections import post
-from load_generator.known_images import Known, Outcome, judged
+from load_generator.known_images import Known, Outcome, judged, parsed
 from model_spec import MODEL_NAME
 
 _FORM: Final = b"boundary"
@@ -30,7 +30,7 @@ class Route:
 
     def judged(self, status: int, body: bytes, known: Known) -> tuple[Outcome, str]:
         """What an answer is; a refusal in another shape than the protocol's is wrong."""
-        content = _parsed(body)
+        content = parsed(body)
         try:
             mine = json.dumps(self.answer(content)).encode()
         except (LookupError, TypeError, ValueError):
@@ -119,10 +119,3 @@ ROUTES: Final = {
     ),
 }
 """By the names that ``--route`` takes."""
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None

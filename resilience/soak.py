@@ -7,7 +7,6 @@ if an answer was wrong, a status unexpected, or memory or descriptors grew.
 import argparse
 import asyncio
 import contextlib
-import json
 import random
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from resilience.answers import photographs, toy_images
 from resilience.evidence import Evidence, report
 from resilience.faults.scene import FAILURES, TWO_WORKERS
 from resilience.resources import MEGABYTE, Sample, Sampler, supervisor, trend
-from resilience.traffic import DISCONNECTED, Call, disconnect, good, hostile
+from resilience.traffic import DISCONNECTED, disconnect, good, hostile
 from tests.support.servers import running, toy_home
 
 SECONDS = 600.0
@@ -40,30 +39,13 @@ MORE_MEGABYTES = 10
 
 _TIMEOUT = 30.0
 _KEPT = 5
-_LOST = "connection lost"
-_OVERLOADED = 503
 
 
 @dataclass
 class Account:
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind and status
-    wrong: list[str] = field(default_factory=list)  # the first answers that were wrong
-    # The first statuses that should not have been.
-    unexpected: list[str] = field(default_factory=list)
-
-    def lost(self, call: Call, error: Lost) -> None:
-        self.counts[call.kind, _LOST] += 1
-        self.unexpected.append(f"{call.kind}: {error}")
-
-    def answered(self, call: Call, status: int, body: bytes) -> None:
-        self.counts[call.kind, str(status)] += 1
-        if status not in call.statuses | {_OVERLOADED}:
-            self.unexpected.append(f"{call.kind}: {status} {body[:200].decode()}")
-        elif status == 200 and not call.check(json.loads(body)):
-            self.wrong.append(f"{call.kind}: {body[:200].decode()}")
-
-    def disconnected(self, call: Call) -> None:
-        self.counts[call.kind, "–"] += 1
+    wrong: list[str] = field(default_factory=list)  # answers
+    unexpected: list[str] = field(default_factory=list)  # statuses
 
 
 @dataclass(frozen=True)
@@ -95,15 +77,19 @@ async def _send_all(plan: Plan, account: Account) -> None:
         call = (hostile if random.random() < plan.hostile else good)(plan.images)
         if call.kind == DISCONNECTED:
             await asyncio.to_thread(disconnect, plan.url, call.options["content"])
-            account.disconnected(call)
+            account.counts[call.kind, "–"] += 1
             return Outcome.RIGHT, ""
         try:
             status, body, _ = await connections.send(call.request(plan.url))
         except Lost as error:
-            account.lost(call, error)
+            account.counts[call.kind, "connection lost"] += 1
+            account.unexpected.append(f"{call.kind}: {error}")
             return Outcome.LOST, str(error)
-        account.answered(call, status, body)
-        return Outcome.RIGHT, ""
+        account.counts[call.kind, str(status)] += 1
+        outcome, detail = call.judged(status, body)
+        if outcome is Outcome.WRONG:
+            (account.wrong if status == 200 else account.unexpected).append(detail)
+        return outcome, detail
 
     await closed_loop(send, plan.clients, plan.seconds)
     connections.close()
@@ -174,29 +160,26 @@ def _target(
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m resilience.soak", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--clients", type=int, default=CLIENTS)
-    parser.add_argument("--hostile", type=float, default=HOSTILE, help="share of the requests")
-    parser.add_argument("--url", help="of a running server with the default model")
-    parser.add_argument("--home", type=Path, help="BentoML's, with the default model, to serve")
-    parser.add_argument("--record", action="store_true", help="for resilience/README.md")
+    add = parser.add_argument
+    add("--seconds", type=float, default=SECONDS)
+    add("--clients", type=int, default=CLIENTS)
+    add("--hostile", type=float, default=HOSTILE, help="share of the requests")
+    add("--url", help="of a running server with the default model")
+    add("--home", type=Path, help="BentoML's, with the default model, to serve")
+    add("--record", action="store_true", help="for resilience/README.md")
     return parser.parse_args()
 
 
 def main() -> None:
     given = _arguments()
     try:
-        rows = _run(given)
+        with _target(given.url, given.home) as (url, images, root):
+            plan = Plan(url.rstrip("/"), images, given.seconds, given.clients, given.hostile)
+            rows = soak(plan, root)
     except FAILURES as error:
         sys.exit(f"error: {error}")
     print()
     sys.exit(report("soak", rows, recorded=given.record))
-
-
-def _run(given: argparse.Namespace) -> list[Evidence]:
-    with _target(given.url, given.home) as (url, images, root):
-        plan = Plan(url.rstrip("/"), images, given.seconds, given.clients, given.hostile)
-        return soak(plan, root)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,15 @@ it answers.
 import shlex
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import httpx
-
-from load_generator.known_images import Known
+from load_generator.known_images import Outcome
 from resilience.answers import photographs
+from resilience.faults.load import Exchange, Load
 from resilience.faults.process_faults import REPLACE_SECONDS, TAKEN_SECONDS
 from resilience.processes import until
+from resilience.traffic import batch_form
 from settings import load_settings
 
 _BATCHES = (4, 6, 8, 10)
@@ -29,48 +27,6 @@ _WORKERS = (
     "from serving.compat.process_manager import worker_processes as w; "
     "print(*[p.pid for p in w(1)])"
 )
-
-
-@dataclass(frozen=True)
-class Exchange:
-    begun: float  # on ``time.monotonic()``
-    ended: float  # likewise
-    lost: str = ""  # what kept it from being answered
-    refused: bool = False  # because too many images waited
-    wrong: str = ""  # what is wrong with the answer
-
-
-class Client(threading.Thread):
-    """Sends one batch after another until one is lost."""
-
-    def __init__(self, url: str, images: Sequence[Known]) -> None:
-        super().__init__(daemon=True)
-        self.exchanges: list[Exchange] = []
-        self._url = url
-        self._images = images
-
-    def run(self) -> None:
-        files = [("images", known.image) for known in self._images]
-        with httpx.Client(base_url=self._url, timeout=_TIMEOUT, trust_env=False) as client:
-            while not (self.exchanges and self.exchanges[-1].lost):
-                self.exchanges.append(self._exchange(client, files))
-
-    def _exchange(self, client: httpx.Client, files: list[tuple[str, bytes]]) -> Exchange:
-        begun = time.monotonic()
-        try:
-            response = client.post("/classify_batch", files=files)
-        except httpx.TransportError as error:
-            return Exchange(begun, time.monotonic(), lost=repr(error))
-        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            return Exchange(begun, time.monotonic(), refused=True)
-        return Exchange(begun, time.monotonic(), wrong=self._judged(response))
-
-    def _judged(self, response: httpx.Response) -> str:
-        if response.status_code != httpx.codes.OK:
-            return f"{response.status_code} {response.text}"
-        answers = response.json()["results"]
-        pairs = zip(self._images, answers, strict=True)
-        return "" if all(known.is_right(answer) for known, answer in pairs) else response.text
 
 
 def replace_worker(container: str) -> str:
@@ -93,20 +49,18 @@ def replace_worker(container: str) -> str:
 def stop_under_load(url: str, container: str, command: str) -> str:
     """Stop the container: what was begun is answered, and it ends with 0."""
     images = photographs(url)
-    clients = [Client(url, [images[n % len(images)] for n in range(size)]) for size in _BATCHES]
-    for client in clients:
-        client.start()
-    until(lambda: all(client.exchanges for client in clients), _TIMEOUT, "all have an answer")
-    begun = time.monotonic()
-    subprocess.run(shlex.split(command), check=True, capture_output=True)
-    seconds = time.monotonic() - begun
-    for client in clients:
-        client.join(_TIMEOUT)
+    batches = [[images[n % len(images)] for n in range(size)] for size in _BATCHES]
+    calls = [batch_form(each) for each in batches]
+    asked = [(call.request(url), call.judged) for call in calls]
+    with Load(url, len(asked), asked) as load:
+        until(lambda: len(load.exchanges) > len(asked), _TIMEOUT, "all have an answer")
+        begun = time.monotonic()
+        subprocess.run(shlex.split(command), check=True, capture_output=True)
+        seconds = time.monotonic() - begun
     status = _docker("inspect", "--format", "{{.State.ExitCode}}", container)
     if status != "0":
         raise SystemExit(f"FAILED: exit status {status}")
-    exchanges = [exchange for client in clients for exchange in client.exchanges]
-    return f"{account(exchanges, begun)}; exit status 0 after {seconds:.1f} s"
+    return f"{account(load.exchanges, begun)}; exit status 0 after {seconds:.1f} s"
 
 
 def account(exchanges: Sequence[Exchange], stopped: float) -> str:
@@ -117,13 +71,14 @@ def account(exchanges: Sequence[Exchange], stopped: float) -> str:
             was in work then.
     """
     closed = stopped + load_settings().drain
-    lost = [each for each in exchanges if each.lost and each.begun < closed - TAKEN_SECONDS]
-    wrong = [each.wrong for each in exchanges if each.wrong]
+    by_outcome = {o: [each for each in exchanges if each.outcome is o] for o in Outcome}
+    lost = [each for each in by_outcome[Outcome.LOST] if each.begun < closed - TAKEN_SECONDS]
+    wrong = [each.detail for each in by_outcome[Outcome.WRONG]]
     if lost or wrong:
         raise SystemExit(f"FAILED: lost {lost}, wrong {wrong}")
-    answered = [each for each in exchanges if not each.lost and not each.refused]
+    answered = by_outcome[Outcome.RIGHT]
     at_stop = sum(each.begun < stopped < each.ended for each in answered)
-    refused = min(each.begun for each in exchanges if each.lost)
+    refused = min(each.begun for each in by_outcome[Outcome.LOST])
     after = sum(each.ended > refused for each in answered)
     if not at_stop or not after:
         raise SystemExit(f"FAILED: in flight at the stop {at_stop}, when the door closed {after}")

@@ -4,8 +4,9 @@ import asyncio
 import itertools
 import threading
 import time
-from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from load_generator.connections import Connections, Lost, address, post
@@ -17,23 +18,34 @@ CLIENTS = 4
 
 _TIMEOUT = 30.0
 
+Asked = tuple[bytes, Callable[[int, bytes], tuple[Outcome, str]]]
+"""A whole request, and what judges the status and the body of its answer."""
+
 
 @dataclass(frozen=True)
 class Exchange:
-    begun: float  # on ``time.monotonic()``
-    port: int | None  # the client's end of its connection; None where there was no connection
+    begun: float  # on ``time.monotonic()``, as ``ended``
+    ended: float
     outcome: Outcome
     detail: str = ""  # of anything but a right answer
+    port: int | None = None  # the client's end of its connection; None where there was none
+
+
+def toys() -> list[Asked]:
+    """Images of the toy model's, one in each request."""
+    return [(post("/classify", each.image), partial(judged, known=each)) for each in toy_images()]
 
 
 class Load:
     """Clients that send one request after another until the block ends, each on one connection."""
 
-    def __init__(self, url: str, clients: int = CLIENTS) -> None:
+    def __init__(
+        self, url: str, clients: int = CLIENTS, requests: Sequence[Asked] | None = None
+    ) -> None:
         self.exchanges: list[Exchange] = []
         self._clients = clients
         self._connections = Connections(*address(url), timeout=_TIMEOUT)
-        self._images = itertools.cycle(toy_images())
+        self._requests = itertools.cycle(toys() if requests is None else requests)
         self._stopped = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="clients", daemon=True)
@@ -57,9 +69,6 @@ class Load:
     def reconnect(self) -> None:
         self._loop.call_soon_threadsafe(self._connections.close)
 
-    def count(self, outcome: Outcome) -> int:
-        return Counter(exchange.outcome for exchange in list(self.exchanges))[outcome]
-
     def of(self, outcome: Outcome) -> list[Exchange]:
         return [exchange for exchange in list(self.exchanges) if exchange.outcome is outcome]
 
@@ -71,12 +80,12 @@ class Load:
         self._loop.close()
 
     async def _send(self) -> tuple[Outcome, str]:
-        known, begun = next(self._images), time.monotonic()
+        (request, judge), begun = next(self._requests), time.monotonic()
         port: int | None
         try:
-            status, body, port = await self._connections.send(post("/classify", known.image))
-            outcome, detail = judged(status, body, known)
+            status, body, port = await self._connections.send(request)
+            outcome, detail = judge(status, body)
         except Lost as error:
             outcome, detail, port = Outcome.LOST, str(error), error.port
-        self.exchanges.append(Exchange(begun, port, outcome, detail))
+        self.exchanges.append(Exchange(begun, time.monotonic(), outcome, detail, port))
         return outcome, detail

@@ -2,18 +2,20 @@
 
 import pytest
 
-from resilience.faults.container import Exchange, account
+from load_generator.known_images import Outcome
+from resilience.faults.container import account
+from resilience.faults.load import Exchange
 
 STOPPED = 100.0
 DRAINED = STOPPED + 1.0
 """When the door closes by default."""
 
-SPANNING = Exchange(STOPPED - 0.5, DRAINED + 0.5)
-REFUSED = Exchange(DRAINED + 0.1, DRAINED + 0.1, lost="refused")
+SPANNING = Exchange(STOPPED - 0.5, DRAINED + 0.5, Outcome.RIGHT)
+REFUSED = Exchange(DRAINED + 0.1, DRAINED + 0.1, Outcome.LOST, "refused")
 
 
 def test_what_was_in_flight_is_counted() -> None:
-    early = Exchange(STOPPED - 2, STOPPED - 1)
+    early = Exchange(STOPPED - 2, STOPPED - 1, Outcome.RIGHT)
     assert account([early, SPANNING, REFUSED], STOPPED) == (
         "2 batches answered, of them 1 in flight at the stop "
         "and 1 when nobody was let in any more; 0 lost"
@@ -22,23 +24,23 @@ def test_what_was_in_flight_is_counted() -> None:
 
 @pytest.mark.parametrize("begun", [STOPPED - 1, STOPPED, DRAINED - 0.2])
 def test_nothing_may_be_lost_that_was_sent_while_the_door_was_open(begun: float) -> None:
-    lost = Exchange(begun, DRAINED, lost="reset")
+    lost = Exchange(begun, DRAINED, Outcome.LOST, "reset")
     with pytest.raises(SystemExit, match=r"FAILED: lost .*reset"):
         account([SPANNING, REFUSED, lost], STOPPED)
 
 
 def test_a_wrong_answer_is_told() -> None:
-    wrong = Exchange(STOPPED - 2, STOPPED - 1, wrong="503")
-    with pytest.raises(SystemExit, match=r"wrong .*503"):
+    wrong = Exchange(STOPPED - 2, STOPPED - 1, Outcome.WRONG, "500")
+    with pytest.raises(SystemExit, match=r"wrong .*500"):
         account([SPANNING, REFUSED, wrong], STOPPED)
 
 
 @pytest.mark.parametrize(
     "exchange",
     [
-        Exchange(STOPPED + 0.1, DRAINED + 0.5),
-        Exchange(STOPPED - 0.5, STOPPED + 0.5),
-        Exchange(STOPPED - 0.5, DRAINED + 0.5, refused=True),
+        Exchange(STOPPED + 0.1, DRAINED + 0.5, Outcome.RIGHT),
+        Exchange(STOPPED - 0.5, STOPPED + 0.5, Outcome.RIGHT),
+        Exchange(STOPPED - 0.5, DRAINED + 0.5, Outcome.REFUSED),
     ],
     ids=["not at the stop", "not when the door closed", "refused"],
 )
