@@ -25,7 +25,7 @@ from resilience.evidence import Evidence, report
 from resilience.resources import MEGABYTE, Sampler, cpu_seconds, look
 from settings import Settings
 from tests.support.images import save
-from tests.support.servers import Server, running, toy_home
+from tests.support.servers import running, toy_home
 
 CPU_MS = 300.0
 """Milliseconds of processor time that a request may take beyond decoding."""
@@ -43,7 +43,6 @@ SERVER = {
 
 _SAMPLE_SECONDS = 0.02
 
-_URLS = "100 URLs at once where images are expected"
 _SIDE = 5000  # of a square of the default limit, 25 MP
 _SHOWN = 3
 
@@ -75,25 +74,17 @@ class Row:
         return Evidence(self.case, self.expected, seen, not self.problems)
 
 
-class Meter:
-    """Measures what a process, which is idle now, and its descendants use for something."""
+class Meter(Sampler):
+    """Measures what a process, which is idle now, and its descendants use until the block ends."""
 
     def __init__(self, root: psutil.Process) -> None:
-        self._root = root
-        self._cpu = 0.0
-        self._rss = 0
-        self._sampler = Sampler(root)
+        super().__init__(root, _SAMPLE_SECONDS)
+        self._root, self._cpu, self._rss = root, cpu_seconds(root), look(root).rss
 
-    def start(self) -> None:
-        self._cpu = cpu_seconds(self._root)
-        self._rss = look(self._root).rss
-        self._sampler = Sampler(self._root, _SAMPLE_SECONDS)
-        self._sampler.start()
-
-    def stop(self) -> Cost:
-        self._sampler.close()
-        samples = [*self._sampler.samples, look(self._root)]
-        grown = max(each.rss for each in samples) - self._rss
+    def cost(self) -> Cost:
+        """What was used since it was made."""
+        self.close()
+        grown = max(each.rss for each in [*self.samples, look(self._root)]) - self._rss
         return Cost(1000 * (cpu_seconds(self._root) - self._cpu), grown / MEGABYTE)
 
 
@@ -109,36 +100,31 @@ def large_photographs() -> dict[str, bytes]:
     }
 
 
-def rows(server: Server) -> Iterator[Row]:
+def rows() -> Iterator[Row]:
     """Send the whole corpus to a server with the toy model, default limits and one worker."""
-    with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client:
-        ask_for_good(client)
-        meter = Meter(psutil.Process(server.process.pid))
-        for kind, photograph in large_photographs().items():
-            yield _row(f"honest {kind}", client, meter, [_decoded(photograph)])
-        for name, case in corpus().items():
-            yield _row(name, client, meter, case())
-        yield _urls(server.url, client, meter)
+    with tempfile.TemporaryDirectory(prefix="hostile-") as temporary:
+        folder = Path(temporary)
+        with (
+            running(toy_home(folder), folder, SERVER) as server,
+            httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client,
+        ):
+            ask_for_good(client)
+            root = psutil.Process(server.process.pid)
+            for kind, photograph in large_photographs().items():
+                call = Call(RED, calls.body(photograph), is_decoded=True)
+                yield _row(f"honest {kind}", client, root, [call])
+            for name, case in corpus().items():
+                yield _row(name, client, root, case())
+            yield _urls(server.url, client, root)
 
 
-def run() -> Iterator[Row]:
-    with tempfile.TemporaryDirectory(prefix="hostile-") as name:
-        folder = Path(name)
-        with running(toy_home(folder), folder, SERVER) as server:
-            yield from rows(server)
-
-
-def _decoded(photograph: bytes) -> Call:
-    return Call(RED, calls.body(photograph), is_decoded=True)
-
-
-def _row(name: str, client: httpx.Client, meter: Meter, requests: list[Call]) -> Row:
+def _row(name: str, client: httpx.Client, root: psutil.Process, requests: list[Call]) -> Row:
     seen: list[Outcome] = []
     row = Row(name, shown(call.expected for call in requests), "")
     for call in requests:
-        meter.start()
-        seen.append(ask(client, call))
-        cost = meter.stop()
+        with Meter(root) as meter:
+            seen.append(ask(client, call))
+            cost = meter.cost()
         row.cost |= cost
         row.problems += _problems(call, seen[-1])
         row.problems += _excess(cost, DECODING if call.is_decoded else Cost())
@@ -147,12 +133,12 @@ def _row(name: str, client: httpx.Client, meter: Meter, requests: list[Call]) ->
     return row
 
 
-def _urls(url: str, client: httpx.Client, meter: Meter) -> Row:
-    meter.start()
-    expected, seen, connections = ask_for_urls(url)
-    cost = meter.stop()
+def _urls(url: str, client: httpx.Client, root: psutil.Process) -> Row:
+    with Meter(root) as meter:
+        expected, seen, connections = ask_for_urls(url)
+        cost = meter.cost()
     row = Row(
-        _URLS,
+        "100 URLs at once where images are expected",
         f"{shown(expected)}, 0 connections",
         f"{shown(seen)}, {connections} connections",
         Cost(cost.cpu_ms / len(seen), cost.rss_mb),
@@ -184,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m hostile", description=__doc__)
     parser.add_argument("--record", action="store_true", help="for resilience/README.md")
     given = parser.parse_args()
-    sys.exit(report("hostile", (row.evidence() for row in run()), recorded=given.record))
+    sys.exit(report("hostile", (row.evidence() for row in rows()), recorded=given.record))
 
 
 if __name__ == "__main__":

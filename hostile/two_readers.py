@@ -41,9 +41,8 @@ def _jpeg_with(frame_field: int, value: int) -> bytes:
 
 
 def _png_of_rows() -> bytes:
-    data = zlib.compress(RED_ROWS)
-    pieces = b"".join(made.chunk(b"IDAT", bytes([each])) for each in data)
-    return made.PNG_START + made.png_header(16, 16) + pieces + made.chunk(b"IEND")
+    pieces = (bytes([each]) for each in zlib.compress(RED_ROWS))
+    return made.png(made.png_header(16, 16), *pieces)
 
 
 def _gif(junk: bytes) -> bytes:

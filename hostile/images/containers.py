@@ -33,14 +33,19 @@ def png_header(width: int, height: int, *, depth: int = 8, colour_type: int = 2)
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0))
 
 
+def png(header: bytes, *data: bytes) -> bytes:
+    """A PNG of a header and chunks of data."""
+    chunks = b"".join(chunk(b"IDAT", each) for each in data)
+    return PNG_START + header + chunks + chunk(b"IEND")
+
+
 def png_of(width: int, height: int, *, depth: int = 1, colour_type: int = 0) -> bytes:
     """A PNG of zeros, compressed as far as it goes."""
     channels = {0: 1, 2: 3, 6: 4}[colour_type]
     row = bytes(1 + (width * depth * channels + 7) // 8)
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
-    header = png_header(width, height, depth=depth, colour_type=colour_type)
-    return PNG_START + header + chunk(b"IDAT", data) + chunk(b"IEND")
+    return png(png_header(width, height, depth=depth, colour_type=colour_type), data)
 
 
 def in_jpeg(filling: bytes, jpeg: bytes = JPEG) -> bytes:
@@ -98,16 +103,11 @@ def webp_frame(webp: bytes) -> Chunk:
 
 def webp_animation(frames: Iterable[tuple[int, int, Chunk]]) -> list[Chunk]:
     """The chunks of an animation: of each frame its claimed size and the frame itself."""
-    return [
-        (b"ANIM", bytes(6)),
-        *(
-            (
-                b"ANMF",
-                bytes(6) + _u24(width - 1) + _u24(height - 1) + bytes(4) + _riff_chunk(*frame),
-            )
-            for width, height, frame in frames
-        ),
-    ]
+    shown = (
+        bytes(6) + _u24(width - 1) + _u24(height - 1) + bytes(4) + _riff_chunk(*frame)
+        for width, height, frame in frames
+    )
+    return [(b"ANIM", bytes(6)), *((b"ANMF", each) for each in shown)]
 
 
 def exif_of(entries: int, size: int, length: int) -> bytes:

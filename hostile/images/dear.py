@@ -27,10 +27,7 @@ def no_pixels(length: int) -> bytes:
     block = packed([*_empty_block()] * 8)  # eight of them end with a byte
     plain = zlib.compressobj(9)
     rows = plain.compress(RED_ROWS) + plain.flush()
-    data = rows[:2] + block * (length // len(block)) + rows[2:]
-    return (
-        made.PNG_START + made.png_header(16, 16) + made.chunk(b"IDAT", data) + made.chunk(b"IEND")
-    )
+    return made.png(made.png_header(16, 16), rows[:2] + block * (length // len(block)) + rows[2:])
 
 
 RED_ROWS = (b"\0" + b"\xff\0\0" * 16) * 16

@@ -96,13 +96,7 @@ BOMBS: dict[str, File] = {
     "PNG of 1 × 20,000": File(lambda: made.png_of(1, 20_000), EXTREME),
     "PNG of 20,000 × 1": File(lambda: made.png_of(20_000, 1), EXTREME),
     "PNG without data for its 25 MP": File(
-        lambda: (
-            made.PNG_START
-            + made.png_header(5000, 5000, colour_type=6)
-            + made.chunk(b"IDAT", zlib.compress(b""))
-            + made.chunk(b"IEND")
-        ),
-        CORRUPT,
+        lambda: made.png(made.png_header(5000, 5000, colour_type=6), zlib.compress(b"")), CORRUPT
     ),
     "PNG of 64 zTXt of 1 MB": File(lambda: made.in_texts(b"zTXt", b"\0\0", 64), CORRUPT),
     "PNG of 64 iTXt of 4 MB": File(
@@ -127,11 +121,8 @@ BOMBS: dict[str, File] = {
         lambda: made.in_png(made.chunk(b"prVt") * MEGABYTE), TOO_LARGE
     ),
     "PNG with 100 MB behind its pixels": File(
-        lambda: (
-            made.PNG_START
-            + made.png_header(16, 16)
-            + made.chunk(b"IDAT", zlib.compress(RED_ROWS + bytes(100 * MEGABYTE), 1))
-            + made.chunk(b"IEND")
+        lambda: made.png(
+            made.png_header(16, 16), zlib.compress(RED_ROWS + bytes(100 * MEGABYTE), 1)
         ),
         RED,
     ),

@@ -12,7 +12,7 @@ from itertools import count
 
 from PIL import Image
 
-from hostile.images.files import CORRUPT, EXTREME, SIDE, TOO_LARGE, UNSUPPORTED, File
+from hostile.images.files import CORRUPT, EXTREME, SIDE, TOO_LARGE, UNSUPPORTED, File, red
 from hostile.requests.expected import RED
 from tests.support.avifs import box, full_box
 from tests.support.images import exif
@@ -20,7 +20,6 @@ from tests.support.images import exif
 QUICKLY = {"preset": "ultrafast"}
 """Options of the encoder: a fifth of the time, and hardly more bytes."""
 
-_RED = (255, 0, 0)
 _TILE = 64
 _BRAND = slice(8, 12)
 
@@ -32,10 +31,6 @@ def heic(*images: Image.Image, **options: object) -> bytes:
         made.add_from_pillow(image)
     made.save(buffer, primary_index=0, enc_params=dict(QUICKLY), **options)
     return buffer.getvalue()
-
-
-def red(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    return Image.new("RGB", (width, height), _RED).convert(mode)
 
 
 @functools.cache
@@ -117,7 +112,7 @@ _FILES: dict[str, File] = {
     "HEIC of several images": File(
         lambda: heic(red(_TILE, _TILE), *[Image.new("RGB", (_TILE, _TILE))] * 20), RED
     ),
-    "HEIC with transparency": File(lambda: heic(red(_TILE, _TILE, "RGBA")), RED),
+    "HEIC with transparency": File(lambda: heic(red(_TILE, _TILE).convert("RGBA")), RED),
     "HEIC of 10 bits": File(deep, RED),
     "HEIC that is turned": File(turned, RED),
     "HEIC of 4 tiles": File(lambda: grid(2, 2, size=(2 * _TILE, 2 * _TILE)), RED),

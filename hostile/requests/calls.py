@@ -2,10 +2,10 @@
 
 import base64
 import io
-import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 from errors import BodyTooLarge, InvalidParameter, InvalidRequest, UnsupportedMediaType
@@ -23,7 +23,9 @@ INVALID, TOO_LARGE, UNSUPPORTED_TYPE, INVALID_PARAMETER = map(
     refused, (InvalidRequest, BodyTooLarge, UnsupportedMediaType, InvalidParameter)
 )
 
-CLASSIFY = "/classify"
+CLASSIFY, BATCH = "/classify", "/classify_batch"
+
+BOMB = "PNG of 169 MP in 20 KB"
 FORM = "multipart/form-data; boundary=B"
 JSON = "application/json"
 
@@ -35,6 +37,11 @@ class Call:
     path: str = CLASSIFY
     method: str = "POST"
     is_decoded: bool = False  # whether it may cost what decoding the images of one request may
+
+
+def sent(expected: Outcome, path: str = CLASSIFY, **options: Any) -> Call:
+    """A request whose options of httpx are small enough to be kept."""
+    return Call(expected, lambda: options, path)
 
 
 def body(content: bytes, content_type: str = "") -> Callable[[], dict[str, Any]]:
@@ -56,29 +63,24 @@ def form(name: str, file_name: str, content: bytes = PNG) -> Callable[[], dict[s
     return body(head.encode() + content + b"\r\n--B--\r\n", FORM)
 
 
-def parts(count: int, size: int) -> Iterator[bytes]:
-    """A form of many files, piece by piece."""
+def parts(count: int, size: int) -> dict[str, Any]:
+    """Options of a form of many files, which is sent piece by piece."""
     head = b'--B\r\nContent-Disposition: form-data; name="images"; filename="a"\r\n\r\n'
-    for _ in range(count):
-        yield head + bytes(size) + b"\r\n"
-    yield b"--B--\r\n"
+    files = (head + bytes(size) + b"\r\n" for _ in range(count))
+    return {"content": chain(files, [b"--B--\r\n"]), "headers": {"content-type": FORM}}
 
 
-def json_of(megabytes: int) -> Iterator[bytes]:
-    """A JSON body of that size, piece by piece."""
-    yield b'{"image":"'
-    for _ in range(megabytes):
-        yield b"A" * MEGABYTE
-    yield b'"}'
+def chunked(megabytes: int) -> dict[str, Any]:
+    """Options of a JSON body of that size, which is sent piece by piece."""
+    content = chain([b'{"image":"'], repeat(b"A" * MEGABYTE, megabytes), [b'"}'])
+    return {"content": content, "headers": {"content-type": JSON}}
 
 
 def announced(megabytes: int) -> dict[str, Any]:
-    """Options of a JSON body whose length is announced."""
-    length = str(megabytes * MEGABYTE + len('{"image":""}'))
-    return {
-        "content": json_of(megabytes),
-        "headers": {"content-type": JSON, "content-length": length},
-    }
+    """The same, whose length is announced."""
+    options = chunked(megabytes)
+    options["headers"]["content-length"] = str(megabytes * MEGABYTE + len('{"image":""}'))
+    return options
 
 
 PICKLED = pickle.dumps(io.BytesIO(b"x"))
@@ -129,47 +131,26 @@ WRONG_TYPES = {
     "a type of 60,000 characters": Call(
         INVALID, body(PNG, "multipart/form-data" + ';a="' * 15_000)
     ),
-    "a type twice, the last counts": Call(
-        RED,
-        lambda: {
-            "content": PNG,
-            "headers": [("content-type", "text/plain"), ("content-type", "image/png")],
-        },
+    "a type twice, the last counts": sent(
+        RED, content=PNG, headers=[("content-type", "text/plain"), ("content-type", "image/png")]
     ),
 }
 
+_URL = "http://127.0.0.1:9/a.png"
 URLS = {
-    "URL in a form": Call(
-        INVALID, lambda: {"files": {"image": (None, "http://127.0.0.1:9/a.png")}}
-    ),
-    "URL in JSON": Call(INVALID, lambda: {"json": {"image": "http://127.0.0.1:9/a.png"}}),
-    "file URL in JSON": Call(INVALID, lambda: {"json": {"image": "file:///etc/passwd"}}),
-    "URL as the body": Call(UNSUPPORTED, body(b"http://127.0.0.1:9/a.png")),
-    "data URI of a URL": Call(
-        INVALID, lambda: {"json": {"image": "data:image/png,http://127.0.0.1:9/a.png"}}
-    ),
+    "URL in a form": sent(INVALID, files={"image": (None, _URL)}),
+    "URL in JSON": sent(INVALID, json={"image": _URL}),
+    "file URL in JSON": sent(INVALID, json={"image": "file:///etc/passwd"}),
+    "URL as the body": sent(UNSUPPORTED, content=_URL.encode()),
+    "data URI of a URL": sent(INVALID, json={"image": f"data:image/png,{_URL}"}),
 }
 
 BODIES = {
-    "700 parts of 1 MB": Call(
-        TOO_LARGE,
-        lambda: {"content": parts(700, MEGABYTE), "headers": {"content-type": FORM}},
-        "/classify_batch",
-    ),
-    "700 parts in 19 MB": Call(
-        INVALID,
-        lambda: {"content": parts(700, 27_000), "headers": {"content-type": FORM}},
-        "/classify_batch",
-    ),
-    "65 images in a form": Call(
-        INVALID_PARAMETER,
-        lambda: {"content": parts(65, 100), "headers": {"content-type": FORM}},
-        "/classify_batch",
-    ),
+    "700 parts of 1 MB": Call(TOO_LARGE, lambda: parts(700, MEGABYTE), BATCH),
+    "700 parts in 19 MB": Call(INVALID, lambda: parts(700, 27_000), BATCH),
+    "65 images in a form": Call(INVALID_PARAMETER, lambda: parts(65, 100), BATCH),
     "300 MB of JSON, announced": Call(TOO_LARGE, lambda: announced(300)),
-    "300 MB of JSON, chunked": Call(
-        TOO_LARGE, lambda: {"content": json_of(300), "headers": {"content-type": JSON}}
-    ),
+    "300 MB of JSON, chunked": Call(TOO_LARGE, lambda: chunked(300)),
     "19 MB of base64": Call(UNSUPPORTED, lambda: announced(BODY // MEGABYTE), is_decoded=True),
     "a million lists in JSON": repeated(b'{"image":[', b"[],", MEGABYTE, b"[]]}", JSON),
     "JSON 19 million levels deep": repeated(b"", b"[", BODY, b"", JSON),
@@ -188,7 +169,7 @@ BODIES = {
     "top_k of 50,000 digits": Call(
         INVALID_PARAMETER, lambda: {"content": PNG, "params": {"top_k": "1" * 50_000}}
     ),
-    "10,000 parameters": Call(INVALID, lambda: {"content": PNG, "params": [("a", "1")] * 10_000}),
+    "10,000 parameters": sent(INVALID, content=PNG, params=[("a", "1")] * 10_000),
 }
 
 
@@ -212,23 +193,20 @@ def _as_told(outcome: Outcome, method: str, path: str) -> Outcome:
 
 def with_pickles_called_otherwise() -> dict[str, Call]:
     """Pickles that say they are something else."""
-    plain = {"content": PICKLED, "headers": {"content-type": "image/png"}}
     twice = [("content-type", PICKLE_TYPES[0]), ("content-type", "image/png")]
     return {
-        "as an image": Call(UNSUPPORTED, lambda: plain),
-        "as a second type": Call(UNSUPPORTED, lambda: {"content": PICKLED, "headers": twice}),
+        "as an image": Call(UNSUPPORTED, body(PICKLED, "image/png")),
+        "as a second type": sent(UNSUPPORTED, content=PICKLED, headers=twice),
         "in a form": Call(UNSUPPORTED, form("image", "a.pkl", PICKLED)),
-        "in JSON": Call(
-            UNSUPPORTED, lambda: {"json": {"image": base64.b64encode(PICKLED).decode()}}
-        ),
-        "to a page": Call(PAGE, lambda: plain, "/livez", "GET"),
+        "in JSON": sent(UNSUPPORTED, json={"image": base64.b64encode(PICKLED).decode()}),
+        "to a page": Call(PAGE, body(PICKLED, "image/png"), "/livez", "GET"),
     }
 
 
 def with_file_names() -> dict[str, Call]:
     """A red image under names that nobody should use."""
-    calls = {f"file {name}": Call(RED, form("image", text)) for name, text in FILE_NAMES.items()}
-    return calls | {
+    return {
+        **{f"file {name}": Call(RED, form("image", text)) for name, text in FILE_NAMES.items()},
         "field of 400 characters": Call(INVALID, form("a" * 400, "a.png")),
         "field with NUL": Call(INVALID, form("image\0", "a.png")),
     }
@@ -239,32 +217,19 @@ def with_files() -> dict[str, Call]:
 
 
 def _with_file(file: File) -> Call:
-    def options() -> dict[str, Any]:
-        return body(file.make())()
-
-    return Call(file.expected, options, is_decoded=True)
+    return Call(file.expected, lambda: {"content": file.make()}, is_decoded=True)
 
 
 def in_every_form() -> dict[str, Call]:
     """A bomb in the other forms that a request may have."""
-    name = "PNG of 169 MP in 20 KB"
-    file = FILES[name]
+    make, expected = FILES[BOMB].make, FILES[BOMB].expected
+
+    def text() -> str:
+        return base64.b64encode(make()).decode()
+
+    several = Call(PAGE, lambda: {"json": {"images": [text()] * 64}}, BATCH, is_decoded=True)
     return {
-        f"{name}, in a form": Call(
-            file.expected, lambda: {"files": {"image": ("a.png", file.make())}}
-        ),
-        f"{name}, in JSON": Call(
-            file.expected, lambda: {"json": {"image": base64.b64encode(file.make()).decode()}}
-        ),
-        "64 of them in one request": Call(
-            PAGE,
-            lambda: {
-                "content": json.dumps(
-                    {"images": [base64.b64encode(file.make()).decode()] * 64}
-                ).encode(),
-                "headers": {"content-type": JSON},
-            },
-            "/classify_batch",
-            is_decoded=True,
-        ),
+        f"{BOMB}, in a form": Call(expected, lambda: {"files": {"image": ("a.png", make())}}),
+        f"{BOMB}, in JSON": Call(expected, lambda: {"json": {"image": text()}}),
+        "64 of them in one request": several,
     }

@@ -1,20 +1,14 @@
 """Hostile requests to ``/explain``: what only it takes, and some of what every route must bear."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from errors import InvalidParameter
 from hostile.images.containers import PNG
 from hostile.images.files import BODY, MEGABYTE, UNSUPPORTED
-from hostile.requests.calls import INVALID, TOO_LARGE, Call, announced, body, with_files
-from hostile.requests.expected import PAGE, refused
-
-INVALID_PARAMETER = refused(InvalidParameter)
+from hostile.requests import calls
+from hostile.requests.calls import BOMB, INVALID_PARAMETER, Call, announced, sent
+from hostile.requests.expected import PAGE
 
 EXPLAIN = "/explain"
-
-_BOMB = "PNG of 169 MP in 20 KB"
 
 _PARAMETERS: dict[str, dict[str, str]] = {
     "class_ids of a million commas": {"class_ids": "," * 1_000_000},
@@ -30,25 +24,25 @@ _PARAMETERS: dict[str, dict[str, str]] = {
 def to_explain() -> dict[str, Call]:
     return {
         **{
-            f"explain: {name}": Call(INVALID_PARAMETER, _form(parameters), EXPLAIN)
+            f"explain: {name}": sent(
+                INVALID_PARAMETER, EXPLAIN, files={"image": PNG}, data=parameters
+            )
             for name, parameters in _PARAMETERS.items()
         },
-        "explain: a good image": Call(PAGE, body(PNG), EXPLAIN),
-        "explain: class_ids in JSON of a thousand lists": Call(
-            INVALID_PARAMETER,
-            lambda: {"json": {"image": "AAAA", "class_ids": [[]] * 1000}},
-            EXPLAIN,
+        "explain: a good image": sent(PAGE, EXPLAIN, content=PNG),
+        "explain: class_ids in JSON of a thousand lists": sent(
+            INVALID_PARAMETER, EXPLAIN, json={"image": "AAAA", "class_ids": [[]] * 1000}
         ),
         "explain: class_ids in JSON of a million lists": Call(
-            INVALID, lambda: {"json": {"image": "AAAA", "class_ids": [[]] * 1_000_000}}, EXPLAIN
+            calls.INVALID,
+            lambda: {"json": {"image": "AAAA", "class_ids": [[]] * 1_000_000}},
+            EXPLAIN,
         ),
-        "explain: 300 MB of JSON, announced": Call(TOO_LARGE, lambda: announced(300), EXPLAIN),
+        "explain: 300 MB of JSON, announced": Call(
+            calls.TOO_LARGE, lambda: announced(300), EXPLAIN
+        ),
         "explain: 19 MB of base64": Call(
             UNSUPPORTED, lambda: announced(BODY // MEGABYTE), EXPLAIN, is_decoded=True
         ),
-        f"explain: {_BOMB}": replace(with_files()[_BOMB], path=EXPLAIN),
+        f"explain: {BOMB}": replace(calls.with_files()[BOMB], path=EXPLAIN),
     }
-
-
-def _form(parameters: dict[str, str]) -> Callable[[], dict[str, Any]]:
-    return lambda: {"files": {"image": PNG}, "data": parameters}

@@ -37,12 +37,11 @@ def test_processor_time_and_the_peak_of_memory_are_measured() -> None:
         assert process.stdin
         assert process.stdout
         process.stdout.readline()
-        meter = Meter(psutil.Process(process.pid))
-        meter.start()
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-        process.stdout.readline()
-        cost = meter.stop()
+        with Meter(psutil.Process(process.pid)) as meter:
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            cost = meter.cost()
         process.communicate(b"\n")
     assert cost.cpu_ms > 50
     assert cost.rss_mb > MEGABYTES - 5
