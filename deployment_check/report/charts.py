@@ -1,12 +1,13 @@
 """The charts of a load test."""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 
 from deployment_check.load.load_test import LoadTest, Phase
 from deployment_check.report import series
 from deployment_check.report.series import Lines
-from deployment_check.report.svg import Chart, Point, highest, number
+from deployment_check.report.svg import Chart, Part, Point, highest
 from load_generator.known_images import Outcome
 from load_generator.latency import percentile
 
@@ -26,21 +27,8 @@ _DOTS = 700
 
 
 def charts(found: LoadTest) -> list[str]:
-    drawn = [
-        latency_distribution(found),
-        latency_percentiles(found),
-        throughput(found),
-        latency_over_time(found),
-    ]
-    if series.is_whole(found):
-        drawn += of_metrics(found)
-    ready = _over_time(
-        "Readiness under load", "ms", series.readiness(found), found, "time to answer /readyz"
-    )
-    return [*drawn, ready]
-
-
-def of_metrics(found: LoadTest) -> list[str]:
+    always = latency_distribution, latency_percentiles, throughput, latency_over_time
+    drawn = [chart(found) for chart in always]
     said = [
         ("Batch size", "images", series.batch_size(found), "mean of one session.run"),
         ("Images in the service", "images", series.pending(found), "taken and not yet answered"),
@@ -49,10 +37,13 @@ def of_metrics(found: LoadTest) -> list[str]:
         ("GPU utilisation", "%", series.gpu_utilization(found), "time in which a kernel ran"),
         ("GPU memory", "MB", series.gpu_memory(found), "in use by all processes"),
     ]
-    drawn = [
-        _over_time(title, unit, lines, found, note) for title, unit, lines, note in said if lines
-    ]
-    return drawn if series.why_no_stages(found) else [stage_times(found), *drawn]
+    if not series.is_whole(found):
+        said = []
+    elif not series.why_no_stages(found):
+        drawn.append(stage_times(found))
+    ready = "Readiness under load", "ms", series.readiness(found), "time to answer /readyz"
+    over_time = [*(each for each in said if each[2]), ready]
+    return drawn + [_over_time(found, *each) for each in over_time]
 
 
 def latency_distribution(found: LoadTest) -> str:
@@ -65,8 +56,8 @@ def latency_distribution(found: LoadTest) -> str:
         "How long answers took",
         "ms",
         "% of the answers",
-        (0, most),
-        (0, highest(point for points in bins.values() for point in points)),
+        most,
+        highest(point for points in bins.values() for point in points),
     )
     for (name, points), colour in zip(bins.items(), _OF_PHASES, strict=False):
         chart.steps(points, width, colour, name)
@@ -83,35 +74,29 @@ def latency_percentiles(found: LoadTest) -> str:
         "How long the slowest took",
         "share of the answers that were at least as fast",
         "ms",
-        (0, furthest),
-        (0, highest(every)),
+        furthest,
+        highest(every),
         x_ticks=[tick for tick in ticks if tick[0] <= furthest],
     )
     for (name, points), colour in zip(curves.items(), _OF_PHASES, strict=False):
-        chart.curve(points, colour, name)
+        chart.line(points, colour, name)
     return chart.render()
 
 
 def throughput(found: LoadTest) -> str:
     """Answers a second, stacked by what they were, and the arrivals that were meant."""
-    width = series.bin_seconds(found)
-    by_outcome = series.throughput(found)
-    heights: dict[float, float] = {}
-    bars = []
-    for outcome, points in by_outcome.items():
+    bins: defaultdict[float, list[Part]] = defaultdict(list)
+    for outcome, points in series.throughput(found).items():
         for left, height in points:
-            bottom = heights.get(left, 0.0)
-            heights[left] = bottom + height
-            text = f"{outcome.value}: {number(height)}/s"
-            bars.append((left, bottom, heights[left], (_OF_OUTCOMES[outcome], text)))
-    chart = _timed("Throughput", "answers/s", highest(heights.items()), found)
-    for left, bottom, top, mark in bars:
-        chart.bar(left, left + width, bottom, top, mark)
-    for outcome in (each for each in Outcome if by_outcome[each]):
-        chart.legend(outcome.value, _OF_OUTCOMES[outcome])
-    for phase in (each for each in found.phases if each.rate):
-        ends = [(phase.begin, phase.rate or 0.0), (phase.begin + phase.seconds, phase.rate or 0.0)]
-        chart.curve(ends, "meant", "arrivals, on average")
+            bins[left].append((outcome.value, _OF_OUTCOMES[outcome], height))
+    top = highest((0, sum(height for *_, height in parts)) for parts in bins.values())
+    chart = _timed("Throughput", "answers/s", top, found)
+    for left, parts in bins.items():
+        chart.stack(left, left + series.bin_seconds(found), parts, "/s")
+    for phase in found.phases:
+        if phase.rate:
+            ends = [(phase.begin, phase.rate), (phase.begin + phase.seconds, phase.rate)]
+            chart.line(ends, "meant", "arrivals, on average")
     return chart.render()
 
 
@@ -136,22 +121,18 @@ def stage_times(found: LoadTest) -> str:
         "Where the time goes",
         "",
         "ms",
-        (0, len(known)),
-        (0, most),
+        len(known),
+        most,
         "mean of a request; a batch decodes and calculates for all of its images together",
         [(index + 0.5, name) for index, name in enumerate(known)],
     )
     for index, parts in enumerate(known.values()):
-        bottom = 0.0
-        for (name, height), colour in zip(parts.items(), _OF_LINES, strict=False):
-            mark = (colour, f"{name}: {number(height)} ms")
-            chart.bar(index + 0.25, index + 0.75, bottom, bottom + height, mark)
-            chart.legend(name, colour)
-            bottom += height
+        stages = [(name, c, ms) for (name, ms), c in zip(parts.items(), _OF_LINES, strict=False)]
+        chart.stack(index + 0.25, index + 0.75, stages, " ms")
     return chart.render()
 
 
-def _over_time(title: str, unit: str, lines: Lines, found: LoadTest, note: str) -> str:
+def _over_time(found: LoadTest, title: str, unit: str, lines: Lines, note: str) -> str:
     top = highest(point for points in lines.values() for point in points)
     chart = _timed(title, unit, top, found, note)
     for (name, points), colour in zip(lines.items(), _OF_LINES, strict=False):
@@ -162,7 +143,7 @@ def _over_time(title: str, unit: str, lines: Lines, found: LoadTest, note: str) 
 def _timed(title: str, unit: str, top: float, found: LoadTest, note: str = "") -> Chart:
     """A chart over the time of the load test, with its loops as bands."""
     end = max(phase.end for phase in found.phases)
-    chart = Chart(title, _TIME, unit, (0, end), (0, top), note)
+    chart = Chart(title, _TIME, unit, end, top, note)
     for phase in found.phases:
         chart.band(phase.begin, phase.end, phase.name)
     return chart

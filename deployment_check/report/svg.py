@@ -11,6 +11,9 @@ from html import escape
 
 Point = tuple[float, float]
 
+Part = tuple[str, str, float]
+"""Of a stack of bars: name, colour and height."""
+
 WIDTH, HEIGHT = 640, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 30, 40
 _TICKS = 5
@@ -19,22 +22,19 @@ _HOVER_RADIUS = 7
 
 @dataclass(frozen=True)
 class Scale:
-    """Values to pixels, in a straight line."""
+    """Values from 0 to pixels, in a straight line."""
 
-    low: float  # value at the first pixel
-    high: float  # value at the last one
+    high: float  # value at the last pixel
     first: float  # pixel
     last: float  # pixel
 
     def __call__(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return round(self.first + share * (self.last - self.first), 1)
+        return round(self.first + value / self.high * (self.last - self.first), 1)
 
     def ticks(self) -> list[float]:
         """Round values in the range, about five."""
-        step = _round_step((self.high - self.low) / _TICKS)
-        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [number * step for number in range(first, last + 1)]
+        step = _round_step(self.high / _TICKS)
+        return [number * step for number in range(math.floor(self.high / step + 1e-9) + 1)]
 
 
 @dataclass
@@ -42,19 +42,17 @@ class Chart:
     title: str
     x_label: str  # with its unit
     y_label: str  # with its unit
-    x: Point  # range of values
-    y: Point  # range of values
+    x: float  # greatest value
+    y: float  # greatest value
     note: str = ""  # below the title
-    # Values with their texts; None: round numbers.
-    x_ticks: Sequence[tuple[float, str]] | None = None
+    x_ticks: Sequence[tuple[float, str]] | None = None  # None: round numbers
     _marks: list[str] = field(default_factory=list)
     _legend: dict[str, str] = field(default_factory=dict)
     _bands: int = 0
 
     def __post_init__(self) -> None:
-        low, high = self.y
-        self.across = Scale(*_apart(self.x), _LEFT, WIDTH - _RIGHT)
-        self.up = Scale(*_apart((low, high * 1.05)), HEIGHT - _BOTTOM, _TOP)
+        self.across = Scale(self.x or 1.0, _LEFT, WIDTH - _RIGHT)
+        self.up = Scale(self.y * 1.05 or 1.0, HEIGHT - _BOTTOM, _TOP)
 
     def band(self, start: float, end: float, text: str) -> None:
         """A part of the x axis with a name."""
@@ -67,7 +65,10 @@ class Chart:
             f'<text class="band-name" x="{left + 5}" y="{_TOP - 5}">{escape(text)}</text>'
         )
 
-    def line(self, points: Sequence[Point], colour: str, name: str, unit: str) -> None:
+    def line(
+        self, points: Sequence[Point], colour: str, name: str, unit: str | None = None
+    ) -> None:
+        """A line; with a unit, each of its points has a tooltip."""
         if not points:
             return
         self._legend[name] = colour
@@ -75,14 +76,8 @@ class Chart:
         self._marks += [
             f'<circle class="hover {colour}" cx="{self.across(x)}" cy="{self.up(y)}" '
             f'r="{_HOVER_RADIUS}"><title>{escape(name)}: {number(y)} {unit}</title></circle>'
-            for x, y in points
+            for x, y in (points if unit is not None else ())
         ]
-
-    def curve(self, points: Sequence[Point], colour: str, name: str) -> None:
-        """A line of many points, without tooltips."""
-        if points:
-            self._legend[name] = colour
-            self._marks.append(f'<path class="line {colour}" d="{self._path(points)}"/>')
 
     def steps(self, points: Sequence[Point], width: float, colour: str, name: str) -> None:
         """A histogram's outline over its area; points are the left ends of bins."""
@@ -90,22 +85,25 @@ class Chart:
         corners = [(x + shift, y) for x, y in points for shift in (0, width)]
         path = self._path(corners)
         start, end = self.across(points[0][0]), self.across(points[-1][0] + width)
-        floor = self.up(self.y[0])
+        floor = self.up(0)
         self._marks.append(
             f'<path class="area {colour}" d="{path}L{end},{floor}L{start},{floor}Z"/>'
             f'<path class="line thin {colour}" d="{path}"/>'
         )
 
-    def bar(
-        self, left: float, right: float, bottom: float, top: float, mark: tuple[str, str]
-    ) -> None:
-        """A bar between values; the mark is its colour and its tooltip."""
-        x, y = self.across(left), self.up(top)
+    def stack(self, left: float, right: float, parts: Iterable[Part], unit: str) -> None:
+        """Bars on top of each other, with a tooltip each, between two values of x."""
+        x, floor = self.across(left), 0.0
         width = max(0.5, self.across(right) - x - 1)
-        self._marks.append(
-            f'<rect class="bar {mark[0]}" x="{x}" y="{y}" width="{width:.1f}" '
-            f'height="{self.up(bottom) - y:.1f}"><title>{escape(mark[1])}</title></rect>'
-        )
+        for name, colour, height in parts:
+            self._legend[name] = colour
+            y, bottom = self.up(floor + height), self.up(floor)
+            floor += height
+            self._marks.append(
+                f'<rect class="bar {colour}" x="{x}" y="{y}" width="{width:.1f}" '
+                f'height="{bottom - y:.1f}">'
+                f"<title>{escape(name)}: {number(height)}{unit}</title></rect>"
+            )
 
     def dots(self, points: Iterable[Point], colour: str, name: str) -> None:
         self._legend[name] = colour
@@ -113,10 +111,6 @@ class Chart:
             f'<circle cx="{self.across(x)}" cy="{self.up(y)}" r="2"/>' for x, y in points
         )
         self._marks.append(f'<g class="dots {colour}">{circles}</g>')
-
-    def legend(self, name: str, colour: str) -> None:
-        """An entry for what has none by itself."""
-        self._legend[name] = colour
 
     def render(self) -> str:
         keys = "".join(
@@ -164,16 +158,10 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def highest(points: Iterable[Point], least: float = 0.0) -> float:
-    return max((y for _, y in points), default=least) or least or 1.0
+def highest(points: Iterable[Point]) -> float:
+    return max((y for _, y in points), default=0.0) or 1.0
 
 
 def _round_step(step: float) -> float:
     magnitude = 10.0 ** math.floor(math.log10(step))
     return next(each * magnitude for each in (1, 2, 2.5, 5, 10) if each * magnitude >= step * 0.999)
-
-
-def _apart(span: Point) -> Point:
-    """A range of more than one value."""
-    low, high = span
-    return (low, high) if high > low else (low, low + 1)

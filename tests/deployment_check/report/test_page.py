@@ -170,7 +170,7 @@ def test_the_page_without_a_load_test() -> None:
 
 
 def test_scales_have_round_ticks() -> None:
-    scale = Scale(0, 23, 50, 250)
+    scale = Scale(23, 50, 250)
     assert scale.ticks() == [0, 5, 10, 15, 20]
     assert (scale(0), scale(23), scale(11.5)) == (50, 250, 150)
 
