@@ -160,7 +160,7 @@ def test_what_the_figures_depend_on() -> None:
     assert elsewhere[0].startswith("Processors: this client has ")
     assert elsewhere[3] == "Limit of the 99th percentile (--max-p99-ms): 100 ms."
     assert conditions(Options("http://127.0.0.1"), LoadTest()) == []
-    assert here[4] in report(FOUND).replace("&#x27;", "'")
+    assert here[4] in report(FOUND).replace("&#39;", "'")
 
 
 def test_the_page_without_a_load_test() -> None:
