@@ -1,11 +1,11 @@
 """The load test: one client, many clients, then arrivals at random, watched all the while."""
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from deployment_check.deployment import Deployment
 from deployment_check.load.metrics import Look
@@ -27,6 +27,7 @@ BUSY = 0.8
 _ALONE_SECONDS = 3.0
 _WARM_UP_SHARE = 0.1
 _MAX_IMAGES = 200
+_SUFFIXES = {".avif", ".jpeg", ".jpg", ".png", ".webp"}
 _LOOKS = 20
 """In each loop, if that is not more often than every `_LEAST_INTERVAL` seconds."""
 _LEAST_INTERVAL = 0.25
@@ -95,48 +96,31 @@ def learn(deployment: Deployment) -> list[Known]:
     """The images to send, with the answers that the deployment gives to each alone."""
     folder = deployment.options.photographs or TEST_IMAGES
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
-    known = [each for each in map(_learner(deployment), files[:_MAX_IMAGES]) if each]
+    known: list[Known] = []
+    for path in files[:_MAX_IMAGES]:
+        image = path.read_bytes()
+        with contextlib.suppress(Failed):
+            answer = deployment.classify(image)
+            known.append(Known(image, answer["label"], answer["confidence"], TOLERANCE))
     if not known:
         raise Failed(f"no image of {folder} gets an answer")
     return known
 
 
-def _learner(deployment: Deployment) -> Callable[[Path], Known | None]:
-    def learned(path: Path) -> Known | None:
-        image = path.read_bytes()
-        try:
-            answer = deployment.classify(image)
-        except Failed:
-            return None
-        return Known(image, answer["label"], answer["confidence"], TOLERANCE)
-
-    return learned
-
-
-_SUFFIXES = {".avif", ".jpeg", ".jpg", ".png", ".webp"}
-
-
 async def load(options: Options, images: Sequence[Known], announce: Announce) -> LoadTest:
     async with session(options) as opened:
-        observer = Observer(opened, options.url, max(_LEAST_INTERVAL, options.seconds / _LOOKS))
-        loops = _Loops(options, Sender(opened, options.url, images), observer, announce)
-        with announce("warm-up", options.seconds * _WARM_UP_SHARE):
-            await closed_loop(
-                loops.sender.send, options.concurrency, options.seconds * _WARM_UP_SHARE
-            )
-        async with observer.watching():
+        seen = Observer(opened, options.url, max(_LEAST_INTERVAL, options.seconds / _LOOKS))
+        loops = _Loops(options, Sender(opened, options.url, images), seen, announce)
+        warm_up = options.seconds * _WARM_UP_SHARE
+        with announce("warm-up", warm_up):
+            await closed_loop(loops.sender.send, options.concurrency, warm_up)
+        async with seen.watching():
             alone = await loops.closed(1, min(_ALONE_SECONDS, options.seconds))
             together = await loops.closed(options.concurrency, options.seconds)
             derived = together.throughput * SHARE_OF_CAPACITY
             random = await loops.open(options.rate or min(MAX_RATE, derived), options.seconds)
-        return LoadTest(
-            (alone, together, random),
-            observer.looks,
-            observer.problems,
-            observer.probes,
-            observer.hidden,
-            [known.image for known in images],
-        )
+        phases, sent = (alone, together, random), [known.image for known in images]
+        return LoadTest(phases, seen.looks, seen.problems, seen.probes, seen.hidden, sent)
 
 
 @dataclass(frozen=True)
@@ -156,16 +140,12 @@ class _Loops:
         return await self._phase(f"{rate:.0f} arrivals/s", seconds, exchanges, rate)
 
     async def _phase(
-        self,
-        name: str,
-        seconds: float,
-        exchanges: Awaitable[Sequence[Exchange]],
-        rate: float | None = None,
+        self, name: str, seconds: float, loop: Awaitable[list[Exchange]], rate: float | None = None
     ) -> Phase:
         before = await self.observer.settled()
         begin, used = self.observer.now(), time.process_time()
         with self.announce(name, seconds):
-            made = await exchanges
+            made = await loop
         own_cores = (time.process_time() - used) / max(seconds, self.observer.now() - begin)
         right = sum(each.outcome is Outcome.RIGHT for each in made)
         after = before and await self.observer.counted(before.classified + right)

@@ -31,18 +31,13 @@ class Probe:
 
 
 class Observer:
-    """Asks for ``/metrics`` and ``/readyz`` at intervals.
+    """Asks for ``/metrics`` and ``/readyz`` at intervals of so many seconds.
 
     Attributes:
         looks: at ``/metrics``.
         probes: of ``/readyz``.
         problems: why there was no look.
         hidden: whether ``/metrics`` is not shown to us.
-
-    Args:
-        session: with the API key.
-        url: of the deployment.
-        interval: seconds between two requests.
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, interval: float) -> None:

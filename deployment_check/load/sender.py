@@ -5,12 +5,9 @@ from collections.abc import Sequence
 
 import aiohttp
 
-from deployment_check.deployment import authorization
+from deployment_check.deployment import TIMEOUT, authorization
 from deployment_check.options import MAX_CONCURRENCY, Options
 from load_generator.known_images import Known, Outcome, judged
-
-_TIMEOUT = 60.0
-"""Seconds: above the service's own deadline, and most proxies'."""
 
 
 class Sender:
@@ -34,7 +31,7 @@ def session(options: Options) -> aiohttp.ClientSession:
     """A session whose requests carry the API key; must be made in a running event loop."""
     return aiohttp.ClientSession(
         headers=authorization(options.api_key),
-        timeout=aiohttp.ClientTimeout(total=_TIMEOUT),
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
         # Those of the loops, and one each for /metrics and /readyz.
         connector=aiohttp.TCPConnector(limit=MAX_CONCURRENCY + 2),
         trust_env=not options.is_loopback,

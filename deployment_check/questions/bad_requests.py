@@ -7,7 +7,6 @@ would need a defect or an overload.
 import base64
 import http.client
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -56,9 +55,7 @@ def _unreadable() -> dict[str, BadRequest]:
         "broken form": _raw(400, "invalid_request", b"--x\r\n", "multipart/form-data; boundary=x"),
         "broken JSON": _raw(400, "invalid_request", b"{", "application/json"),
         "broken base64": BadRequest(400, "invalid_request", {"json": {"image": "no base64!"}}),
-        "batch of none": BadRequest(
-            400, "invalid_request", {"json": {"images": []}}, path="/classify_batch"
-        ),
+        "batch of none": _batch(400, "invalid_request", []),
         "content type of text": _raw(415, "unsupported_media_type", photograph(), "text/plain"),
         "content type of a pickle": _raw(
             415, "unsupported_media_type", b"\x80\x04N.", "application/vnd.bentoml+pickle"
@@ -87,16 +84,13 @@ def _bad_parameters() -> dict[str, BadRequest]:
         return BadRequest(422, "invalid_parameter", options)
 
     pixel = base64.b64encode(encoded(Image.new("RGB", (1, 1)))).decode()
-    many = {"json": {"images": [pixel] * 1000}}
     hasty = {"content": photograph(), "headers": {"x-deadline-ms": "0"}}
     return {
         "top_k of 0": asking("0"),
         "top_k below 0": asking("-1"),
         "top_k of text": asking("many"),
         "deadline of 0": BadRequest(422, "invalid_parameter", hasty),
-        "1,000 images at once": BadRequest(
-            422, "invalid_parameter", many, path="/classify_batch", limit=True
-        ),
+        "1,000 images at once": _batch(422, "invalid_parameter", [pixel] * 1000, limit=True),
     }
 
 
@@ -109,6 +103,11 @@ def _wrong_routes() -> dict[str, BadRequest]:
 
 def _form(status: int, code: str, **parts: Any) -> BadRequest:
     return BadRequest(status, code, {"files": parts})
+
+
+def _batch(status: int, code: str, images: list[str], *, limit: bool = False) -> BadRequest:
+    options = {"json": {"images": images}}
+    return BadRequest(status, code, options, path="/classify_batch", limit=limit)
 
 
 def _raw(
@@ -181,13 +180,9 @@ def is_large_body_refused(deployment: Deployment) -> str:
 def _announce(url: str, api_key: str | None) -> tuple[int, bytes]:
     parts = urlsplit(url)
     assert parts.hostname is not None
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            parts.hostname, parts.port, timeout=_TIMEOUT, context=context
-        )
-    else:
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT)
+    secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT)
     try:
         connection.putrequest("POST", f"{parts.path}/classify")
         headers = {"content-length": str(_ANNOUNCED_BYTES), **authorization(api_key)}

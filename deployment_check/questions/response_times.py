@@ -1,7 +1,7 @@
 """How long one request takes, one after another."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from deployment_check.checks import Check
 from deployment_check.deployment import Deployment
@@ -12,14 +12,9 @@ from load_generator.latency import Latency
 REQUESTS = 20
 
 
-def measure(deployment: Deployment) -> Sequence[tuple[float, float]]:
-    """Seconds that requests took, and the ``processing_time`` that their answers claim."""
-    return [_timed(deployment) for _ in range(REQUESTS)]
-
-
 def is_true(deployment: Deployment) -> str:
     """No answer claims to have taken longer than the client waited."""
-    times = measure(deployment)
+    times = [_timed(deployment) for _ in range(REQUESTS)]
     for waited, claimed in times:
         if not 0 < claimed <= waited:
             raise Failed(f"processing_time is {claimed} s, but the client waited {waited:.6f} s")
@@ -27,6 +22,7 @@ def is_true(deployment: Deployment) -> str:
 
 
 def _timed(deployment: Deployment) -> tuple[float, float]:
+    """Seconds that a request took, and the ``processing_time`` that its answer claims."""
     started = time.perf_counter()
     claimed = deployment.classify(photograph())["processing_time"]
     return time.perf_counter() - started, claimed

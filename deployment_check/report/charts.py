@@ -2,11 +2,11 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from deployment_check.load.load_test import LoadTest, Phase
 from deployment_check.report import series
-from deployment_check.report.series import Lines
+from deployment_check.report.series import Series
 from deployment_check.report.svg import Chart, Part, Point, highest
 from load_generator.known_images import Outcome
 from load_generator.latency import percentile
@@ -29,21 +29,11 @@ _DOTS = 700
 def charts(found: LoadTest) -> list[str]:
     always = latency_distribution, latency_percentiles, throughput, latency_over_time
     drawn = [chart(found) for chart in always]
-    said = [
-        ("Batch size", "images", series.batch_size(found), "mean of one session.run"),
-        ("Images in the service", "images", series.pending(found), "taken and not yet answered"),
-        ("Processors", "busy processors", series.processors(found), "of the workers"),
-        ("Memory", "MB", series.memory(found), "resident, shared libraries counted in each"),
-        ("GPU utilisation", "%", series.gpu_utilization(found), "time in which a kernel ran"),
-        ("GPU memory", "MB", series.gpu_memory(found), "in use by all processes"),
-    ]
-    if not series.is_whole(found):
-        said = []
-    elif not series.why_no_stages(found):
-        drawn.append(stage_times(found))
-    ready = "Readiness under load", "ms", series.readiness(found), "time to answer /readyz"
-    over_time = [*(each for each in said if each[2]), ready]
-    return drawn + [_over_time(found, *each) for each in over_time]
+    over_time = [series.READINESS]
+    if series.is_whole(found):
+        drawn += [] if series.why_no_stages(found) else [stage_times(found)]
+        over_time = [*(s for s in series.OF_METRICS.values() if s.lines(found)), series.READINESS]
+    return drawn + [_over_time(found, each) for each in over_time]
 
 
 def latency_distribution(found: LoadTest) -> str:
@@ -115,7 +105,8 @@ def latency_over_time(found: LoadTest) -> str:
 
 def stage_times(found: LoadTest) -> str:
     """Where the time of a request goes, in each loop; all stages must be known."""
-    known = {phase.name: series.stages(phase) for phase in found.phases}
+    divided = {phase.name: series.stages(phase) for phase in found.phases}
+    known = {name: parts for name, parts in divided.items() if isinstance(parts, Mapping)}
     most = max(sum(parts.values()) for parts in known.values())
     chart = Chart(
         "Where the time goes",
@@ -132,11 +123,12 @@ def stage_times(found: LoadTest) -> str:
     return chart.render()
 
 
-def _over_time(found: LoadTest, title: str, unit: str, lines: Lines, note: str) -> str:
+def _over_time(found: LoadTest, shown: Series) -> str:
+    lines = shown.lines(found)
     top = highest(point for points in lines.values() for point in points)
-    chart = _timed(title, unit, top, found, note)
+    chart = _timed(shown.title, shown.unit, top, found, shown.note)
     for (name, points), colour in zip(lines.items(), _OF_LINES, strict=False):
-        chart.line(points, colour, name, unit)
+        chart.line(points, colour, name, shown.unit)
     return chart.render()
 
 

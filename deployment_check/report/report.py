@@ -75,16 +75,9 @@ def phase_content(phase: Phase) -> dict[str, Any]:
         "answers_per_second": phase.throughput,
         "outcomes": phase.counts(),
         "latency_seconds": asdict(phase.latency) if phase.of(Outcome.RIGHT) else None,
-        "stages_ms": _stages(phase),
+        "stages_ms": series.stages(phase),
         "own_cores": phase.own_cores,
     }
-
-
-def _stages(phase: Phase) -> Mapping[str, float] | str:
-    try:
-        return series.stages(phase)
-    except series.Unknown as reason:
-        return str(reason)
 
 
 def series_content(found: LoadTest) -> dict[str, Any]:
@@ -94,12 +87,7 @@ def series_content(found: LoadTest) -> dict[str, Any]:
     return {
         "answers_per_second": {o.value: p for o, p in series.throughput(found).items()},
         "readyz_ms": series.readiness(found),
-        "batch_size": series.batch_size(found),
-        "pending_images": series.pending(found),
-        "busy_processors": series.processors(found),
-        "resident_megabytes": series.memory(found),
-        "gpu_utilization_percent": series.gpu_utilization(found),
-        "gpu_memory_megabytes": series.gpu_memory(found),
+        **{name: each.lines(found) for name, each in series.OF_METRICS.items()},
     }
 
 

@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from deployment_check.load.load_test import LoadTest, Phase
 from deployment_check.load.metrics import (
@@ -97,14 +98,12 @@ def workers(found: LoadTest) -> Sequence[str]:
 
 def gpu_utilization(found: LoadTest) -> Lines:
     """Percent of the time in which each GPU ran a kernel."""
-    gpus = _labels(found.looks, _GPU, "gpu")
-    return {f"GPU {g}": _gauge(found.looks, _GPU, 0.01, gpu=g) for g in gpus}
+    return _of_gpus(found.looks, _GPU, 0.01)
 
 
 def gpu_memory(found: LoadTest) -> Lines:
     """Megabytes in use on each GPU."""
-    gpus = _labels(found.looks, _GPU_MEMORY, "gpu")
-    return {f"GPU {g}": _gauge(found.looks, _GPU_MEMORY, MEGABYTE, gpu=g) for g in gpus}
+    return _of_gpus(found.looks, _GPU_MEMORY, MEGABYTE)
 
 
 def readiness(found: LoadTest) -> Lines:
@@ -112,29 +111,48 @@ def readiness(found: LoadTest) -> Lines:
     return _named("/readyz", [(probe.when, probe.seconds * 1000) for probe in found.probes])
 
 
-class Unknown(Exception):
-    """A figure cannot be right; the message says why."""
+class Series(NamedTuple):
+    title: str
+    unit: str
+    lines: Callable[[LoadTest], Lines]
+    note: str
 
 
-def stages(phase: Phase) -> Mapping[str, float]:
-    """Milliseconds of a request in each stage; together its mean latency.
+OF_METRICS = {
+    "batch_size": Series("Batch size", "images", batch_size, "mean of one session.run"),
+    "pending_images": Series(
+        "Images in the service", "images", pending, "taken and not yet answered"
+    ),
+    "busy_processors": Series("Processors", "busy processors", processors, "of the workers"),
+    "resident_megabytes": Series(
+        "Memory", "MB", memory, "resident, shared libraries counted in each"
+    ),
+    "gpu_utilization_percent": Series(
+        "GPU utilisation", "%", gpu_utilization, "time in which a kernel ran"
+    ),
+    "gpu_memory_megabytes": Series("GPU memory", "MB", gpu_memory, "in use by all processes"),
+}
+"""What ``/metrics`` says over time, by its name in ``report.json``."""
+
+READINESS = Series("Readiness under load", "ms", readiness, "time to answer /readyz")
+
+
+def stages(phase: Phase) -> Mapping[str, float] | str:
+    """Milliseconds of a request in each stage, together its mean latency; or why they are unknown.
 
     What a request takes in the service beyond decoding and inference it waits, for other
     requests mostly. What the client waits beyond that is the network, and the client itself.
-
-    Raises:
-        Unknown: the metrics do not cover exactly the requests of this loop.
     """
     if phase.looks is None:
-        raise Unknown("/metrics gave no answer")
+        return "/metrics gave no answer"
     before, after = phase.looks
     right, counted = len(phase.of(Outcome.RIGHT)), after.classified - before.classified
     if not right or counted != right:
-        raise Unknown(f"{right} right answers to {phase.name}, but {counted} in /metrics")
+        return f"{right} right answers to {phase.name}, but {counted} in /metrics"
     prepare, inference = mean(before, after, _PREPARE), mean(before, after, _INFERENCE)
     inside = mean(before, after, REQUEST_SECONDS, **CLASSIFIED)
     if prepare is None or inference is None or inside is None:
-        raise Unknown("/metrics has no times of decoding and inference")
+        return "/metrics has no times of decoding and inference"
     parts = {
         "decode and resize": prepare,
         "inference": inference,
@@ -142,18 +160,13 @@ def stages(phase: Phase) -> Mapping[str, float]:
         "network, client": phase.latency.mean - inside,
     }
     if negative := [name for name, seconds in parts.items() if seconds < 0]:
-        raise Unknown(f"{phase.name}: less than nothing is left for {negative[0]}")
+        return f"{phase.name}: less than nothing is left for {negative[0]}"
     return {name: seconds * 1000 for name, seconds in parts.items()}
 
 
 def why_no_stages(found: LoadTest) -> str | None:
     """Why the time of a request cannot be divided; None if it can, in every loop."""
-    try:
-        for phase in found.phases:
-            stages(phase)
-    except Unknown as reason:
-        return str(reason)
-    return None
+    return next((said for said in map(stages, found.phases) if isinstance(said, str)), None)
 
 
 def _named(name: str, points: Sequence[Point]) -> Lines:
@@ -163,6 +176,10 @@ def _named(name: str, points: Sequence[Point]) -> Lines:
 def _labels(looks: Sequence[Look], name: str, label: str) -> list[str]:
     found = {value for look in looks for value in look.metrics.by(name, label)}
     return sorted(found, key=lambda value: (len(value), value))
+
+
+def _of_gpus(looks: Sequence[Look], name: str, unit: float) -> Lines:
+    return {f"GPU {g}": _gauge(looks, name, unit, gpu=g) for g in _labels(looks, name, "gpu")}
 
 
 def _gauge(looks: Sequence[Look], name: str, unit: float, **labels: str) -> list[Point]:
