@@ -1,10 +1,7 @@
 """The image says what the code says, and its health check tells the truth; container.sh runs it."""
 
-import http.server
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 
 import httpx
@@ -12,9 +9,13 @@ import pytest
 import yaml
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.container.generate import BENTO_PATH, BENTO_UID_GID
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 from deploy.container.is_ready import address, problem
 from deploy.container.with_openvino import with_openvino
+from tests.support.apps import served
 from tests.support.servers import PROJECT, free_port, grace_of
 
 DOCKERFILE = (PROJECT / "deploy/container/Dockerfile").read_text().replace("\\\n", " ")
@@ -71,30 +72,15 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@contextmanager
-def answering(status: HTTPStatus) -> Iterator[str]:
-    """A server that answers everything with a status; its port."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield str(server.server_port)
-        finally:
-            server.shutdown()
-            thread.join()
+def answering(status: HTTPStatus) -> AbstractContextManager[str]:
+    """The URL of a server that answers everything with a status."""
+    route = Route("/{path:path}", lambda _: Response(status_code=status))
+    return served(Starlette(routes=[route]))
 
 
 def test_unready_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(HTTPStatus.SERVICE_UNAVAILABLE) as port:
+    with answering(HTTPStatus.SERVICE_UNAVAILABLE) as url:
+        port = url.rpartition(":")[2]
         monkeypatch.setenv("BENTOML_PORT", port)
         assert problem() == f"127.0.0.1:{port}/readyz: 503"
 
@@ -107,8 +93,8 @@ def test_a_service_that_is_not_there_is_not_healthy(monkeypatch: pytest.MonkeyPa
 
 def test_port_goes_before_bentoml_s_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENTOML_PORT", str(free_port()))
-    with answering(HTTPStatus.OK) as port:
-        monkeypatch.setenv("PORT", port)
+    with answering(HTTPStatus.OK) as url:
+        monkeypatch.setenv("PORT", url.rpartition(":")[2])
         assert problem() is None
 
 

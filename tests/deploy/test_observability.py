@@ -19,8 +19,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from tests.deploy.test_watching import QUERIES
-from tests.support.documents import DOCS, PROJECT
+from inference.answers.drift import LEAST
+from tests.support.documents import DOCS, PROJECT, table_rows
 from tests.support.servers import ENDS_WITH_US, free_port
 from tests.support.tools import program
 from tests.support.toys import BLUE, RED, encoded
@@ -31,6 +31,10 @@ DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))
 
 ALERTS = [rule["expr"] for group in RULES["groups"] for rule in group["rules"]]
 PANELS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+
+README = (PROJECT / "deploy/README.md").read_text(encoding="utf-8")
+WATCHED = table_rows("## What to watch in production", document=README)
+QUERIES = [row[1].strip("`") for row in WATCHED]
 
 GPU = "image_classifier_gpu_"
 _PATIENCE = 60.0
@@ -48,7 +52,7 @@ def test_every_alert_is_in_the_table_of_what_to_watch() -> None:
     assert [alert for alert in ALERTS if watched(alert) not in table] == []
 
 
-@pytest.mark.parametrize("query", [*ALERTS, *PANELS])
+@pytest.mark.parametrize("query", [*ALERTS, *PANELS, *QUERIES])
 def test_a_query_is_promql(query: str) -> None:
     promql_parser.parse(query)
 
@@ -57,6 +61,16 @@ def test_metrics_of_gpus_are_documented() -> None:
     names = set(re.findall(rf"{GPU}\w+", " ".join((*ALERTS, *PANELS))))
     assert len(names) == 5
     assert [name for name in names if f"`{name}`" not in DOCS["observability.md"]] == []
+
+
+@pytest.mark.slow
+def test_queries_ask_for_metrics_that_there_are(served: httpx.Client) -> None:
+    for _ in range(LEAST):  # or there is no drift to be shown
+        assert served.post("/classify", content=encoded(RED)).status_code == 200
+    shown = set(re.findall(r"^(\w+)[{ ]", served.get("/metrics").text, re.MULTILINE))
+    asked = set(re.findall(r"\b(?:image_classifier|bentoml)_\w+", " ".join(QUERIES)))
+    assert len(asked) >= 9
+    assert {name for name in asked if "_gpu_" not in name} <= shown
 
 
 class Prometheus:

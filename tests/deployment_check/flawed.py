@@ -2,20 +2,17 @@
 
 import contextlib
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.support.servers import free_port
+from tests.support.apps import served
 
 _MOST_BYTES = 10**9
 _OF_ONE_HOP = {"content-length", "content-encoding", "transfer-encoding", "connection", "host"}
@@ -71,25 +68,8 @@ def flawed(good_url: str, flaw: Flaw) -> Iterator[str]:
             return _response(pass_on(replace(asked, body=await request.body()), request.method))
 
         app = Starlette(routes=[Route("/{path:path}", endpoint, methods=_METHODS)])
-        with _served(app) as url:
+        with served(app) as url:
             yield url
-
-
-@contextlib.contextmanager
-def _served(app: Starlette) -> Iterator[str]:
-    port = free_port()
-    config = uvicorn.Config(app, "127.0.0.1", port, log_level="error", ws="none", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 def _response(answer: Answer) -> Response:

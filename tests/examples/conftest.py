@@ -1,14 +1,15 @@
 """A service that wants a key, is easy to overload, and takes requests from pages of one origin."""
 
-import functools
 import shutil
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
+from tests.support.apps import served
 from tests.support.servers import PROJECT, Server, running, toy_home
 from tests.support.shared import Shared
 from tests.support.toys import RED, encoded
@@ -26,21 +27,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class _Site(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """No line on the terminal for each request."""
-
-
 @pytest.fixture(scope="session")
 def site(folder: Path) -> Iterator[int]:
     """The port where the folder is served."""
-    handler = functools.partial(_Site, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
-        thread = threading.Thread(target=site.serve_forever)
-        thread.start()
-        yield site.server_port
-        site.shutdown()
-        thread.join()
+    with served(Starlette(routes=[Mount("/", StaticFiles(directory=folder))])) as url:
+        yield int(url.rpartition(":")[2])
 
 
 @pytest.fixture(scope="module")
