@@ -21,6 +21,7 @@ from benchmarks import photographs
 from benchmarks.measurement.limit import Limit
 from benchmarks.measurement.measure import end_with_orphans, right_answers, warm_up
 from benchmarks.measurement.models import KNOWN, NEAR_ZERO, obtain
+from benchmarks.report import tables
 from benchmarks.stacks import forms
 from benchmarks.stacks.launch import launched
 from benchmarks.stacks.stacks import OURS, STACKS
@@ -81,10 +82,9 @@ def _part(stack: str) -> str:
 
 def table(found: Mapping[str, float], limit_ms: float) -> str:
     total = sum(found.values())
-    lines = ["| part | ms CPU an image | share |", "|---|---:|---:|"]
-    lines += [f"| {part} | {ms:.3f} | {ms / total:.1%} |" for part, ms in found.items()]
-    lines.append(f"| **together** | **{total:.3f}** | {total / limit_ms:.2f} × the limit |")
-    return "\n".join(lines)
+    rows = [[part, f"{ms:.3f}", f"{ms / total:.1%}"] for part, ms in found.items()]
+    rows.append(["**together**", f"**{total:.3f}**", f"{total / limit_ms:.2f} × the limit"])
+    return "\n".join(tables.table(["part", "ms CPU an image", "share"], rows))
 
 
 def _threads(

@@ -27,6 +27,11 @@ class Load:
     p99_ms: float  # latency that one of a hundred exceeds
     cpu_seconds: float  # processor time that sending and receiving took
 
+    @property
+    def per_second(self) -> float:
+        """Requests answered well."""
+        return self.requests / self.seconds
+
 
 def prepare(folder: Path, headers: Mapping[str, str], bodies: Sequence[bytes]) -> None:
     folder.mkdir(parents=True)

@@ -38,21 +38,7 @@ class Answer(NamedTuple):
 
 
 class Model:
-    """A model of the model store.
-
-    Attributes:
-        tag: in the model store.
-        session: the loaded model.
-        max_bytes: of one image.
-        seconds: that decoding and classifying took so far.
-        answers: that it gave so far.
-
-    Args:
-        tag: in the model store.
-        folder: of its files.
-        settings: the service's: device and limits.
-        arrangement: of its work.
-        embeddings: whether answers have them; the spec must name them.
+    """A model of the model store; answers have embeddings if they are wanted and in its spec.
 
     Raises:
         StartupError: it cannot be loaded on that device.
@@ -76,7 +62,8 @@ class Model:
             device_id=arrangement.device_id or 0,
             max_batch_size=arrangement.batch_size,
         )
-        self.max_bytes = settings.max_body_bytes
+        self.max_bytes = settings.max_body_bytes  # of one image
+        # What decoding and classifying took so far, and how many answers it gave.
         self.seconds, self.answers = 0.0, 0
         self._embeddings = embeddings
         threads = arrangement.decode_threads

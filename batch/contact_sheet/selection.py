@@ -26,23 +26,16 @@ class Shown(NamedTuple):
 
 
 class Selection:
-    """Sees every row once and keeps a few.
+    """Sees every row once and keeps a few; ``class_of`` says the class that an entry shows.
 
-    Attributes:
-        photographs: seen.
-        labelled: of these, classified ones whose class is known.
-        wrong: of these, those whose most probable class is another.
-        failed: of the photographs, those that were not classified.
-        failures: rows of the first ones.
-
-    Args:
-        class_of: the class that an entry shows.
+    Of the photographs, ``failed`` were not classified; of the others the class is known of
+    ``labelled``, and of these ``wrong`` have another most probable one.
     """
 
     def __init__(self, class_of: Callable[[str], int | None]) -> None:
         self._class_of = class_of
         self.photographs = self.labelled = self.wrong = self.failed = 0
-        self.failures: list[dict[str, Any]] = []
+        self.failures: list[dict[str, Any]] = []  # the first rows
         self._first: list[Shown] = []
         self._mistakes: list[tuple[float, int, Shown]] = []
 
@@ -86,10 +79,10 @@ class Selection:
         confidence = rows.column("confidence")[place].as_py()
         # Of equal ones the first; no two have the same number.
         key = (confidence, -self.photographs)
-        if len(self._mistakes) < MAX_MISTAKES:
+        if len(self._mistakes) < MAX_MISTAKES or key > self._mistakes[0][:2]:
             heapq.heappush(self._mistakes, (*key, shown._replace(row=_row(rows, place))))
-        elif key > self._mistakes[0][:2]:
-            heapq.heapreplace(self._mistakes, (*key, shown._replace(row=_row(rows, place))))
+        if len(self._mistakes) > MAX_MISTAKES:
+            heapq.heappop(self._mistakes)
 
 
 def _row(rows: pa.Table, place: int) -> dict[str, Any]:

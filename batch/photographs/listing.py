@@ -31,14 +31,7 @@ def part_sizes(most: int) -> Iterator[int]:
 class Listing:
     """Lists in a thread; the parts can be read as they come, more than once.
 
-    Attributes:
-        is_complete: whether an earlier run has made the list, which then counts.
-        total: photographs in all; None as long as it is not known.
-
-    Args:
-        source: of the photographs.
-        folder: of the run.
-        part_size: photographs in a part, but for the first ones.
+    The list of an earlier run counts if it is complete. The total is None until it is known.
     """
 
     def __init__(self, source: Source, folder: RunFolder, part_size: int) -> None:
@@ -86,14 +79,12 @@ class Listing:
             return len(self._ends) > number
 
     def _list(self) -> None:
+        total: int | None = None
+        error: BaseException | None = None
         try:
             total = self._indexed() if self.is_complete else self._written()
-        except BaseException as error:
-            self._finish(None, error)
-        else:
-            self._finish(total, None)
-
-    def _finish(self, total: int | None, error: BaseException | None) -> None:
+        except BaseException as caught:
+            error = caught
         with self._grown:
             self.total, self._error = total, error
             self._grown.notify_all()

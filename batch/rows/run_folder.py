@@ -30,16 +30,7 @@ Identity = Mapping[str, Any]
 
 
 class RunFolder:
-    """The folder of an unfinished run; made if it is not there.
-
-    Attributes:
-        path: of the folder.
-        inputs: the complete list of photographs, if it is there.
-
-    Args:
-        output: of the run.
-        identity: of the run.
-        restart: forget an unfinished run.
+    """The folder of an unfinished run, made if it is not there; ``restart`` forgets the run.
 
     Raises:
         BatchError: an unfinished run is another one, or the output is there already.
@@ -49,7 +40,7 @@ class RunFolder:
     def __init__(self, output: Path, identity: Identity, *, restart: bool = False) -> None:
         self._output = output
         self.path = output.with_name(output.name + _SUFFIX)
-        self.inputs = self.path / _INPUTS
+        self.inputs = self.path / _INPUTS  # there when the list is complete
         self._finished = output.with_name(output.name + _FINISHED)
         shutil.rmtree(self._finished, ignore_errors=True)
         if restart and self.path.exists():

@@ -67,18 +67,13 @@ def obtain(name: str) -> Model:
     """A model, converted or made if it is not there yet.
 
     Raises:
-        subprocess.CalledProcessError: that failed; it has said why.
+        SystemExit: that failed; says why.
     """
     HOME.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-m", *_COMMANDS[name]],
-        cwd=PROJECT,
-        env={**os.environ, "BENTOML_HOME": str(HOME)},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return Model(name, done.stdout.split()[-1])
+    tag, said = _converted(_COMMANDS[name])
+    if not tag:
+        raise SystemExit(said)
+    return Model(name, tag)
 
 
 def obtain_lower(model: Model, precision: Precision, device: Device, given: Lowering) -> Model:
@@ -98,7 +93,7 @@ def obtain_lower(model: Model, precision: Precision, device: Device, given: Lowe
     return replace(model, tag=tag)
 
 
-def _converted(command: Sequence[str], device: Device) -> tuple[str, str]:
+def _converted(command: Sequence[str], device: Device = Device.CPU) -> tuple[str, str]:
     """The tag that a conversion prints, empty if it refuses, and the last line that it logs."""
     with subprocess.Popen(
         [sys.executable, "-m", *command],

@@ -24,7 +24,7 @@ class Pair:
 
     @property
     def speed(self) -> float:
-        return _images_per_second(self.candidate) / _images_per_second(self.default)
+        return self.candidate.per_second / self.default.per_second
 
     @property
     def slowness(self) -> float:
@@ -61,7 +61,9 @@ class Choice:
 def reference(pairs: Sequence[Pair]) -> Measured:
     """The defaults, in the median of all their windows."""
     loads = {clients: [p.default for p in pairs if p.clients == clients] for clients in _all(pairs)}
-    under_load = [median(map(_images_per_second, loads[c])) for c in loads if c >= JUDGED_CLIENTS]
+    under_load = [
+        median(each.per_second for each in loads[c]) for c in loads if c >= JUDGED_CLIENTS
+    ]
     return Measured(
         values={},
         images_per_second=geometric_mean(under_load),
@@ -119,7 +121,3 @@ def confirms(values: Values, pairs: Sequence[Pair], p99_ms: float) -> bool:
 
 def _all(pairs: Sequence[Pair]) -> list[int]:
     return sorted({each.clients for each in pairs})
-
-
-def _images_per_second(load: Load) -> float:
-    return load.requests / load.seconds

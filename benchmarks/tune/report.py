@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.report import tables
 from benchmarks.report.chart import new_figure, save
 from benchmarks.tune.candidates import told
 from benchmarks.tune.front import JUDGED_CLIENTS, NOISE, Choice, Measured, front
 
 _HEAD = (
-    f"| settings | images/s | p99 with {JUDGED_CLIENTS} clients, ms | p50 alone, ms | failed | |\n"
-    "| --- | ---: | ---: | ---: | ---: | --- |"
+    *("settings", "images/s", f"p99 with {JUDGED_CLIENTS} clients, ms"),
+    *("p50 alone, ms", "failed", ""),
 )
 _INCHES = (8.0, 5.0)
 
@@ -17,19 +18,13 @@ _INCHES = (8.0, 5.0)
 def table(measured: Sequence[Measured], choice: Choice) -> str:
     """By ascending p99; what is dominated, and by which settings, is said."""
     rows = sorted(measured, key=lambda each: each.p99_ms)
-    return "\n".join([_HEAD, *(_row(each, measured, choice) for each in rows)])
+    return "\n".join(tables.table(_HEAD, [_row(each, measured, choice) for each in rows]))
 
 
-def _row(each: Measured, measured: Sequence[Measured], choice: Choice) -> str:
-    cells = (
-        told(each.values),
-        f"{each.images_per_second:.1f}",
-        f"{each.p99_ms:.1f}",
-        f"{each.alone_ms:.1f}",
-        str(each.failures),
-        _remark(each, measured, choice),
-    )
-    return f"| {' | '.join(cells)} |"
+def _row(each: Measured, measured: Sequence[Measured], choice: Choice) -> list[str]:
+    figures = (each.images_per_second, each.p99_ms, each.alone_ms)
+    remark = _remark(each, measured, choice)
+    return [told(each.values), *map("{:.1f}".format, figures), str(each.failures), remark]
 
 
 def _remark(each: Measured, measured: Sequence[Measured], choice: Choice) -> str:
