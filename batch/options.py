@@ -19,8 +19,7 @@ PART_SIZE = 512
 """Photographs in a part: some seconds of work, which is what a crash loses for each process. The
 first parts are smaller (``batch.photographs.listing``)."""
 
-_FORMAT = 2
-"""Of rows and parts; an unfinished run of another format cannot go on."""
+_FORMAT = 2  # of rows and parts; an unfinished run of another format cannot go on
 
 _LIMITS = (
     *("max_body_bytes", "max_pixels", "max_aspect_ratio"),

@@ -7,8 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-_LINE_SECONDS = 10.0
-"""Between two lines where there is no terminal."""
+_LINE_SECONDS = 10.0  # between two lines where there is no terminal
 
 
 class RunProgress:

@@ -14,9 +14,7 @@ from conversion.photographs import PHOTOGRAPHS
 _SIZE = (500, 375)
 _BYTES = 107_000
 
-# A camera's: without it, enlarged details would fill less than the wanted bytes.
-_NOISE = 6.0
-
+_NOISE = 6.0  # a camera's: without it, enlarged details would fill less than the wanted bytes
 _COUNT = 40
 _SUFFIXES = frozenset({".jpeg", ".jpg"})
 _VARIABLE = "PHOTOGRAPHS"

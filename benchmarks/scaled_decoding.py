@@ -34,18 +34,14 @@ from settings import Device, Settings
 
 MEGAPIXELS: tuple[float, ...] = (12, 24)
 
-OVERSAMPLINGS = (4, 2.5, 1)
-"""Shorter sides, in resize sizes, that scaled decoding is tried with."""
-
+OVERSAMPLINGS = (4, 2.5, 1)  # shorter sides, in resize sizes, that scaled decoding is tried with
 _SUFFIXES = frozenset({".jpg", ".jpeg"})
 
 _READ_NOISE, _SHOT_NOISE = 4.0, 0.12
 _SHARPENING = ImageFilter.UnsharpMask(radius=2, percent=80, threshold=2)
 _QUALITY = 90
 
-# Noise is made for so many rows at once: for a whole photograph it would take gigabytes.
-_BAND = 64
-
+_BAND = 64  # noise is made for so many rows at once: for a whole photograph it would take gigabytes
 _SETTINGS = Settings()
 _LIMITS = DecodeLimits(_SETTINGS.max_pixels, _SETTINGS.max_aspect_ratio)
 

@@ -16,12 +16,8 @@ from deploy.simulation.day import Replica
 RATES = (1_000, 10_000, 100_000, 1_000_000)
 """Images a second, steady; a burst of four times the rate needs four times the replicas."""
 
-IMAGE_BYTES = 107_000
-"""Mean size of the photographs that were measured."""
-
-SERIES = 400
-"""Time series of one replica, at most: a test counts them."""
-
+IMAGE_BYTES = 107_000  # mean size of the photographs that were measured
+SERIES = 400  # time series of one replica, at most: a test counts them
 _HOUR_SECONDS = 3600
 _BITS = 8
 

@@ -22,8 +22,7 @@ from deployment_check.suite import results
 PASSED, FAILED, UNUSABLE = 0, 1, 2
 INTERRUPTED = 128 + signal.SIGINT
 
-_WIDTH = 120
-"""Columns of a log, which is no terminal."""
+_WIDTH = 120  # columns of a log, which is no terminal
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,8 +8,7 @@ from jsonschema import Draft202012Validator
 
 JSON = "application/json"
 
-# Answers to what is in no document: an unknown path, a wrong method.
-_OF_ANY_ROUTE = (404, 405)
+_OF_ANY_ROUTE = (404, 405)  # answers to what is in no document: an unknown path, a wrong method
 
 
 class Contract:

@@ -13,14 +13,10 @@ from deployment_check.result import Failed
 DEFAULT_ARCHITECTURE = "efficientnet_lite0"
 """Of the model whose answers to the test images are known."""
 
-TIMEOUT = 60.0
-"""Seconds: above the service's own deadline, and most proxies'."""
-
+TIMEOUT = 60.0  # seconds: above the service's own deadline, and most proxies'
 _SHOWN = 120
 
-_LEAST_OF_KEY = 8
-"""Characters of a key that a text that ends within it may show."""
-
+_LEAST_OF_KEY = 8  # characters of a key that a text that ends within it may show
 _UNAUTHORIZED = 401
 
 

@@ -15,8 +15,7 @@ OUTPUT = PROJECT / "docs/page.png"
 
 _BROWSER = "chromium"
 _VIEW: ViewportSize = {"width": 1100, "height": 860}
-# Of the palette of a PNG, at most.
-_COLOURS = 256
+_COLOURS = 256  # of the palette of a PNG, at most
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

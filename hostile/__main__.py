@@ -27,11 +27,8 @@ from settings import Settings
 from tests.support.images import save
 from tests.support.servers import running, toy_home
 
-CPU_MS = 300.0
-"""Milliseconds of processor time that a request may take beyond decoding."""
-
-RSS_MB = 100.0
-"""Megabytes of memory that a request may take beyond decoding."""
+CPU_MS = 300.0  # milliseconds of processor time that a request may take beyond decoding
+RSS_MB = 100.0  # megabytes of memory that a request may take beyond decoding
 
 # The C library gives freed memory back at once: none that one request has left hides what
 # the next one takes.

@@ -15,8 +15,7 @@ from hostile.requests.calls import Call
 from hostile.requests.expected import PAGE, RED, Outcome, outcome_of
 from hostile.requests.explanations import to_explain
 
-Case = Callable[[], list[Call]]
-"""Makes the requests of a case."""
+Case = Callable[[], list[Call]]  # makes the requests of a case
 
 CONCURRENT = 100
 

@@ -2,8 +2,7 @@
 
 import random
 
-SEED = 1
-"""So that two runs at one rate send at the same moments."""
+SEED = 1  # so that two runs at one rate send at the same moments
 
 
 def poisson(rate: float, seconds: float, seed: int = SEED) -> list[float]:

@@ -15,9 +15,7 @@ EXPECTED: dict[str, dict[str, Any]] = json.loads((TEST_IMAGES / "expected.json")
 TOLERANCE = 0.01
 """Of a confidence: GPUs calculate with fewer digits, and not always in the same order."""
 
-_TOLERANCE = 2e-3
-"""Of a confidence: batches of different sizes may differ in float32's last digits."""
-
+_TOLERANCE = 2e-3  # of a confidence: batches of different sizes may differ in float32's last digits
 _OK, _REFUSALS = 200, (503, 504)
 
 

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 
 from load_generator.known_images import Outcome
 
-Send = Callable[[], Awaitable[tuple[Outcome, str]]]
-"""Sends one request and waits for its answer."""
+Send = Callable[[], Awaitable[tuple[Outcome, str]]]  # sends one request and waits for its answer
 
-PATIENCE = 30.0
-"""Seconds after the last arrival for which answers are waited for."""
+PATIENCE = 30.0  # seconds after the last arrival for which answers are waited for
 
 PAUSE_AFTER_LOSS = 0.05
 """Seconds, so that a deployment that is gone is not asked thousands of times a second."""

@@ -10,8 +10,7 @@ from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("wrk.lua")
 
-# wrk counts a slower answer as a timeout and leaves it out of the latencies.
-_TIMEOUT = "60s"
+_TIMEOUT = "60s"  # wrk counts a slower answer as a timeout and leaves it out of the latencies
 
 
 class LoadError(Exception):

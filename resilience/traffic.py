@@ -14,9 +14,7 @@ from deployment_check.questions.bad_requests import bad_requests
 from load_generator.connections import address, post
 from load_generator.known_images import Known, Outcome, parsed
 
-DISCONNECTED = "client went away"
-"""Instead of a status: the client did not wait for one."""
-
+DISCONNECTED = "client went away"  # instead of a status: the client did not wait for one
 MAX_BATCH = 8
 
 _OVERLOADED = 503

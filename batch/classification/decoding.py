@@ -13,14 +13,12 @@ from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
 from settings import Settings
 
-Content = bytes | ClassifierError
-"""An encoded image, or why there is none."""
+Content = bytes | ClassifierError  # an encoded image, or why there is none
 
 _DECODE_SECONDS = 3600.0
 """For one image on a busy machine; its processor time is bounded by the settings."""
 
-_ATTEMPTS, _PAUSE_SECONDS = 3, 1.0
-"""For an image whose decoding process was ended from outside."""
+_ATTEMPTS, _PAUSE_SECONDS = 3, 1.0  # for an image whose decoding process was ended from outside
 
 
 class Decoder:

@@ -9,9 +9,7 @@ from typing import NamedTuple
 
 from preprocessing.pixels import Pixels, picture_of
 
-MAX_MISTAKES = 60
-"""On a page: the most confident ones."""
-
+MAX_MISTAKES = 60  # on a page: the most confident ones
 _STYLE = Path(__file__).with_name("cards.css")
 
 _QUALITY = 80

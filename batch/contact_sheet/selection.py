@@ -9,11 +9,8 @@ import pyarrow as pa
 
 from batch.contact_sheet.cards import MAX_MISTAKES
 
-MAX_PHOTOGRAPHS = 120
-"""On the sheet beside the mistakes: the first of the input."""
-
-MAX_FAILURES = 100
-"""Listed on the sheet: the first of the input."""
+MAX_PHOTOGRAPHS = 120  # on the sheet beside the mistakes: the first of the input
+MAX_FAILURES = 100  # listed on the sheet: the first of the input
 
 
 class Shown(NamedTuple):

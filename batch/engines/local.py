@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 HANG_SECONDS = 300.0
 """Without a batch until a process counts as hanging: no model, disk or network is so slow."""
 
-_ATTEMPTS = 3
-"""For one part, and for the start of a process."""
-
+_ATTEMPTS = 3  # for one part, and for the start of a process
 _LOOK_SECONDS = 1.0
 _END_SECONDS = 5.0
 

@@ -30,8 +30,7 @@ from batch.files import is_photograph
 _URL = re.compile(r"[a-z][a-z0-9+.-]+(?:::|://)", re.IGNORECASE)
 _MAGIC = re.compile(r"[*?\[]")
 
-_COLUMNS = ("path", "image")
-"""Of a Parquet file, if it has several and none is asked for."""
+_COLUMNS = ("path", "image")  # of a Parquet file, if it has several and none is asked for
 
 IMAGE_FIELD = "bytes"
 """Where a column of structs has the image, as in the data sets of Hugging Face."""

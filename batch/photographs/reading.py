@@ -17,11 +17,8 @@ from errors import ClassifierError, Unreadable
 AHEAD, AHEAD_REMOTE = 8, 32
 """Files read ahead of the decoder: what hides the latency of a disk, and of a network."""
 
-_ATTEMPTS = 3
-"""For a file that a network gives: it may be there the next time."""
-
-_ROWS = 16
-"""Of a Parquet file with images, read at a time."""
+_ATTEMPTS = 3  # for a file that a network gives: it may be there the next time
+_ROWS = 16  # of a Parquet file with images, read at a time
 
 
 class Reader:

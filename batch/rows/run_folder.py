@@ -25,8 +25,7 @@ _SUFFIX, _FINISHED = ".unfinished", ".finished"
 _RUN, _INPUTS = "run.json", "inputs.jsonl"
 _PART = "{:09d}.parquet"
 
-Identity = Mapping[str, Any]
-"""What the rows of a run depend on, by name; can be written as JSON."""
+Identity = Mapping[str, Any]  # what the rows of a run depend on, by name; can be written as JSON
 
 
 class RunFolder:

@@ -26,8 +26,7 @@ _COMMANDS = {
     "sublinear": (_TOY, "sublinear"),
 }
 KNOWN = tuple(_COMMANDS)
-MODELS = KNOWN[:3]
-"""What is measured unless something else is asked for."""
+MODELS = KNOWN[:3]  # what is measured unless something else is asked for
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,7 @@ _SEED = 0
 _TOLERANCE = 1e-3
 
 _GRID_STEP = 32
-# Six products of square matrices of this size: about 10 ms on one thread.
-_SQUARE = 512
-
+_SQUARE = 512  # six products of square matrices of this size: about 10 ms on one thread
 _GRAPH = """
 <ir_version: 10, opset_import: ["": {opset}]>
 toy (uint8[batch, {size}, {size}, 3] pixels) => (float[batch, {classes}] probabilities)

@@ -137,5 +137,4 @@ _BATCHING = (
     _ours("ours_up_to_64", {"ours, batches up to 64": forms.RAW}, max_batch_size=64),
     _ours("ours_singly", {"ours, no batching": forms.RAW}, max_batch_size=1),
 )
-STACKS = {stack.name: stack for stack in DEFAULT + _BATCHING}
-"""By name."""
+STACKS = {stack.name: stack for stack in DEFAULT + _BATCHING}  # by name

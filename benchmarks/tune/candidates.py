@@ -12,8 +12,7 @@ from model_spec import Precision
 from serving.workers import sizing
 from settings import PREFIX, Device, Settings
 
-Values = Mapping[str, str]
-"""Fields of :class:`Settings` and their text; none: the defaults."""
+Values = Mapping[str, str]  # fields of :class:`Settings` and their text; none: the defaults
 
 _CPU_BATCHES = (1, 2, 4, 16)
 _GPU_BATCHES = (8, 16, 32, 64, 128)
@@ -23,9 +22,7 @@ _DELAYS_MS = (2, 5)
 Stage = Sequence[Values]
 """One setting, varied: each of its values is tried upon the best of the stages before."""
 
-MODEL, DEVICE = "model", "device"
-"""Fields of the settings."""
-
+MODEL, DEVICE = "model", "device"  # fields of the settings
 _ON_A_GPU = frozenset({Precision.FP32, Precision.FP16})
 _ON_THE_CPU = frozenset(Precision) - {Precision.FP16}
 

@@ -7,11 +7,8 @@ from statistics import geometric_mean, median
 from benchmarks.tune.candidates import Values
 from load_generator.wrk import Load
 
-JUDGED_CLIENTS = 16
-"""At which the 99th percentile is judged."""
-
-NOISE = 0.03
-"""Less than this share of a gain is none."""
+JUDGED_CLIENTS = 16  # at which the 99th percentile is judged
+NOISE = 0.03  # less than this share of a gain is none
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import os
 import sys
 from http import HTTPStatus
 
-_SECONDS = 4.0
-"""Less than the health check's timeout, so that this says what is wrong."""
+_SECONDS = 4.0  # less than the health check's timeout, so that this says what is wrong
 
 
 def address() -> tuple[str, int]:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 TOLERANCE = 0.1
 """Nothing changes while metric ÷ target is this close to 1: the controller's default."""
 
-SYNC_SECONDS = 15
-"""Time between two decisions: the controller's default."""
+SYNC_SECONDS = 15  # time between two decisions: the controller's default
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,7 @@ from deploy.simulation.day import Day, Replica, simulate
 from deploy.simulation.manifests import Sampling
 from deploy.simulation.traffic import bursty_day
 
-THRESHOLDS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
-"""Images in hand for each replica, of two workers."""
-
+THRESHOLDS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)  # images in hand for each replica, of two workers
 DAYS = 3
 
 OBJECTIVE_SECONDS = 0.25

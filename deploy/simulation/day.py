@@ -16,8 +16,7 @@ from settings import Settings
 
 _BIN_SECONDS = 0.001
 _BINS = 20_000
-STEPS_PER_POINT = 20
-"""Steps that a point of ``Day.latencies`` stands for: five minutes."""
+STEPS_PER_POINT = 20  # steps that a point of ``Day.latencies`` stands for: five minutes
 
 
 @dataclass(frozen=True)

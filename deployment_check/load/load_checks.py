@@ -13,13 +13,10 @@ from deployment_check.options import Options
 from deployment_check.result import Failed, Skipped
 from load_generator.known_images import Outcome
 
-MAX_REFUSED = 0.01
-"""Share of requests that may be answered 503 or 504 at a load that was asked for."""
-
+MAX_REFUSED = 0.01  # share of requests that may be answered 503 or 504 at a load that was asked for
 _SHOWN = 3
 
-# Phases in the order in which they are made.
-_CLOSED, _OPEN = 1, 2
+_CLOSED, _OPEN = 1, 2  # phases in the order in which they are made
 
 
 class LoadChecks:

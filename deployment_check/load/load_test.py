@@ -28,8 +28,7 @@ _ALONE_SECONDS = 3.0
 _WARM_UP_SHARE = 0.1
 _MAX_IMAGES = 200
 _SUFFIXES = {".avif", ".jpeg", ".jpg", ".png", ".webp"}
-_LOOKS = 20
-"""In each loop, if that is not more often than every `_LEAST_INTERVAL` seconds."""
+_LOOKS = 20  # in each loop, if that is not more often than every `_LEAST_INTERVAL` seconds
 _LEAST_INTERVAL = 0.25
 
 Announce = Callable[[str, float], AbstractContextManager[object]]

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-Point = tuple[float, float]
-"""Seconds since the load test began, and a value."""
+Point = tuple[float, float]  # seconds since the load test began, and a value
 
 REQUEST_SECONDS = "bentoml_service_request_duration_seconds"
 CLASSIFIED = {"endpoint": "/classify", "http_response_code": "200"}

@@ -16,8 +16,7 @@ _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _WRITTEN_SECONDS = 1.5
 """Longer than a worker waits before it writes its metrics: it does so every second."""
 
-_PATIENCE = 3.0
-"""Seconds for which requests that were answered may be missing in the metrics."""
+_PATIENCE = 3.0  # seconds for which requests that were answered may be missing in the metrics
 
 HIDDEN = (401, 403, 404)
 """Statuses of a page that the deployer hides, as the proxy of deploy/nginx hides /metrics."""

@@ -21,9 +21,7 @@ from deployment_check.deployment import Deployment, authorization, shown
 from deployment_check.questions.images import encoded, photograph, picture
 from deployment_check.result import Failed, Skipped
 
-_ANNOUNCED_BYTES = 10**12
-"""Size of a body that no deployment takes; it is announced and never sent."""
-
+_ANNOUNCED_BYTES = 10**12  # size of a body that no deployment takes; it is announced and never sent
 _TIMEOUT = 30.0
 
 

@@ -12,8 +12,7 @@ from deployment_check.questions.images import photograph
 from deployment_check.result import Failed
 from load_generator.known_images import TOLERANCE
 
-_ROUNDING = 1e-4
-"""Of the sum of confidences, each of which is rounded."""
+_ROUNDING = 1e-4  # of the sum of confidences, each of which is rounded
 
 
 def _base64() -> str:

@@ -22,8 +22,7 @@ _OF_OUTCOMES = {
     Outcome.WRONG: "bad",
 }
 _BINS = 48
-_DOTS = 700
-"""In one loop: more would only make the page heavier."""
+_DOTS = 700  # in one loop: more would only make the page heavier
 
 
 def charts(found: LoadTest) -> list[str]:

@@ -18,8 +18,7 @@ from deployment_check.load.metrics import (
 )
 from load_generator.known_images import Outcome
 
-Lines = Mapping[str, Sequence[Point]]
-"""Points by the name of their line."""
+Lines = Mapping[str, Sequence[Point]]  # points by the name of their line
 
 MEGABYTE = 2**20
 
@@ -32,11 +31,8 @@ _RESIDENT = "image_classifier_worker_resident_bytes"
 _GPU = "image_classifier_gpu_utilization"
 _GPU_MEMORY = "image_classifier_gpu_memory_used_bytes"
 
-# A worker updates its figures every second.
-_CPU_WINDOW = 2.5
-
-# A reader cannot tell more lines apart.
-_MAX_LINES = 4
+_CPU_WINDOW = 2.5  # a worker updates its figures every second
+_MAX_LINES = 4  # a reader cannot tell more lines apart
 
 
 def is_whole(found: LoadTest) -> bool:

@@ -11,8 +11,7 @@ from html import escape
 
 Point = tuple[float, float]
 
-Part = tuple[str, str, float]
-"""Of a stack of bars: name, colour and height."""
+Part = tuple[str, str, float]  # of a stack of bars: name, colour and height
 
 WIDTH, HEIGHT = 640, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 30, 40

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from hostile.images import containers as made
 
-Field = tuple[int, int]
-"""A number, and how many bits it has."""
+Field = tuple[int, int]  # a number, and how many bits it has
 
 
 def packed(fields: Iterable[Field]) -> bytes:

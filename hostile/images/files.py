@@ -27,10 +27,8 @@ TOO_LARGE, EXTREME, CORRUPT, UNSUPPORTED = map(
 )
 
 MEGABYTE = 1_000_000
-# Pixels of a side: a square that is just too large.
-SIDE = 5200
-# Just below the default limit of a body.
-BODY = 19 * MEGABYTE
+SIDE = 5200  # pixels of a side: a square that is just too large
+BODY = 19 * MEGABYTE  # just below the default limit of a body
 
 
 @dataclass(frozen=True)

@@ -128,5 +128,4 @@ _FILES: dict[str, File] = {
     "HEIC in a HEIC": File(lambda: small()[:24] + box(b"free", small()) + small()[24:], CORRUPT),
 }
 
-HEICS: dict[str, File] = _FILES if find_spec("pillow_heif") else {}
-"""Empty without the extra."""
+HEICS: dict[str, File] = _FILES if find_spec("pillow_heif") else {}  # empty without the extra

@@ -20,9 +20,7 @@ class Outcome:
         return f"{self.status} {self.code}".strip()
 
 
-RED = Outcome(200, LABELS[0])
-"""Images of the corpus that can be classified are red."""
-
+RED = Outcome(200, LABELS[0])  # images of the corpus that can be classified are red
 PAGE = Outcome(200, "")
 
 

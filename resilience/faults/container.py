@@ -18,9 +18,7 @@ from resilience.processes import until
 from resilience.traffic import batch_form
 from settings import load_settings
 
-_BATCHES = (4, 6, 8, 10)
-"""Images in each request: so many that some are in progress at any moment."""
-
+_BATCHES = (4, 6, 8, 10)  # images in each request: so many that some are in progress at any moment
 _TIMEOUT = 60.0
 
 _WORKERS = (

@@ -27,8 +27,7 @@ DRAIN_MS = "2000"
 
 _AFTERWARDS = 2.0
 
-TAKEN_SECONDS = 0.1
-"""A request sent so long before a signal has been taken by then."""
+TAKEN_SECONDS = 0.1  # a request sent so long before a signal has been taken by then
 
 
 def kill_worker(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Row:

@@ -179,8 +179,7 @@ def test_it_loads_nothing_that_only_conversion_or_tests_need() -> None:
     assert python("-c", script) == "[]\n"
 
 
-# Comes with pydantic.
-WITH_OTHERS = {"typing-extensions"}
+WITH_OTHERS = {"typing-extensions"}  # comes with pydantic
 
 
 @pytest.mark.slow

@@ -7,9 +7,7 @@ from resilience.faults.container import account
 from resilience.faults.load import Exchange
 
 STOPPED = 100.0
-DRAINED = STOPPED + 1.0
-"""When the door closes by default."""
-
+DRAINED = STOPPED + 1.0  # when the door closes by default
 SPANNING = Exchange(STOPPED - 0.5, DRAINED + 0.5, Outcome.RIGHT)
 REFUSED = Exchange(DRAINED + 0.1, DRAINED + 0.1, Outcome.LOST, "refused")
 
