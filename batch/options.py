@@ -8,7 +8,7 @@ from batch.classification.model import Arrangement
 from batch.classification.parts import Job
 from batch.engines import EngineName
 from batch.errors import BatchError
-from batch.photographs.inputs import Source, is_url, source_of
+from batch.photographs.inputs import is_url, source_of
 from batch.rows.run_folder import Identity
 from model_spec import MODEL_NAME, ONNX_FILE, SPEC_FILE, ModelSpec
 from serving.parameters import DEFAULT_TOP_K
@@ -79,10 +79,11 @@ def identity_of(options: Options, job: Job) -> Identity:
     device = job.settings.device
     if device is Device.AUTO:
         device = Device.CPU if job.arrangement.device_id is None else Device.CUDA
+    given = job.source.given
     limits: dict[str, Any] = {name: getattr(job.settings, name) for name in _LIMITS}
     return {
         "format": _FORMAT,
-        "input": _absolute(job.source),
+        "input": given if is_url(given) else str(Path(given).absolute()),
         "column": job.source.column,
         "model": job.tag,
         "model_sha256": ModelSpec.load(job.folder).files[ONNX_FILE],
@@ -94,10 +95,6 @@ def identity_of(options: Options, job: Job) -> Identity:
         "part_size": options.part_size,
         **limits,
     }
-
-
-def _absolute(source: Source) -> str:
-    return source.given if is_url(source.given) else str(Path(source.given).absolute())
 
 
 def _model(given: str) -> tuple[str, Path]:

@@ -4,6 +4,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 
@@ -34,7 +35,7 @@ def corpus() -> dict[str, Case]:
         **to_explain(),
         **{f"pickle {name}": c for name, c in calls.with_pickles_called_otherwise().items()},
     }
-    cases = {name: _once(call) for name, call in single.items()}
+    cases: dict[str, Case] = {name: partial(list, (call,)) for name, call in single.items()}
     for name in damage.SOUND:
         cases[f"{name} cut at every 1/{damage.PIECES}"] = _bodies(damage.truncations, name)
         cases[f"{name} with bits turned over"] = _bodies(damage.flips, name)
@@ -42,10 +43,6 @@ def corpus() -> dict[str, Case]:
     cases["tensors that are not what they say"] = protocols.tensors
     cases["pickles to every route, with every type"] = lambda: list(calls.with_pickles().values())
     return cases
-
-
-def _once(call: Call) -> Case:
-    return lambda: [call]
 
 
 def _bodies(make: Callable[[str], list[tuple[bytes, Outcome]]], name: str) -> Case:

@@ -108,10 +108,6 @@ def changed(content: bytes, other: bytes, chance: random.Random) -> bytes:
     return (content[:start] + piece + content[end:])[: _SETTINGS.max_body_bytes]
 
 
-def _pair(files: list[bytes], chance: random.Random) -> tuple[bytes, bytes]:
-    return chance.choice(files), chance.choice(files)
-
-
 def search(image_format: str, seconds: float, chance: random.Random) -> list[Found]:
     """The costliest file in each place."""
     end = time.monotonic() + seconds
@@ -119,7 +115,7 @@ def search(image_format: str, seconds: float, chance: random.Random) -> list[Fou
     waiting = seeds(image_format)
     parents = list(waiting)
     while waiting or time.monotonic() < end:
-        content = waiting.pop() if waiting else changed(*_pair(parents, chance), chance)
+        content = waiting.pop() if waiting else changed(*chance.choices(parents, k=2), chance)
         for found in measured(content):
             best = [*dearest[found.place], found]
             dearest[found.place] = sorted(best, key=lambda each: -each.seconds)[:_KEPT]

@@ -23,10 +23,6 @@ _NO_MARKER = b"\xff\2\xff\xf0"
 _HUGE = 65_535
 
 
-def _hidden_by_an_end() -> bytes:
-    return made.in_jpeg(_HIDDEN_END, scans(_SCANS))
-
-
 def _hidden_in_a_scan() -> bytes:
     """What is no marker looks like a segment; Pillow gives up at it, other readers skip it."""
     jpeg = scans(_SCANS, restart_marker_rows=1)
@@ -78,7 +74,9 @@ GRID = b64decode(
 TWO_READERS: dict[str, File] = {
     "JPEG with FF 00 between its segments": File(lambda: made.in_jpeg(b"\xff\0"), RED),
     "JPEG with 600 fill bytes": File(lambda: made.in_jpeg(b"\xff" * 600), RED),
-    "JPEG whose 2,000 scans are behind a hidden end": File(_hidden_by_an_end, TOO_LARGE),
+    "JPEG whose 2,000 scans are behind a hidden end": File(
+        lambda: made.in_jpeg(_HIDDEN_END, scans(_SCANS)), TOO_LARGE
+    ),
     "JPEG whose 2,000 scans are behind no marker": File(_hidden_in_a_scan, CORRUPT),
     "JPEG of 12 bits": File(lambda: _jpeg_with(0, 12), UNSUPPORTED),
     "JPEG in CMYK": File(lambda: save(red(16, 16).convert("CMYK"), "JPEG"), RED),

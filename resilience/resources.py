@@ -64,11 +64,6 @@ class Sampler(threading.Thread):
         self._stopped.set()
         self.join()
 
-    @property
-    def second_half(self) -> list[Sample]:
-        """After everything has warmed up."""
-        return self.samples[len(self.samples) // 2 :]
-
     def run(self) -> None:
         while not self._stopped.wait(self._seconds):
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -67,7 +67,7 @@ def soak(plan: Plan, root: psutil.Process | None) -> list[Evidence]:
         sampler = stack.enter_context(Sampler(root)) if root else None
         uvloop.run(_send_all(plan, account))
     _print_requests(account, plan.seconds)
-    return _answers(account, plan) + (_resources(sampler.second_half) if sampler else [])
+    return _answers(account, plan) + (_resources(sampler.samples) if sampler else [])
 
 
 async def _send_all(plan: Plan, account: Account) -> None:
@@ -114,7 +114,8 @@ def _answers(account: Account, plan: Plan) -> list[Evidence]:
     ]
 
 
-def _resources(samples: Sequence[Sample]) -> list[Evidence]:
+def _resources(seen: Sequence[Sample]) -> list[Evidence]:
+    samples = seen[len(seen) // 2 :]  # when everything has warmed up
     times = [sample.when for sample in samples]
     rss = trend(times, [sample.rss / MEGABYTE for sample in samples])
     descriptors = trend(times, [sample.descriptors for sample in samples])

@@ -62,7 +62,12 @@ def good(images: Sequence[Known]) -> Call:
             ),
             batch_form(some),
             Call("batch, JSON", "/classify_batch", {"json": texts}, check=_in_order(some)),
-            Call("health", "/health", check=_is_healthy, method="GET"),
+            Call(
+                "health",
+                "/health",
+                check=lambda answer: bool(answer["status"] == "healthy"),
+                method="GET",
+            ),
         ]
     )
 
@@ -81,10 +86,6 @@ def _in_order(chosen: Sequence[Known]) -> Callable[[Any], bool]:
         )
 
     return is_right
-
-
-def _is_healthy(answer: Any) -> bool:
-    return bool(answer["status"] == "healthy")
 
 
 def hostile(images: Sequence[Known]) -> Call:

@@ -79,7 +79,10 @@ def source_of(given: str, column: str | None = None) -> Source:
     if Path(given).is_dir():
         return Source(given, Kind.FOLDER)
     if Path(given).is_file():
-        return Source(given, _kind_of_file(given))
+        if is_photograph(Path(given).name):
+            reason = "is one photograph; give a folder, a pattern or a list of paths"
+            raise BatchError(f"{given} {reason}")
+        return Source(given, Kind.TEXT)
     if _MAGIC.search(given):
         return Source(given, Kind.PATTERN)
     raise BatchError(f"{given} is neither a folder nor a file")
@@ -116,12 +119,6 @@ def _kind_of_url(given: str) -> Kind:
     if _MAGIC.search(given.partition("?")[0] if given.startswith("http") else given):
         return Kind.PATTERN
     return Kind.TEXT if PurePosixPath(given).suffix in (".txt", ".lst") else Kind.FOLDER
-
-
-def _kind_of_file(given: str) -> Kind:
-    if is_photograph(Path(given).name):
-        raise BatchError(f"{given} is one photograph; give a folder, a pattern or a list of paths")
-    return Kind.TEXT
 
 
 def _schema(given: str) -> Any:

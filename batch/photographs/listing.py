@@ -82,16 +82,16 @@ class Listing:
         total: int | None = None
         error: BaseException | None = None
         try:
-            total = self._indexed() if self.is_complete else self._written()
+            if self.is_complete:
+                with self._path.open("rb") as lines:
+                    total = sum(map(self._add, self._parts_of(lines)))
+            else:
+                total = self._written()
         except BaseException as caught:
             error = caught
         with self._grown:
             self.total, self._error = total, error
             self._grown.notify_all()
-
-    def _indexed(self) -> int:
-        with self._path.open("rb") as lines:
-            return sum(self._add(part) for part in self._parts_of(lines))
 
     def _written(self) -> int:
         lines = (json.dumps(entry).encode() + b"\n" for entry in entries(self._source))

@@ -15,7 +15,7 @@ from benchmarks.measurement.measure import end_with_orphans
 from benchmarks.measurement.models import FOLDER, PROJECT, Model
 from benchmarks.stacks.launch import StackError
 from benchmarks.tune import report
-from benchmarks.tune.candidates import Stage, stages, told, write
+from benchmarks.tune.candidates import stages, told, write
 from benchmarks.tune.search import Options, Search, search
 from benchmarks.tune.variants import variants
 from errors import StartupError
@@ -40,8 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     end_with_orphans()
     try:
         settings = load_settings()
-        model = _model(given.model or settings.model or f"{MODEL_NAME}:latest")
-        found = search(_options(given, settings), model, _stages(given, settings, model))
+        stored = stored_model(given.model or settings.model or f"{MODEL_NAME}:latest")
+        model = Model(stored.tag.name, str(stored.tag), Path(stored.path).parents[2])
+        tried = stages(settings, variants(model))
+        tried = [tried[0][:1]] if given.quick else tried
+        found = search(_options(given, settings), model, tried)
     except (StartupError, StackError, LoadError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -63,17 +66,6 @@ def _tell(found: Search, model: Model, given: argparse.Namespace) -> None:
         print(f"written to {given.output}, which make serve reads; delete it for the defaults")
     elif given.output.exists():
         print(f"{given.output} is left as it is; delete it for the defaults")
-
-
-def _model(tag: str) -> Model:
-    """From the model store that ``make serve`` takes it from."""
-    stored = stored_model(tag)
-    return Model(stored.tag.name, str(stored.tag), Path(stored.path).parents[2])
-
-
-def _stages(given: argparse.Namespace, settings: Settings, model: Model) -> list[Stage]:
-    found = stages(settings, variants(model))
-    return [found[0][:1]] if given.quick else found
 
 
 def _options(given: argparse.Namespace, settings: Settings) -> Options:

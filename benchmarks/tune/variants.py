@@ -25,7 +25,11 @@ def variants(model: Model) -> list[Variant]:
     spec = ModelSpec.load(model.folder)
     found = dict[tuple[Precision, str], Variant]()
     for tag, other in _others(model):
-        if _network(other) == _network(spec) and _accurate(tag, other):
+        if _network(other) != _network(spec):
+            continue
+        if Shortcoming.LESS_ACCURATE in other.shortcomings:
+            note(f"{tag}: left out: it is not shown to be as accurate as fp32")
+        else:
             graph = other.precision, other.files[ONNX_FILE]
             found.setdefault(graph, Variant(tag, other.precision))
     return list(found.values())
@@ -47,10 +51,3 @@ def _others(model: Model) -> list[tuple[str, ModelSpec]]:
 
 def _network(spec: ModelSpec) -> dict[str, object]:
     return spec.model_dump(exclude=_OF_A_PRECISION)
-
-
-def _accurate(tag: str, spec: ModelSpec) -> bool:
-    accurate = Shortcoming.LESS_ACCURATE not in spec.shortcomings
-    if not accurate:
-        note(f"{tag}: left out: it is not shown to be as accurate as fp32")
-    return accurate

@@ -38,7 +38,13 @@ class BadRequest:
 
 @cache
 def bad_requests() -> Mapping[str, BadRequest]:
-    return {**_unreadable(), **_no_images(), **_bad_parameters(), **_wrong_routes()}
+    return {
+        **_unreadable(),
+        **_no_images(),
+        **_bad_parameters(),
+        "unknown path": BadRequest(404, "not_found", method="GET", path="/no/such/path"),
+        "wrong method": BadRequest(405, "method_not_allowed", method="GET", headers=("allow",)),
+    }
 
 
 def _unreadable() -> dict[str, BadRequest]:
@@ -89,13 +95,6 @@ def _bad_parameters() -> dict[str, BadRequest]:
         "top_k of text": asking("many"),
         "deadline of 0": BadRequest(422, "invalid_parameter", hasty),
         "1,000 images at once": _batch(422, "invalid_parameter", [pixel] * 1000, limit=True),
-    }
-
-
-def _wrong_routes() -> dict[str, BadRequest]:
-    return {
-        "unknown path": BadRequest(404, "not_found", method="GET", path="/no/such/path"),
-        "wrong method": BadRequest(405, "method_not_allowed", method="GET", headers=("allow",)),
     }
 
 

@@ -32,7 +32,10 @@ class Scale:
 
     def ticks(self) -> list[float]:
         """Round values in the range, about five."""
-        step = _round_step(self.high / _TICKS)
+        least = self.high / _TICKS
+        magnitude = 10.0 ** math.floor(math.log10(least))
+        steps = (each * magnitude for each in (1, 2, 2.5, 5, 10))
+        step = next(each for each in steps if each >= least * 0.999)
         return [number * step for number in range(math.floor(self.high / step + 1e-9) + 1)]
 
 
@@ -159,8 +162,3 @@ def number(value: float) -> str:
 
 def highest(points: Iterable[Point]) -> float:
     return max((y for _, y in points), default=0.0) or 1.0
-
-
-def _round_step(step: float) -> float:
-    magnitude = 10.0 ** math.floor(math.log10(step))
-    return next(each * magnitude for each in (1, 2, 2.5, 5, 10) if each * magnitude >= step * 0.999)

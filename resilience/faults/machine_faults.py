@@ -39,7 +39,11 @@ def delete_model(folder: Path) -> Row:
 
 def corrupt_model(folder: Path) -> Row:
     """``model.onnx`` is overwritten in place: nothing while it runs, refused at a restart."""
-    return _change_model(folder, _overwrite, "is not the file that was converted")
+
+    def overwrite(path: Path) -> None:
+        path.write_bytes(os.urandom(path.stat().st_size))
+
+    return _change_model(folder, overwrite, "is not the file that was converted")
 
 
 def fill_disk(folder: Path) -> Row:
@@ -104,10 +108,6 @@ def _change_model(folder: Path, change: Callable[[Path], None], refusal: str) ->
         scene.load.stop()
         _expect_refusal(scene, folder, refusal)
     return scene.row
-
-
-def _overwrite(path: Path) -> None:
-    path.write_bytes(os.urandom(path.stat().st_size))
 
 
 def _expect_refusal(scene: Scene, folder: Path, refusal: str) -> None:
