@@ -8,7 +8,6 @@ class _ToStderr(logging.Handler):
     """Writes to what standard error is at the time, not at the start."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line."""
         try:
             sys.stderr.write(self.format(record) + "\n")
         except Exception:

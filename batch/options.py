@@ -37,8 +37,6 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for."""
-
     given: str  # folder, pattern, list or URL
     output: Path  # file; its suffix says the format
     # Tag in the model store, or a folder with a model's files; None: the settings'.
@@ -98,7 +96,6 @@ def identity_of(options: Options, job: Job) -> Identity:
 
 
 def _model(given: str) -> tuple[str, Path]:
-    """Tag and folder of a model."""
     if (Path(given) / SPEC_FILE).is_file():
         folder = Path(given).absolute()
         return f"{folder.parent.name}:{folder.name}", folder

@@ -38,11 +38,9 @@ class RunProgress:
             self._bar.stop()
 
     def resume(self, count: int) -> None:
-        """Count photographs that an earlier run has done."""
         self._before += count
 
     def advance(self, count: int, errors: int) -> None:
-        """Count photographs that are done, those with an error included."""
         self._now += count
         self.errors += errors
         if self._bar:

@@ -24,8 +24,6 @@ _ALL = Shard(0, 1)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run."""
-
     photographs: int
     by_code: Counter[str | None]  # how many rows have each error code; None: they were classified
 
@@ -63,7 +61,6 @@ def _check_files(options: Options) -> None:
 
 
 def _classify(engine: Engine, job: Job, listing: Listing, folder: RunFolder, shard: Shard) -> None:
-    """Do what no earlier run has done."""
     with RunProgress(lambda: _share(listing.total, shard)) as progress:
         parts = _not_done(listing, folder, shard, progress)
         # Without anything to do, nothing is started.
@@ -106,5 +103,4 @@ def _put_together(listing: Listing, folder: RunFolder, options: Options, job: Jo
 
 
 def _share(total: int | None, shard: Shard) -> int | None:
-    """Photographs of a shard, about."""
     return None if total is None else -(-total // shard.shards)

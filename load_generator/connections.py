@@ -11,8 +11,6 @@ _LENGTH = b"content-length: "
 
 
 class Response(NamedTuple):
-    """Status and body of an answer, and the client's port that it came to."""
-
     status: int
     body: bytes
     port: int

@@ -38,8 +38,6 @@ class Known:
 
 
 class Outcome(Enum):
-    """What became of a request."""
-
     RIGHT = "answered right"
     REFUSED = "refused 503/504"
     LOST = "connection lost"

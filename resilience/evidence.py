@@ -62,7 +62,6 @@ def report(group: str, rows: Iterable[Evidence], *, recorded: bool) -> int:
 
 
 def record(group: str, rows: Iterable[Evidence]) -> None:
-    """Keep the rows of one tool; they replace its earlier ones."""
     FOLDER.mkdir(exist_ok=True)
     content = {
         "date": datetime.now(UTC).date().isoformat(),

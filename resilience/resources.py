@@ -30,15 +30,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Trend:
-    """A straight line through samples."""
-
     level: float  # their mean
     per_minute: float  # how much more in a minute
     growth: float  # how much more from the first to the last
 
 
 def trend(times: Sequence[float], values: Sequence[float]) -> Trend:
-    """The straight line that fits best."""
     slope, _ = linear_regression(times, values)
     return Trend(mean(values), slope * 60, slope * (times[-1] - times[0]))
 

@@ -73,7 +73,6 @@ def good(images: Sequence[Known]) -> Call:
 
 
 def batch_form(chosen: Sequence[Known]) -> Call:
-    """Several images in one request."""
     options = {"files": [("images", ("image", known.image)) for known in chosen]}
     return Call("batch, form", "/classify_batch", options, check=_in_order(chosen))
 

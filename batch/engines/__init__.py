@@ -35,8 +35,6 @@ class Engine(Protocol):
 
 
 class EngineName(StrEnum):
-    """Engines that can be asked for."""
-
     LOCAL = "local"
     RAY = "ray"
 

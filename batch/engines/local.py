@@ -75,7 +75,6 @@ class _Worker:
         theirs.close()
 
     def give(self, task: _Task) -> None:
-        """Have it classify a part."""
         self.task = task
         task.attempts += 1
         self._progress.value = time.monotonic()
@@ -104,7 +103,6 @@ class LocalEngine:
         self.arrangements = plan(settings, usable_cpus(), gpus)
 
     def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
-        """Each part with its rows, as they get done."""
         pool = _Pool(deque(replace(job, arrangement=each) for each in self.arrangements), parts)
         try:
             yield from pool.results()
@@ -124,7 +122,6 @@ class _Pool:
         self._waiting = deque[_Task]()
 
     def results(self) -> Iterator[tuple[Part, pa.Table]]:
-        """Each part with its rows."""
         while self._jobs or not all(worker.is_idle for worker in self._workers):
             self._start_one()
             connected: dict[Any, _Worker] = {each.connection: each for each in self._workers}
@@ -135,7 +132,6 @@ class _Pool:
                     self._replace(worker)
 
     def end(self) -> None:
-        """End all workers."""
         for worker in self._workers:
             worker.end(_END_SECONDS if worker.is_idle else 0)
 

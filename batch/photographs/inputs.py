@@ -40,8 +40,6 @@ Scanned = tuple[str, str, bool]
 
 
 class Kind(StrEnum):
-    """What the argument names."""
-
     FOLDER = "folder"
     PATTERN = "pattern"
     TEXT = "list of paths"
@@ -51,8 +49,6 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """Where the photographs come from."""
-
     given: str  # as it was typed
     kind: Kind
     column: str | None = None  # of a Parquet file; None for others

@@ -36,7 +36,6 @@ class Reader:
         return _ahead(self._threads, self._read, entries, ahead)
 
     def close(self) -> None:
-        """End the threads."""
         self._threads.shutdown()
 
     def _read(self, entry: str) -> Content:

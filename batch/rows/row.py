@@ -50,8 +50,6 @@ def printable(entry: str) -> str:
 
 @dataclass(frozen=True)
 class Rows:
-    """How a run tells what became of its photographs."""
-
     model: str  # tag
     labels: Sequence[str]
     top_k: int  # predictions in a row
@@ -61,7 +59,6 @@ class Rows:
     multi_label: bool = False
 
     def schema(self) -> pa.Schema:
-        """The columns."""
         found = SCHEMA
         if self.thresholds is not None:
             decided = pa.list_(pa.string()) if self.multi_label else pa.string()
@@ -74,7 +71,6 @@ class Rows:
     def row(
         self, entry: str, content: Content, outcome: Answer | ClassifierError
     ) -> dict[str, Any]:
-        """The row of one photograph: its name, its file or why there is none, its outcome."""
         found: dict[str, Any] = {"path": printable(entry), "model": self.model}
         if not isinstance(content, ClassifierError):
             found["sha256"] = hashlib.sha256(content).hexdigest()

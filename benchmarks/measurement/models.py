@@ -31,8 +31,6 @@ MODELS = KNOWN[:3]  # what is measured unless something else is asked for
 
 @dataclass(frozen=True)
 class Model:
-    """A model in a model store."""
-
     name: str  # for the tables
     tag: str  # in the store
     home: Path = HOME  # BentoML's, of the store

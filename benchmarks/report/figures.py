@@ -19,7 +19,6 @@ class Figure:
 
 
 def figure(values: Iterable[float]) -> Figure | None:
-    """None where nothing was measured."""
     found = sorted(values)
     return Figure(median(found), found[0], found[-1]) if found else None
 
@@ -46,7 +45,6 @@ class ModelFigures:
 
     @property
     def clients(self) -> list[int]:
-        """Numbers of clients that were measured, ascending."""
         return sorted({each.clients for each in self.windows})
 
     def of(self, stack: str, clients: Sequence[int] = ()) -> list[Window]:
@@ -64,11 +62,9 @@ class ModelFigures:
         return figure(map(quantity, self.windows))
 
     def ready(self, stack: str) -> Figure | None:
-        """Seconds from start to the first right answer."""
         return figure(each.ready_seconds for each in self.of(stack))
 
     def failures(self, stack: str, clients: Sequence[int] = ()) -> tuple[int, int]:
-        """Requests that failed, and all requests."""
         windows = self.of(stack, clients)
         failed = sum(each.failures for each in windows)
         return failed, failed + sum(each.requests for each in windows)

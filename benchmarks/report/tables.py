@@ -145,7 +145,6 @@ def _resources_table(model: ModelFigures, stacks: Sequence[str]) -> list[str]:
 
 
 def _comparison_table(model: ModelFigures, stacks: Sequence[str]) -> list[str]:
-    """The first stack against each other one."""
     ours, *peers = stacks
     head = [f"{ours} ÷", f"images/s at {_dotted(map(str, model.clients))} clients"]
     rows = [

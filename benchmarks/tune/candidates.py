@@ -29,8 +29,6 @@ _ON_THE_CPU = frozenset(Precision) - {Precision.FP16}
 
 @dataclass(frozen=True)
 class Variant:
-    """A model that may stand in for the one that is tuned."""
-
     tag: str  # in the model store
     precision: Precision
 

@@ -63,7 +63,6 @@ class Search:
 
     @property
     def candidates(self) -> list[Measured]:
-        """Each once, over all of its windows."""
         default = self.default
         return [relative(values, pairs, default) for values, pairs in self.pairs]
 

@@ -18,7 +18,6 @@ def address() -> tuple[str, int]:
 
 
 def problem() -> str | None:
-    """What keeps the service from being ready; None if it is."""
     host, port = address()
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)

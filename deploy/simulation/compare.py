@@ -27,8 +27,6 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Summary:
-    """Some days with one scenario."""
-
     # Share of the images sent that were answered within the objective's time, on the worst day.
     within: float
     p99: float  # seconds, of the images answered on the worst day
@@ -68,7 +66,6 @@ def summarise(days: Sequence[Day]) -> Summary:
 
 
 def summaries(scenarios: Iterable[Scenario], days: int = DAYS) -> list[Summary]:
-    """One for each scenario, computed on all processors."""
     listed = list(scenarios)
     pairs = [(scenario, seed) for scenario in listed for seed in range(days)]
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -93,7 +90,6 @@ def recommended(found: Iterable[tuple[float, Summary]]) -> float:
 
 
 def variants(scenario: Scenario) -> dict[str, Scenario]:
-    """What else could be different, by its name."""
     rule = scenario.rule
     quick = [replace(each, period=15) for each in rule.up.policies]
     hasty = replace(rule.down, window=60, policies=[Policy("Percent", 100, 15)])

@@ -55,7 +55,6 @@ class Day:
         return sum(self.replicas) * SYNC_SECONDS / 3600
 
     def answered_within(self, seconds: float) -> float:
-        """Share of the images sent that were answered within some time."""
         bins = round(seconds / _BIN_SECONDS)
         return float(np.sum(self.latencies, axis=0)[:bins].sum()) / sum(self.sent)
 

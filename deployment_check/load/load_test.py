@@ -59,7 +59,6 @@ class Phase:
 
     @property
     def throughput(self) -> float:
-        """Right answers a second, until the last one came."""
         return len(self.of(Outcome.RIGHT)) / (self.end - self.begin)
 
     def of(self, outcome: Outcome) -> list[Exchange]:

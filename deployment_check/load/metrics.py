@@ -29,7 +29,6 @@ class Metrics:
         )
 
     def by(self, name: str, label: str) -> dict[str, float]:
-        """A metric by the values of one of its labels."""
         return {
             sample.labels[label]: sample.value
             for sample in self._samples

@@ -48,7 +48,6 @@ class Report:
         return sum(result.verdict is verdict for result in self.results)
 
     def content(self) -> dict[str, Any]:
-        """What stands in ``report.json``."""
         return {
             "url": self.url,
             "started": self.started.isoformat(timespec="seconds"),

@@ -57,7 +57,6 @@ class Chart:
         self.up = Scale(self.y * 1.05 or 1.0, HEIGHT - _BOTTOM, _TOP)
 
     def band(self, start: float, end: float, text: str) -> None:
-        """A part of the x axis with a name."""
         left, right = self.across(start), self.across(end)
         self._bands += 1
         shade = "odd" if self._bands % 2 else ""

@@ -76,7 +76,6 @@ def in_gif(filling: bytes) -> bytes:
 def gif(
     screen: tuple[int, int], frame: tuple[int, int], data: bytes = b"", before: bytes = b""
 ) -> bytes:
-    """A GIF of two colours with this image data, and these bytes before it."""
     header = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + b"\xff\0\0\0\0\0"
     return (
         header + before + b"\x2c" + struct.pack("<HHHHB", 0, 0, *frame, 0) + b"\x02" + data + b"\0;"
@@ -87,7 +86,6 @@ Chunk = tuple[bytes, bytes]
 
 
 def riff(chunks: Iterable[Chunk]) -> bytes:
-    """A WebP of chunks, each a name and its content."""
     body = b"WEBP" + b"".join(_riff_chunk(*each) for each in chunks)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 

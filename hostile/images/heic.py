@@ -50,7 +50,6 @@ def of_brand(brand: bytes, content: bytes) -> bytes:
 
 
 def deep() -> bytes:
-    """Ten bits a channel."""
     library = import_module("pillow_heif")
     red_of_16_bits = struct.pack("<HHH", 0xFFFF, 0, 0) * _TILE * _TILE
     made, buffer = library.HeifFile(), BytesIO()

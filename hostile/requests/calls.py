@@ -204,7 +204,6 @@ def with_pickles_called_otherwise() -> dict[str, Call]:
 
 
 def with_file_names() -> dict[str, Call]:
-    """A red image under names that nobody should use."""
     return {
         **{f"file {name}": Call(RED, form("image", text)) for name, text in FILE_NAMES.items()},
         "field of 400 characters": Call(INVALID, form("a" * 400, "a.png")),

@@ -87,7 +87,6 @@ def account(exchanges: Sequence[Exchange], stopped: float) -> str:
 
 
 def _workers(container: str) -> set[str]:
-    """Their process ids in the container."""
     folder = "/home/bentoml/bento/src"
     return set(_docker("exec", "--workdir", folder, container, "python", "-c", _WORKERS).split())
 
