@@ -49,11 +49,7 @@ def too_large(most: int) -> BodyTooLarge:
 
 
 def check_writable(path: Path) -> None:
-    """Find out before the work, not behind it, whether a file can be written.
-
-    Raises:
-        OSError: it cannot.
-    """
+    """Raise an OSError if a file cannot be written: before the work, not behind it."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, not a file to write")
     try:
@@ -66,10 +62,7 @@ def check_writable(path: Path) -> None:
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file such that it is there whole or not at all, even after a loss of power.
 
-    One that is there is replaced.
-
-    Raises:
-        OSError: it cannot be written; nothing is left of it.
+    One that is there is replaced. An OSError if it cannot be written; nothing is left of it.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -31,8 +31,7 @@ class Outcome:
 def run(options: Options, settings: Settings) -> Outcome | None:
     """Do what was asked for, or what an earlier run has left to do.
 
-    Returns:
-        None if only a shard was to be done, so that nothing is put together.
+    Returns None if only a shard was to be done, so that nothing is put together.
 
     Raises:
         BatchError: it cannot be done, or another run is unfinished.

@@ -25,31 +25,19 @@ class Unusable(Exception):
 
 
 class Deployment:
-    """A running deployment.
-
-    Attributes:
-        options: of the command.
-        client: sends the API key, if there is one.
-        stranger: sends none.
-        contract: the deployment's OpenAPI document; None if it does not hand out any.
-        health: what ``/health`` said at first; empty if that was no JSON object.
-        asks_for_key: whether a request without a key is refused.
-
-    Raises:
-        Unusable: nobody answers, or the key is not accepted.
-    """
+    """A running deployment; Unusable if nobody answers, or the key is not accepted."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         tls = ssl.create_default_context()
         self.client = _client(options, options.api_key, tls)
-        self.stranger = _client(options, None, tls)
+        self.stranger = _client(options, None, tls)  # sends no key
         try:
             self._connect()
         except Unusable:
             self.close()
             raise
-        self.health = self._object("/health")
+        self.health = self._object("/health")  # empty if it said no JSON object
         document = self._object("/docs.json")
         self.contract = Contract(document) if document else None
 
@@ -92,11 +80,7 @@ class Deployment:
         return answer
 
     def content(self, response: httpx.Response) -> Any:
-        """The JSON of an answer that may be shown.
-
-        Raises:
-            ValueError: it is not JSON.
-        """
+        """The JSON of an answer that may be shown; a ValueError if it is none."""
         return json.loads(self.redacted(response.text))
 
     def redacted(self, text: str) -> str:

@@ -71,8 +71,7 @@ def shown(outcomes: Iterable[Outcome]) -> str:
 def ask_for_urls(url: str) -> tuple[list[Outcome], list[Outcome], int]:
     """Send URLs where images are expected, all at once.
 
-    Returns:
-        What must come of each, what came, and how many connections were made to the URLs.
+    Returns what must come of each, what came, and how many connections were made to the URLs.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=CONCURRENT) as listener:
         sent = _url_calls(f"http://127.0.0.1:{listener.getsockname()[1]}/a.png")

@@ -89,8 +89,7 @@ def _pixels(content: bytes) -> Pixels:
 def pixels_apart(content: bytes, budget: DecodeBudget) -> Pixels:
     """Decode in the process whose time and memory are bounded.
 
-    Raises:
-        ClassifierError: it cannot be decoded, or takes more than the budget.
+    A ClassifierError if it cannot be decoded, or takes more than the budget.
     """
     loop, decoder = _decoding_process()
     return loop.run_until_complete(decoder.pixels(content, budget, time.monotonic() + _PATIENCE))

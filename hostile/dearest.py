@@ -62,11 +62,7 @@ class Found:
 
 
 def measured(content: bytes) -> list[Found]:
-    """Decode a file as the service does.
-
-    Raises:
-        ClassifierError: the image behind it is not decoded.
-    """
+    """Decode a file as the service does; a ClassifierError if the next image is not decoded."""
     started = time.thread_time()
     try:
         decoded = decode_ordinary(content, _LIMITS, _LEAST_SIDE) is not None

@@ -43,11 +43,7 @@ def decoded(content: bytes) -> None:
 
 
 def recognised(content: bytes) -> bool:
-    """Bytes that are recognised as an ordinary image are to Pillow what they are to us.
-
-    Returns:
-        Whether they are recognised.
-    """
+    """Whether bytes are recognised as an ordinary image: Pillow must see then what we see."""
     image = recognise(content)
     if image is None:
         return False

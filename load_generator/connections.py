@@ -43,11 +43,7 @@ class Connections:
         return {each.port for each in list(self._open) if each.usable}
 
     async def send(self, request: bytes) -> Response:
-        """Send a whole request and wait for the whole answer.
-
-        Raises:
-            Lost: none came.
-        """
+        """Send a whole request and wait for the whole answer; raises Lost if none comes."""
         while self._idle:
             connection = self._idle.pop()
             if not connection.usable:

@@ -43,10 +43,7 @@ def prepare(folder: Path, headers: Mapping[str, str], bodies: Sequence[bytes]) -
 def send(url: str, folder: Path, *, clients: int, seconds: float) -> Load:
     """Send prepared requests for some seconds, rounded to whole ones, as wrk takes them.
 
-    Each client has one request at a time.
-
-    Raises:
-        LoadError: wrk is missing or could not connect.
+    Each client has one request at a time. A LoadError if wrk is missing or could not connect.
     """
     command = ["wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s"]
     command += ["--timeout", _TIMEOUT, "-s", str(_SCRIPT), url, "--", str(folder)]
@@ -62,11 +59,7 @@ def send(url: str, folder: Path, *, clients: int, seconds: float) -> Load:
 
 
 def parse(output: str, cpu_seconds: float) -> Load:
-    """Read what ``wrk.lua`` printed.
-
-    Raises:
-        LoadError: it printed no result.
-    """
+    """Read what ``wrk.lua`` printed; a LoadError if it printed no result."""
     _, found, result = output.partition("\nRESULT ")
     if not found:
         raise LoadError(output.strip().splitlines()[-1] if output.strip() else "wrk said nothing")

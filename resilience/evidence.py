@@ -46,11 +46,7 @@ class Evidence:
 
 
 def report(group: str, rows: Iterable[Evidence], *, recorded: bool) -> int:
-    """Print the rows as they come, and record them if asked to.
-
-    Returns:
-        The exit status: 1 if a row failed.
-    """
+    """Print the rows as they come, and record them if asked to; returns the exit status."""
     made = []
     print(_HEADER, flush=True)
     for row in rows:

@@ -33,11 +33,7 @@ def client_ports(process: psutil.Process) -> set[int]:
 
 
 def until(true: Callable[[], bool], seconds: float, what: str) -> float:
-    """Wait until something is true; returns after how many seconds it was.
-
-    Raises:
-        AssertionError: it was not in time; says what.
-    """
+    """Wait until something is true; returns after how many seconds it was, else raises."""
     started = time.monotonic()
     while not true():
         if time.monotonic() - started > seconds:

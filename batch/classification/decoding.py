@@ -40,10 +40,8 @@ class Decoder:
     ) -> list[Pixels | ClassifierError]:
         """What the model sees of images; one that cannot be decoded is an error in its place.
 
-        With ``apart`` all are decoded in a process of its own, not only the unusual ones.
-
-        Raises:
-            RunnerError: the decoding process ends again and again.
+        With ``apart`` all are decoded in a process of its own, not only the unusual ones. A
+        RunnerError if that ends again and again.
         """
         here = [None] * len(images) if apart else await self._ordinary(images)
         return [

@@ -43,12 +43,7 @@ class Job:
 
 
 class PartClassifier:
-    """Makes the rows of parts, one part after the other.
-
-    Raises:
-        StartupError: the model cannot be loaded.
-        ModelUnavailable: its answers are not PyTorch's.
-    """
+    """Makes the rows of parts, one part after the other; the model is loaded as ``Model`` is."""
 
     def __init__(self, job: Job) -> None:
         self._job = job

@@ -84,11 +84,7 @@ class Table:
 
 
 def table_of(folder: Path) -> Table | None:
-    """The table of labels that a folder has, if it has one.
-
-    Raises:
-        BatchError: it has several, or the table is unclear.
-    """
+    """The table of labels that a folder has, if any; a BatchError if it has several."""
     tables = [table for path in sorted(folder.glob("*.csv")) if (table := read_table(path))]
     if len(tables) > 1:
         names = ", ".join(table.path.name for table in tables)
@@ -99,9 +95,7 @@ def table_of(folder: Path) -> Table | None:
 def read_table(path: Path) -> Table | None:
     """A table of labels; None if the file has other columns.
 
-    Raises:
-        BatchError: it cannot be read, or contradicts itself.
-        OSError: it is not there.
+    A BatchError if it cannot be read, or contradicts itself; an OSError if it is not there.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -131,11 +125,7 @@ def _plain(label: str) -> str:
 
 
 def labels_in(file: Path) -> Table:
-    """The table of labels that a file is.
-
-    Raises:
-        BatchError: it is none, cannot be read, or contradicts itself.
-    """
+    """The table of labels that a file is; a BatchError if it is none, or unclear."""
     try:
         table = read_table(file)
     except OSError as error:
@@ -176,11 +166,8 @@ def entry_labels(
 ) -> EntryLabels:
     """The labels of a run's photographs: of a table in a file or in the folder, else of names.
 
-    Entries are read only if names have to say the class.
-
-    Raises:
-        BatchError: the file is no such table, or the folder has several.
-        OSError: it cannot be read.
+    Entries are read only if names have to say the class. A BatchError if the file is no such
+    table, or the folder has several; an OSError if it cannot be read.
     """
     table = labels_in(file) if file else None
     if table is None and Path(folder).is_dir():

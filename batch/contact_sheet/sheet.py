@@ -22,12 +22,7 @@ from model_spec import ModelSpec
 
 
 class ContactSheet:
-    """Sees all rows of a run and shows a few; labels are as in ``entry_labels``.
-
-    Raises:
-        BatchError: the labels are unclear.
-        OSError: they cannot be read.
-    """
+    """Sees all rows of a run and shows a few; labels and errors as in ``entry_labels``."""
 
     def __init__(self, job: Job, entries: Iterable[str], labels: Path | None) -> None:
         self._job, self._spec = job, ModelSpec.load(job.folder)
@@ -42,9 +37,7 @@ class ContactSheet:
     def write(self, file: Path) -> None:
         """Read the photographs that are shown once more, and write the page; it replaces another.
 
-        Raises:
-            OSError: it cannot be written.
-            RunnerError: the decoding process ends again and again.
+        An OSError if it cannot be written; a RunnerError if the decoding process keeps ending.
         """
         selection = self._selection
         mistakes, others = selection.mistakes, selection.others

@@ -26,8 +26,7 @@ class Engine(Protocol):
     def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
         """Each part with its rows, as they get done.
 
-        Raises:
-            BatchError: a process cannot go on, or ends again and again.
+        A BatchError if a process cannot go on, or ends again and again.
         """
 
     def close(self) -> None:
@@ -40,11 +39,7 @@ class EngineName(StrEnum):
 
 
 def engine_named(name: EngineName, settings: Settings, address: str | None) -> Engine:
-    """Start an engine; the address is a cluster's.
-
-    Raises:
-        BatchError: a package is missing, or nobody is at that address.
-    """
+    """Start an engine; a BatchError if a package is missing, or no cluster is at the address."""
     if name is EngineName.LOCAL:
         from batch.engines.local import LocalEngine
 

@@ -36,10 +36,8 @@ Files = dict[str, bytes]
 class RayEngine:
     """Classifies with the processors, or the GPUs, of a Ray cluster.
 
-    The address is as ``ray.init`` takes it; without one, a cluster is started on this machine.
-
-    Raises:
-        BatchError: nobody is at that address.
+    The address is as ``ray.init`` takes it; without one, a cluster is started on this machine. A
+    BatchError if nobody is there.
     """
 
     def __init__(self, settings: Settings, address: str | None) -> None:

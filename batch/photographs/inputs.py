@@ -62,8 +62,7 @@ def is_url(given: str) -> bool:
 def source_of(given: str, column: str | None = None) -> Source:
     """Find out what the argument is; without a column, that of a Parquet file is found by its name.
 
-    Raises:
-        BatchError: it is not there, or has no such column.
+    A BatchError if it is not there, or has no such column.
     """
     if given.endswith(".parquet"):
         name, holds_images = _column(_schema(given), given, column)
@@ -85,11 +84,7 @@ def source_of(given: str, column: str | None = None) -> Source:
 
 
 def entries(source: Source) -> Iterator[str]:
-    """Every photograph once, in an order that depends on names only.
-
-    Raises:
-        BatchError: the source cannot be listed.
-    """
+    """Every photograph once, in an order of names only; a BatchError if that cannot be listed."""
     try:
         yield from _LISTED[source.kind](source)
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -97,11 +92,7 @@ def entries(source: Source) -> Iterator[str]:
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
-    """fsspec's file system of a URL, and the path there.
-
-    Raises:
-        BatchError: a package is missing, or there is no such file system.
-    """
+    """fsspec's file system of a URL, and the path there; a BatchError if there is none."""
     try:
         return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
     except (ImportError, ValueError) as error:

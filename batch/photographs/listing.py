@@ -49,9 +49,7 @@ class Listing:
     def parts(self) -> Iterator[Part]:
         """Every part in order; waits for those that are not listed yet.
 
-        Raises:
-            BatchError: the source cannot be listed.
-            OSError: the list cannot be written.
+        A BatchError if the source cannot be listed; an OSError if the list cannot be written.
         """
         number = 0
         while self._has(number):

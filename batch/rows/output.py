@@ -24,13 +24,8 @@ Tables = Iterator[pa.Table]
 def write(tables: Tables, output: Path) -> Counter[str | None]:
     """Write tables, at least one, into one file, which is there whole or not at all.
 
-    Only a few are in memory at once. The file's suffix says the format.
-
-    Returns:
-        How many rows have each error code; None: classified.
-
-    Raises:
-        OSError: it cannot be written.
+    Only a few are in memory at once. The file's suffix says the format. An OSError if it cannot be
+    written. Returns how many rows have each error code; None: classified.
     """
     outcomes = Counter[str | None]()
 
@@ -44,11 +39,7 @@ def write(tables: Tables, output: Path) -> Counter[str | None]:
 
 
 def writer_for(output: Path) -> Callable[[Tables, BinaryIO], None]:
-    """What writes the format of a file.
-
-    Raises:
-        BatchError: there is no such format.
-    """
+    """What writes the format of a file; a BatchError if there is no such format."""
     found = _WRITERS.get(output.suffix)
     if found is None:
         raise BatchError(f"{output} ends with none of {', '.join(_WRITERS)}")

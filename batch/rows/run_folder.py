@@ -75,11 +75,7 @@ class RunFolder:
         write_whole(self._part(number), lambda file: pq.write_table(rows, file))
 
     def rows_of(self, number: int, entries: Iterable[str]) -> pa.Table:
-        """The rows of a part that is done, which must be of these entries.
-
-        Raises:
-            BatchError: its file is damaged, or of other photographs.
-        """
+        """The rows of a part that is done; a BatchError if damaged, or of other entries."""
         path = self._part(number)
         try:
             rows = pq.read_table(path)
@@ -93,10 +89,9 @@ class RunFolder:
         return rows
 
     def keep_inputs(self, listed: Path) -> None:
-        """Make a complete list the list of this run; another process may have been faster.
+        """Make a complete list the list of this run.
 
-        Raises:
-            BatchError: it has listed other photographs.
+        Another process may have been faster; a BatchError if it has listed other photographs.
         """
         try:
             os.link(listed, self.inputs)

@@ -87,12 +87,7 @@ def measure(plan: Plan, model: Model) -> Iterator[Window | Absence]:
 
 
 def _served(plan: Plan, model: Model, stack: Stack, limits: contextlib.ExitStack) -> Served:
-    """What a stack serves.
-
-    Raises:
-        RefusedError: there is no such model.
-        StartupError: its device cannot be had.
-    """
+    """What a stack serves; a RefusedError or StartupError without its model or its device."""
     if stack.precision is Precision.FP32:
         return Served(stack, model, right_answers(model, plan.photographs))
     lower = obtain_lower(model, stack.precision, stack.device, plan.lowering)

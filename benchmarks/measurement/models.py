@@ -61,11 +61,7 @@ class RefusedError(Exception):
 
 
 def obtain(name: str) -> Model:
-    """A model, converted or made if it is not there yet.
-
-    Raises:
-        SystemExit: that failed; says why.
-    """
+    """A model, converted or made if it is not there yet; ends the command if that fails."""
     HOME.mkdir(parents=True, exist_ok=True)
     tag, said = _converted(_COMMANDS[name])
     if not tag:
@@ -76,8 +72,7 @@ def obtain(name: str) -> Model:
 def obtain_lower(model: Model, precision: Precision, device: Device, given: Lowering) -> Model:
     """The same model in a lower precision, converted if it is not there yet: minutes.
 
-    Raises:
-        RefusedError: there is none, or it has not passed the gate, which measures on the device.
+    A RefusedError if there is none, or it has not passed the gate, which measures on the device.
     """
     command = _COMMANDS[model.name]
     if command[: len(_CONVERT)] != _CONVERT:

@@ -67,11 +67,7 @@ class Tree:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parent ends.
-
-    Raises:
-        OSError: the system refuses.
-    """
+    """Become the parent of descendants whose own parent ends; an OSError if that is refused."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")

@@ -29,11 +29,7 @@ _BLOCK = re.compile(f"{_BEGIN}\n(.*?){_END}", re.DOTALL)
 
 
 def shown(document: str) -> str:
-    """The tables in a document.
-
-    Raises:
-        ValueError: it has no place for them.
-    """
+    """The tables in a document; a ValueError if it has no place for them."""
     found = _BLOCK.search(document)
     if not found:
         raise ValueError(f"no {_BEGIN} … {_END}")

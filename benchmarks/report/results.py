@@ -99,11 +99,7 @@ class Results(_Frozen):
         return list(dict.fromkeys(measured + [each.model for each in self.absences]))
 
     def with_models_of(self, other: Self) -> Self:
-        """Together with another run on the same machine, of other models.
-
-        Raises:
-            ValueError: it ran on another machine, or has a model that this run has.
-        """
+        """Together with another run; a ValueError unless it has other models and this machine."""
         both = {each.model for each in self.windows} & {each.model for each in other.windows}
         if self.machine != other.machine or both:
             raise ValueError(f"not the same machine, or models of both runs: {sorted(both)}")

@@ -41,10 +41,8 @@ def launched(
 ) -> Iterator[Running]:
     """Serve until the block ends; the folder gets its log and its temporary files.
 
-    All the answers, the right class of some images, are asked for in every request form.
-
-    Raises:
-        StackError: it is not installed, does not start, or answers wrongly.
+    All the answers, the right class of some images, are asked for in every request form. A
+    StackError if it is not installed, does not start, or answers wrongly.
     """
     if not stack.python.exists():
         raise StackError("not installed (make bench-peers)")

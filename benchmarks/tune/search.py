@@ -43,8 +43,7 @@ class Search:
     def run(self, stages: Sequence[Stage]) -> None:
         """Try the stages in turn, each upon the best of those before.
 
-        Raises:
-            StackError: the defaults cannot serve, or nothing else can.
+        A StackError if the defaults cannot serve, or nothing else can.
         """
         wrk.prepare(self._requests, RAW.headers, self.options.photographs)
         with self._serving({}) as self.default_url:
@@ -109,12 +108,7 @@ class Search:
         return pairs
 
     def _measured(self, values: Values, rounds: int) -> list[Pair]:
-        """Windows of the defaults and of a candidate, in turn.
-
-        Raises:
-            StackError: it cannot serve.
-            StartupError: its model cannot be loaded.
-        """
+        """Windows of the defaults and of a candidate, in turn."""
         with self._serving(values) as url:
             return [
                 Pair(clients, self._send(self.default_url, clients), self._send(url, clients))

@@ -18,9 +18,6 @@ def variants(model: Model) -> list[Variant]:
 
     What is not shown to be as accurate as fp32 is left out, and it is said. A graph that was made
     for two devices is in the store twice; every variant is tried on all devices.
-
-    Raises:
-        StartupError: the model cannot be read.
     """
     spec = ModelSpec.load(model.folder)
     found = dict[tuple[Precision, str], Variant]()

@@ -80,8 +80,7 @@ def with_threshold(scenario: Scenario, threshold: float) -> Scenario:
 def recommended(found: Iterable[tuple[float, Summary]]) -> float:
     """The threshold that needs the fewest replicas of those that meet the objective.
 
-    Raises:
-        ValueError: none does.
+    A ValueError if none does.
     """
     good = [(summary.replica_hours, each) for each, summary in found if summary.meets_objective]
     if not good:

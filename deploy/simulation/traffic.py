@@ -40,8 +40,7 @@ def arrivals(
 ) -> npt.NDArray[np.float64]:
     """A Poisson process of changing rate, images a second for each second, each at a random worker.
 
-    Returns:
-        Seconds ``[workers, images]``, ascending; rows are padded with infinity.
+    Returns seconds ``[workers, images]``, ascending; rows are padded with infinity.
     """
     expected = np.concatenate([[0.0], np.cumsum(rates / workers)])
     most = int(expected[-1] + 8 * np.sqrt(expected[-1]) + 16)  # eight standard deviations

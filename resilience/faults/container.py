@@ -64,9 +64,8 @@ def stop_under_load(url: str, container: str, command: str) -> str:
 def account(exchanges: Sequence[Exchange], stopped: float) -> str:
     """The outcome of the batches of a container that was told to stop at some moment.
 
-    Raises:
-        SystemExit: one that was sent before the door closed was not answered right, or none
-            was in work then.
+    Ends the command if one that was sent before the door closed was not answered right, or none
+    was in work then.
     """
     closed = stopped + load_settings().drain
     by_outcome = {o: [each for each in exchanges if each.outcome is o] for o in Outcome}
