@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import mean
 
@@ -146,11 +146,6 @@ class _Turn:
             round=self.round,
             clients=clients,
             ready_seconds=running.ready_seconds,
-            seconds=seen.seconds,
-            requests=seen.requests,
-            failures=seen.failures,
-            p50_ms=seen.p50_ms,
-            p99_ms=seen.p99_ms,
             cpu_seconds=cpu_seconds,
             generator_cpu_seconds=seen.cpu_seconds,
             other_cpu_seconds=max(0.0, others),
@@ -158,6 +153,7 @@ class _Turn:
             rss_bytes=memory.rss,
             limit=limit,
             own_limit=own_limit,
+            **{name: value for name, value in asdict(seen).items() if name != "cpu_seconds"},
         )
         self._note(
             f"{title}, {clients} clients: {window.images_per_second:.1f}/s ({window.speed:.2f}), "

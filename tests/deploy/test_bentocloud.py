@@ -12,7 +12,7 @@ from bentoml._internal.utils.cattr import bentoml_cattr
 
 import service
 from settings import load_settings
-from tests.support.kustomized import manifest
+from tests.support.kustomized import trigger
 from tests.support.servers import PROJECT
 
 CONFIG: dict[str, Any] = yaml.safe_load((PROJECT / "deploy/bentocloud/deployment.yaml").read_text())
@@ -52,6 +52,5 @@ def test_its_settings_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_is_scaled_at_the_queue_that_pods_are_scaled_at() -> None:
     (deployed,) = CONFIG["services"].values()
-    (trigger,) = manifest("gpu", "ScaledObject")["spec"]["triggers"]
     at = deployed["config_overrides"]["traffic"]["concurrency"]
-    assert at == float(trigger["metadata"]["threshold"])
+    assert at == float(trigger("gpu")["threshold"])

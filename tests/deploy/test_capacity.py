@@ -31,11 +31,6 @@ def test_the_busy_share_is_the_formula_solved(in_hand: float, busy: float) -> No
     assert capacity.busy_share(in_hand) == pytest.approx(busy)
 
 
-@pytest.mark.parametrize("busy", [0.1, 0.5, 0.9])
-def test_it_is_the_formulas_inverse(busy: float) -> None:
-    assert capacity.busy_share(busy + busy**2 / (2 * (1 - busy))) == pytest.approx(busy)
-
-
 def test_costs_are_worked_out_by_hand() -> None:
     replica = Replica(workers=2, images_per_second=100.0)
     prices = Prices(processor_hour=0.05, gpu_hour=1.0, image_gigabytes=2.0)

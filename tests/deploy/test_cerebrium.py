@@ -14,7 +14,7 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 
 from settings import Settings
 from tests.support.commands import run
-from tests.support.kustomized import container, manifest
+from tests.support.kustomized import container, trigger
 from tests.support.servers import BENTOML, PROJECT, environment, toy_home
 
 TOML = PROJECT / "deploy/cerebrium/cerebrium.toml"
@@ -81,9 +81,8 @@ def test_a_replica_is_killed_no_earlier_than_a_pod() -> None:
 
 def test_it_is_scaled_at_the_queue_that_pods_are_scaled_at() -> None:
     scaling = CONFIG["scaling"]
-    (trigger,) = manifest("gpu", "ScaledObject")["spec"]["triggers"]
     at = scaling["replica_concurrency"] * scaling["scaling_target"] / 100
-    assert at == float(trigger["metadata"]["threshold"])
+    assert at == float(trigger("gpu")["threshold"])
 
 
 def test_the_hardware_is_a_pods() -> None:

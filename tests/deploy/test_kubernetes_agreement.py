@@ -16,7 +16,7 @@ from inference.batching.batch_size import Sizes
 from serving.workers import sizing
 from serving.workers.supervisor import KILL_SECONDS
 from settings import PREFIX, Device, Settings, load_settings
-from tests.support.kustomized import OVERLAYS, container, manifest, pod, render
+from tests.support.kustomized import OVERLAYS, container, manifest, pod, render, trigger
 from tests.support.servers import (
     BENTOML,
     ENDS_WITH_US,
@@ -87,8 +87,10 @@ def test_everything_is_in_the_one_namespace(overlay: str) -> None:
     name = manifest(overlay, "Namespace")["metadata"]["name"]
     others = [each for each in render(overlay) if each["kind"] != "Namespace"]
     assert {each["metadata"]["namespace"] for each in others} == {name}
-    assert f'namespace="{name}"' in query(overlay)
-    assert f'service="{manifest(overlay, "Service")["metadata"]["name"]}"' in query(overlay)
+    assert f'namespace="{name}"' in trigger(overlay)["query"]
+    assert (
+        f'service="{manifest(overlay, "Service")["metadata"]["name"]}"' in trigger(overlay)["query"]
+    )
 
 
 @both
@@ -162,12 +164,6 @@ def test_a_pod_gets_what_it_asks_for(overlay: str) -> None:
     assert ("nvidia.com/gpu" in resources["limits"]) is (overlay == "gpu")
 
 
-def query(overlay: str) -> str:
-    """What the autoscaler asks of Prometheus."""
-    (trigger,) = manifest(overlay, "ScaledObject")["spec"]["triggers"]
-    return str(trigger["metadata"]["query"])
-
-
 @pytest.mark.slow
 def test_the_containers_own_command_serves_and_ends_in_good_order(tmp_path: Path) -> None:
     port = free_port()
@@ -210,7 +206,7 @@ def test_the_metric_that_is_asked_for_is_a_gauge_of_the_service(served: httpx.Cl
     (endpoint,) = manifest("cpu", "ServiceMonitor")["spec"]["endpoints"]
     families = text_string_to_metric_families(served.get(endpoint["path"]).text)
     types = {family.name: family.type for family in families}
-    (asked,) = set(re.findall(r"image_classifier_\w+", query("cpu")))
+    (asked,) = set(re.findall(r"image_classifier_\w+", trigger("cpu")["query"]))
     assert types[asked] == "gauge"
     labels = {"namespace", "service"}  # Prometheus' own, which honorLabels would let us replace
     for family in text_string_to_metric_families(served.get(endpoint["path"]).text):
@@ -224,5 +220,4 @@ def test_the_gpus_threshold_is_half_a_batch_for_each_worker(
     monkeypatch.setattr(sizing, "usable_cpus", lambda: cpus)
     monkeypatch.setattr(sizing, "count_gpus", lambda: 1)
     largest = sizing.runner_options(Settings(), Device.CUDA, lambda: Sizes(4, 4)).max_batch_size
-    (trigger,) = manifest("gpu", "ScaledObject")["spec"]["triggers"]
-    assert float(trigger["metadata"]["threshold"]) == sizing.workers(Settings()) * largest / 2
+    assert float(trigger("gpu")["threshold"]) == sizing.workers(Settings()) * largest / 2

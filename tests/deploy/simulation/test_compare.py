@@ -22,7 +22,7 @@ from deploy.simulation.traffic import bursty_day
 from tests.deploy.simulation.page import PAGE, shown, summaries
 from tests.support.commands import python
 from tests.support.documents import PROJECT, table_rows
-from tests.support.kustomized import manifest
+from tests.support.kustomized import manifest, trigger
 
 FOLDER = PROJECT / "deploy/simulation"
 AS_DEPLOYED = Scenario(manifests.rule(), manifests.sampling(), Replica())
@@ -51,10 +51,9 @@ def test_the_manifest_has_the_threshold_that_the_page_recommends() -> None:
 def test_the_simulated_rule_is_the_one_that_is_deployed() -> None:
     spec = manifest("cpu", "ScaledObject")["spec"]
     rule = manifests.rule()
-    (trigger,) = spec["triggers"]
     assert (rule.minimum, rule.maximum) == (spec["minReplicaCount"], spec["maxReplicaCount"])
-    assert f"{rule.threshold:g}" == trigger["metadata"]["threshold"]
-    assert f"[{manifests.sampling().window}s]" in trigger["metadata"]["query"]
+    assert f"{rule.threshold:g}" == trigger("cpu")["threshold"]
+    assert f"[{manifests.sampling().window}s]" in trigger("cpu")["query"]
     assert (manifests.sampling().interval, rule.up.window, rule.down.window) == (5, 0, 300)
 
 

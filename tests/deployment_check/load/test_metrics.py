@@ -6,8 +6,7 @@ BATCHES, IMAGES = "batch_size_count", "batch_size_sum"
 
 
 def look(when: float, batches: float, images: float, **cpu: float) -> Look:
-    lines = [f"# TYPE batch_size histogram\n{BATCHES} {batches}\n{IMAGES} {images}"]
-    lines.append("# TYPE cpu counter")
+    lines = [f"{BATCHES} {batches}", f"{IMAGES} {images}"]
     lines += [f'cpu_total{{worker="{name[1:]}"}} {value}' for name, value in cpu.items()]
     return Look(when, Metrics("\n".join(lines) + "\n"))
 

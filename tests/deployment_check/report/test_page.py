@@ -25,27 +25,20 @@ RIGHT, WRONG = Outcome.RIGHT, Outcome.WRONG
 def look(when: float, count: int) -> Look:
     """After ``count`` batches of two images, 10 ms of decoding and 20 ms of inference each."""
     labels = '{endpoint="/classify",http_response_code="200"}'
-    lines = [
-        "# TYPE image_classifier_batch_size histogram",
-        f"image_classifier_batch_size_count {count}",
-        f"image_classifier_batch_size_sum {2 * count}",
-        "# TYPE image_classifier_prepare_seconds histogram",
-        f"image_classifier_prepare_seconds_count {count}",
-        f"image_classifier_prepare_seconds_sum {0.010 * count}",
-        "# TYPE image_classifier_inference_seconds histogram",
-        f"image_classifier_inference_seconds_count {count}",
-        f"image_classifier_inference_seconds_sum {0.020 * count}",
-        "# TYPE bentoml_service_request_duration_seconds histogram",
-        f"bentoml_service_request_duration_seconds_count{labels} {2 * count}",
-        f"bentoml_service_request_duration_seconds_sum{labels} {0.045 * 2 * count}",
-        "# TYPE image_classifier_worker_cpu_seconds counter",
-        f'image_classifier_worker_cpu_seconds_total{{worker="1"}} {1.5 * when}',
-        "# TYPE image_classifier_worker_resident_bytes gauge",
-        f'image_classifier_worker_resident_bytes{{worker="1"}} {100 * 2**20}',
-        "# TYPE image_classifier_gpu_utilization gauge",
-        'image_classifier_gpu_utilization{gpu="0"} 0.75',
-    ]
-    return Look(when, Metrics("\n".join(lines) + "\n"))
+    seen = {
+        "image_classifier_batch_size_count": count,
+        "image_classifier_batch_size_sum": 2 * count,
+        "image_classifier_prepare_seconds_count": count,
+        "image_classifier_prepare_seconds_sum": 0.010 * count,
+        "image_classifier_inference_seconds_count": count,
+        "image_classifier_inference_seconds_sum": 0.020 * count,
+        f"bentoml_service_request_duration_seconds_count{labels}": 2 * count,
+        f"bentoml_service_request_duration_seconds_sum{labels}": 0.045 * 2 * count,
+        'image_classifier_worker_cpu_seconds_total{worker="1"}': 1.5 * when,
+        'image_classifier_worker_resident_bytes{worker="1"}': 100 * 2**20,
+        'image_classifier_gpu_utilization{gpu="0"}': 0.75,
+    }
+    return Look(when, Metrics("".join(f"{name} {value}\n" for name, value in seen.items())))
 
 
 def phase(name: str, begin: float, outcome: Outcome, rate: float | None = None) -> Phase:
