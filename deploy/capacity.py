@@ -7,7 +7,7 @@ L = ρ + ρ²/(2(1 − ρ)) (Pollaczek and Khinchine), that is ρ = 1 + L − �
 
 import argparse
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.simulation import manifests
@@ -41,24 +41,23 @@ def images_per_second(replica: Replica, threshold: float) -> float:
     return replica.images_per_second * busy_share(threshold / replica.workers)
 
 
-def sizes(replica: Replica, threshold: float, prices: Prices) -> list[list[str]]:
-    """A row for each of ``RATES``, with the columns of ``COLUMNS``."""
+def sizes(replica: Replica, threshold: float, prices: Prices) -> list[dict[str, str]]:
+    """A row for each of ``RATES``, by its columns."""
     each = images_per_second(replica, threshold)
     interval = manifests.sampling().interval
     rows = []
     for rate in RATES:
         replicas = math.ceil(rate / each)
-        rows.append(
-            [
-                f"{rate:,}",
-                f"{replicas:,}",
-                f"{replicas * replica.workers:,}",
-                f"{rate * IMAGE_BYTES * _BITS / 1e9:,.2f}",
-                f"{replicas * SERIES / interval:,.0f}",
-                f"{replicas * prices.image_gigabytes:,.0f}",
-                f"{replicas * replica.workers * prices.processor_hour:,.2f}",
-            ]
-        )
+        row = {
+            "images/s": f"{rate:,}",
+            "replicas": f"{replicas:,}",
+            "processors": f"{replicas * replica.workers:,}",
+            "Gbit/s in": f"{rate * IMAGE_BYTES * _BITS / 1e9:,.2f}",
+            "samples/s to Prometheus": f"{replicas * SERIES / interval:,.0f}",
+            "GB to pull": f"{replicas * prices.image_gigabytes:,.0f}",
+            "$ an hour": f"{replicas * replica.workers * prices.processor_hour:,.2f}",
+        }
+        rows.append(row)
     return rows
 
 
@@ -73,19 +72,8 @@ def break_even(replica: Replica, prices: Prices) -> float:
     return replica.images_per_second * prices.gpu_hour / (replica.workers * prices.processor_hour)
 
 
-COLUMNS = (
-    "images/s",
-    "replicas",
-    "processors",
-    "Gbit/s in",
-    "samples/s to Prometheus",
-    "GB to pull",
-    "$ an hour",
-)
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["---:"] * len(columns), *rows]
+def table(rows: Sequence[Mapping[str, str]]) -> str:
+    lines = [rows[0], ["---:"] * len(rows[0]), *(row.values() for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -110,7 +98,7 @@ def main() -> None:
     replica = Replica(workers=given.workers, images_per_second=given.images_per_second)
     prices = Prices(given.processor_hour, given.gpu_hour, given.image_gigabytes)
     threshold = manifests.rule().threshold
-    print(table(COLUMNS, sizes(replica, threshold, prices)))
+    print(table(sizes(replica, threshold, prices)))
     print(f"\n{summary(replica, threshold, prices)}")
 
 

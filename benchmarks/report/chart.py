@@ -12,20 +12,22 @@ _INCHES = (11.0, 3.6)
 _DPI = 110
 
 
-def new_figure(rows: int, columns: int, inches: tuple[float, float]) -> Any:
+def new_figure(
+    rows: int, columns: int, inches: tuple[float, float], *, share_x: bool = False
+) -> Any:
     """A matplotlib figure that needs no display; its ``axes`` are row by row. Needs ``bench``."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=inches, layout="constrained")
-    figure.subplots(rows, columns)
+    figure.subplots(rows, columns, sharex=share_x)
     return figure
 
 
-def save(figure: Any, file: Path) -> None:
+def save(figure: Any, file: Path, dpi: int = _DPI) -> None:
     """Write a PNG or SVG; the same figure gives the same file, whatever the library's version."""
     file.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
-    figure.savefig(file, dpi=_DPI, metadata=metadata)
+    figure.savefig(file, dpi=dpi, metadata=metadata)
 
 
 def draw(results: Results, file: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.chart import new_figure, save
 from deploy.simulation.autoscaler import SYNC_SECONDS
 from deploy.simulation.day import STEPS_PER_POINT, Day, quantile
 
@@ -18,10 +19,8 @@ def draw(days: Mapping[str, Day], file: Path) -> None:
 
     Needs the extra ``bench``.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_INCHES, layout="constrained")
-    axes = figure.subplots(4, 1, sharex=True)
+    figure = new_figure(4, 1, _INCHES, share_x=True)
+    axes = figure.axes
     sent = _points(next(iter(days.values())).sent, lambda step: sum(step) / len(step))
     _line(axes[0], [each / SYNC_SECONDS for each in sent], "sent", _GREY)
     for index, (name, day) in enumerate(days.items()):
@@ -42,8 +41,7 @@ def draw(days: Mapping[str, Day], file: Path) -> None:
     axes[1].legend(fontsize="small")
     axes[3].set_xlabel("hours")
     axes[3].set_xticks(range(0, _HOURS + 1, 3))
-    # Without the library's version in it, so that the same days give the same file.
-    figure.savefig(file, dpi=_DPI, metadata={"Software": None})
+    save(figure, file, _DPI)
 
 
 def _line(axes: Any, values: Sequence[float], name: str, colour: str) -> None:

@@ -40,7 +40,7 @@ def test_costs_are_worked_out_by_hand() -> None:
     assert dollars == pytest.approx(0.10 / 180_000 * 1e6)
     assert capacity.break_even(replica, prices) == pytest.approx(1000)
     row = capacity.sizes(replica, threshold, prices)[0]
-    assert row == ["1,000", "20", "40", "0.86", "1,600", "40", "2.00"]
+    assert [*row.values()] == ["1,000", "20", "40", "0.86", "1,600", "40", "2.00"]
 
 
 def test_the_simulated_autoscaler_settles_there() -> None:
@@ -62,9 +62,8 @@ def test_the_page_shows_what_the_command_prints() -> None:
 
 
 def test_the_text_has_the_tables_figures() -> None:
-    for rate, replicas, processors, gigabits, samples, *_ in capacity.sizes(
-        REPLICA, THRESHOLD, Prices()
-    ):
+    for row in capacity.sizes(REPLICA, THRESHOLD, Prices()):
+        rate, replicas, processors, gigabits, samples, *_ = row.values()
         (section,) = re.findall(rf"^\*\*{rate}[^*]*: {replicas} replicas.*?\n\n", PAGE, re.M | re.S)
         if rate == "100,000":
             assert f"{processors} processors" in section
