@@ -65,18 +65,17 @@ def parser() -> argparse.ArgumentParser:
         description="Check a running deployment, or classify one image with it.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--url", type=_url, required=True, help="address of the deployment")
-    parser.add_argument("--api-key", metavar="KEY", help=f"better given as {KEY_VARIABLE}")
-    parser.add_argument(
-        "--image", type=_file, metavar="FILE", help="classify this image, check nothing"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--url", type=_url, required=True, help="address of the deployment")
+    add("--api-key", metavar="KEY", help=f"better given as {KEY_VARIABLE}")
+    add("--image", type=_file, metavar="FILE", help="classify this image, check nothing")
+    add(
         "--top-k",
         type=_bounded(int, 1000),
         metavar="N",
         help="number of classes to show of the image",
     )
-    parser.add_argument("--report", type=Path, metavar="FOLDER", help="write JSON and a page")
+    add("--report", type=Path, metavar="FOLDER", help="write JSON and a page")
     _add_load_options(parser)
     return parser
 

@@ -22,7 +22,7 @@ TARGETS = ("decoded", "recognised", "parsed")
 SECONDS = 60.0
 FOLDER = Path(__file__).parents[1] / "build/fuzz"
 
-_MODULE = "hostile.fuzz"
+_QUICK = ("animated", "MPO", "GIF", "turned", "PNG and", "WebP canvas", "only", "pickle", "PDF")
 _MAX_BYTES = 4096
 _MAX_SECONDS = 20  # of one input
 _MAX_MEGABYTES = 768  # of the process, of which the libraries take a third
@@ -48,9 +48,6 @@ def seeds(target: str) -> list[bytes]:
         b"\2\ntop_k=1&a=b\nx",
         *(name.encode() + b"\n\nx" for name in calls.PICKLE_TYPES),
     ]
-
-
-_QUICK = ("animated", "MPO", "GIF", "turned", "PNG and", "WebP canvas", "only", "pickle", "PDF")
 
 
 def fuzz(target: str, seconds: float, folder: Path = FOLDER) -> list[Path]:
@@ -80,34 +77,16 @@ def fuzz(target: str, seconds: float, folder: Path = FOLDER) -> list[Path]:
         timeout=seconds + _START_SECONDS,
         check=False,
     )
-    found = [
-        path
-        for path in sorted(folder.glob(f"{target}-*"))
-        if path.is_file() and path.stat().st_mtime >= started
-    ]
-    _report(target, done, found)
-    if done.returncode and not found:
-        raise SystemExit(f"the fuzzer itself failed:\n{done.stderr[-2000:]}")
-    return found
-
-
-def _report(target: str, done: "subprocess.CompletedProcess[str]", found: list[Path]) -> None:
-    inputs, edges = (_last(pattern, done.stderr) for pattern in (_INPUTS, _EDGES))
+    kept = [path for path in sorted(folder.glob(f"{target}-*")) if path.is_file()]
+    found = [path for path in kept if path.stat().st_mtime >= started]
+    inputs, edges = ((each.findall(done.stderr) or ["0"])[-1] for each in (_INPUTS, _EDGES))
     print(f"{target}: {inputs} inputs, {edges} edges, {len(found)} found")
     for path in found:
         print(done.stderr[-2000:] + done.stdout[-2000:])
-        print(f"to repeat it: python -m {_MODULE} --repeat {path}")
-
-
-def _last(pattern: "re.Pattern[str]", log: str) -> str:
-    found: list[str] = pattern.findall(log)
-    return found[-1] if found else "0"
-
-
-def _repeat(path: Path) -> None:
-    target = path.name.partition("-")[0]
-    getattr(properties, target)(path.read_bytes())
-    print("it does not happen any more")
+        print(f"to repeat it: python -m hostile.fuzz --repeat {path}")
+    if done.returncode and not found:
+        raise SystemExit(f"the fuzzer itself failed:\n{done.stderr[-2000:]}")
+    return found
 
 
 def main() -> None:
@@ -116,7 +95,9 @@ def main() -> None:
     parser.add_argument("--repeat", type=Path, metavar="FILE", help="that was found")
     given = parser.parse_args()
     if given.repeat:
-        _repeat(given.repeat)
+        target = given.repeat.name.partition("-")[0]
+        getattr(properties, target)(given.repeat.read_bytes())
+        print("it does not happen any more")
         return
     found = [path for target in TARGETS for path in fuzz(target, given.seconds / len(TARGETS))]
     sys.exit(1 if found else 0)

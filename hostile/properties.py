@@ -1,6 +1,7 @@
 """Properties that must hold for any bytes; `hostile/fuzz.py` looks for bytes that break them."""
 
 import warnings
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
@@ -75,28 +76,26 @@ def parsed(content: bytes) -> None:
     query, _, body = rest.partition(b"\n")
     content_type = _TYPES[head[0] % 4] if len(head) == 1 else head.decode("latin-1")
     request = Request(content_type, query.decode("latin-1"), body, 0.0)
-    _parsed_alone(request)
-    try:
-        check_batch_head(request.content_type, request.query)
-        asked = parse_classify_batch(request, MAX_IMAGES)
-    except ClassifierError as error:
-        _is_refused(error)
-        return
-    assert 0 < len(asked.images) <= MAX_IMAGES
-    _are_in_bounds(asked.parameters)
-    for image in asked.images:
-        _is_encoded_or_refused(image)
+    for check, parse in ((check_classify_head, _alone), (check_batch_head, _several)):
+        try:
+            check(request.content_type, request.query)
+            images, parameters = parse(request)
+        except ClassifierError as error:
+            _is_refused(error)
+            continue
+        assert 0 < len(images) <= MAX_IMAGES
+        _are_in_bounds(parameters)
+        for image in images:
+            _is_encoded_or_refused(image)
 
 
-def _parsed_alone(request: Request) -> None:
-    try:
-        check_classify_head(request.content_type, request.query)
-        image, parameters = parse_classify(request)
-    except ClassifierError as error:
-        _is_refused(error)
-        return
-    _are_in_bounds(parameters)
-    _is_encoded_or_refused(image)
+def _alone(request: Request) -> tuple[Sequence[Encoded | ClassifierError], Parameters]:
+    image, parameters = parse_classify(request)
+    return [image], parameters
+
+
+def _several(request: Request) -> tuple[Sequence[Encoded | ClassifierError], Parameters]:
+    return parse_classify_batch(request, MAX_IMAGES)
 
 
 def _are_in_bounds(parameters: Parameters) -> None:

@@ -4,27 +4,16 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from deploy.simulation import manifests
+from deploy.simulation import compare, manifests
 from deploy.simulation.chart import draw
-from deploy.simulation.compare import (
-    OBJECTIVE_SECONDS,
-    OBJECTIVE_SHARE,
-    THRESHOLDS,
-    Scenario,
-    Summary,
-    one_day,
-    recommended,
-    summaries,
-    variants,
-    with_threshold,
-)
 from deploy.simulation.day import Replica
 
-_OBJECTIVE = f"{OBJECTIVE_SHARE:.0%} of each day's images within {OBJECTIVE_SECONDS * 1000:g} ms"
-_COLUMNS = f"within {OBJECTIVE_SECONDS * 1000:g} ms | p99 (ms) | refused | replica-hours | most"
+_WITHIN = f"within {compare.OBJECTIVE_SECONDS * 1000:g} ms"
+_OBJECTIVE = f"{compare.OBJECTIVE_SHARE:.0%} of each day's images {_WITHIN}"
+_COLUMNS = f"{_WITHIN} | p99 (ms) | refused | replica-hours | most"
 
 
-def table(first: str, rows: Iterable[tuple[str, Summary]]) -> str:
+def table(first: str, rows: Iterable[tuple[str, compare.Summary]]) -> str:
     lines = [f"| {first} | {_COLUMNS} | meets |", "|---|---:|---:|---:|---:|---:|---|"]
     for name, summary in rows:
         meets = "yes" if summary.meets_objective else "no"
@@ -39,18 +28,21 @@ def main() -> None:
         images_per_second=arguments.images_per_second,
         start_seconds=arguments.start_seconds,
     )
-    scenario = Scenario(manifests.rule(), manifests.sampling(), replica)
+    scenario = compare.Scenario(manifests.rule(), manifests.sampling(), replica)
     thresholds = arguments.thresholds
-    found = summaries(with_threshold(scenario, each) for each in thresholds)
+    found = compare.summaries(compare.with_threshold(scenario, each) for each in thresholds)
     print(table("threshold", zip(map("{:g}".format, thresholds), found, strict=True)))
-    chosen = recommended(zip(thresholds, found, strict=True))
+    chosen = compare.recommended(zip(thresholds, found, strict=True))
     print(f"\n{_OBJECTIVE}: threshold {chosen:g}")
     if arguments.variants:
-        named = variants(with_threshold(scenario, chosen))
-        print("\n" + table("variant", zip(named, summaries(named.values()), strict=True)))
+        named = compare.variants(compare.with_threshold(scenario, chosen))
+        print("\n" + table("variant", zip(named, compare.summaries(named.values()), strict=True)))
     if arguments.chart:
         shown = (chosen, thresholds[-1])
-        days = {f"threshold {each:g}": one_day(with_threshold(scenario, each), 0) for each in shown}
+        days = {
+            f"threshold {each:g}": compare.one_day(compare.with_threshold(scenario, each), 0)
+            for each in shown
+        }
         draw(days, arguments.chart)
 
 
@@ -60,7 +52,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=of.workers, help="of a replica")
     parser.add_argument("--images-per-second", type=float, default=of.images_per_second)
     parser.add_argument("--start-seconds", type=float, default=of.start_seconds)
-    parser.add_argument("--thresholds", type=float, nargs="+", default=THRESHOLDS)
+    parser.add_argument("--thresholds", type=float, nargs="+", default=compare.THRESHOLDS)
     parser.add_argument("--variants", action="store_true", help="change other things, too")
     parser.add_argument("--chart", type=Path, help="a PNG of one day to write")
     return parser.parse_args()

@@ -16,18 +16,8 @@ from inference.batching.batch_size import Sizes
 from serving.workers import sizing
 from serving.workers.supervisor import KILL_SECONDS
 from settings import PREFIX, Device, Settings, load_settings
+from tests.support import servers
 from tests.support.kustomized import OVERLAYS, container, manifest, pod, render, trigger
-from tests.support.servers import (
-    BENTOML,
-    ENDS_WITH_US,
-    PROJECT,
-    Server,
-    environment,
-    free_port,
-    grace_of,
-    toy_home,
-    wait_until_ready,
-)
 from tests.support.toys import RED, encoded
 
 both = pytest.mark.parametrize("overlay", OVERLAYS)
@@ -107,8 +97,8 @@ def test_settings_are_settings_and_have_values_they_take(
 
 @both
 def test_requests_in_flight_are_answered_before_the_pod_is_killed(overlay: str) -> None:
-    grace = grace_of(container(overlay)["args"][1:])
-    made = re.search(r"^GRACE := (\d+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    grace = servers.grace_of(container(overlay)["args"][1:])
+    made = re.search(r"^GRACE := (\d+)$", (servers.PROJECT / "Makefile").read_text(), re.MULTILINE)
     assert made is not None
     assert grace == int(made[1])
     assert grace >= Settings().deadline
@@ -166,26 +156,28 @@ def test_a_pod_gets_what_it_asks_for(overlay: str) -> None:
 
 @pytest.mark.slow
 def test_the_containers_own_command_serves_and_ends_in_good_order(tmp_path: Path) -> None:
-    port = free_port()
+    port = servers.free_port()
     settings = {name: value for name, value in variables("cpu").items() if name != "BENTOML_HOME"}
     address = {"BENTOML_HOST": "127.0.0.1", "BENTOML_PORT": str(port), "CLASSIFIER_WORKERS": "1"}
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             # As the entrypoint of BentoML's images.
-            [*ENDS_WITH_US, BENTOML, *container("cpu")["args"], "."],
-            cwd=PROJECT,
-            env=environment(toy_home(tmp_path), tmp_path, settings | address),
+            [*servers.ENDS_WITH_US, servers.BENTOML, *container("cpu")["args"], "."],
+            cwd=servers.PROJECT,
+            env=servers.environment(servers.toy_home(tmp_path), tmp_path, settings | address),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    server = Server(f"http://127.0.0.1:{port}", process, log, tmp_path)
+    server = servers.Server(f"http://127.0.0.1:{port}", process, log, tmp_path)
     try:
-        wait_until_ready(server, container("cpu")["startupProbe"]["httpGet"]["path"])
+        servers.wait_until_ready(server, container("cpu")["startupProbe"]["httpGet"]["path"])
         with httpx.Client(base_url=server.url, timeout=20) as client:
             assert "connection" not in client.post("/classify", content=encoded(RED)).headers
             process.send_signal(signal.SIGTERM)
-            wait_until_ready(server, container("cpu")["readinessProbe"]["httpGet"]["path"], 503)
+            servers.wait_until_ready(
+                server, container("cpu")["readinessProbe"]["httpGet"]["path"], 503
+            )
             last = client.post("/classify", content=encoded(RED))
             assert (last.status_code, last.headers["connection"]) == (200, "close")
         assert process.wait(pod("cpu")["terminationGracePeriodSeconds"]) == 0

@@ -5,18 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deploy.simulation import manifests
+from deploy.simulation import compare, manifests
 from deploy.simulation.__main__ import table
 from deploy.simulation.chart import draw
-from deploy.simulation.compare import (
-    OBJECTIVE_SECONDS,
-    OBJECTIVE_SHARE,
-    THRESHOLDS,
-    Scenario,
-    Summary,
-    recommended,
-    variants,
-)
 from deploy.simulation.day import Replica, simulate
 from deploy.simulation.traffic import bursty_day
 from tests.deploy.simulation.page import PAGE, shown, summaries
@@ -25,10 +16,10 @@ from tests.support.documents import PROJECT, table_rows
 from tests.support.kustomized import manifest, trigger
 
 FOLDER = PROJECT / "deploy/simulation"
-AS_DEPLOYED = Scenario(manifests.rule(), manifests.sampling(), Replica())
+AS_DEPLOYED = compare.Scenario(manifests.rule(), manifests.sampling(), Replica())
 
 
-def agree(found: Summary, page: Summary) -> bool:
+def agree(found: compare.Summary, page: compare.Summary) -> bool:
     """But for rounding, and for what another version of numpy may round otherwise."""
     return (
         found.within == pytest.approx(page.within, abs=0.0005)
@@ -41,11 +32,11 @@ def agree(found: Summary, page: Summary) -> bool:
 
 def test_the_manifest_has_the_threshold_that_the_page_recommends() -> None:
     rows = [(float(name), summary) for name, summary in shown("# Which threshold").items()]
-    assert [threshold for threshold, _ in rows] == list(THRESHOLDS)
-    assert recommended(rows) == manifests.rule().threshold
+    assert [threshold for threshold, _ in rows] == list(compare.THRESHOLDS)
+    assert compare.recommended(rows) == manifests.rule().threshold
     assert f"**{manifests.rule().threshold:g}** needs the fewest replicas" in PAGE
-    assert f"**The objective: {OBJECTIVE_SHARE:.0%} of each day's images are" in PAGE
-    assert f"answered within {OBJECTIVE_SECONDS * 1000:g} ms.**" in PAGE
+    assert f"**The objective: {compare.OBJECTIVE_SHARE:.0%} of each day's images are" in PAGE
+    assert f"answered within {compare.OBJECTIVE_SECONDS * 1000:g} ms.**" in PAGE
 
 
 def test_the_simulated_rule_is_the_one_that_is_deployed() -> None:
@@ -60,7 +51,7 @@ def test_the_simulated_rule_is_the_one_that_is_deployed() -> None:
 @pytest.mark.slow
 def test_the_page_shows_what_the_simulation_finds() -> None:
     chosen = manifests.rule().threshold
-    next_higher = THRESHOLDS[THRESHOLDS.index(chosen) + 1]
+    next_higher = compare.THRESHOLDS[compare.THRESHOLDS.index(chosen) + 1]
     thresholds = f"{chosen:g}", f"{next_higher:g}"
     printed = python("-m", "deploy.simulation", "--thresholds", *thresholds)
     found = summaries(table_rows("", document="\n" + printed))
@@ -72,16 +63,16 @@ def test_the_page_shows_what_the_simulation_finds() -> None:
 
 
 def test_the_variants_are_those_of_the_page() -> None:
-    assert list(variants(AS_DEPLOYED)) == list(shown("## What else matters"))
+    assert list(compare.variants(AS_DEPLOYED)) == list(shown("## What else matters"))
 
 
 def test_nothing_is_recommended_where_nothing_will_do() -> None:
-    late = Summary(within=0.98, p99=1.0, refused=0.0, replica_hours=1.0, most=1)
-    fine = Summary(within=0.99, p99=1.0, refused=0.0, replica_hours=9.0, most=1)
-    finer = Summary(within=1.0, p99=0.1, refused=0.0, replica_hours=10.0, most=1)
-    assert recommended([(3.0, late), (2.0, fine), (1.0, finer)]) == 2.0
+    late = compare.Summary(within=0.98, p99=1.0, refused=0.0, replica_hours=1.0, most=1)
+    fine = compare.Summary(within=0.99, p99=1.0, refused=0.0, replica_hours=9.0, most=1)
+    finer = compare.Summary(within=1.0, p99=0.1, refused=0.0, replica_hours=10.0, most=1)
+    assert compare.recommended([(3.0, late), (2.0, fine), (1.0, finer)]) == 2.0
     with pytest.raises(ValueError, match="no threshold meets the objective"):
-        recommended([(3.0, late)])
+        compare.recommended([(3.0, late)])
 
 
 def test_tables_are_printed_as_the_page_has_them() -> None:
