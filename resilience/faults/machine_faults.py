@@ -19,8 +19,6 @@ from resilience.faults.scene import TWO_WORKERS, Row, Scene, under_load
 from resilience.processes import health, until
 from tests.support.servers import BENTOML, running, toy_home
 
-_AFTERWARDS = 2.0
-
 DESCRIPTORS = 128
 IDLE_CONNECTIONS = 400
 _HELD_SECONDS = 3.0
@@ -56,7 +54,7 @@ def fill_disk(folder: Path) -> Row:
             with under_load(folder, {"TMPDIR": str(temporary)}, home=home) as scene:
                 _fill(disk / "filling")
                 _ask_for_everything(scene.server.url)
-                scene.undisturbed(_AFTERWARDS)
+                scene.undisturbed()
                 scene.expect_same_workers()
                 scene.expect(health(scene.server) == 200, "not healthy")
             return scene.row
@@ -75,7 +73,7 @@ def exhaust_descriptors(folder: Path) -> Row:
         scene.row.recovery = until(
             lambda: health(scene.server) == 200, _RECOVER_SECONDS, "it answers again"
         )
-        scene.undisturbed(_AFTERWARDS)
+        scene.undisturbed()
         scene.expect_same_workers()
     return scene.row
 
@@ -92,7 +90,7 @@ def step_clock(folder: Path) -> Row:
             _put_clock(offset, hours)
             time.sleep(_CLOCK_SETTLES)
             _expect_clock(scene, hours)
-            scene.undisturbed(_AFTERWARDS)
+            scene.undisturbed()
             scene.expect(health(scene.server) == 200, f"not healthy after {hours:+d} h")
         scene.expect_lost(set())
         scene.expect_same_workers()
@@ -102,7 +100,7 @@ def step_clock(folder: Path) -> Row:
 def _change_model(folder: Path, change: Callable[[Path], None], refusal: str) -> Row:
     with under_load(folder) as scene:
         change(scene.model)
-        scene.undisturbed(_AFTERWARDS)
+        scene.undisturbed()
         scene.expect_lost(set())
         scene.expect_same_workers()
         scene.load.stop()

@@ -10,7 +10,7 @@ from unittest import mock
 import psutil
 
 from load_generator.known_images import Outcome
-from resilience.faults.scene import TWO_WORKERS, Row, Scene, under_load
+from resilience.faults.scene import AFTERWARDS, TWO_WORKERS, Row, Scene, under_load
 from resilience.processes import client_ports, health, healthy_worker, until, worker_ids, workers
 from tests.support.servers import Server, running
 
@@ -25,8 +25,6 @@ RESTART_SECONDS = 3.0
 STOP_SECONDS = 30.0
 DRAIN_MS = "2000"
 
-_AFTERWARDS = 2.0
-
 TAKEN_SECONDS = 0.1  # a request sent so long before a signal has been taken by then
 
 
@@ -40,7 +38,7 @@ def kill_worker(folder: Path, settings: Mapping[str, str] = MappingProxyType({})
         scene.row.recovery = scene.replaced(victim, REPLACE_SECONDS)
         scene.expect_lost(ports)
         scene.expect(other.is_running(), "the other worker has died, too")
-        scene.undisturbed(_AFTERWARDS)
+        scene.undisturbed()
     return scene.row
 
 
@@ -61,7 +59,7 @@ def stop_worker(folder: Path) -> Row:
         scene.replaced(victim, REPLACE_SECONDS)
         scene.row.recovery = time.monotonic() - begun
         scene.expect_lost(ports)
-        scene.undisturbed(_AFTERWARDS)
+        scene.undisturbed()
     return scene.row
 
 
@@ -69,7 +67,7 @@ def terminate(folder: Path) -> Row:
     """``SIGTERM``: not ready at once, serving on for a while; then it ends with 0."""
     settings = {"CLASSIFIER_MAX_BATCH_DELAY_MS": "200", "CLASSIFIER_DRAIN_MS": DRAIN_MS}
     with under_load(folder, settings) as scene:
-        time.sleep(_AFTERWARDS)
+        time.sleep(AFTERWARDS)
         begun = time.monotonic()
         scene.server.process.terminate()
         until(lambda: health(scene.server) == 503, int(DRAIN_MS) / 1000, "/health 503")
@@ -106,7 +104,7 @@ def _restart(scene: Scene, folder: Path) -> None:
         running(scene.home, again, TWO_WORKERS) as server,
     ):
         until(lambda: healthy_worker(server) != 0, REPLACE_SECONDS, "healthy again")
-        scene.undisturbed(_AFTERWARDS)
+        scene.undisturbed()
         scene.load.stop()
 
 

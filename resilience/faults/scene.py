@@ -21,6 +21,7 @@ TWO_WORKERS = MappingProxyType({"CLASSIFIER_WORKERS": "2"})
 FAILURES = (AssertionError, httpx.TransportError, subprocess.TimeoutExpired)
 """Exceptions that mean a failed expectation."""
 
+AFTERWARDS = 2.0
 _SHOWN = 3
 
 
@@ -71,10 +72,10 @@ class Scene:
         now = worker_ids(self.server)
         self.expect(now == self.before, f"workers {self.before} have become {now}")
 
-    def undisturbed(self, seconds: float) -> None:
-        """Let the load go on; everything must be answered right meanwhile."""
+    def undisturbed(self) -> None:
+        """Let the load go on for a while; everything must be answered right meanwhile."""
         before = len(self.load.exchanges)
-        time.sleep(seconds)
+        time.sleep(AFTERWARDS)
         bad = [e for e in self.load.exchanges[before:] if e.outcome is not Outcome.RIGHT]
         self.expect(not bad, f"disturbed: {[each.detail for each in bad[:_SHOWN]]}")
         self.expect(len(self.load.exchanges) > before, "no request was answered")

@@ -1,13 +1,11 @@
 """The command, as a user or a CI job runs it: what it prints, its exit status, the report."""
 
-import ast
 import json
 import os
 import pty
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from tests.deployment_check.flaws import GARBAGE_IS_A_500
 from tests.support.commands import python
 from tests.support.servers import PROJECT, Server, free_port
 from tests.support.toys import RED, encoded
+from tests.test_dependencies import modules
 
 STRANGER = "http://192.0.2.1:3000"  # RFC 5737: documentation only, nobody's
 
@@ -187,17 +186,9 @@ def test_every_library_it_imports_is_a_dependency_of_the_project_or_of_its_extra
     project = tomli.loads((PROJECT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["check"]]
     listed = {Requirement(each).name for each in wanted} | WITH_OTHERS
-    tool = list((PROJECT / "deployment_check").rglob("*.py"))
-    distributions = packages_distributions()
-    imported = {name for file in tool for name in libraries(file, distributions)}
+    tool = modules((PROJECT / "deployment_check").rglob("*.py"))
+    owners = packages_distributions()
+    tops = {name.partition(".")[0] for name in tool} & owners.keys() - {"deployment_check"}
+    imported = {owners[top][0].lower().replace("_", "-") for top in tops}
     assert imported <= listed
     assert imported >= {"aiohttp", "httpx", "jsonschema", "rich"}
-
-
-def libraries(file: Path, distributions: Mapping[str, list[str]]) -> set[str]:
-    """Distributions that a file imports from."""
-    nodes = list(ast.walk(ast.parse(file.read_text())))
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
-    tops = {name.partition(".")[0] for name in names} - {"deployment_check"}
-    return {distributions[top][0].lower().replace("_", "-") for top in tops if top in distributions}

@@ -24,9 +24,7 @@ def test_a_graph_that_was_made_for_two_devices_stands_in_once(tmp_path: Path) ->
     for name, device in (("first", "cpu"), ("second", "openvino")):
         comparison = GOOD.model_copy(update={"device": device})
         stored(tmp_path, name, precision=Precision.INT8, comparison=comparison)
-
     found = variants(Model("toy", f"{MODEL_NAME}:fp32", tmp_path))
-
     assert [each.precision for each in found] == [Precision.INT8]
 
 
@@ -40,9 +38,7 @@ def test_the_same_network_in_another_precision_stands_in(
     stored(tmp_path, "other", precision=Precision.INT8, labels=("cat", "dog", "fish"))
     stored(tmp_path, "torn")
     (tmp_path / "models" / MODEL_NAME / "torn" / SPEC_FILE).write_text("{")
-
     found = variants(Model("toy", f"{MODEL_NAME}:fp32", tmp_path))
-
     assert found == [Variant(f"{MODEL_NAME}:int8", Precision.INT8)]
     said = capsys.readouterr().err.splitlines()
     assert sorted(said)[0] == (
