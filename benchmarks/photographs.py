@@ -2,13 +2,14 @@
 
 import os
 import random
-from io import BytesIO
+from bisect import bisect_left
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from conversion.photographs import PHOTOGRAPHS
+from tests.support.images import save
 
 # Mean size and bytes of ImageNet's validation photographs.
 _SIZE = (500, 375)
@@ -52,18 +53,10 @@ def _cutting(image: Image.Image, dice: random.Random) -> Image.Image:
 
 
 def _encode(image: Image.Image) -> bytes:
-    """The quality whose file comes closest to the wanted size."""
-    low, high = _QUALITIES[0], _QUALITIES[-1]
-    while low < high:
-        middle = (low + high) // 2
-        if len(_jpeg(image, middle)) < _BYTES:
-            low = middle + 1
-        else:
-            high = middle
-    return _jpeg(image, low)
+    """The least quality whose file has the wanted size, else the best."""
 
+    def encoded(quality: int) -> bytes:
+        return save(image, "JPEG", quality=quality)
 
-def _jpeg(image: Image.Image, quality: int) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, format="JPEG", quality=quality)
-    return buffer.getvalue()
+    index = bisect_left(_QUALITIES[:-1], _BYTES, key=lambda quality: len(encoded(quality)))
+    return encoded(_QUALITIES[index])

@@ -31,6 +31,7 @@ from model_spec import MODEL_NAME, Preprocessing
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
 from preprocessing.pixels import Pixels
 from settings import Device, Settings
+from tests.support.images import save
 
 MEGAPIXELS: tuple[float, ...] = (12, 24)
 
@@ -107,9 +108,8 @@ def camera_jpeg(path: Path, megapixels: float, progressive: bool = False) -> byt
         size = (int(photograph.width * scale), int(photograph.height * scale))
         large = photograph.convert("RGB").resize(size, Image.Resampling.BICUBIC)
     sharpened = Image.fromarray(_noisy(np.asarray(large))).filter(_SHARPENING)
-    buffer = BytesIO()
-    sharpened.save(buffer, "JPEG", quality=_QUALITY, subsampling="4:2:0", progressive=progressive)
-    return buffer.getvalue()
+    chosen = {"quality": _QUALITY, "subsampling": "4:2:0", "progressive": progressive}
+    return save(sharpened, "JPEG", **chosen)
 
 
 def _noisy(pixels: Pixels) -> Pixels:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader
 from PIL import Image, ImageOps
 
 from deployment_check.load.load_test import Phase
+from deployment_check.questions.images import encoded
 from deployment_check.report import series
 from deployment_check.report.charts import charts
 from deployment_check.report.report import Report, doubts
@@ -74,6 +75,4 @@ def _row(phase: Phase) -> list[str]:
 
 def _thumbnail(image: bytes) -> str:
     small = ImageOps.fit(ImageOps.exif_transpose(Image.open(BytesIO(image))), _THUMBNAIL)
-    buffer = BytesIO()
-    small.convert("RGB").save(buffer, "JPEG", quality=75)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return base64.b64encode(encoded(small.convert("RGB"), "JPEG", quality=75)).decode()

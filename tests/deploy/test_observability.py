@@ -8,7 +8,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from PIL import Image
 
 from inference.answers.drift import LEAST
 from tests.support.documents import DOCS, PROJECT, table_rows
+from tests.support.images import save
 from tests.support.servers import ENDS_WITH_US, free_port
 from tests.support.tools import program
 from tests.support.toys import BLUE, RED, encoded
@@ -73,33 +73,21 @@ def test_queries_ask_for_metrics_that_there_are(served: httpx.Client) -> None:
     assert {name for name in asked if "_gpu_" not in name} <= shown
 
 
-class Prometheus:
-    """A running Prometheus."""
+def series(prometheus: httpx.Client, query: str) -> list[Any]:
+    """What a query finds; an error if it cannot be asked."""
+    answer = prometheus.get("/query", params={"query": query})
+    assert answer.json()["status"] == "success", answer.text
+    return list(answer.json()["data"]["result"])
 
-    def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=f"{url}/api/v1", timeout=20)
 
-    def series(self, query: str) -> list[Any]:
-        """What a query finds; an error if it cannot be asked."""
-        answer = self._client.get("/query", params={"query": query})
-        assert answer.json()["status"] == "success", answer.text
-        return list(answer.json()["data"]["result"])
-
-    def rules(self) -> list[dict[str, Any]]:
-        groups = self._client.get("/rules").json()["data"]["groups"]
-        return [rule for group in groups for rule in group["rules"]]
-
-    def is_ready(self) -> bool:
-        with contextlib.suppress(httpx.TransportError):
-            return self._client.get("/query", params={"query": "1"}).is_success
-        return False
-
-    def close(self) -> None:
-        self._client.close()
+def is_ready(prometheus: httpx.Client) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return prometheus.get("/query", params={"query": "1"}).is_success
+    return False
 
 
 @pytest.fixture
-def prometheus(served: httpx.Client, tmp_path: Path) -> Iterator[Prometheus]:
+def prometheus(served: httpx.Client, tmp_path: Path) -> Iterator[httpx.Client]:
     """Prometheus with the project's configuration, but on the toy server and faster."""
     program("prometheus", "prometheus")
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
@@ -116,24 +104,21 @@ def prometheus(served: httpx.Client, tmp_path: Path) -> Iterator[Prometheus]:
         process = subprocess.Popen(
             command, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
-    started = Prometheus(f"http://127.0.0.1:{port}")
     try:
-        end = time.monotonic() + _START_SECONDS
-        while not started.is_ready():
-            assert time.monotonic() < end, (tmp_path / "log").read_text()
-            time.sleep(0.2)
-        yield started
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=20) as client:
+            end = time.monotonic() + _START_SECONDS
+            while not is_ready(client):
+                assert time.monotonic() < end, (tmp_path / "log").read_text()
+                time.sleep(0.2)
+            yield client
     finally:
-        started.close()
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(_START_SECONDS)
 
 
 def slow_to_decode() -> bytes:
     noise = np.random.default_rng(0).integers(0, 256, (1400, 1400, 3), np.uint8)
-    buffer = BytesIO()
-    Image.fromarray(noise).save(buffer, "PNG")
-    return buffer.getvalue()
+    return save(Image.fromarray(noise), "PNG")
 
 
 def send_traffic(client: httpx.Client) -> None:
@@ -147,18 +132,19 @@ def send_traffic(client: httpx.Client) -> None:
 
 
 @pytest.mark.slow
-def test_every_query_finds_what_it_asks_for(served: httpx.Client, prometheus: Prometheus) -> None:
+def test_every_query_finds_what_it_asks_for(served: httpx.Client, prometheus: httpx.Client) -> None:
     send_traffic(served)
     asked = {watched(query) for query in (*QUERIES, *ALERTS, *PANELS)}
     on_gpus = {query for query in asked if GPU in query}
     for query in on_gpus:  # there is none here
-        assert prometheus.series(query) == []
+        assert series(prometheus, query) == []
     end = time.monotonic() + _PATIENCE
     missing = asked - on_gpus
     while missing and time.monotonic() < end:
-        missing = {query for query in missing if not prometheus.series(query)}
+        missing = {query for query in missing if not series(prometheus, query)}
         time.sleep(0.5)
     assert missing == set()
-    rules = prometheus.rules()
+    groups = prometheus.get("/rules").json()["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
     assert [rule["health"] for rule in rules] == ["ok"] * len(ALERTS)
     assert [rule.get("lastError", "") for rule in rules] == [""] * len(ALERTS)
