@@ -8,8 +8,8 @@ time or memory than it may.
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -57,20 +57,6 @@ DECODING = Cost(cpu_ms=Settings().decode_cpu_ms, rss_mb=Settings().decode_memory
 """What decoding the images of one request may take."""
 
 
-@dataclass
-class Row:
-    case: str
-    expected: str  # statuses and codes, or classes
-    seen: str  # the same of what was answered
-    cost: Cost = Cost()  # of its dearest request
-    problems: list[str] = field(default_factory=list)
-
-    def evidence(self) -> Evidence:
-        cost = f"{self.cost.cpu_ms:.0f} ms, {max(0.0, self.cost.rss_mb):.0f} MB"
-        seen = "; ".join([self.seen, cost, *self.problems[:_SHOWN]])
-        return Evidence(self.case, self.expected, seen, not self.problems)
-
-
 class Meter(Sampler):
     """Measures what a process, which is idle now, and its descendants use until the block ends."""
 
@@ -97,7 +83,7 @@ def large_photographs() -> dict[str, bytes]:
     }
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[Evidence]:
     """Send the whole corpus to a server with the toy model, default limits and one worker."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as temporary:
         folder = Path(temporary)
@@ -115,34 +101,35 @@ def rows() -> Iterator[Row]:
             yield _urls(server.url, client, root)
 
 
-def _row(name: str, client: httpx.Client, root: psutil.Process, requests: list[Call]) -> Row:
-    seen: list[Outcome] = []
-    row = Row(name, shown(call.expected for call in requests), "")
+def _row(name: str, client: httpx.Client, root: psutil.Process, requests: list[Call]) -> Evidence:
+    seen, dearest, problems = list[Outcome](), Cost(), list[str]()
     for call in requests:
         with Meter(root) as meter:
             seen.append(ask(client, call))
             cost = meter.cost()
-        row.cost |= cost
-        row.problems += _problems(call, seen[-1])
-        row.problems += _excess(cost, DECODING if call.is_decoded else Cost())
-        row.problems += _after(client)
-    row.seen = shown(seen)
-    return row
+        dearest |= cost
+        problems += _problems(call, seen[-1])
+        problems += _excess(cost, DECODING if call.is_decoded else Cost())
+        problems += _after(client)
+    expected = shown(call.expected for call in requests)
+    return _evidence(name, expected, shown(seen), dearest, problems)
 
 
-def _urls(url: str, client: httpx.Client, root: psutil.Process) -> Row:
+def _urls(url: str, client: httpx.Client, root: psutil.Process) -> Evidence:
     with Meter(root) as meter:
         expected, seen, connections = ask_for_urls(url)
         cost = meter.cost()
-    row = Row(
-        "100 URLs at once where images are expected",
-        f"{shown(expected)}, 0 connections",
-        f"{shown(seen)}, {connections} connections",
-        Cost(cost.cpu_ms / len(seen), cost.rss_mb),
-    )
-    row.problems += [] if row.expected == row.seen else ["not as expected"]
-    row.problems += _excess(row.cost, Cost()) + _after(client)
-    return row
+    wanted, got = f"{shown(expected)}, 0 connections", f"{shown(seen)}, {connections} connections"
+    each = Cost(cost.cpu_ms / len(seen), cost.rss_mb)
+    problems = [] if wanted == got else ["not as expected"]
+    problems += _excess(each, Cost()) + _after(client)
+    return _evidence("100 URLs at once where images are expected", wanted, got, each, problems)
+
+
+def _evidence(case: str, expected: str, seen: str, cost: Cost, problems: Sequence[str]) -> Evidence:
+    """A row, with the cost of its dearest request and the first problems."""
+    spent = f"{cost.cpu_ms:.0f} ms, {max(0.0, cost.rss_mb):.0f} MB"
+    return Evidence(case, expected, "; ".join([seen, spent, *problems[:_SHOWN]]), not problems)
 
 
 def _problems(call: Call, seen: Outcome) -> list[str]:
@@ -167,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m hostile", description=__doc__)
     parser.add_argument("--record", action="store_true", help="for resilience/README.md")
     given = parser.parse_args()
-    sys.exit(report("hostile", (row.evidence() for row in rows()), recorded=given.record))
+    sys.exit(report("hostile", rows(), recorded=given.record))
 
 
 if __name__ == "__main__":

@@ -49,9 +49,6 @@ class Measured:
 class Choice:
     best: Measured  # of all that were measured
     meets: bool  # whether its p99 is within the target
-    # Over the defaults: 0.1 is 10 % more images per second, or, where the target cannot be met,
-    # 10 % more of its own p99 that the defaults take.
-    gain: float
     worth_it: bool  # whether the defaults should be left for it
 
 
@@ -107,7 +104,7 @@ def choose(default: Measured, candidates: Sequence[Measured], p99_ms: float) -> 
         gain = default.p99_ms / best.p99_ms - 1
     missed_only_by_default = bool(meeting) and default.p99_ms > p99_ms
     worth_it = best is not default and (gain >= NOISE or missed_only_by_default)
-    return Choice(best, bool(meeting), gain, worth_it)
+    return Choice(best, bool(meeting), worth_it)
 
 
 def confirms(values: Values, pairs: Sequence[Pair], p99_ms: float) -> bool:

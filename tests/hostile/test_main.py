@@ -6,7 +6,7 @@ import sys
 import psutil
 import pytest
 
-from hostile.__main__ import Cost, Meter, Row, _excess, _problems
+from hostile.__main__ import Cost, Meter, _evidence, _excess, _problems
 from hostile.requests import calls
 from hostile.requests.calls import Call
 from hostile.requests.expected import RED
@@ -64,6 +64,6 @@ def test_another_outcome_than_the_expected_is_a_problem() -> None:
 
 
 def test_a_row_says_what_failed() -> None:
-    row = Row("case", "200 red", "400 invalid_request", Cost(1.4, 2.6), ["a", "b"])
+    row = _evidence("case", "200 red", "400 invalid_request", Cost(1.4, 2.6), ["a", "b"])
     seen = "400 invalid_request; 1 ms, 3 MB; a; b"
-    assert row.evidence() == Evidence("case", "200 red", seen, ok=False)
+    assert row == Evidence("case", "200 red", seen, ok=False)

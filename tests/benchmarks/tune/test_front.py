@@ -45,10 +45,10 @@ def test_the_front_has_what_nothing_dominates() -> None:
 @pytest.mark.parametrize(
     ("p99_ms", "expected"),
     [
-        (80.0, Choice(FAST, meets=True, gain=1.0, worth_it=True)),
-        (79.9, Choice(DEFAULT, meets=True, gain=0.0, worth_it=False)),
-        (39.9, Choice(QUICK, meets=True, gain=-0.5, worth_it=True)),
-        (19.9, Choice(QUICK, meets=False, gain=1.0, worth_it=True)),
+        (80.0, Choice(FAST, meets=True, worth_it=True)),
+        (79.9, Choice(DEFAULT, meets=True, worth_it=False)),
+        (39.9, Choice(QUICK, meets=True, worth_it=True)),
+        (19.9, Choice(QUICK, meets=False, worth_it=True)),
     ],
 )
 def test_the_fastest_that_meets_the_target_else_the_lowest_p99(
