@@ -10,13 +10,13 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
+from deployment_check.checks import Verdict
 from deployment_check.deployment import Deployment, Unusable, shown
 from deployment_check.load.load_checks import LoadChecks
 from deployment_check.options import parse
 from deployment_check.report.page import page
 from deployment_check.report.report import Report, answers, conditions, doubts
 from deployment_check.report.terminal import Terminal
-from deployment_check.result import Verdict
 from deployment_check.suite import results
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2

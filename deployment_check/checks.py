@@ -1,25 +1,51 @@
-"""How a check is made."""
+"""How a check is made, and what comes of it."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import httpx
 
-from deployment_check.deployment import Deployment
-from deployment_check.result import Failed, Result, Skipped, Verdict
+if TYPE_CHECKING:
+    from deployment_check.deployment import Deployment
 
-Check = Callable[[Deployment], str]
+Check = Callable[["Deployment"], str]
 """Asks a deployment and returns what was seen; raises Failed or Skipped."""
 
 
-def run(group: str, name: str, check: Check, deployment: Deployment) -> Result:
+class Verdict(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Failed(Exception):
+    """The deployment does not do what it must; the message says what it did."""
+
+
+class Skipped(Exception):
+    """The check does not apply to this deployment; the message says why."""
+
+
+@dataclass(frozen=True)
+class Result:
+    group: str
+    name: str
+    verdict: Verdict
+    detail: str  # what was seen, or why it failed or was skipped
+    seconds: float
+
+
+def run(group: str, name: str, check: Check, deployment: "Deployment") -> Result:
     started = time.perf_counter()
     verdict, detail = _outcome(check, deployment)
     seconds = time.perf_counter() - started
     return Result(group, name, verdict, deployment.redacted(detail), seconds)
 
 
-def _outcome(check: Check, deployment: Deployment) -> tuple[Verdict, str]:
+def _outcome(check: Check, deployment: "Deployment") -> tuple[Verdict, str]:
     try:
         return Verdict.PASSED, check(deployment)
     except Skipped as reason:

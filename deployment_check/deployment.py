@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import httpx
 
+from deployment_check.checks import Failed
 from deployment_check.contract import Contract
 from deployment_check.options import KEY_VARIABLE, Options
-from deployment_check.result import Failed
 
 DEFAULT_ARCHITECTURE = "efficientnet_lite0"
 """Of the model whose answers to the test images are known."""

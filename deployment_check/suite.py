@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from deployment_check.checks import Check, run
+from deployment_check.checks import Check, Result, run
 from deployment_check.deployment import Deployment
 from deployment_check.load.load_checks import LoadChecks
 from deployment_check.questions import (
@@ -14,7 +14,6 @@ from deployment_check.questions import (
     predictions,
     response_times,
 )
-from deployment_check.result import Result
 
 GROUPS: Mapping[str, Mapping[str, Check]] = {
     "availability": availability.CHECKS,

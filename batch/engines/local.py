@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from batch.classification.parts import Job, Part
 from batch.engines.plan import plan
-from batch.engines.worker import Failure, Message, serve
+from batch.engines.worker import Message, serve
 from batch.errors import BatchError
 from inference.hardware.cpus import usable_cpus
 from inference.hardware.gpu import count_gpus
@@ -151,8 +151,8 @@ class _Pool:
         except (EOFError, OSError):
             self._replace(worker)
             return
-        if isinstance(message, Failure):
-            raise BatchError(message.text)
+        if isinstance(message, BatchError):
+            raise message
         worker.starts = 0
         done = worker.task
         self._go_on(worker)

@@ -4,25 +4,18 @@ import asyncio
 import logging
 import time
 from ctypes import c_double
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 from batch.classification.parts import Job, PartClassifier
+from batch.errors import BatchError
 from errors import ClassifierError, StartupError
 
 logger = logging.getLogger("image_classifier.batch")
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a process cannot go on, in one line."""
-
-    text: str
-
-
 Message = Any
-"""None: ready. A ``pyarrow.Table``: the rows of the current part. A ``Failure``: the end."""
+"""None: ready. A ``pyarrow.Table``: the rows of the current part. A ``BatchError``: the end."""
 
 
 def serve(connection: Connection, job: Job, progress: c_double) -> None:
@@ -46,7 +39,7 @@ async def _serve(connection: Connection, job: Job, progressed: Any) -> None:
     try:
         classifier = PartClassifier(job)
     except (ClassifierError, StartupError) as error:
-        connection.send(Failure(str(error)))
+        connection.send(BatchError(str(error)))
         return
     connection.send(None)
     try:
@@ -57,6 +50,6 @@ async def _serve(connection: Connection, job: Job, progressed: Any) -> None:
         pass
     except Exception as error:
         logger.exception("part %d failed", part.number)
-        connection.send(Failure(f"part {part.number} failed: {error}"))
+        connection.send(BatchError(f"part {part.number} failed: {error}"))
     finally:
         await classifier.close()

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 
 from rich.prompt import Confirm
 
-from deployment_check.checks import Check
+from deployment_check.checks import Check, Failed, Skipped
 from deployment_check.deployment import Deployment
 from deployment_check.load.load_test import Announce, LoadTest, Phase, learn, load
 from deployment_check.options import Options
-from deployment_check.result import Failed, Skipped
 from load_generator.known_images import Outcome
 
 MAX_REFUSED = 0.01  # share of requests that may be answered 503 or 504 at a load that was asked for

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from deployment_check.checks import Failed
 from deployment_check.deployment import Deployment
 from deployment_check.load.metrics import Look
 from deployment_check.load.observer import Observer, Probe
 from deployment_check.load.sender import Sender, session
 from deployment_check.options import MAX_CONCURRENCY, MAX_RATE, Options
-from deployment_check.result import Failed
 from load_generator.arrivals import poisson
 from load_generator.known_images import TEST_IMAGES, TOLERANCE, Known, Outcome
 from load_generator.latency import Latency

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from functools import partial
 
-from deployment_check.checks import Check
+from deployment_check.checks import Check, Failed, Skipped
 from deployment_check.deployment import Deployment, shown
 from deployment_check.load.observer import HIDDEN
-from deployment_check.result import Failed, Skipped
 
 _DESCRIBED = (("POST", "/classify"), ("POST", "/classify_batch"), ("GET", "/health"))
 

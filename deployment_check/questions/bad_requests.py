@@ -16,10 +16,9 @@ from urllib.parse import urlsplit
 import httpx
 from PIL import Image
 
-from deployment_check.checks import Check
+from deployment_check.checks import Check, Failed, Skipped
 from deployment_check.deployment import Deployment, authorization, shown
 from deployment_check.questions.images import encoded, photograph, picture
-from deployment_check.result import Failed, Skipped
 
 _ANNOUNCED_BYTES = 10**12  # size of a body that no deployment takes; it is announced and never sent
 _TIMEOUT = 30.0

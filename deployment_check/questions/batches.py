@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from deployment_check.checks import Check
+from deployment_check.checks import Check, Failed
 from deployment_check.deployment import Deployment
 from deployment_check.questions.images import photograph
 from deployment_check.questions.predictions import agreement
-from deployment_check.result import Failed
 from load_generator.known_images import TEST_IMAGES
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from functools import partial
 
-from deployment_check.checks import Check
+from deployment_check.checks import Check, Failed, Skipped
 from deployment_check.deployment import Deployment, shown
 from deployment_check.questions.images import encoded, oddities, pairs, photograph, picture
 from deployment_check.questions.predictions import agreement
-from deployment_check.result import Failed, Skipped
 
 _FILE_NAMES = {
     "file name of 4,000 characters": "x" * 4000 + ".jpg",

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from functools import partial
 
-from deployment_check.checks import Check
+from deployment_check.checks import Check, Failed, Skipped
 from deployment_check.deployment import Deployment
-from deployment_check.result import Failed, Skipped
 from load_generator.known_images import EXPECTED, TEST_IMAGES
 
 

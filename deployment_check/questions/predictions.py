@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from deployment_check.checks import Check
+from deployment_check.checks import Check, Failed
 from deployment_check.deployment import Deployment
 from deployment_check.questions.images import photograph
-from deployment_check.result import Failed
 from load_generator.known_images import TOLERANCE
 
 _ROUNDING = 1e-4  # of the sum of confidences, each of which is rounded

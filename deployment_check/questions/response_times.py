@@ -3,10 +3,9 @@
 import time
 from collections.abc import Mapping
 
-from deployment_check.checks import Check
+from deployment_check.checks import Check, Failed
 from deployment_check.deployment import Deployment
 from deployment_check.questions.images import photograph
-from deployment_check.result import Failed
 from load_generator.latency import Latency
 
 REQUESTS = 20

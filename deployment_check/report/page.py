@@ -9,13 +9,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from PIL import Image, ImageOps
 
+from deployment_check.checks import Verdict
 from deployment_check.load.load_test import Phase
 from deployment_check.questions.images import encoded
 from deployment_check.report import series
 from deployment_check.report.charts import charts
 from deployment_check.report.report import Report, doubts
 from deployment_check.report.svg import number
-from deployment_check.result import Verdict
 from load_generator.known_images import Outcome
 
 _HERE = Path(__file__).parent

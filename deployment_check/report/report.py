@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 from PIL import Image
 
+from deployment_check.checks import Failed, Result, Verdict
 from deployment_check.deployment import Deployment
 from deployment_check.load.load_test import LoadTest, Phase
 from deployment_check.options import Options
 from deployment_check.report import series
-from deployment_check.result import Failed, Result, Verdict
 from load_generator.known_images import EXPECTED, TEST_IMAGES, Outcome
 
 _DECIMALS = 4

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from deployment_check.checks import Result, Verdict
 from deployment_check.deployment import Deployment
-from deployment_check.result import Result, Verdict
 
 _MARKS = {
     Verdict.PASSED: "[green]✓[/]",

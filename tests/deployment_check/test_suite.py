@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from deployment_check.checks import run
+from deployment_check.checks import Result, Verdict, run
 from deployment_check.deployment import Deployment
 from deployment_check.load.load_checks import LoadChecks
 from deployment_check.options import Options
-from deployment_check.result import Result, Verdict
 from deployment_check.suite import GROUPS, LOAD_GROUP, results
 from tests.deployment_check.conftest import KEY, Connect
 from tests.deployment_check.flawed import Answer, Asked, flawed

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from deployment_check.checks import Failed
 from deployment_check.load.load_checks import is_measured, is_ready, judge
 from deployment_check.load.load_test import LoadTest, Phase, learn
 from deployment_check.load.observer import Probe
 from deployment_check.options import Options
-from deployment_check.result import Failed
 from load_generator.known_images import Outcome
 from load_generator.loops import Exchange
 from tests.deployment_check.conftest import Connect

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from deployment_check.checks import Result, Verdict
 from deployment_check.load.load_test import LoadTest, Phase
 from deployment_check.load.metrics import Look, Metrics
 from deployment_check.load.observer import Probe
@@ -14,7 +15,6 @@ from deployment_check.report import series
 from deployment_check.report.page import page
 from deployment_check.report.report import Report, conditions
 from deployment_check.report.svg import Scale, number
-from deployment_check.result import Result, Verdict
 from load_generator.known_images import Outcome
 from load_generator.loops import Exchange
 from tests.support.toys import RED, encoded
