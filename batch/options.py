@@ -39,13 +39,11 @@ class Shard(NamedTuple):
 class Options:
     given: str  # folder, pattern, list or URL
     output: Path  # file; its suffix says the format
-    # Tag in the model store, or a folder with a model's files; None: the settings'.
-    model: str | None = None
+    model: str | None = None  # a tag, or a folder with a model's files; None: the settings'
     column: str | None = None  # of a Parquet file
     top_k: int = DEFAULT_TOP_K  # predictions in a row
     embedding: bool = False  # whether a row has one
-    # Least confidence of a decision; None: the model's own thresholds, if it has any.
-    threshold: float | None = None
+    threshold: float | None = None  # least confidence of a decision; None: the model's own, if any
     part_size: int = PART_SIZE  # photographs in a part
     restart: bool = False  # forget an unfinished run, and replace the output
     shard: Shard | None = None  # do only these parts, and write no output; None: all

@@ -32,10 +32,8 @@ class Options:
     load: bool = True
     concurrency: int = 8  # clients of the closed loop
     seconds: float = 10.0  # that each loop lasts
-    # Arrivals a second in the open loop; None: derived from the closed loop.
-    rate: float | None = None
-    # Milliseconds that the open loop's 99th percentile may reach; None: any.
-    max_p99_ms: float | None = None
+    rate: float | None = None  # arrivals a second, open loop; None: derived from the closed one
+    max_p99_ms: float | None = None  # that the open loop's p99 may reach; None: any
     photographs: Path | None = None  # folder of images for the load test; None: the test images
     yes: bool = False  # whether to send load and too large bodies to another host without asking
     report: Path | None = None  # folder to write the report to

@@ -38,8 +38,7 @@ class Job:
     top_k: int  # predictions in a row
     embedding: bool  # whether a row has one
     arrangement: Arrangement  # of one process
-    # Least confidence of a decision; None: the model's own thresholds, if it has any.
-    threshold: float | None = None
+    threshold: float | None = None  # least confidence of a decision; None: the model's own, if any
 
 
 class PartClassifier:

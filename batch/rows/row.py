@@ -55,8 +55,7 @@ class Rows:
     top_k: int  # predictions in a row
     embedding: bool = False  # whether a row has one
     thresholds: Thresholds | None = None  # for a decision; None: a row has none
-    # Whether a photograph may show several classes, so that a decision is a list.
-    multi_label: bool = False
+    multi_label: bool = False  # whether a decision is a list: a photograph may show several
 
     def schema(self) -> pa.Schema:
         found = SCHEMA

@@ -45,8 +45,7 @@ class Model:
 class Lowering:
     """How models of lower precision are made, and which are taken."""
 
-    # Folder of photographs; None: there are none, and no such model.
-    calibration: Path | None = None
+    calibration: Path | None = None  # folder of photographs; without it there is no such model
     allow_marked: bool = False  # whether models are taken that the gate of conversion refuses
 
     @property

@@ -44,12 +44,9 @@ print(json.dumps({name: found[name] for name in sys.argv[1:] if name in found}))
 @dataclass(frozen=True)
 class Stack:
     name: str  # for the command line
-    # Of requests, each measured on its own, by the title it gets in the tables.
-    forms: Mapping[str, Form]
+    forms: Mapping[str, Form]  # each measured on its own, by the title it gets in the tables
     module: str | None = None  # in ``benchmarks.peers``; None: the project's own service
-    # Whose requirements it has, in a virtual environment of its own; None: the project's, where
-    # `bentoml serve` starts it.
-    peer: str | None = None
+    peer: str | None = None  # whose virtual environment it has; None: `bentoml serve` in ours
     variables: Mapping[str, str] = field(default_factory=dict)
     precision: Precision = Precision.FP32  # of the model that it serves
     device: Device = Device.CPU

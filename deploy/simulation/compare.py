@@ -27,8 +27,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Summary:
-    # Share of the images sent that were answered within the objective's time, on the worst day.
-    within: float
+    within: float  # share of the images sent that were answered in time, on the worst day
     p99: float  # seconds, of the images answered on the worst day
     refused: float  # share of the images sent on all days
     replica_hours: float  # a day, on average

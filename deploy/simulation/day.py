@@ -24,10 +24,8 @@ class Replica:
     workers: int = 2
     images_per_second: float = 96.0  # of all of them together, at their best
     start_seconds: float = 30.0  # from the decision until it is ready
-    # Images a worker holds before it refuses.
-    pending: int = field(default_factory=lambda: Settings().max_pending_images)
-    # Seconds until an image gets 504; no image that is accepted waits that long.
-    deadline: float = field(default_factory=lambda: Settings().deadline)
+    pending: int = field(default_factory=lambda: Settings().max_pending_images)  # of a worker
+    deadline: float = field(default_factory=lambda: Settings().deadline)  # seconds until a 504
 
     @property
     def seconds(self) -> float:
@@ -44,8 +42,7 @@ class Replica:
 @dataclass
 class Day:
     sent: list[int] = field(default_factory=list)  # images, for each step
-    # Images among them that were refused, for each step.
-    refused: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)  # images among them, for each step
     replicas: list[int] = field(default_factory=list)  # existing ones, ready or not, for each step
     # Images, for each five minutes and each millisecond of latency.
     latencies: list[npt.NDArray[np.int64]] = field(default_factory=list)

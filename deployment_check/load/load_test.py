@@ -43,8 +43,7 @@ class Phase:
     exchanges: Sequence[Exchange]
     own_cores: float  # processors that this process took meanwhile
     rate: float | None = None  # arrivals a second that were meant; None in a closed loop
-    # At ``/metrics`` before and after, when all was written; None without metrics.
-    looks: tuple[Look, Look] | None = None
+    looks: tuple[Look, Look] | None = None  # before and after, when all was written
 
     @property
     def latency(self) -> Latency:

@@ -27,10 +27,8 @@ _SHOWN = 3
 
 @dataclass
 class Row:
-    # Of requests by what became of them.
-    counts: Mapping[Outcome, int] = field(default_factory=dict)
-    # Seconds until all was well again; None where nothing had to recover.
-    recovery: float | None = None
+    counts: Mapping[Outcome, int] = field(default_factory=dict)  # of requests
+    recovery: float | None = None  # seconds until all was well again; None: it was all the time
     problems: list[str] = field(default_factory=list)
     skipped: str | None = None  # why it was not run
 
