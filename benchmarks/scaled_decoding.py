@@ -65,7 +65,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="of photographs")
     parser.add_argument("--model", default=f"{MODEL_NAME}:latest", help="tag in the model store")
-    parser.add_argument("--megapixels", type=float, nargs="+", default=MEGAPIXELS)
     parser.add_argument("--every", type=int, default=1, help="take each n-th photograph")
     parser.add_argument("--progressive", action="store_true", help="progressive JPEGs")
     options = parser.parse_args()
@@ -73,7 +72,7 @@ def main() -> None:
     session = open_session(folder, Device.CPU, intra_op_threads=1)
     paths = [path for path in sorted(options.folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
     chosen = paths[:: options.every]
-    for line in table(session, chosen, options.progressive, options.megapixels):
+    for line in table(session, chosen, options.progressive):
         print(line, flush=True)
 
 

@@ -122,12 +122,11 @@ def search(image_format: str, seconds: float, chance: random.Random) -> list[Fou
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m hostile.dearest", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for all formats together")
-    parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     failed = False
     for name in _STARTS:
-        chance = random.Random(f"{name} {given.seed}")
+        chance = random.Random(name)
         for found in search(name, given.seconds / len(_STARTS), chance):
             path = FOLDER / f"{name}-{found.place}"
             path.write_bytes(found.content)

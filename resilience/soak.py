@@ -11,8 +11,9 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -31,7 +32,7 @@ from tests.support.servers import running, toy_home
 
 SECONDS = 600.0
 CLIENTS = 8
-HOSTILE = 0.05
+HOSTILE = 0.05  # of the requests
 
 MORE_DESCRIPTORS = 10
 MORE_MEMORY = 0.05
@@ -42,76 +43,62 @@ _KEPT = 5
 
 
 @dataclass
-class Account:
+class Soak:
+    url: str  # of the server
+    images: Sequence[Known]  # that are asked for
+    seconds: float
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind and status
     wrong: list[str] = field(default_factory=list)  # answers
     unexpected: list[str] = field(default_factory=list)  # statuses
 
+    def run(self, root: psutil.Process | None) -> list[Evidence]:
+        """Run, print the report, and return what must be true with what was seen.
 
-@dataclass(frozen=True)
-class Plan:
-    url: str  # of the server
-    images: Sequence[Known]  # that are asked for
-    seconds: float = SECONDS  # how long
-    clients: int = CLIENTS  # how many at once
-    hostile: float = HOSTILE  # share of the requests that are
+        ``root`` is the service's first process, where it is on this machine.
+        """
+        with contextlib.ExitStack() as stack:
+            sampler = stack.enter_context(Sampler(root)) if root else None
+            uvloop.run(self._send_all())
+        return [*self._answers(), *(_resources(sampler.samples) if sampler else ())]
 
+    async def _send_all(self) -> None:
+        connections = Connections(*address(self.url), timeout=_TIMEOUT)
+        await closed_loop(partial(self._send, connections), CLIENTS, self.seconds)
+        connections.close()
 
-def soak(plan: Plan, root: psutil.Process | None) -> list[Evidence]:
-    """Run, print the report, and return what must be true with what was seen.
-
-    ``root`` is the service's first process, where it is on this machine.
-    """
-    account = Account()
-    with contextlib.ExitStack() as stack:
-        sampler = stack.enter_context(Sampler(root)) if root else None
-        uvloop.run(_send_all(plan, account))
-    _print_requests(account, plan.seconds)
-    return _answers(account, plan) + (_resources(sampler.samples) if sampler else [])
-
-
-async def _send_all(plan: Plan, account: Account) -> None:
-    connections = Connections(*address(plan.url), timeout=_TIMEOUT)
-
-    async def send() -> tuple[Outcome, str]:
-        call = (hostile if random.random() < plan.hostile else good)(plan.images)
+    async def _send(self, connections: Connections) -> tuple[Outcome, str]:
+        call = (hostile if random.random() < HOSTILE else good)(self.images)
         if call.kind == DISCONNECTED:
-            await asyncio.to_thread(disconnect, plan.url, call.options["content"])
-            account.counts[call.kind, "–"] += 1
+            await asyncio.to_thread(disconnect, self.url, call.options["content"])
+            self.counts[call.kind, "–"] += 1
             return Outcome.RIGHT, ""
         try:
-            status, body, _ = await connections.send(call.request(plan.url))
+            status, body, _ = await connections.send(call.request(self.url))
         except Lost as error:
-            account.counts[call.kind, "connection lost"] += 1
-            account.unexpected.append(f"{call.kind}: {error}")
+            self.counts[call.kind, "connection lost"] += 1
+            self.unexpected.append(f"{call.kind}: {error}")
             return Outcome.LOST, str(error)
-        account.counts[call.kind, str(status)] += 1
+        self.counts[call.kind, str(status)] += 1
         outcome, detail = call.judged(status, body)
         if outcome is Outcome.WRONG:
-            (account.wrong if status == 200 else account.unexpected).append(detail)
+            (self.wrong if status == 200 else self.unexpected).append(detail)
         return outcome, detail
 
-    await closed_loop(send, plan.clients, plan.seconds)
-    connections.close()
-
-
-def _print_requests(account: Account, seconds: float) -> None:
-    total = sum(account.counts.values())
-    print("| request | status | count |\n|---|---|---:|")
-    for (kind, status), count in sorted(account.counts.items()):
-        print(f"| {kind} | {status} | {count} |")
-    print(f"\n{total} requests, {total / seconds:.0f} a second")
-    print(f"wrong answers: {len(account.wrong)}; unexpected: {len(account.unexpected)}")
-
-
-def _answers(account: Account, plan: Plan) -> list[Evidence]:
-    total = sum(account.counts.values())
-    case = f"{total} requests in {plan.seconds:.0f} s, {plan.hostile:.0%} of them hostile"
-    wrong, unexpected = account.wrong[:_KEPT], account.unexpected[:_KEPT]
-    return [
-        Evidence(case, "no wrong answer", str(wrong or "none"), not wrong),
-        Evidence("their statuses", "none unexpected", str(unexpected or "none"), not unexpected),
-    ]
+    def _answers(self) -> list[Evidence]:
+        total = self.counts.total()
+        print("| request | status | count |\n|---|---|---:|")
+        for (kind, status), count in sorted(self.counts.items()):
+            print(f"| {kind} | {status} | {count} |")
+        print(f"\n{total} requests, {total / self.seconds:.0f} a second")
+        print(f"wrong answers: {len(self.wrong)}; unexpected: {len(self.unexpected)}")
+        case = f"{total} requests in {self.seconds:.0f} s, {HOSTILE:.0%} of them hostile"
+        wrong, unexpected = self.wrong[:_KEPT], self.unexpected[:_KEPT]
+        return [
+            Evidence(case, "no wrong answer", str(wrong or "none"), not wrong),
+            Evidence(
+                "their statuses", "none unexpected", str(unexpected or "none"), not unexpected
+            ),
+        ]
 
 
 def _resources(seen: Sequence[Sample]) -> list[Evidence]:
@@ -143,40 +130,27 @@ def _resources(seen: Sequence[Sample]) -> list[Evidence]:
     ]
 
 
-@contextlib.contextmanager
-def _target(
-    url: str | None, home: Path | None
-) -> Iterator[tuple[str, list[Known], psutil.Process | None]]:
-    """Where to send the traffic, with which images, and the process if it is on this machine."""
+def _soaked(url: str | None, seconds: float) -> list[Evidence]:
+    """Of the default model at a URL, else of a server with the toy model."""
     if url:
         here = httpx.URL(url).host in ("127.0.0.1", "localhost")
-        yield url, photographs(url), supervisor(httpx.URL(url).port or 80) if here else None
-        return
+        root = supervisor(httpx.URL(url).port or 80) if here else None
+        return Soak(url.rstrip("/"), photographs(url), seconds).run(root)
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder = Path(name)
-        with running(home or toy_home(folder), folder, TWO_WORKERS) as server:
-            images = photographs(server.url) if home else toy_images()
-            yield server.url, images, psutil.Process(server.process.pid)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m resilience.soak", description=__doc__)
-    add = parser.add_argument
-    add("--seconds", type=float, default=SECONDS)
-    add("--clients", type=int, default=CLIENTS)
-    add("--hostile", type=float, default=HOSTILE, help="share of the requests")
-    add("--url", help="of a running server with the default model")
-    add("--home", type=Path, help="BentoML's, with the default model, to serve")
-    add("--record", action="store_true", help="for resilience/README.md")
-    return parser.parse_args()
+        with running(toy_home(folder), folder, TWO_WORKERS) as server:
+            root = psutil.Process(server.process.pid)
+            return Soak(server.url, toy_images(), seconds).run(root)
 
 
 def main() -> None:
-    given = _arguments()
+    parser = argparse.ArgumentParser(prog="python -m resilience.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--url", help="of a running server with the default model")
+    parser.add_argument("--record", action="store_true", help="for resilience/README.md")
+    given = parser.parse_args()
     try:
-        with _target(given.url, given.home) as (url, images, root):
-            plan = Plan(url.rstrip("/"), images, given.seconds, given.clients, given.hostile)
-            rows = soak(plan, root)
+        rows = _soaked(given.url, given.seconds)
     except FAILURES as error:
         sys.exit(f"error: {error}")
     print()

@@ -1,17 +1,60 @@
 """Times counted in the closed and the open loop, worked out by hand on a virtual clock."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import selectors
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from itertools import pairwise
+from typing import Any, TypeVar
 
 import pytest
 
 from load_generator.known_images import Outcome
 from load_generator.loops import PATIENCE, PAUSE_AFTER_LOSS, Exchange, closed_loop, open_loop
-from tests.load_generator.virtual_time import run, stall
 
+Result = TypeVar("Result")
 Answer = tuple[Outcome, str]
 RIGHT = (Outcome.RIGHT, "")
+
+
+class _Jumping(selectors.DefaultSelector):
+    """Jumps to the next thing to do instead of waiting for it."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "everything waits for ever"
+        self.now += max(0.0, timeout)
+        ready: list[tuple[selectors.SelectorKey, int]] = super().select(0)
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Its time starts at 0 s and passes only while everybody sleeps, or by `stall`."""
+
+    def __init__(self) -> None:
+        self._jumping = _Jumping()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+    def stall(self, seconds: float) -> None:
+        """As if this process had been kept from running."""
+        self._jumping.now += seconds
+
+
+def run(main: Coroutine[Any, Any, Result]) -> Result:
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        loop.close()
+
+
+def stall(seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.stall(seconds)
 
 
 def one_at_a_time(*seconds: float) -> Callable[[], Awaitable[Answer]]:
