@@ -95,10 +95,11 @@ def conditions(options: Options, found: LoadTest) -> list[str]:
     if not found.phases:
         return []
     workers = series.workers(found)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     where = "the deployment and this client share" if options.is_loopback else "this client has"
     limit = "none was set" if options.max_p99_ms is None else f"{options.max_p99_ms:g} ms"
     return [
-        f"Processors: {where} {_usable_processors()}.",
+        f"Processors: {where} {usable}.",
         f"Workers of the deployment: {len(workers) or 'unknown'}.",
         f"Images: {_sizes(found.images)}.",
         f"Limit of the 99th percentile (--max-p99-ms): {limit}.",
@@ -114,13 +115,6 @@ def doubts(found: LoadTest) -> list[str]:
     if reason := series.why_no_stages(found):
         doubts.append(f"Where the time goes is not drawn: {reason}.")
     return doubts
-
-
-def _usable_processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _sizes(images: Sequence[bytes]) -> str:

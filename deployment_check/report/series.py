@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from deployment_check.load.load_test import LoadTest, Phase
@@ -92,14 +93,13 @@ def workers(found: LoadTest) -> Sequence[str]:
     return _labels(found.looks, _RESIDENT, "worker")
 
 
-def gpu_utilization(found: LoadTest) -> Lines:
-    """Percent of the time in which each GPU ran a kernel."""
-    return _of_gpus(found.looks, _GPU, 0.01)
+def _of_gpus(name: str, unit: float, found: LoadTest) -> Lines:
+    gpus = _labels(found.looks, name, "gpu")
+    return {f"GPU {gpu}": _gauge(found.looks, name, unit, gpu=gpu) for gpu in gpus}
 
 
-def gpu_memory(found: LoadTest) -> Lines:
-    """Megabytes in use on each GPU."""
-    return _of_gpus(found.looks, _GPU_MEMORY, MEGABYTE)
+gpu_utilization = partial(_of_gpus, _GPU, 0.01)  # percent of the time in which a kernel ran
+gpu_memory = partial(_of_gpus, _GPU_MEMORY, MEGABYTE)  # megabytes in use
 
 
 def readiness(found: LoadTest) -> Lines:
@@ -172,10 +172,6 @@ def _named(name: str, points: Sequence[Point]) -> Lines:
 def _labels(looks: Sequence[Look], name: str, label: str) -> list[str]:
     found = {value for look in looks for value in look.metrics.by(name, label)}
     return sorted(found, key=lambda value: (len(value), value))
-
-
-def _of_gpus(looks: Sequence[Look], name: str, unit: float) -> Lines:
-    return {f"GPU {g}": _gauge(looks, name, unit, gpu=g) for g in _labels(looks, name, "gpu")}
 
 
 def _gauge(looks: Sequence[Look], name: str, unit: float, **labels: str) -> list[Point]:

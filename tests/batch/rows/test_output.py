@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch.errors import BatchError
 from batch.rows import output as module
 from batch.rows.output import write
 from batch.rows.row import SCHEMA, table
@@ -60,8 +59,3 @@ def test_json_lines(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     write(iter(tables(GOOD, BAD)), file)
     assert [json.loads(line) for line in file.read_text().splitlines()] == ALL
-
-
-def test_another_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BatchError, match=r"rows.txt ends with none of .parquet, .csv, .jsonl"):
-        write(iter(()), tmp_path / "rows.txt")

@@ -51,8 +51,3 @@ def test_ratios_are_taken_within_each_round() -> None:
     assert (speed.median, speed.least, speed.greatest) == pytest.approx((2.0, 1.6, 2.4))
     assert TOY.ratio("ours", "peer", 16, lambda w: w.p99_ms) == Figure(0.25, 0.125, 0.375)
     assert TOY.ratio("ours", "gone", 16, lambda w: w.speed) is None
-
-
-def test_absence() -> None:
-    assert TOY.reason("gone") == "not | installed"
-    assert TOY.reason("ours") is None

@@ -10,13 +10,38 @@ from deploy.simulation.__main__ import table
 from deploy.simulation.chart import draw
 from deploy.simulation.day import Replica, simulate
 from deploy.simulation.traffic import bursty_day
-from tests.deploy.simulation.page import PAGE, shown, summaries
 from tests.support.commands import python
 from tests.support.documents import PROJECT, table_rows
 from tests.support.kustomized import manifest, trigger
 
 FOLDER = PROJECT / "deploy/simulation"
 AS_DEPLOYED = compare.Scenario(manifests.rule(), manifests.sampling(), Replica())
+
+
+PAGE = (PROJECT / "deploy/simulation/README.md").read_text(encoding="utf-8")
+
+
+def shown(heading: str) -> dict[str, compare.Summary]:
+    """A table of the page."""
+    return summaries(table_rows(heading, document=PAGE))
+
+
+def summaries(rows: list[list[str]]) -> dict[str, compare.Summary]:
+    """Rows of such a table, by their first cell."""
+    return {row[0]: read(row[1:]) for row in rows}
+
+
+def read(cells: list[str]) -> compare.Summary:
+    within, p99, refused, hours, most, meets = cells
+    summary = compare.Summary(
+        percent(within), float(p99) / 1000, percent(refused), float(hours), int(most)
+    )
+    assert meets == ("yes" if summary.meets_objective else "no")
+    return summary
+
+
+def percent(cell: str) -> float:
+    return float(cell.removesuffix("%")) / 100
 
 
 def agree(found: compare.Summary, page: compare.Summary) -> bool:
