@@ -35,21 +35,16 @@ def _remark(each: Measured, measured: Sequence[Measured], choice: Choice) -> str
 
 def verdict(choice: Choice, default: Measured, p99_ms: float) -> str:
     """What was chosen, and how far the defaults are from it."""
-    distance = _distance(choice, default)
-    if choice.meets:
-        return distance
-    lowest = f"the lowest is {choice.best.p99_ms:.1f} ms"
-    return f"a p99 of {p99_ms:g} ms cannot be met here; {lowest}\n{distance}"
-
-
-def _distance(choice: Choice, default: Measured) -> str:
-    speed = 100 * default.images_per_second / choice.best.images_per_second
-    latency = 100 * default.p99_ms / choice.best.p99_ms
+    best = choice.best
+    missed = f"a p99 of {p99_ms:g} ms cannot be met here; the lowest is {best.p99_ms:.1f} ms\n"
+    first = "" if choice.meets else missed
     if not choice.worth_it:
-        return f"the defaults are best (nothing is better by {NOISE:.0%} or more)"
+        return f"{first}the defaults are best (nothing is better by {NOISE:.0%} or more)"
+    speed = default.images_per_second / best.images_per_second
+    latency = default.p99_ms / best.p99_ms
     return (
-        f"best: {told(choice.best.values)}; the defaults give {speed:.0f} % of its images/s "
-        f"with {latency:.0f} % of its p99"
+        f"{first}best: {told(best.values)}; the defaults give {100 * speed:.0f} % of its "
+        f"images/s with {100 * latency:.0f} % of its p99"
     )
 
 

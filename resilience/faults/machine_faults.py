@@ -99,7 +99,7 @@ def step_clock(folder: Path) -> Row:
 
 def _change_model(folder: Path, change: Callable[[Path], None], refusal: str) -> Row:
     with under_load(folder) as scene:
-        change(scene.model)
+        change(scene.home / "models/image_classifier/toy/model.onnx")
         scene.undisturbed()
         scene.expect_lost(set())
         scene.expect_same_workers()

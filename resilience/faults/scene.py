@@ -32,6 +32,11 @@ class Row:
     problems: list[str] = field(default_factory=list)
     skipped: str | None = None  # why it was not run
 
+    def expect(self, true: bool, what: str) -> None:
+        """Note an expectation that failed."""
+        if not true:
+            self.problems.append(what)
+
     @property
     def verdict(self) -> str:
         if self.skipped:
@@ -53,13 +58,8 @@ class Scene:
     before: set[int]  # process ids of the workers before the fault
     row: Row = field(default_factory=Row)
 
-    @property
-    def model(self) -> Path:
-        return self.home / "models/image_classifier/toy/model.onnx"
-
     def expect(self, true: bool, what: str) -> None:
-        if not true:
-            self.row.problems.append(what)
+        self.row.expect(true, what)
 
     def expect_lost(self, ports: set[int]) -> None:
         """Only the connections from these ports may have been lost, and nothing answered wrong."""

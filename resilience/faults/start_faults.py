@@ -21,12 +21,10 @@ def hang_while_loading(folder: Path) -> Row:
     with _hanging(folder) as (server, victim):
         begun = time.monotonic()
         until(lambda: not victim.is_running(), REPLACE_SECONDS, f"worker {victim.pid} killed")
-        if "has not started in" not in server.log:
-            row.problems.append("the log does not say so")
+        row.expect("has not started in" in server.log, "the log does not say so")
         wait_until_ready(server)
         row.recovery = time.monotonic() - begun
-        if health(server) != 200:
-            row.problems.append("not healthy")
+        row.expect(health(server) == 200, "not healthy")
     return row
 
 
@@ -37,10 +35,8 @@ def terminate_while_loading(folder: Path) -> Row:
         begun = time.monotonic()
         status = server.stop()
         row.recovery = time.monotonic() - begun
-        if status != 0:
-            row.problems.append(f"exit status {status}")
-        if row.recovery > STOP_SECONDS:
-            row.problems.append("not ended within 30 s")
+        row.expect(status == 0, f"exit status {status}")
+        row.expect(row.recovery <= STOP_SECONDS, "not ended within 30 s")
     return row
 
 
