@@ -50,26 +50,13 @@ def summary(results: Results) -> str:
     shown = [each for each in _SHOWN_CLIENTS if each in first.clients] or first.clients
     limits = "; ".join(f"{each.model} {_limit_short(each)}" for each in models)
     head = [
-        "stack",
-        *(f"{each.model}: images/s, % of the limit" for each in models),
-        f"{first.model}: CPU × limit",
-        f"{first.model}: p99, ms",
-        "failed",
-        "memory, MB",
-        "ready, s",
+        *("stack", *(f"{each.model}: images/s, % of the limit" for each in models)),
+        *(f"{first.model}: CPU × limit", f"{first.model}: p99, ms"),
+        *("failed", "memory, MB", "ready, s"),
     ]
     rows = [_summary_row(models, stack, shown) for stack in results.versions]
-    return "\n".join(
-        [
-            INTRODUCTION,
-            "",
-            f"At {_dotted(map(str, shown))} clients; the limit: {limits}.",
-            "",
-            *table(head, rows),
-            "",
-            _conditions(results),
-        ]
-    )
+    at = f"At {_dotted(map(str, shown))} clients; the limit: {limits}."
+    return "\n\n".join([INTRODUCTION, at, "\n".join(table(head, rows)), _conditions(results)])
 
 
 def details(results: Results) -> str:

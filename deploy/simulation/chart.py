@@ -30,10 +30,8 @@ def draw(days: Mapping[str, Day], file: Path) -> None:
         _line(axes[3], _refused_percent(day), name, colour)
     axes[2].set_yscale("log")
     titles = (
-        "images sent a second",
-        "replicas",
-        "p99 of five minutes, milliseconds",
-        "percent refused, of five minutes",
+        *("images sent a second", "replicas"),
+        *("p99 of five minutes, milliseconds", "percent refused, of five minutes"),
     )
     for each, title in zip(axes, titles, strict=True):
         each.set_title(title, loc="left", fontsize="medium")

@@ -86,26 +86,16 @@ def announced(megabytes: int) -> dict[str, Any]:
 PICKLED = pickle.dumps(io.BytesIO(b"x"))
 
 PICKLE_TYPES = (
-    "application/vnd.bentoml+pickle",
-    "APPLICATION/VND.BENTOML+PICKLE",
-    "application/vnd.bentoml.stream+pickle",
-    "APPLICATION/X-PICKLE;",
-    "Application/Pickle; charset=binary",
-    "application/x-python-pickle;;",
+    *("application/vnd.bentoml+pickle", "APPLICATION/VND.BENTOML+PICKLE"),
+    *("application/vnd.bentoml.stream+pickle", "APPLICATION/X-PICKLE;"),
+    *("Application/Pickle; charset=binary", "application/x-python-pickle;;"),
     "multipart/form-data; boundary=pickle",
 )
 
 PATHS = (
     *ROUTES,
-    "/livez",
-    "/readyz",
-    "/healthz",
-    "/docs.json",
-    "/schema.json",
-    "/static_content/swagger-ui.css",
-    "/unknown",
-    "/__metadata__",
-    "/call",
+    *("/livez", "/readyz", "/healthz", "/docs.json", "/schema.json"),
+    *("/static_content/swagger-ui.css", "/unknown", "/__metadata__", "/call"),
 )
 
 FILE_NAMES = {

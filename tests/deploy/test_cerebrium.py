@@ -41,10 +41,7 @@ CUSTOM_RUNTIME: dict[type, str] = {
     str: "healthcheck_endpoint readycheck_endpoint dockerfile_path",
 }
 SCALING_METRICS = [
-    "concurrency_utilization",
-    "requests_per_second",
-    "cpu_utilization",
-    "memory_utilization",
+    *("concurrency_utilization", "requests_per_second", "cpu_utilization", "memory_utilization")
 ]
 
 

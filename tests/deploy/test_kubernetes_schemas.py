@@ -23,14 +23,8 @@ OPERATORS: dict[str, type[BaseModel]] = {
     "ServiceMonitor": ServiceMonitor,
 }
 KINDS = {
-    "ConfigMap",
-    "Deployment",
-    "Namespace",
-    "NetworkPolicy",
-    "PodDisruptionBudget",
-    "ScaledObject",
-    "Service",
-    "ServiceMonitor",
+    *("ConfigMap", "Deployment", "Namespace", "NetworkPolicy", "PodDisruptionBudget"),
+    *("ScaledObject", "Service", "ServiceMonitor"),
 }
 
 

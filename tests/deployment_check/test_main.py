@@ -83,10 +83,7 @@ def test_the_report(good: Server, tmp_path: Path, capsys: pytest.CaptureFixture[
     for each in content["load"]:
         stages = each["stages_ms"]
         assert list(stages) == [
-            "decode and resize",
-            "inference",
-            "waiting, HTTP",
-            "network, client",
+            *("decode and resize", "inference", "waiting, HTTP", "network, client")
         ]
         assert sum(stages.values()) == pytest.approx(1000 * each["latency_seconds"]["mean"])
     lines = ("batch_size", "pending_images", "resident_megabytes", "answers_per_second")
