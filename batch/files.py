@@ -23,12 +23,7 @@ def is_photograph(name: str) -> bool:
 
 
 def read_file(path: str | os.PathLike[str], most: int) -> bytes:
-    """Read a whole file of at most so many bytes.
-
-    Raises:
-        Unreadable: it cannot be read, or is no file.
-        BodyTooLarge: it has more bytes.
-    """
+    """Read a whole file; an Unreadable, or a BodyTooLarge if it has more than so many bytes."""
     try:
         # Opening a pipe would otherwise wait for its writer.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -56,9 +56,7 @@ class Options:
 def job_of(options: Options, settings: Settings, arrangement: Arrangement) -> Job:
     """What is to be done with every part.
 
-    Raises:
-        BatchError: there is no such input, or the model has no embeddings.
-        StartupError: there is no such model.
+    A BatchError without such an input or embeddings, a StartupError without such a model.
     """
     tag, folder = _model(options.model or settings.model or f"{MODEL_NAME}:latest")
     spec = ModelSpec.load(folder)

@@ -31,12 +31,9 @@ class Outcome:
 def run(options: Options, settings: Settings) -> Outcome | None:
     """Do what was asked for, or what an earlier run has left to do.
 
-    Returns None if only a shard was to be done, so that nothing is put together.
-
-    Raises:
-        BatchError: it cannot be done, or another run is unfinished.
-        StartupError: there is no such model, or it cannot be loaded.
-        OSError: output or parts cannot be written.
+    Returns None if only a shard was to be done, so that nothing is put together. A BatchError if
+    it cannot be done or another run is unfinished, a StartupError if the model cannot be loaded,
+    an OSError if output or parts cannot be written.
     """
     writer_for(options.output)
     _check_files(options)

@@ -67,12 +67,7 @@ def parser() -> argparse.ArgumentParser:
     add("--url", type=_url, required=True, help="address of the deployment")
     add("--api-key", metavar="KEY", help=f"better given as {KEY_VARIABLE}")
     add("--image", type=_file, metavar="FILE", help="classify this image, check nothing")
-    add(
-        "--top-k",
-        type=_bounded(int, 1000),
-        metavar="N",
-        help="number of classes to show of the image",
-    )
+    add("--top-k", type=_bounded(int, 1000), metavar="N", help="classes to show of the image")
     add("--report", type=Path, metavar="FOLDER", help="write JSON and a page")
     _add_load_options(parser)
     return parser

@@ -32,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def screenshot(url: str) -> bytes:
     """The page with a photograph that was classified, and explained if the service does that.
 
-    Raises:
-        FileNotFoundError: there is no Chromium.
-        playwright.sync_api.Error: the page cannot be reached, or shows no answer.
+    A FileNotFoundError without Chromium, playwright's Error if the page shows no answer.
     """
     browser = shutil.which(_BROWSER)
     if browser is None:

@@ -33,12 +33,7 @@ class ClassifierError(Exception):
 def classify(
     client: httpx.Client, image: bytes, *, top_k: int, seconds: float = 5, attempts: int = 5
 ) -> dict[str, Any]:
-    """The service's answer.
-
-    Raises:
-        ClassifierError: the service refused.
-        httpx.TransportError: it could not be reached.
-    """
+    """The service's answer; a ClassifierError if it refuses, an httpx.TransportError if none."""
     headers = {"x-request-id": uuid.uuid4().hex, "x-deadline-ms": f"{seconds * 1000:.0f}"}
     for remaining in reversed(range(attempts)):
         response = client.post("/classify", content=image, params={"top_k": top_k}, headers=headers)

@@ -38,9 +38,8 @@ class Answer(NamedTuple):
 class Model:
     """A model of the model store; answers have embeddings if they are wanted and in its spec.
 
-    Raises:
-        StartupError: it cannot be loaded on that device.
-        ModelUnavailable: its answer for its golden image is not PyTorch's.
+    A StartupError if it cannot be loaded on that device, a ModelUnavailable if its answer for its
+    golden image is not PyTorch's.
     """
 
     def __init__(

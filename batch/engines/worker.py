@@ -13,7 +13,6 @@ from errors import ClassifierError, StartupError
 
 logger = logging.getLogger("image_classifier.batch")
 
-
 Message = Any
 """None: ready. A ``pyarrow.Table``: the rows of the current part. A ``BatchError``: the end."""
 

@@ -31,9 +31,8 @@ Identity = Mapping[str, Any]  # what the rows of a run depend on, by name; can b
 class RunFolder:
     """The folder of an unfinished run, made if it is not there; ``restart`` forgets the run.
 
-    Raises:
-        BatchError: an unfinished run is another one, or the output is there already.
-        OSError: the folder cannot be written.
+    A BatchError if an unfinished run is another one or the output is there already, an OSError
+    if the folder cannot be written.
     """
 
     def __init__(self, output: Path, identity: Identity, *, restart: bool = False) -> None:

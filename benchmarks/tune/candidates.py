@@ -18,7 +18,6 @@ _CPU_BATCHES = (1, 2, 4, 16)
 _GPU_BATCHES = (8, 16, 32, 64, 128)
 _DELAYS_MS = (2, 5)
 
-
 Stage = Sequence[Values]
 """One setting, varied: each of its values is tried upon the best of the stages before."""
 

@@ -24,12 +24,7 @@ CMD ["/home/bentoml/bento/env/docker/entrypoint.sh", "serve", "--timeout-gracefu
 
 
 def prepare(tag: str, folder: Path) -> None:
-    """Fill a folder that does not exist yet with a Bento.
-
-    Raises:
-        NotFound: there is no such Bento.
-        FileExistsError: the folder exists.
-    """
+    """Make a folder of a Bento; a NotFound without it, a FileExistsError if the folder exists."""
     # Cerebrium's documentation does not say that it builds with BuildKit.
     with construct_containerfile(bentoml.bentos.get(tag), enable_buildkit=False) as built:
         context, dockerfile = map(Path, built)

@@ -103,15 +103,12 @@ def simulate(
 
 
 class _Fleet:
-    """Pods, ready and starting.
-
-    Attributes:
-        free: for each ready worker the second at which its queue is empty.
-    """
+    """Pods, ready and starting."""
 
     def __init__(self, replica: Replica, replicas: int) -> None:
         self._replica = replica
         self._starting: list[float] = []
+        # For each ready worker the second at which its queue is empty.
         self.free: Times = np.zeros(replicas * replica.workers)
 
     @property

@@ -12,7 +12,6 @@ from deployment_check.load.metrics import Look, Metrics
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 """A kubelet is less patient: its default is 1 s, three times."""
 
-
 _WRITTEN_SECONDS = 1.5
 """Longer than a worker waits before it writes its metrics: it does so every second."""
 
@@ -30,20 +29,13 @@ class Probe:
 
 
 class Observer:
-    """Asks for ``/metrics`` and ``/readyz`` at intervals of so many seconds.
-
-    Attributes:
-        looks: at ``/metrics``.
-        probes: of ``/readyz``.
-        problems: why there was no look.
-        hidden: whether ``/metrics`` is not shown to us.
-    """
+    """Asks for ``/metrics`` and ``/readyz`` at intervals of so many seconds."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, interval: float) -> None:
-        self.looks: list[Look] = []
-        self.probes: list[Probe] = []
-        self.problems: list[str] = []
-        self.hidden = False
+        self.looks: list[Look] = []  # at ``/metrics``
+        self.probes: list[Probe] = []  # of ``/readyz``
+        self.problems: list[str] = []  # why there was no look
+        self.hidden = False  # whether ``/metrics`` is not shown to us
         self._session = session
         self._url = url
         self._interval = interval

@@ -144,18 +144,17 @@ def test_a_full_disk_loses_nothing(photographs: Path, model: Path) -> None:
     assert command.run() == (0, f"{command.output}: 30 photographs\n", "")
 
 
-def test_a_part_of_a_shard_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    for shard in ("3/3", "-1/3", "1", "a/b"):
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [("--shard", ("3/3", "-1/3", "1", "a/b")), ("--threshold", ("-0.1", "1.1", "nan", "high"))],
+)
+def test_a_value_that_is_none_is_refused(
+    option: str, values: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for value in values:
         with pytest.raises(SystemExit):
-            main(["photographs", "--output", "rows.parquet", f"--shard={shard}"])
-        assert "argument --shard: " in capsys.readouterr().err
-
-
-def test_a_threshold_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    for threshold in ("-0.1", "1.1", "nan", "high"):
-        with pytest.raises(SystemExit):
-            main(["photographs", "--output", "rows.parquet", f"--threshold={threshold}"])
-        assert "argument --threshold: " in capsys.readouterr().err
+            main(["photographs", "--output", "rows.parquet", f"{option}={value}"])
+        assert f"argument {option}: " in capsys.readouterr().err
 
 
 def test_what_cannot_be_done_is_said_in_one_line(

@@ -14,7 +14,6 @@ from resilience.evidence import Evidence
 
 MEGABYTES = 50
 
-
 # Takes memory and gives it back, then processor time, when told to.
 SPENDER = f"""
 import os, time

@@ -14,11 +14,8 @@ def measured(name: str, speed: float, p99_ms: float, failures: int = 0) -> Measu
 
 
 DEFAULT = measured("", 100.0, 40.0)
-FAST, QUICK, BAD = (
-    measured("4", 200.0, 80.0),
-    measured("1", 50.0, 20.0),
-    measured("3", 90.0, 60.0),
-)
+FAST, QUICK = measured("4", 200.0, 80.0), measured("1", 50.0, 20.0)
+BAD = measured("3", 90.0, 60.0)
 ALL = [DEFAULT, FAST, QUICK, BAD]
 
 

@@ -29,15 +29,11 @@ def load(speed: float) -> Load:
 
 @dataclass
 class Scripted(Search):
-    """Answers from a table instead of servers: speed at first and when it is confirmed.
+    """Answers from a table instead of servers: speed at first and when it is confirmed."""
 
-    Attributes:
-        speeds: by settings, as told; settings that are absent cannot serve.
-        confirmed: settings in the order in which they were measured again.
-    """
-
+    # By settings, as told; settings that are absent cannot serve.
     speeds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    confirmed: list[str] = field(default_factory=list)
+    confirmed: list[str] = field(default_factory=list)  # settings, as they were measured again
 
     @contextlib.contextmanager
     def _serving(self, values: Values) -> Iterator[str]:

@@ -17,7 +17,6 @@ from tests.support.kustomized import manifest, trigger
 FOLDER = PROJECT / "deploy/simulation"
 AS_DEPLOYED = compare.Scenario(manifests.rule(), manifests.sampling(), Replica())
 
-
 PAGE = (PROJECT / "deploy/simulation/README.md").read_text(encoding="utf-8")
 
 

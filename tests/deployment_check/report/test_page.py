@@ -56,7 +56,6 @@ FOUND = LoadTest(
     images=[encoded(RED, (2000, 500))],
 )
 
-
 ALONE = FOUND.phases[0]
 
 
