@@ -19,12 +19,7 @@ TOP_K = 5
 
 
 class Core:
-    """A model on one CPU thread.
-
-    Args:
-        folder: of the model, with ``spec.json`` and ``model.onnx``.
-        device: whose engine runs it.
-    """
+    """A model on one CPU thread, run by the engine of a device."""
 
     def __init__(self, folder: Path, device: Device = Device.CPU) -> None:
         self._session = open_session(folder, device, intra_op_threads=1)

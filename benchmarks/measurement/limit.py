@@ -28,15 +28,8 @@ _TOO_SLOW = 0.9
 class Limit:
     """Processes that hold a model and wait, without using a processor, to be measured.
 
-    Attributes:
-        trials: of the batch sizes, a second each.
-        batch_size: the fastest of them.
-
-    Args:
-        folder: of the model.
-        photographs: encoded.
-        batch_sizes: ascending; they are tried until one is clearly slower than the best.
-        device: whose engine runs it.
+    Ascending batch sizes are tried, a second each, until one is clearly slower than the best;
+    ``batch_size`` is the fastest of these ``trials``.
     """
 
     def __init__(

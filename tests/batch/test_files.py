@@ -8,20 +8,9 @@ from batch.files import check_writable, is_photograph, read_file, sync_folder, w
 from errors import BodyTooLarge, Unreadable
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("a.jpg", True),
-        ("a.JPEG", True),
-        ("a.b.webp", True),
-        ("a.heic", True),
-        ("a.txt", False),
-        ("jpg", False),
-        (".a.jpg", False),
-    ],
-)
-def test_a_photograph_is_told_by_its_name(name: str, expected: bool) -> None:
-    assert is_photograph(name) is expected
+def test_a_photograph_is_told_by_its_name() -> None:
+    names = ["a.jpg", "a.JPEG", "a.b.webp", "a.heic", "a.txt", "jpg", ".a.jpg"]
+    assert list(filter(is_photograph, names)) == names[:4]
 
 
 def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:

@@ -15,13 +15,11 @@ from batch.errors import BatchError
 from batch.options import Options, Shard
 from batch.run import Outcome, run
 from model_spec import Activation, ModelSpec
-from settings import Device, Settings
+from tests.batch.conftest import SETTINGS
 from tests.support.images import exif, save, textured
 from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, encoded
 
 pytestmark = pytest.mark.slow
-
-SETTINGS = Settings(device=Device.CPU, workers=1)
 
 
 def rows(file: Path) -> list[dict[str, Any]]:
@@ -115,51 +113,40 @@ def test_processes_shards_and_parts_do_not_show_in_the_file(
 def test_each_failure_has_its_row(model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "photographs"
     folder.mkdir()
-    contents = {
-        "a-good.png": encoded(RED),
-        "b-cut.png": encoded(RED, size=(64, 64))[:60],
-        "c-text.jpg": b"no image",
-        "d-misnamed.gif": encoded(GREEN, image_format="JPEG"),
-        "e-huge.png": encoded(RED) + bytes(5000),
-        "f-long.png": encoded(RED, size=(50, 1)),
-        "g-wide.gif": encoded(RED, size=(90, 90), image_format="GIF"),
-        "h-empty.jpg": b"",
-        "i-turned.jpg": save(textured(30, 20), "JPEG", exif=exif(6)),
-        "j-copy.png": encoded(RED),
-        "k-unusual.gif": encoded(BLUE, image_format="GIF"),
+    expected = {
+        "a-good.png": (encoded(RED), "red"),
+        "b-cut.png": (encoded(RED, size=(64, 64))[:60], "corrupt_image"),
+        "c-text.jpg": (b"no image", "unsupported_image"),
+        "d-misnamed.gif": (encoded(GREEN, image_format="JPEG"), "green"),
+        "e-huge.png": (encoded(RED) + bytes(5000), "body_too_large"),
+        "f-long.png": (encoded(RED, size=(50, 1)), "extreme_aspect_ratio"),
+        "g-wide.gif": (encoded(RED, size=(90, 90), image_format="GIF"), "image_too_large"),
+        "h-empty.jpg": (b"", "unsupported_image"),
+        "j-copy.png": (encoded(RED), "red"),
+        "k-unusual.gif": (encoded(BLUE, image_format="GIF"), "blue"),
     }
-    for name, content in contents.items():
+    for name, (content, _) in expected.items():
         (folder / name).write_bytes(content)
+    (folder / "i-turned.jpg").write_bytes(save(textured(30, 20), "JPEG", exif=exif(6)))
     (folder / "l-link.png").symlink_to("a-good.png")
     (folder / "m-loop.png").symlink_to("m-loop.png")
     (folder / "n-gone.png").symlink_to("nowhere")
     os.mkfifo(folder / "o-pipe.png")
     (folder / "p-loop").symlink_to(folder)
     (folder / os.fsdecode(b"q-\xff.png")).write_bytes(encoded(GREEN))
-    settings = Settings(device=Device.CPU, workers=1, max_body_bytes=5000, max_pixels=5000)
+    settings = SETTINGS.model_copy(update={"max_body_bytes": 5000, "max_pixels": 5000})
     output = tmp_path / "rows.parquet"
     outcome = run(Options(str(folder), output, model=str(model), part_size=4), settings)
     found = {row["path"].rpartition("/")[2]: row for row in rows(output)}
+    turned = found.pop("i-turned.jpg")
+    assert turned["label"]
+    assert (turned["width"], turned["height"]) == (30, 20)
     assert {name: row["label"] or row["error_code"] for name, row in found.items()} == {
-        "a-good.png": "red",
-        "b-cut.png": "corrupt_image",
-        "c-text.jpg": "unsupported_image",
-        "d-misnamed.gif": "green",
-        "e-huge.png": "body_too_large",
-        "f-long.png": "extreme_aspect_ratio",
-        "g-wide.gif": "image_too_large",
-        "h-empty.jpg": "unsupported_image",
-        "i-turned.jpg": found["i-turned.jpg"]["label"],
-        "j-copy.png": "red",
-        "k-unusual.gif": "blue",
-        "l-link.png": "red",
-        "m-loop.png": "unreadable",
-        "n-gone.png": "unreadable",
-        "o-pipe.png": "unreadable",
-        r"q-\xff.png": "green",
+        **{name: outcome for name, (_, outcome) in expected.items()},
+        **{"l-link.png": "red", r"q-\xff.png": "green"},
+        **dict.fromkeys(("m-loop.png", "n-gone.png", "o-pipe.png"), "unreadable"),
     }
     assert found["a-good.png"]["sha256"] == found["j-copy.png"]["sha256"]
-    assert (found["i-turned.jpg"]["width"], found["i-turned.jpg"]["height"]) == (30, 20)
     assert found["e-huge.png"]["sha256"] is None
     assert found["c-text.jpg"]["sha256"] is not None
     assert outcome is not None

@@ -17,12 +17,10 @@ from batch.engines.plan import plan
 from batch.options import Options, job_of
 from batch.rows.row import table
 from batch.run import run
-from settings import Device, Settings
+from tests.batch.conftest import SETTINGS
 from tests.support.toys import BLUE, RED, encoded
 
 pytestmark = pytest.mark.slow
-
-SETTINGS = Settings(device=Device.CPU, workers=1)
 
 
 @pytest.fixture

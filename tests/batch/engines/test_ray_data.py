@@ -11,7 +11,7 @@ import pytest
 
 from batch.options import Options
 from batch.run import run
-from settings import Device, Settings
+from tests.batch.conftest import SETTINGS
 from tests.support.servers import PROJECT
 
 pytest.importorskip("ray")
@@ -35,8 +35,7 @@ def test_the_rows_are_those_of_this_machine_though_an_actor_is_killed(
     photographs: Path, model: Path, tmp_path: Path
 ) -> None:
     local, output = tmp_path / "local.parquet", tmp_path / "ray.parquet"
-    settings = Settings(device=Device.CPU, workers=1)
-    run(Options(str(photographs), local, model=str(model), part_size=1), settings)
+    run(Options(str(photographs), local, model=str(model), part_size=1), SETTINGS)
     command = [
         *(sys.executable, "-m", "batch", str(photographs), "--output", str(output)),
         *("--model", str(model), "--part-size", "1", "--engine", "ray"),
