@@ -111,7 +111,8 @@ def search(image_format: str, seconds: float, chance: random.Random) -> list[Fou
     waiting = seeds(image_format)
     parents = list(waiting)
     while waiting or time.monotonic() < end:
-        content = waiting.pop() if waiting else changed(*chance.choices(parents, k=2), chance)
+        one, other = chance.choices(parents, k=2)
+        content = waiting.pop() if waiting else changed(one, other, chance)
         for found in measured(content):
             best = [*dearest[found.place], found]
             dearest[found.place] = sorted(best, key=lambda each: -each.seconds)[:_KEPT]
