@@ -5,11 +5,10 @@ import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from batch.classification.model import Model
 from conversion.errors import ConversionError
-from conversion.evaluation.comparison import compare
-from conversion.evaluation.run import Run, arrangement, run
-from conversion.evaluation.scores import Prediction, wilson_interval
+from conversion.evaluation.comparison import TAIL, compare
+from conversion.evaluation.run import Run, opened, run
+from conversion.evaluation.scores import Prediction, Z, wilson_interval
 from conversion.gate.arguments import option
 from conversion.gate.photographs import Shares
 from conversion.gate.speed import measure
@@ -35,26 +34,16 @@ MOST_SHIFT = 0.03
 LEAST_SPEED_UP = 1.15
 """Times fp32, in all rounds but one."""
 
-_Z, _TAIL = 1.959964, 0.025
-"""Of an interval of 95 %."""
-
-FEWEST_LABELLED = math.ceil(math.log(_TAIL) / math.log(1 - MOST_DROP))
+FEWEST_LABELLED = math.ceil(math.log(TAIL) / math.log(1 - MOST_DROP))
 """Labelled photographs: among fewer, none may show a drop that happens once in a hundred."""
 
-FEWEST_UNLABELLED = math.ceil(_Z * _Z * LEAST_AGREEMENT / (1 - LEAST_AGREEMENT))
+FEWEST_UNLABELLED = math.ceil(Z * Z * LEAST_AGREEMENT / (1 - LEAST_AGREEMENT))
 """Photographs without labels: with fewer, Wilson's interval reaches below the limit even if all
 agree."""
 
 
 def judge(folder: Path, fp32: Path, shares: Shares, settings: Settings, recipe: str) -> Comparison:
     """Compare a model with the fp32 model it was made from, on the device of the settings.
-
-    Args:
-        folder: of the model.
-        fp32: folder of the fp32 model.
-        shares: the photographs.
-        settings: the service's.
-        recipe: how the model was made, in words.
 
     Raises:
         ConversionError: no photograph can be classified.
@@ -69,7 +58,7 @@ def judge(folder: Path, fp32: Path, shares: Shares, settings: Settings, recipe: 
     speed = measure(session, open_session(fp32, settings.device, intra_op_threads=1))
     return Comparison(
         photographs=pairs.photographs,
-        source="; ".join(filter(None, (shares.source, _failures(found)))),
+        source="; not classified: ".join(filter(None, (shares.source, found.failed))),
         agreement=pairs.agreement,
         sure=len(sure),
         sure_agreement=same / len(sure) if sure else 0.0,
@@ -94,17 +83,12 @@ def judge(folder: Path, fp32: Path, shares: Shares, settings: Settings, recipe: 
 
 def _classified(folder: Path, fp32: Path, shares: Shares, settings: Settings) -> Run:
     """Both models' answers; on all processors, so that it does not take long."""
-    models = [Model(each.name, each, settings, arrangement()) for each in (folder, fp32)]
+    models = [opened(each, settings) for each in (folder, fp32)]
     with progress("comparing with fp32", len(shares.judging)) as advance:
         found = asyncio.run(run(shares.judging, models, advance))
     if not found.predictions[0]:
-        raise ConversionError(f"no photograph is left to judge by; {_failures(found)}")
+        raise ConversionError(f"no photograph is left to judge by; not classified: {found.failed}")
     return found
-
-
-def _failures(found: Run) -> str:
-    counts = ", ".join(f"{code} {len(names)}" for code, names in sorted(found.failures.items()))
-    return f"not classified: {counts}" if counts else ""
 
 
 def _mean_confidence(predictions: Sequence[Prediction]) -> float:
@@ -116,11 +100,14 @@ def _top_1(predictions: Sequence[Prediction]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def passed(comparison: Comparison, allowed: Collection[Shortcoming]) -> Comparison:
+def passed(
+    comparison: Comparison, allowed: Collection[Shortcoming], tried: Sequence[str] = ()
+) -> Comparison:
     """The comparison, with its shortcomings, if all of them are allowed.
 
     Raises:
-        ConversionError: says what was measured and what the limit is.
+        ConversionError: says in one line what was measured and what the limit is, and below it
+            what was tried.
     """
     found = {
         Shortcoming.LESS_ACCURATE: less_accurate(comparison),
@@ -130,7 +117,7 @@ def passed(comparison: Comparison, allowed: Collection[Shortcoming]) -> Comparis
     refused = reasons.keys() - set(allowed)
     if refused:
         told = "; ".join(f"{reasons[each]} ({option(each)} saves it)" for each in sorted(refused))
-        raise ConversionError(f"not saved: {told}")
+        raise ConversionError("\n".join((f"not saved: {told}", *tried)))
     return comparison.model_copy(update={"shortcomings": tuple(reasons)})
 
 
@@ -174,14 +161,14 @@ def _photographs_needed(comparison: Comparison, drop: float) -> str:
     """Normal approximation of the paired interval, for the shares that were found."""
     differing = (comparison.only_fp32_right + comparison.only_right) / comparison.labelled
     variance = differing - drop * drop
-    if drop - _Z * math.sqrt(variance / comparison.labelled) >= MOST_DROP:
+    if drop - Z * math.sqrt(variance / comparison.labelled) >= MOST_DROP:
         return "more photographs would not help"
     if drop >= MOST_DROP:
         return (
             f"they may be too few to tell: it takes at least {FEWEST_LABELLED} that were not used "
             "to calibrate, usually about a thousand"
         )
-    needed = _Z * _Z * variance / (MOST_DROP - drop) ** 2
+    needed = Z * Z * variance / (MOST_DROP - drop) ** 2
     needed = max(FEWEST_LABELLED, math.ceil(needed))
     return f"to show it takes about {needed:,} labelled photographs that were not used to calibrate"
 

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,13 @@ import numpy as np
 from batch.classification.model import Answer, Model
 from conversion.errors import ConversionError
 from conversion.evaluation.labels import Photograph
-from conversion.evaluation.run import BATCH, arrangement, content
+from conversion.evaluation.run import BATCH, content, opened
 from conversion.gate.gate import judge, lines, passed
 from conversion.gate.photographs import Shares, divided, embedded
 from conversion.graph.export import EXTERNAL_DATA_FILE, graph_files
-from conversion.quantization.search import Samples, Search, Tried
+from conversion.quantization.search import Samples, Search, Tried, table
 from conversion.quantization.variant import complete, write
-from errors import StartupError
-from model_comparison import Comparison, Shortcoming
+from model_comparison import Shortcoming
 from model_spec import ONNX_FILE, ModelSpec, Precision
 from settings import Settings, load_settings
 
@@ -41,15 +39,15 @@ def lowered(
     Args:
         fp32: folder of the fp32 model with its spec.
         folder: empty; gets the model.
-        precision: bf16 or int8.
         calibration: folder of photographs; None for the project's own.
         allowed: what it need not be shown to be.
 
     Raises:
         ConversionError: it did not pass the gate; says what was measured.
+        StartupError: the device cannot run it.
     """
     settings = load_settings()
-    with tempfile.TemporaryDirectory() as name, _refusing():
+    with tempfile.TemporaryDirectory() as name:
         workspace = Path(name)
         shares = _shares(calibration, ModelSpec.load(fp32).labels, workspace)
         tried: Sequence[Tried] = ()
@@ -64,7 +62,9 @@ def lowered(
         spec = complete(folder, fp32, settings.device)
         comparison = judge(folder, fp32, shares, settings, recipe)
         logger.info("%s", "\n".join(lines(comparison)))
-        comparison = _passed(comparison, allowed, tried)
+        comparison = passed(comparison, allowed, table(tried))
+        for each in comparison.shortcomings:
+            logger.warning("saved although it may be %s than fp32; its spec says so", each.value)
         return spec.model_copy(update={"comparison": comparison})
 
 
@@ -87,9 +87,7 @@ def _searched(
     """What was found, whose graph is in the folder then, and all that was tried."""
     if EXTERNAL_DATA_FILE in graph_files(fp32):
         raise ConversionError("not saved: int8 is not made of parameters over 2 GiB")
-    samples = asyncio.run(
-        _samples(shares.searching, Model(fp32.name, fp32, settings, arrangement()))
-    )
+    samples = asyncio.run(_samples(shares.searching, opened(fp32, settings)))
     search = Search(fp32, samples, settings.device, workspace)
     found = search.find()
     shutil.copy(found.folder / ONNX_FILE, folder)
@@ -115,24 +113,3 @@ async def _samples(photographs: Sequence[Photograph], model: Model) -> Samples:
         np.stack([each.pixels for each in answers]),
         np.stack([each.probabilities for each in answers]),
     )
-
-
-def _passed(
-    comparison: Comparison, allowed: Collection[Shortcoming], tried: Sequence[Tried]
-) -> Comparison:
-    try:
-        comparison = passed(comparison, allowed)
-    except ConversionError as error:
-        recipes = "; ".join(map(str, tried))
-        raise ConversionError(f"{error}; tried: {recipes}" if tried else str(error)) from error
-    for each in comparison.shortcomings:
-        logger.warning("saved although it may be %s than fp32; its spec says so", each.value)
-    return comparison
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except StartupError as error:
-        raise ConversionError(f"not saved: {error}") from error

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +11,9 @@ import numpy as np
 
 from conversion.gate.gate import LEAST_SPEED_UP, MOST_SHIFT, SURE
 from conversion.gate.speed import QUICK_ROUNDS, measure
+from conversion.graph.verify import in_batches
 from conversion.progress import progress
-from conversion.quantization.calibration import Method, calibrating, ranges
+from conversion.quantization.calibration import PHOTOGRAPHS, Method, ranges
 from conversion.quantization.losses import IMAGES, by_loss
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
 from conversion.quantization.variant import write
@@ -52,7 +53,6 @@ class Tried:
     """A recipe and what its graph was measured to be on the samples.
 
     Attributes:
-        recipe: that was tried.
         folder: of the model.
         distance: mean over the photographs of half the sum of all differences of probabilities.
         agreement: share with the class of fp32, of those of which fp32 is sure; None if it is sure
@@ -69,11 +69,15 @@ class Tried:
     speed_up: float
 
     def __str__(self) -> str:
-        same = "(it is of none)" if self.agreement is None else f"{self.agreement:.1%}"
         return (
-            f"{self.recipe}: same class where fp32 is sure {same}, probabilities "
+            f"{self.recipe}: same class where fp32 is sure {self.same}, probabilities "
             f"differ by {self.distance:.4f}, {self.speed_up:.2f} × fp32"
         )
+
+    @property
+    def same(self) -> str:
+        """The agreement, as it is shown."""
+        return "(of none)" if self.agreement is None else f"{self.agreement:.1%}"
 
     @property
     def is_fast(self) -> bool:
@@ -96,15 +100,24 @@ class Tried:
         return self.is_good, self.is_fast, -self.distance
 
 
-class Search:
-    """Tries recipes.
+def table(tried: Sequence[Tried]) -> list[str]:
+    """What was tried, if anything: a line with the headings, then one for each recipe."""
+    if not tried:
+        return []
+    headings = ("tried", "same class", "difference", "× fp32")
+    rows = [
+        (str(each.recipe), each.same, f"{each.distance:.4f}", f"{each.speed_up:.2f}")
+        for each in tried
+    ]
+    width = max(len(recipe) for recipe, *_ in rows)
+    return [
+        f"{recipe:<{width}}  {same:>10}  {difference:>10}  {speed:>6}"
+        for recipe, same, difference, speed in (headings, *rows)
+    ]
 
-    Args:
-        fp32: folder of the model.
-        samples: photographs to search with.
-        device: to run on.
-        workspace: folder for what is tried.
-    """
+
+class Search:
+    """Tries recipes for the model in the folder ``fp32``; ``workspace`` holds what was tried."""
 
     def __init__(self, fp32: Path, samples: Samples, device: Device, workspace: Path) -> None:
         self.tried = list[Tried]()
@@ -153,7 +166,7 @@ class Search:
 
     def _ranges_of(self, method: Method) -> Any:
         if method not in self._ranges:
-            pixels = calibrating(method, self._samples.pixels)
+            pixels = self._samples.pixels[: PHOTOGRAPHS[method]]
             with progress(f"calibrating, {method.value}", len(pixels)) as advance:
                 self._ranges[method] = ranges(
                     self._fp32 / ONNX_FILE, method, pixels, self._workspace, advance
@@ -163,7 +176,8 @@ class Search:
     def _measured(self, recipe: Recipe, folder: Path) -> Tried:
         expected = self._samples.probabilities
         sure = expected.max(axis=1) >= SURE
-        found = run_in_batches(self._opened(folder, usable_cpus()), self._samples.pixels)
+        session = self._opened(folder, usable_cpus())
+        found = in_batches(self._samples.pixels, _BATCH, session.run)
         same = found.argmax(axis=1) == expected.argmax(axis=1)
         return Tried(
             recipe=recipe,
@@ -176,9 +190,3 @@ class Search:
 
     def _opened(self, folder: Path, threads: int) -> Session:
         return open_session(folder, self._device, intra_op_threads=threads)
-
-
-def run_in_batches(session: Session, pixels: Pixels) -> Probabilities:
-    """float32 ``[N, classes]`` for uint8 ``[N, H, W, 3]``."""
-    batches = range(0, len(pixels), _BATCH)
-    return np.concatenate([session.run(pixels[start : start + _BATCH]) for start in batches])

@@ -1,9 +1,12 @@
+import re
+import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from conversion.errors import ConversionError
+from conversion.gate import gate
 from conversion.graph.export import EXTERNAL_DATA_FILE
 from conversion.quantization import lower
 from conversion.quantization.lower import lowered
@@ -41,6 +44,20 @@ def test_a_model_that_is_allowed_to_fall_short_is_whole_and_marked(
 
 
 @pytest.mark.slow
+def test_a_refusal_is_one_line_and_a_line_for_each_recipe(
+    fp32: Path, greys: Path, made: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "LEAST_SPEED_UP", float("inf"))
+    with pytest.raises(ConversionError) as caught:
+        lowered(fp32, made, Precision.INT8, greys, ())
+    reason, headings, *recipes = str(caught.value).splitlines()
+    assert re.fullmatch(r"not saved: .* limit inf \(--allow-slower saves it\)", reason)
+    assert headings.split() == ["tried", "same", "class", "difference", "×", "fp32"]
+    assert recipes[0].startswith("min-max, uint8 activations, ")
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_temporary_files(
     fp32: Path, greys: Path, made: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,10 +86,7 @@ def test_photographs_none_of_which_can_be_read_are_refused(
 def test_int8_of_more_than_2_gib_is_refused(
     fp32: Path, greys: Path, made: Path, temporary: Path
 ) -> None:
-    large = temporary / "large"
-    large.mkdir()
-    for file in fp32.iterdir():
-        (large / file.name).write_bytes(file.read_bytes())
+    large = Path(shutil.copytree(fp32, temporary / "large"))
     (large / EXTERNAL_DATA_FILE).touch()
     with pytest.raises(ConversionError, match="int8 is not made of parameters over 2 GiB"):
         lowered(large, made, Precision.INT8, greys, ())

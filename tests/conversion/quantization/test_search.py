@@ -1,12 +1,14 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conversion.graph.verify import in_batches
 from conversion.quantization import search as module
 from conversion.quantization.calibration import Method
 from conversion.quantization.recipe import Recipe
-from conversion.quantization.search import Samples, Search, Tried, run_in_batches
+from conversion.quantization.search import Samples, Search, Tried, table
 from inference.sessions.session import open_session
 from model_spec import ONNX_FILE
 from settings import Device
@@ -27,9 +29,12 @@ def tried(**fields: float | None) -> Tried:
 
 
 @pytest.fixture
-def samples(fp32: Path) -> Samples:
+def search(fp32: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Search:
+    """Of a network that any speed is fast enough for."""
+    monkeypatch.setattr(module, "LEAST_SPEED_UP", 0.0)
     session = open_session(fp32, Device.CPU, intra_op_threads=1)
-    return Samples(GREYS, run_in_batches(session, GREYS))
+    samples = Samples(GREYS, in_batches(GREYS, 8, session.run))
+    return Search(fp32, samples, Device.CPU, tmp_path)
 
 
 def test_good_is_fast_and_accurate() -> None:
@@ -43,7 +48,17 @@ def test_good_is_fast_and_accurate() -> None:
 def test_where_fp32_is_sure_of_nothing_the_distance_decides() -> None:
     assert tried(agreement=None).is_good
     assert not tried(agreement=None, distance=0.06).is_good
-    assert "where fp32 is sure (it is of none)" in str(tried(agreement=None))
+    assert "where fp32 is sure (of none)" in str(tried(agreement=None))
+
+
+def test_each_recipe_has_a_line_of_the_table() -> None:
+    kept = Recipe(Method.ENTROPY, signed=True, reduce_range=True, kept=("a", "b"))
+    rows = (tried(), replace(tried(agreement=None, speed_up=0.987), recipe=kept))
+    assert table(rows) == [
+        f"{'tried':<58}  same class  difference  × fp32",
+        f"{'min-max, uint8 activations, 8-bit weights':<58}      100.0%      0.0100    2.00",
+        f"{kept}   (of none)      0.0100    0.99",
+    ]
 
 
 def test_the_best_is_fast_and_then_close() -> None:
@@ -53,36 +68,22 @@ def test_the_best_is_fast_and_then_close() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("sure", "agreement"), [(0.5, 1.0), (2.0, None)], ids=["sure", "unsure"])
 def test_the_first_good_recipe_ends_the_search(
-    fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sure: float, agreement: float | None, search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LEAST_SPEED_UP", 0.0)
-    search = Search(fp32, samples, Device.CPU, tmp_path)
+    monkeypatch.setattr(module, "SURE", sure)
     found = search.find()
     assert search.tried == [found]
-    assert found.recipe.method is Method.MINMAX
-    assert found.agreement == 1.0
+    assert (found.recipe.method, found.agreement) == (Method.MINMAX, agreement)
     assert (found.folder / ONNX_FILE).exists()
 
 
 @pytest.mark.slow
-def test_a_network_that_is_sure_of_nothing_is_searched_no_longer(
-    fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "LEAST_SPEED_UP", 0.0)
-    monkeypatch.setattr(module, "SURE", 2.0)
-    search = Search(fp32, samples, Device.CPU, tmp_path)
-    assert search.find().agreement is None
-    assert len(search.tried) == 1
-
-
-@pytest.mark.slow
 def test_if_none_is_good_all_are_tried_and_the_best_is_kept(
-    fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LEAST_SPEED_UP", 0.0)
     monkeypatch.setattr(module, "MOST_DISTANCE", -1.0)
-    search = Search(fp32, samples, Device.CPU, tmp_path)
     found = search.find()
     recipes = [each.recipe for each in search.tried]
     assert [each.method for each in recipes[:3]] == list(Method)
@@ -93,9 +94,8 @@ def test_if_none_is_good_all_are_tried_and_the_best_is_kept(
 
 @pytest.mark.slow
 def test_nodes_stay_in_float_only_where_that_may_help(
-    fp32: Path, samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LEAST_SPEED_UP", float("inf"))
-    search = Search(fp32, samples, Device.CPU, tmp_path)
     search.find()
     assert [each.recipe.kept for each in search.tried] == [()] * 4
