@@ -11,16 +11,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batch.log import log_to_stderr
 from conversion import store
 from conversion.errors import ConversionError
 from conversion.gate.arguments import add_arguments
 from conversion.gate.photographs import divided
-from conversion.original import Original, original_of
 from conversion.outputs.thresholds import read_thresholds
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
-from conversion.preprocessing.exactness import with_pixels_it_needs
 from conversion.preprocessing.overrides import add_options, from_options
 from conversion.request import DEFAULT_OPSET, Request
 from conversion.sources.lookup import DEFAULT
@@ -35,12 +34,13 @@ from model_spec import (
     Golden,
     ModelSpec,
     Precision,
-    sha256_of_file,
 )
 from settings import load_settings
 
-logger = logging.getLogger("image_classifier.conversion")
+if TYPE_CHECKING:
+    from conversion.original import Original
 
+logger = logging.getLogger("image_classifier.conversion")
 
 # Wide enough for TF32 and for another JPEG decoder, far too small for a wrong mean.
 _GOLDEN_TOLERANCE = 0.02
@@ -102,6 +102,10 @@ def convert(request: Request) -> str:
     store.check_writable()
     if request.precision is Precision.BF16:
         require_bf16(load_settings().device)
+    # torch takes seconds to import.
+    from conversion.original import original_of
+    from conversion.preprocessing.exactness import with_pixels_it_needs
+
     _, weights = request.weights_file
     logger.info("converting %s (%s)", request.source.name, weights.source)
     original = with_pixels_it_needs(original_of(request), request.given, request.precision)
@@ -116,7 +120,7 @@ def convert(request: Request) -> str:
     return tag
 
 
-def _made(original: Original, request: Request, workspace: Path) -> tuple[Path, ModelSpec]:
+def _made(original: "Original", request: Request, workspace: Path) -> tuple[Path, ModelSpec]:
     """Write the model's files into a folder in the workspace."""
     exported, made = workspace / "exported", workspace / "made"
     exported.mkdir()
@@ -130,9 +134,11 @@ def _made(original: Original, request: Request, workspace: Path) -> tuple[Path, 
     return made, spec
 
 
-def _export(original: Original, request: Request, precision: Precision, folder: Path) -> ModelSpec:
+def _export(
+    original: "Original", request: Request, precision: Precision, folder: Path
+) -> ModelSpec:
     """Write the model's files into a folder and verify them."""
-    from conversion.explanation.verify import explanation_of, told
+    from conversion.explanation.verify import explanation_of
     from conversion.graph import export, verify
     from conversion.graph.half import halved
     from conversion.outputs.embedding import add_embedding
@@ -151,7 +157,7 @@ def _export(original: Original, request: Request, precision: Precision, folder: 
     embeddings = model.embeddings(pixels[:1])
     embedding = None if embeddings is None else add_embedding(proto, embeddings.shape[1])
     files = export.save(proto, folder, properties)
-    verification = verify.verify(folder / ONNX_FILE, model, pixels, precision, embedding)
+    verification, embedding = verify.verify(folder / ONNX_FILE, model, pixels, precision, embedding)
     logger.info(
         "verified on %d images, batches of %s: max probability difference %.3g (limit %g), "
         "top-1 agreement %.1f %%",
@@ -161,12 +167,7 @@ def _export(original: Original, request: Request, precision: Precision, folder: 
         verification.limit,
         100 * verification.top1_agreement,
     )
-    if embedding is not None:
-        embedding = verify.verified_embedding(
-            folder / ONNX_FILE, model, pixels, precision, embedding
-        )
     explanation = explanation_of(folder, pixels, precision, len(labels))
-    logger.info("explanations: %s", told(explanation))
     index = PHOTOGRAPHS.index(GOLDEN)
     answer = model.probabilities(pixels[index : index + 1])[0]
     shutil.copy(GOLDEN, folder)
@@ -185,10 +186,7 @@ def _export(original: Original, request: Request, precision: Precision, folder: 
             confidence=float(answer.max()),
             tolerance=_GOLDEN_TOLERANCE,
         ),
-        files={
-            **files,
-            **{name: sha256_of_file(folder / name) for name in (GOLDEN.name, *explanation.files)},
-        },
+        files=files | export.hashes(folder, GOLDEN.name, *explanation.files),
         labels=labels,
         activation=original.activation,
         multi_label=original.multi_label,

@@ -1,20 +1,24 @@
 """What conversion says when it refuses."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from preprocessing_spec import Frozen
+
 ONE_OUTPUT = "give --labels with two, the negative class first, and --activation sigmoid"
+
+Record = TypeVar("Record", bound=Frozen)
 
 
 class ConversionError(Exception):
-    """Nothing was saved; the message says why, and what to do, in one line."""
+    """Nothing was saved; the first line of the message says why, and what to do."""
 
 
 class OtherClasses(ConversionError):
-    """A checkpoint's last layer has another number of classes.
-
-    Args:
-        file: name of the checkpoint.
-        found: classes that it tells apart.
-        labels: that were given.
-    """
+    """The last layer of a checkpoint ``file`` tells ``found`` classes apart, not ``labels``."""
 
     def __init__(self, file: str, found: int, labels: int) -> None:
         super().__init__(
@@ -25,11 +29,49 @@ class OtherClasses(ConversionError):
 
 
 class OneOutput(ConversionError):
-    """A checkpoint's last layer has one output.
-
-    Args:
-        file: name of the checkpoint.
-    """
+    """The last layer of a checkpoint ``file`` has one output."""
 
     def __init__(self, file: str) -> None:
         super().__init__(f"{file} is of a network with one output: {ONE_OUTPUT}")
+
+
+def first_line(error: object) -> str:
+    """Of a library's error, whose message may go on for a page."""
+    return str(error).strip().split("\n")[0]
+
+
+@contextmanager
+def refusing(told: str) -> Iterator[None]:
+    """Whatever a library raises in the block, say what cannot be done, and the reason in one line.
+
+    Raises:
+        ConversionError: for any exception.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ConversionError(f"{told} ({first_line(error)})") from error
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are."""
+    hidden = len(names) - most
+    return ", ".join(names[:most]) + (f" and {hidden} more" if hidden > 0 else "")
+
+
+def checked(record: type[Record], fields: dict[str, Any], where: str) -> Record:
+    """A record of fields that a user or a library's config gives.
+
+    Raises:
+        ConversionError: names ``where`` they are from, and the first thing that is wrong.
+    """
+    try:
+        return record.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(record.model_fields)
+            raise ConversionError(f"{where}: no field {name}; there are {known}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConversionError(f"{where}: {name}{': ' if name else ''}{message}") from error

@@ -22,7 +22,7 @@ from conversion.evaluation.comparison import compare
 from conversion.evaluation.labels import LabelledFolder, read_folder
 from conversion.evaluation.page import page
 from conversion.evaluation.report import Evaluated, Report, lines
-from conversion.evaluation.run import Run, arrangement, run
+from conversion.evaluation.run import Run, opened, run
 from conversion.evaluation.scores import scores
 from conversion.outputs.storing import store_calibrated, store_reference
 from conversion.progress import progress
@@ -72,14 +72,12 @@ def evaluate(
     unlabelled: bool = False,
     precision: float | None = None,
 ) -> tuple[Report, Run]:
-    """Classify the photographs of a folder and compare the answers with their labels.
+    """Classify the photographs of a folder and compare a model's answers with their labels.
 
     Args:
-        folder: of the photographs.
-        tag: of the model.
         against: tag of a model of the same classes to compare it with.
         unlabelled: whether photographs are of use even if none has a label.
-        precision: for which a threshold is looked for, 0…1.
+        precision: that a threshold must reach, 0…1.
 
     Raises:
         ConversionError: there is no such model, nothing to evaluate, or the models have other
@@ -91,18 +89,19 @@ def evaluate(
     if labels[0] != labels[-1]:
         raise ConversionError(f"{tag} and {against} have other classes: they cannot be compared")
     photographs = read_folder(folder, labels[0])
-    without_labels = all(each.class_id is None for each in photographs.photographs)
-    if without_labels and against is None and not unlabelled:
-        raise ConversionError("; ".join((_without_labels(folder), *photographs.notes)))
+    needs_labels = against is None and not unlabelled
+    if needs_labels and all(each.class_id is None for each in photographs.photographs):
+        unlabelled_folder = (
+            f"no photograph in {folder} has a label: put them into folders named after the "
+            "classes, or add labels.csv with the columns file and label"
+        )
+        raise ConversionError("; ".join((unlabelled_folder, *photographs.notes)))
     settings = load_settings()
-    models = [
-        Model(f"{each.parent.name}:{each.name}", each, settings, arrangement()) for each in folders
-    ]
+    models = [opened(each, settings) for each in folders]
     with progress("classifying", len(photographs.photographs)) as advance:
         found = asyncio.run(run(photographs.photographs, models, advance))
     if not found.predictions[0]:
-        failures = ", ".join(f"{code} {len(names)}" for code, names in found.failures.items())
-        raise ConversionError(f"none of the photographs in {folder} was classified: {failures}")
+        raise ConversionError(f"none of the photographs in {folder} was classified: {found.failed}")
     return _report(folder, photographs, models, found, precision), found
 
 
@@ -131,13 +130,6 @@ def _stored_calibrated(evaluated: Evaluated) -> str:
         raise ConversionError(f"not stored: no threshold reaches {found.precision:.2%}")
     thresholds = (threshold.value,) if threshold else ()
     return store_calibrated(evaluated.tag, found.temperature, thresholds)
-
-
-def _without_labels(folder: Path) -> str:
-    return (
-        f"no photograph in {folder} has a label: put them into folders named after the classes, "
-        "or add labels.csv with the columns file and label"
-    )
 
 
 def _report(

@@ -2,16 +2,21 @@
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
 
 from conversion.errors import ConversionError, OneOutput, OtherClasses
+from conversion.graph.first_run import check_first_run
+from conversion.graph.verify import normalised, with_noise
+from conversion.outputs.one_output import TwoOutputs
 from conversion.photographs import photograph_pixels
 from conversion.request import Request
 from conversion.sources.source import Description
+from conversion.weights.checkpoint import read
+from conversion.weights.fit import fill
+from conversion.weights.random_weights import enliven
 from model_spec import Activation, Preprocessing, Weights
-
-if TYPE_CHECKING:
-    from torch import nn
 
 logger = logging.getLogger("image_classifier.conversion")
 
@@ -30,7 +35,7 @@ class Original:
         multi_label: whether an image may show several classes.
     """
 
-    network: "nn.Module"
+    network: nn.Module
     preprocessing: Preprocessing
     weights: Weights
     labels: tuple[str, ...]
@@ -44,8 +49,6 @@ def original_of(request: Request) -> Original:
     Raises:
         ConversionError: the network, its weights or its labels do not fit together.
     """
-    from conversion.graph.first_run import check_first_run
-
     path, weights = request.weights_file
     description = request.description
     preprocessing = description.preprocessing
@@ -53,17 +56,19 @@ def original_of(request: Request) -> Original:
     if path is None:
         logger.warning("random weights (pretrained: false): the answers will mean nothing")
         labels = _labels(request, description)
-        network = _random_network(request, len(labels))
+        torch.manual_seed(request.seed or 0)
+        network = request.source.build(len(labels))
     elif request.published:
         if description.labels is None:
             _warn_of_default(request, description, path.name)
         labels = _labels(request, description)
         network = request.source.build_published(path)
         if description.classes == 1:
-            network = _as_two_outputs(network)
+            network = TwoOutputs(network)
     else:
         _warn_of_default(request, description, path.name)
-        network, weights, labels = _own_network(request, description)
+        network, weights = _own_network(request, description)
+        labels = _labels(request, description)
     activation = request.activation or description.activation
     if request.published and description.labels and activation is not description.activation:
         logger.warning(
@@ -74,14 +79,11 @@ def original_of(request: Request) -> Original:
             activation.value,
         )
     check_first_run(network, preprocessing, activation)
-    multi_label = activation is Activation.SIGMOID and not _has_one_output(network)
+    if path is None:
+        pixels = with_noise(photograph_pixels(preprocessing))
+        enliven(network, normalised(pixels, preprocessing))
+    multi_label = activation is Activation.SIGMOID and not isinstance(network, TwoOutputs)
     return Original(network.eval(), preprocessing, weights, labels, activation, multi_label)
-
-
-def _has_one_output(network: "nn.Module") -> bool:
-    from conversion.outputs.one_output import TwoOutputs
-
-    return isinstance(network, TwoOutputs)
 
 
 def _warn_of_default(request: Request, description: Description, file: str) -> None:
@@ -124,45 +126,28 @@ def _labels(request: Request, description: Description) -> tuple[str, ...]:
     return labels
 
 
-def _own_network(
-    request: Request, description: Description
-) -> tuple["nn.Module", Weights, tuple[str, ...]]:
-    """The network with the user's weights, what those turned out to be, and the labels."""
-    labels = request.labels or description.labels
-    network = request.source.build(len(labels or ()) or _NO_CHECKPOINT_HAS)
+def _own_network(request: Request, description: Description) -> tuple[nn.Module, Weights]:
+    """The network with the user's weights, and what those turned out to be."""
+    labels = request.labels or description.labels or ()
+    classes = len(labels) or _NO_CHECKPOINT_HAS
+    network = request.source.build(classes)
     try:
-        weights = _fill(network, request, len(labels or ()) or _NO_CHECKPOINT_HAS)
+        return network, _fill(network, request, classes)
     except OneOutput:
-        if request.activation is not Activation.SIGMOID or len(labels or ()) != _OF_ONE_OUTPUT:
+        if request.activation is not Activation.SIGMOID or len(labels) != _OF_ONE_OUTPUT:
             raise
-        return *_one_output(request), _labels(request, description)
+        network = request.source.build(1)
+        return TwoOutputs(network), _fill(network, request, 1)
     except OtherClasses as error:
         if request.labels is not None:
             raise
         raise ConversionError(
             f"{error.file} tells {error.found} classes apart; give --labels with one for each"
         ) from error
-    return network, weights, _labels(request, description)
 
 
-def _one_output(request: Request) -> tuple["nn.Module", Weights]:
-    """A network with one output and the user's weights, as one with two."""
-    network = request.source.build(1)
-    weights = _fill(network, request, 1)
-    return _as_two_outputs(network), weights
-
-
-def _as_two_outputs(network: "nn.Module") -> "nn.Module":
-    from conversion.outputs.one_output import TwoOutputs
-
-    return TwoOutputs(network)
-
-
-def _fill(network: "nn.Module", request: Request, classes: int) -> Weights:
+def _fill(network: nn.Module, request: Request, classes: int) -> Weights:
     """Load the user's own weights; returns what they turned out to be."""
-    from conversion.weights.checkpoint import read
-    from conversion.weights.fit import fill
-
     path, weights = request.weights_file
     assert path is not None
     entries = request.source.renamed(network, read(path))
@@ -176,18 +161,3 @@ def _fill(network: "nn.Module", request: Request, classes: int) -> Weights:
     return weights.model_copy(
         update={"pretrained": filled.trained, "source": weights.source + entry}
     )
-
-
-def _random_network(request: Request, classes: int) -> "nn.Module":
-    import torch
-
-    from conversion.graph import verify
-    from conversion.graph.first_run import check_first_run
-    from conversion.weights.random_weights import enliven
-
-    torch.manual_seed(request.seed or 0)
-    network = request.source.build(classes)
-    preprocessing = request.description.preprocessing
-    check_first_run(network, preprocessing, request.activation or request.description.activation)
-    pixels = verify.with_noise(photograph_pixels(preprocessing))
-    return enliven(network, verify.normalised(pixels, preprocessing))

@@ -15,12 +15,7 @@ Advance = Callable[[int], object]
 
 @contextmanager
 def progress(doing: str, total: int) -> Iterator[Advance]:
-    """A bar that fills; without a terminal, a line for each tenth.
-
-    Args:
-        doing: what is done, such as "classifying".
-        total: number of photographs.
-    """
+    """A bar that fills with ``total`` photographs; without a terminal, a line for each tenth."""
     console = Console(stderr=True)
     columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     done = 0

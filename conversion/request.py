@@ -34,14 +34,14 @@ _FINGERPRINT_DIGITS = 32
 class Request:
     """What a user asks for. Files are found and checked at the first use; torch is not imported.
 
+    Properties raise ConversionError for what cannot be used.
+
     Attributes:
         architecture: by name, as :func:`conversion.sources.lookup.source_of` takes it.
         location: path or URL of the user's own weights; None for the published ones.
         entry: of the user's checkpoint, if it holds several that fit.
         seed: of random weights; None for real ones.
         labels_file: with the user's own class names; None for the published ones.
-        precision: of the exported network.
-        opset: of the exported graph.
         given: of the preprocessing, in place of what the source says.
         activation: that the network was trained with; None for the one that its source says.
         threshold: a number, or a file with one per class, as :func:`read_thresholds` takes it.
@@ -74,11 +74,7 @@ class Request:
 
     @cached_property
     def description(self) -> Description:
-        """What is known of the network, the user's preprocessing before the source's.
-
-        Raises:
-            ConversionError: there is no such network, or the preprocessing is impossible.
-        """
+        """What is known of the network, the user's preprocessing before the source's."""
         found = self.source.description
         if self.given is None:
             if found.unknown:
@@ -89,11 +85,7 @@ class Request:
 
     @cached_property
     def labels(self) -> tuple[str, ...] | None:
-        """The user's own class names; None for the published ones.
-
-        Raises:
-            ConversionError: the file cannot be read or does not hold labels.
-        """
+        """The user's own class names; None for the published ones."""
         return read_labels(self.labels_file) if self.labels_file else None
 
     @cached_property
@@ -101,9 +93,6 @@ class Request:
         """Where the weights are, downloaded and verified, and where they came from.
 
         The path is None for random weights.
-
-        Raises:
-            ConversionError: the file is missing, or is not the one that was published.
         """
         if self.seed is not None:
             source = f"random, seed {self.seed}"
@@ -114,11 +103,7 @@ class Request:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Equal for equal conversions.
-
-        Raises:
-            ConversionError: weights or labels cannot be used.
-        """
+        """Equal for equal conversions."""
         _, weights = self.weights_file
         facts = [
             self.architecture,

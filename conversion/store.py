@@ -2,6 +2,8 @@
 
 ``python -m conversion.store [TAG]`` makes a model the newest and prints its tag; without TAG
 it prints the tag of the newest. It ends with 1 if there is no such model.
+
+Every function raises ConversionError if the store cannot be read or written.
 """
 
 import contextlib
@@ -28,11 +30,7 @@ _MOST_CHARACTERS = 48
 
 
 def find(fingerprint: str) -> str | None:
-    """The tag of an intact model with this fingerprint, if there is one. Writes nothing.
-
-    Raises:
-        ConversionError: the model store cannot be read.
-    """
+    """The tag of an intact model with this fingerprint, if there is one. Writes nothing."""
     with _refusing("read"):
         folders = sorted(_models_folder().glob("*/"))
         for folder in folders:
@@ -45,11 +43,7 @@ def find(fingerprint: str) -> str | None:
 
 
 def check_writable() -> None:
-    """Write a file into the model store and remove it.
-
-    Raises:
-        ConversionError: the model store cannot be written.
-    """
+    """Write a file into the model store and remove it."""
     folder = _models_folder()
     with _refusing("written"):
         # BentoML makes this folder with the first model: an empty one is not left behind.
@@ -63,7 +57,6 @@ def make_newest(tag: str) -> None:
 
     Raises:
         BentoMLException: there is no such model.
-        ConversionError: another model is the newest, and the model store cannot be written.
     """
     model = bentoml.models.get(tag)
     latest, version = Path(model.path).parent / "latest", str(model.tag.version)
@@ -73,11 +66,7 @@ def make_newest(tag: str) -> None:
 
 
 def newest() -> str | None:
-    """The tag of the model that was asked for last; None in an empty store.
-
-    Raises:
-        ConversionError: the model store cannot be read.
-    """
+    """The tag of the model that was asked for last; None in an empty store."""
     with _refusing("read"):
         try:
             return str(bentoml.models.get(f"{MODEL_NAME}:latest").tag)
@@ -89,7 +78,7 @@ def folder_of(tag: str) -> Path:
     """The folder of a model's files.
 
     Raises:
-        ConversionError: there is no such model, or the model store cannot be read.
+        ConversionError: there is no such model.
     """
     try:
         return Path(bentoml.models.get(tag).path)
@@ -107,20 +96,12 @@ def fingerprint_of(tag: str) -> str:
 
 
 def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
-    """Add a model.
-
-    Args:
-        folder: holds every file of the model but the spec.
-        spec: of the model.
-        fingerprint: of everything that it was converted from.
+    """Add a model, whose folder holds every file but the spec.
 
     Returns:
         Its tag, ``image_classifier:{architecture}-{precision}-{8 digits}``; the digits are of the
         sha256 of all that answers and drift depend on, so that another model never gets the same
         tag.
-
-    Raises:
-        ConversionError: the model store cannot be written.
     """
     tag = f"{MODEL_NAME}:{_slug(spec.architecture)}-{spec.precision.value}-{_digits(spec)}"
     with _refusing("written"):

@@ -93,12 +93,7 @@ class Calibration:
 
 
 def curve(probabilities: npt.NDArray[np.float32], class_id: int) -> Curve:
-    """What of an answer is kept.
-
-    Args:
-        probabilities: float32 ``[classes]`` that sum to 1.
-        class_id: that the photograph shows.
-    """
+    """What is kept of an answer: float32 ``[classes]`` that sum to 1."""
     logs = np.log(probabilities.clip(_SMALLEST))
     below = logs - logs.max()
     log_sums = np.log(np.exp(below / TEMPERATURES[:, None]).sum(axis=1))
@@ -148,7 +143,6 @@ class _Known:
     """Predictions whose class is known.
 
     Attributes:
-        predictions: each with its curve.
         log_sums: ``[photographs, temperatures]``.
         gaps: ``[photographs]``.
     """
@@ -167,15 +161,13 @@ class _Known:
             np.array([curve.gap for _, curve in kept]),
         )
 
-    def halves(self) -> tuple["_Known", "_Known"]:
+    def halves(self) -> list["_Known"]:
         """At random, by a fixed seed."""
         order = np.random.default_rng(_SEED).permutation(len(self.predictions))
-        first, second = order[::2], order[1::2]
-        return self._chosen(first), self._chosen(second)
-
-    def _chosen(self, indices: npt.NDArray[np.int64]) -> "_Known":
-        chosen = [self.predictions[index] for index in indices]
-        return _Known(chosen, self.log_sums[indices], self.gaps[indices])
+        return [
+            _Known([self.predictions[at] for at in half], self.log_sums[half], self.gaps[half])
+            for half in (order[::2], order[1::2])
+        ]
 
     def best_place(self) -> int:
         """Place of the temperature at which the labels are most likely."""
@@ -192,11 +184,7 @@ class _Known:
 
 
 def _threshold(
-    known: _Known,
-    halves: tuple[_Known, _Known],
-    places: Sequence[int],
-    best: int,
-    precision: float,
+    known: _Known, halves: Sequence[_Known], places: Sequence[int], best: int, precision: float
 ) -> Threshold | None:
     """Chosen on all photographs at the best place; measured on each half with the other's."""
     value = least_confidence(known.at(best), precision)
@@ -220,8 +208,7 @@ def _threshold(
 def least_confidence(predictions: Sequence[Prediction], precision: float) -> float | None:
     """The lowest confidence from which on the share of right answers is at least a precision.
 
-    Returns:
-        None if no answers reach it.
+    None if no answers reach it.
     """
     ordered = sorted(predictions, key=lambda each: -each.confidence)
     right, found = 0, None

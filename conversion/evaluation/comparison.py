@@ -9,7 +9,7 @@ import numpy as np
 from conversion.evaluation.scores import Prediction
 
 _RESAMPLES, _SEED = 10_000, 0
-_TAIL = 0.025
+TAIL = 0.025
 """On each side of an interval of 95 %."""
 
 
@@ -65,17 +65,14 @@ def paired_interval(only_first: int, only_second: int, count: int) -> tuple[floa
     Where the models never differ, resamples say nothing: then the share of photographs on which
     they might is bounded exactly (Clopper and Pearson, 1934), and with it the difference.
 
-    Args:
-        only_first: photographs that only the first got right.
-        only_second: photographs that only the second got right.
-        count: all photographs, at least one.
+    ``count`` is of all photographs, at least one.
     """
     if only_first + only_second == 0:
-        bound = 1 - _TAIL ** (1 / count)
+        bound = 1 - TAIL ** (1 / count)
         return -bound, bound
     shares = np.array([only_first, only_second, count - only_first - only_second]) / count
     drawn = np.random.default_rng(_SEED).multinomial(count, shares, _RESAMPLES)
-    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / count, [_TAIL, 1 - _TAIL])
+    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / count, [TAIL, 1 - TAIL])
     return float(low), float(high)
 
 

@@ -29,7 +29,6 @@ class Photograph:
     """One file of the folder.
 
     Attributes:
-        path: of the file.
         name: its path in the folder, printable.
         class_id: that it shows; None if that is not known.
     """
@@ -56,10 +55,6 @@ class LabelledFolder:
 
 def read_folder(folder: Path, labels: Sequence[str]) -> LabelledFolder:
     """The photographs of a folder and all below it, without hidden ones.
-
-    Args:
-        folder: to look in.
-        labels: of the model, in the order of the class ids.
 
     Raises:
         ConversionError: there is no such folder, no photograph in it, or the CSV file is unclear.
@@ -110,10 +105,8 @@ def _labelled_by_names(folder: Path, paths: set[Path], labels: Sequence[str]) ->
     by_folder = {path: names.by_folder(inside[path]) for path in paths}
     by_file = {path: names.by_wordnet(path.stem) for path in paths if by_folder[path] is None}
     photographs = _photographs(folder, (by_folder | by_file).items())
-    sources = [
-        *(["folders named after classes"] if _some(by_folder.values()) else []),
-        *(["file names of ImageNet"] if _some(by_file.values()) else []),
-    ]
+    named = {"folders named after classes": by_folder, "file names of ImageNet": by_file}
+    sources = [words for words, found in named.items() if set(found.values()) - {None}]
     strange = {
         inside[path].parent.name
         for path, class_id in by_file.items()
@@ -131,10 +124,6 @@ def _photographs(folder: Path, found: Iterable[tuple[Path, int | None]]) -> tupl
     return tuple(
         Photograph(path, _printable(path, folder), class_id) for path, class_id in sorted(found)
     )
-
-
-def _some(found: Iterable[int | None]) -> bool:
-    return any(each is not None for each in found)
 
 
 def _note(what: str, names: Collection[str]) -> list[str]:

@@ -8,12 +8,7 @@ from conversion.evaluation.run import Mistake
 
 
 def page(report: Report, mistakes: Sequence[Mistake]) -> str:
-    """The whole page.
-
-    Args:
-        report: what was found.
-        mistakes: that are shown with their pictures, in this order.
-    """
+    """The whole page, with the pictures of these mistakes in their order."""
     title = f"{report.models[0].tag}: {report.folder}"
     cards = (_card(report, each) for each in mistakes)
     return document(title, lines(report), section(_heading(report, mistakes), cards))

@@ -18,8 +18,6 @@ class Evaluated:
     """One model's part.
 
     Attributes:
-        tag: in the model store.
-        device: that it ran on.
         pretrained: as its spec says.
         images_per_second: decoded, resized and classified; reading the files is not counted.
         scores: None if no class is known.
@@ -39,7 +37,6 @@ class Report:
     """What the evaluation found.
 
     Attributes:
-        folder: of the photographs.
         labels_from: where the labels come from, in words.
         notes: what was found in the folder and not used.
         photographs: found in the folder.
@@ -47,7 +44,6 @@ class Report:
         failures: names of those that were not classified, by error code.
         models: the model, and the one that it was compared with, if any.
         comparison: None with one model.
-        labels: of the classes.
     """
 
     folder: str
@@ -68,11 +64,10 @@ class Report:
         """Everything but the labels that are not needed; shares are 0…1."""
         content = asdict(self)
         del content["labels"]
-        for model in content["models"]:
-            for each in (*(model["scores"] or {}).get("worst", ()),):
+        for scores in filter(None, (model["scores"] for model in content["models"])):
+            for each in (*scores["worst"], *scores["confusions"]):
                 each["label"] = self.labels[each["class_id"]]
-            for each in (*(model["scores"] or {}).get("confusions", ()),):
-                each["label"] = self.labels[each["class_id"]]
+            for each in scores["confusions"]:
                 each["predicted_label"] = self.labels[each["predicted"]]
         return content
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import heapq
-import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from pathlib import Path
+from typing import NamedTuple
 
 from batch.classification.decoding import Content
 from batch.classification.model import Answer, Arrangement, Model
@@ -18,11 +18,10 @@ from conversion.evaluation.scores import TOP, Prediction
 from errors import ClassifierError
 from inference.answers.top_k import best_classes
 from inference.hardware.cpus import usable_cpus
+from settings import Settings
 
 BATCH = 16
 """Photographs that are read, decoded and classified together: what is held in memory at once."""
-
-Item = TypeVar("Item")
 
 
 class Mistake(NamedTuple):
@@ -59,10 +58,17 @@ class Run:
     failures: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     mistakes: list[Mistake] = field(default_factory=list)
 
+    @property
+    def failed(self) -> str:
+        """How many were not classified, by error code; empty if all were."""
+        counts = [f"{code} {len(names)}" for code, names in sorted(self.failures.items())]
+        return ", ".join(counts)
 
-def arrangement() -> Arrangement:
-    """One model after the other has all processors."""
-    return Arrangement(usable_cpus(), usable_cpus(), BATCH)
+
+def opened(folder: Path, settings: Settings) -> Model:
+    """A model of the model store; one after the other has all processors."""
+    arrangement = Arrangement(usable_cpus(), usable_cpus(), BATCH)
+    return Model(f"{folder.parent.name}:{folder.name}", folder, settings, arrangement)
 
 
 async def run(
@@ -71,13 +77,13 @@ async def run(
     """Classify photographs, a few at a time, so that memory does not grow with their number.
 
     Args:
-        photographs: to classify.
         models: one, or two that know the same classes. They are closed.
         advance: called with the number of photographs that were done since the last call.
     """
     found = Run(tuple([] for _ in models))
     try:
-        for batch in _batches(photographs):
+        for start in range(0, len(photographs), BATCH):
+            batch = photographs[start : start + BATCH]
             await _classify(batch, models, found)
             advance(len(batch))
     finally:
@@ -96,12 +102,7 @@ async def _classify(batch: Sequence[Photograph], models: Sequence[Model], found:
 
 
 def content(photograph: Photograph, most: int) -> Content:
-    """A photograph's bytes, or why it cannot be classified.
-
-    Args:
-        photograph: to read.
-        most: bytes that it may have.
-    """
+    """A photograph's bytes, at most so many, or why it cannot be classified."""
     try:
         return read_file(photograph.path, most)
     except ClassifierError as error:
@@ -144,13 +145,6 @@ def _keep(
         best=tuple((each, float(answer.probabilities[each])) for each in prediction.best),
         jpeg=jpeg_of(answer.pixels),
     )
-    if len(mistakes) < MAX_MISTAKES:
-        heapq.heappush(mistakes, mistake)
-    else:
-        heapq.heapreplace(mistakes, mistake)
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, BATCH)):
-        yield batch
+    heapq.heappush(mistakes, mistake)
+    if len(mistakes) > MAX_MISTAKES:
+        heapq.heappop(mistakes)

@@ -20,7 +20,7 @@ BINS = 15
 _SHOWN = 10
 """Worst classes, and most frequent confusions."""
 
-_Z = 1.959964
+Z = 1.959964
 """97.5 % quantile of the normal distribution: intervals of 95 %."""
 
 
@@ -68,7 +68,6 @@ class Scores:
     """Of a model, over the photographs whose class is known.
 
     Attributes:
-        photographs: number of them.
         top_1: share whose most probable class is right.
         top_1_interval: of 95 %, for as many other photographs of the same kind.
         top_5: share whose class is among the five most probable; None with five classes or less.
@@ -89,12 +88,7 @@ class Scores:
 
 
 def scores(predictions: Sequence[Prediction], classes: int) -> Scores | None:
-    """Score predictions; None if no class is known.
-
-    Args:
-        predictions: of one model.
-        classes: of the model.
-    """
+    """Score the predictions of a model of so many classes; None if no class is known."""
     known = [each for each in predictions if each.class_id is not None]
     if not known:
         return None
@@ -130,7 +124,7 @@ def wilson_interval(right: int, count: int) -> tuple[float, float]:
 
     Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
     """
-    share, square = right / count, _Z * _Z / count
+    share, square = right / count, Z * Z / count
     middle = (share + square / 2) / (1 + square)
     half = math.sqrt(share * (1 - share) * square + square * square / 4) / (1 + square)
     return max(0.0, middle - half), min(1.0, middle + half)

@@ -114,11 +114,7 @@ class _Graph:
         return value, node
 
     def linear(self, node: NodeProto) -> tuple[Linear, str]:
-        """A linear layer and its input.
-
-        Raises:
-            OtherHead: it is none.
-        """
+        """A linear layer and its input; raises OtherHead if it is none."""
         bias = None
         if node.op_type == "Add":
             summand, bias = sorted(node.input, key=self._is_constant)
@@ -135,11 +131,7 @@ class _Graph:
         return Linear(node.input[1], bool(attributes.get("transB", 0)), bias), node.input[0]
 
     def channels_last(self, pooling: NodeProto) -> bool:
-        """Whether a pooling's input has its channels last.
-
-        Raises:
-            OtherHead: it pools other axes than height and width.
-        """
+        """Whether a pooling's input has its channels last; raises OtherHead for other axes."""
         if pooling.op_type != "ReduceMean":
             return False
         axes = self._axes(pooling)

@@ -1,5 +1,6 @@
 """Adds class activation maps to a converted model, if its head allows them and they add up."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from errors import StartupError
 from inference.explanation.activations import ActivationSession
 from model_spec import EXPLANATION_FILE, ONNX_FILE, ClassActivation, Explanation, Precision
 
+logger = logging.getLogger("image_classifier.conversion")
+
 LIMITS = {Precision.FP32: 1e-4, Precision.BF16: 1e-4}
 """Largest difference of any logit, as a share of the largest one, that is let through. A bf16
 model's graph is in float32, in which ONNX Runtime computes the maps."""
@@ -23,42 +26,28 @@ _ROUNDED_LIMIT = 0.05
 def explanation_of(
     folder: Path, pixels: npt.NDArray[np.uint8], precision: Precision, classes: int
 ) -> Explanation:
-    """Find the class activation maps of a converted model, and check them.
+    """Find the class activation maps of a converted model, and check them with pixels.
 
-    Writes ``EXPLANATION_FILE`` if the maps are found and add up to the logits.
-
-    Args:
-        folder: with ``model.onnx``.
-        pixels: uint8 ``[N, H, W, C]`` to check with.
-        precision: decides the limit.
-        classes: that the model tells apart.
+    Writes ``EXPLANATION_FILE`` if they add up to the logits, within the limit of the precision.
+    The pixels are uint8 ``[N, H, W, C]``.
     """
     path = folder / EXPLANATION_FILE
     try:
         graph = onnx.load(str(folder / ONNX_FILE), load_external_data=False).graph
         path.write_bytes(addition(find_head(graph), classes))
-        return Explanation(class_activation=_checked(folder, pixels, precision, classes))
+        found = Explanation(class_activation=_checked(folder, pixels, precision, classes))
     except (OtherHead, StartupError) as error:
         path.unlink(missing_ok=True)
+        logger.info("explanations: by occlusion, since %s", error)
         return Explanation(reason=str(error))
-
-
-def told(explanation: Explanation) -> str:
-    """What was found, in words."""
-    if explanation.reason:
-        return f"by occlusion, since {explanation.reason}"
-    return "class activation maps, which add up to the logits"
+    logger.info("explanations: class activation maps, which add up to the logits")
+    return found
 
 
 def _checked(
     folder: Path, pixels: npt.NDArray[np.uint8], precision: Precision, classes: int
 ) -> ClassActivation:
-    """Compare the mean of every map, plus the bias, with the logit.
-
-    Raises:
-        OtherHead: they differ.
-        StartupError: ONNX Runtime cannot compute them on the CPU.
-    """
+    """Compare the mean of every map, plus the bias, with the logit; raises OtherHead."""
     session = ActivationSession.open(folder, intra_op_threads=0)
     found = [session.run(each) for each in pixels]
     if found[0].maps.shape[0] != classes or found[0].logits.shape != (classes,):

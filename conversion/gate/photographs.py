@@ -56,10 +56,6 @@ def divided(folder: Path, labels: Sequence[str]) -> Shares:
     Those without a label search, as far as they suffice: labels are worth most to judge by. If
     there are labels, only labelled photographs judge.
 
-    Args:
-        folder: with photographs.
-        labels: of the model.
-
     Raises:
         ConversionError: there is no such folder, or too few photographs in it.
     """
@@ -80,11 +76,7 @@ def divided(folder: Path, labels: Sequence[str]) -> Shares:
 
 
 def embedded(folder: Path) -> Shares:
-    """Crops of the project's own photographs, and their mirror images.
-
-    Args:
-        folder: empty; the crops are written into it.
-    """
+    """Crops of the project's own photographs, and their mirror images, written into a folder."""
     searching, judging = list[Photograph](), list[Photograph]()
     for path in PHOTOGRAPHS:
         (judging if path.name in _JUDGE_BY else searching).extend(_written_crops(path, folder))

@@ -27,7 +27,6 @@ class Speed(NamedTuple):
 
     Attributes:
         milliseconds: that one image takes, median of the rounds.
-        milliseconds_other: the same of the other model.
         ratio: how many times as fast as the other, median of the rounds.
         ratio_at_least: the second lowest of the rounds.
     """
@@ -41,10 +40,7 @@ class Speed(NamedTuple):
 def measure(session: Session, other: Session, rounds: int = ROUNDS) -> Speed:
     """Compare the speed of two models with inputs of the same shape, one image at a time.
 
-    Args:
-        session: is compared.
-        other: it is compared with.
-        rounds: at least two.
+    ``rounds`` are at least two.
     """
     pixels = np.random.default_rng(_SEED).integers(
         0, 256, (1, *session.spec.pixels_shape), dtype=np.uint8

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ import onnx
 import torch
 from torch import nn
 
-from conversion.errors import ConversionError
+from conversion.errors import ConversionError, first_line
 from model_spec import ONNX_FILE, Activation, Channels, Preprocessing, sha256_of_file
 
 INPUT_NAME = "pixels"
@@ -30,10 +30,7 @@ EXTERNAL_DATA_FILE = f"{ONNX_FILE}.data"
 class PixelsToProbabilities(nn.Module):
     """A network with its normalisation in front and its activation behind it.
 
-    Args:
-        network: float32 ``[N, channels, H, W]`` → logits ``[N, classes]``, see :func:`logits_of`.
-        preprocessing: gives the order of the channels, mean and standard deviation.
-        activation: makes probabilities of the logits.
+    The network takes float32 ``[N, channels, H, W]`` and gives logits, see :func:`logits_of`.
     """
 
     def __init__(
@@ -91,13 +88,7 @@ def export(
     opset: int,
     activation: Activation = Activation.SOFTMAX,
 ) -> onnx.ModelProto:
-    """Export with a dynamic batch axis, folded constants and fused batch norms.
-
-    Args:
-        network: in eval mode.
-        preprocessing: of the network.
-        opset: version of the ONNX operators.
-        activation: makes probabilities of the logits.
+    """Export a network in eval mode: a dynamic batch axis, folded constants, fused batch norms.
 
     Raises:
         ConversionError: PyTorch cannot export this network or this opset.
@@ -123,7 +114,7 @@ def export(
             )
     except Exception as error:
         # The exporter wraps the reason in a page of advice.
-        reason = str(error.__cause__ or error).strip().split("\n")[0]
+        reason = first_line(error.__cause__ or error)
         raise ConversionError(f"PyTorch cannot export this network: {reason}") from error
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
@@ -142,11 +133,9 @@ def opset_of(proto: onnx.ModelProto) -> int:
 def save(
     proto: onnx.ModelProto, folder: Path, properties: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """Write ``model.onnx`` and, for parameters over 2 GiB, a second file.
+    """Write ``model.onnx`` and, for parameters over 2 GiB, which leave the graph, a second file.
 
     Args:
-        proto: the graph.
-        folder: to write into.
         properties: what belongs to the model beside the graph, kept in the file, so that
             models that differ in it have different hashes.
 
@@ -163,12 +152,29 @@ def save(
         facts[names[1]] = sha256_of_file(folder / names[1])
     onnx.helper.set_model_props(proto, facts)
     (folder / ONNX_FILE).write_bytes(proto.SerializeToString(deterministic=True))
+    return hashes(folder, *names)
+
+
+def hashes(folder: Path, *names: str) -> dict[str, str]:
+    """The sha256 of files in a folder, by name."""
     return {name: sha256_of_file(folder / name) for name in names}
 
 
 def graph_files(folder: Path) -> list[str]:
     """Names of the files that :func:`save` wrote into a folder."""
     return [name for name in (ONNX_FILE, EXTERNAL_DATA_FILE) if (folder / name).exists()]
+
+
+def described(values: Iterable[onnx.ValueInfoProto]) -> str:
+    """Name, type and axes of inputs or outputs, such as ``pixels uint8 [batch, 224, 224, 3]``."""
+    return ", ".join(map(_described, values))
+
+
+def _described(value: onnx.ValueInfoProto) -> str:
+    tensor = value.type.tensor_type
+    axes = ", ".join(each.dim_param or str(each.dim_value or "?") for each in tensor.shape.dim)
+    kind = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
+    return f"{value.name} {kind} [{axes}]"
 
 
 def strip(proto: onnx.ModelProto) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from conversion.errors import ConversionError
+from conversion.errors import ConversionError, first_line
 from conversion.graph.export import logits_of
 from model_spec import Activation, Preprocessing
 
@@ -25,9 +25,9 @@ def check_first_run(
             output = network.eval()(images)
     except Exception as error:
         # Whatever the network's code raises.
-        reason = f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
         raise ConversionError(
-            f"the network fails on float32 [N, {channels}, {height}, {width}] ({reason}); "
+            f"the network fails on float32 [N, {channels}, {height}, {width}] "
+            f"({type(error).__name__}: {first_line(error)}); "
             "--resize and --crop give it another size, channels in --preprocessing another number"
         ) from error
     logits = logits_of(output)

@@ -8,13 +8,10 @@ from conversion.graph.export import INPUT_NAME
 
 
 def halved(proto: ModelProto) -> ModelProto:
-    """Convert the network's parameters and arithmetic to float16.
+    """Convert the parameters and the arithmetic of our export, which is changed, to float16.
 
     Normalisation and softmax or sigmoid stay in float32: float16 would round pixels less a mean,
     and small probabilities. Input and output keep their types.
-
-    Args:
-        proto: as :func:`conversion.graph.export.export` makes it; is changed.
     """
     graph = proto.graph
     pixels, probabilities = graph.input.pop(), graph.output.pop()

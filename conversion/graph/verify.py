@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,14 @@ import torch
 from torch import nn
 
 from conversion.errors import ConversionError
-from conversion.graph.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, logits_of, probabilities_of
+from conversion.graph.export import (
+    BATCH_AXIS,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    described,
+    logits_of,
+    probabilities_of,
+)
 from conversion.outputs.embedding import last_linear_input, mismatch
 from model_spec import Activation, Channels, Precision, Preprocessing, Verification
 from preprocessing_spec import WHITE
@@ -39,9 +46,6 @@ class PyTorchModel:
 
     Attributes:
         network: in eval mode; float32 ``[N, channels, H, W]`` → logits ``[N, classes]``.
-        preprocessing: of the network.
-        classes: how many it tells apart.
-        activation: makes probabilities of the logits.
         fused: whether its convolutions must have taken in the batch norms behind them.
     """
 
@@ -67,12 +71,7 @@ class PyTorchModel:
 def normalised(pixels: Pixels, preprocessing: Preprocessing) -> torch.Tensor:
     """The network's input, normalised as torchvision does it.
 
-    Args:
-        pixels: uint8 ``[N, H, W, channels]``, RGB or grey.
-        preprocessing: of the network.
-
-    Returns:
-        float32 ``[N, channels, H, W]``.
+    uint8 ``[N, H, W, channels]``, RGB or grey → float32 ``[N, channels, H, W]``.
     """
     scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32) / WHITE
     if preprocessing.channels is Channels.BGR:
@@ -96,16 +95,18 @@ def verify(
     photographs: Pixels,
     precision: Precision,
     embedding: str | None = None,
-) -> Verification:
+) -> tuple[Verification, str | None]:
     """Compare an exported file with the model it came from.
 
     Args:
         path: of ``model.onnx``.
-        model: the original.
         photographs: uint8 ``[N, H, W, channels]``; random pixels are added.
-        precision: decides the limit.
-        embedding: name of the second output, which :func:`verified_embedding` compares; None
-            without one.
+        precision: decides the limits.
+        embedding: name of the second output, if there is one.
+
+    Returns:
+        What was compared, and the embedding's name; None where float16 changes it more than its
+        limit, which is logged.
 
     Raises:
         ConversionError: the first thing that differs, with its number.
@@ -113,13 +114,34 @@ def verify(
     _check_graph(path, model, embedding)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     pixels = with_noise(photographs)
-    expected = _in_batches(pixels, 1, model.probabilities)
+    verification = _verified(session, model, pixels, precision)
+    if embedding is None:
+        return verification, None
+    (found,) = session.run([embedding], {INPUT_NAME: pixels})
+    problem = mismatch(found, model.embeddings(pixels))
+    if problem is None:
+        return verification, embedding
+    if precision is not Precision.FP16:
+        raise ConversionError(f"not saved: {problem}")
+    logger.info("embedding: none; %s", problem)
+    return verification, None
+
+
+def _verified(
+    session: onnxruntime.InferenceSession, model: PyTorchModel, pixels: Pixels, precision: Precision
+) -> Verification:
+    """The probabilities of every image, in batches of each size, beside PyTorch's."""
+    expected = in_batches(pixels, 1, model.probabilities)
     differences, agreements = [], []
     for batch_size in _BATCH_SIZES:
-        found = _in_batches(
+        found = in_batches(
             pixels, batch_size, lambda batch: session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0]
         )
-        _check_shape(found, expected.shape)
+        if found.shape != expected.shape or found.dtype != np.float32:
+            raise ConversionError(
+                f"not saved: the graph gives {found.dtype} {found.shape}, "
+                f"expected float32 {expected.shape}"
+            )
         differences.append(float(np.abs(found - expected).max()))
         agreements.append(float((found.argmax(axis=1) == expected.argmax(axis=1)).mean()))
     limit = LIMITS[precision]
@@ -139,45 +161,16 @@ def verify(
     )
 
 
-def verified_embedding(
-    path: Path, model: PyTorchModel, photographs: Pixels, precision: Precision, name: str
-) -> str | None:
-    """Compare a graph's embeddings with PyTorch's.
-
-    Args:
-        path: of ``model.onnx``.
-        model: the original.
-        photographs: uint8 ``[N, H, W, channels]``; random pixels are added.
-        precision: of the graph.
-        name: of the output.
-
-    Returns:
-        The name; None where float16 changes the embedding more than its limit, which is logged.
-
-    Raises:
-        ConversionError: they differ in float32.
-    """
-    pixels = with_noise(photographs)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (found,) = session.run([name], {INPUT_NAME: pixels})
-    problem = mismatch(found, model.embeddings(pixels))
-    if problem is None:
-        return name
-    if precision is not Precision.FP16:
-        raise ConversionError(f"not saved: {problem}")
-    logger.info("embedding: none; %s", problem)
-    return None
-
-
 def _check_graph(path: Path, model: PyTorchModel, embedding: str | None) -> None:
     """Names and axes, and that batch norms behind a convolution are gone."""
     graph = onnx.load(str(path), load_external_data=False).graph
-    expected = {
-        "inputs": [(INPUT_NAME, "UINT8", [BATCH_AXIS, *model.preprocessing.pixels_shape])],
-        "outputs": [(OUTPUT_NAME, "FLOAT", [BATCH_AXIS, model.classes])],
-    }
     outputs = [each for each in graph.output if each.name != embedding]
-    found = {"inputs": _described(graph.input), "outputs": _described(outputs)}
+    found = f"{described(graph.input)} → {described(outputs)}"
+    shape = ", ".join(map(str, model.preprocessing.pixels_shape))
+    expected = (
+        f"{INPUT_NAME} uint8 [{BATCH_AXIS}, {shape}] → "
+        f"{OUTPUT_NAME} float [{BATCH_AXIS}, {model.classes}]"
+    )
     if found != expected:
         raise ConversionError(f"not saved: the graph has {found}, expected {expected}")
     # A batch norm can be fused into a convolution only if nothing else reads its output.
@@ -196,27 +189,7 @@ def _check_graph(path: Path, model: PyTorchModel, embedding: str | None) -> None
         raise ConversionError(f"not saved: {len(unfused)} batch norms were not fused")
 
 
-def _described(
-    values: Iterable[onnx.ValueInfoProto],
-) -> list[tuple[str, str, list[str | int]]]:
-    """Name, element type and axes of each input or output."""
-    return [
-        (
-            value.name,
-            onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type),
-            [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim],
-        )
-        for value in values
-    ]
-
-
-def _in_batches(pixels: Pixels, size: int, run: Callable[[Pixels], Probabilities]) -> Probabilities:
+def in_batches(pixels: Pixels, size: int, run: Callable[[Pixels], Probabilities]) -> Probabilities:
+    """The answers of ``run`` for all images, at most ``size`` at a time."""
     batches = [pixels[start : start + size] for start in range(0, len(pixels), size)]
     return np.concatenate([run(batch) for batch in batches])
-
-
-def _check_shape(found: Probabilities, expected: tuple[int, ...]) -> None:
-    if found.shape != expected or found.dtype != np.float32:
-        raise ConversionError(
-            f"not saved: the graph gives {found.dtype} {found.shape}, expected float32 {expected}"
-        )

@@ -21,11 +21,7 @@ LIMITS: dict[type, float] = {np.float32: 1e-4, np.float16: 2e-2}
 
 
 def add_embedding(proto: onnx.ModelProto, size: int) -> str | None:
-    """Make the input of the last linear layer an output of the graph.
-
-    Args:
-        proto: with one output, the probabilities; is changed.
-        size: of the embedding, as PyTorch has it.
+    """Make the input of the last linear layer, of PyTorch's size, an output of the graph.
 
     Returns:
         Its name; None if the graph does not end with a linear layer of that size.
@@ -37,10 +33,7 @@ def add_embedding(proto: onnx.ModelProto, size: int) -> str | None:
     parameters = {each.name: each for each in graph.initializer}
     weight = parameters.get(linear.input[1])
     value: str = linear.input[0]
-    inputs = {each.name for each in graph.input}
     if weight is None or len(weight.dims) != _MATRIX_AXES or size not in weight.dims:
-        return None
-    if value in inputs or value in parameters:
         return None
     batch = graph.output[0].type.tensor_type.shape.dim[0].dim_param
     graph.output.append(helper.make_tensor_value_info(value, weight.data_type, [batch, size]))
@@ -56,15 +49,7 @@ def _last_linear(graph: onnx.GraphProto) -> NodeProto | None:
 
 
 def last_linear_input(network: nn.Module, images: torch.Tensor) -> torch.Tensor | None:
-    """What the last linear layer of a network reads, float32 ``[N, size]``.
-
-    Args:
-        network: in eval mode.
-        images: as the network takes them.
-
-    Returns:
-        None if the network runs no linear layer, or one of other axes.
-    """
+    """What the last linear layer of a network reads, float32 ``[N, size]``; None without one."""
     read: list[torch.Tensor] = []
 
     def note(module: nn.Module, inputs: tuple[Any, ...]) -> None:

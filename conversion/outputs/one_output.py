@@ -11,9 +11,6 @@ class TwoOutputs(nn.Module):
 
     The negative class has the logit −z, and sigmoid(−z) = 1 − sigmoid(z): the probabilities of
     both sum to 1.
-
-    Args:
-        network: images → logits ``[N, 1]`` of the positive class.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -33,9 +33,8 @@ def store_calibrated(tag: str, temperature: float, thresholds: tuple[float, ...]
     """Save a model again, with a temperature in its graph and thresholds in its spec.
 
     Args:
-        tag: of the model.
         temperature: the logits are divided by, beside the one that the model has.
-        thresholds: as :class:`ModelSpec` has them; empty keeps those that the model has.
+        thresholds: empty keeps those that the model has.
 
     Returns:
         The tag of the new model.
@@ -78,12 +77,7 @@ def store_reference(tag: str, reference: Reference) -> str:
 
 @contextlib.contextmanager
 def _copied(tag: str) -> Iterator[tuple[Path, ModelSpec]]:
-    """A copy of a model's files until the block ends, and its spec.
-
-    Raises:
-        ConversionError: there is no such model.
-        StartupError: it is not intact.
-    """
+    """A copy of a model's files until the block ends, and its spec."""
     folder = store.folder_of(tag)
     spec = ModelSpec.load(folder)
     with tempfile.TemporaryDirectory() as name:

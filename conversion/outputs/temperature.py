@@ -18,12 +18,8 @@ _ACTIVATIONS = ("Softmax", "Sigmoid")
 def set_temperature(proto: onnx.ModelProto, temperature: float) -> None:
     """Divide the logits by a temperature, instead of by the one that the graph may have.
 
-    Args:
-        proto: ends with softmax or sigmoid of float32; is changed.
-        temperature: above 0.
-
     Raises:
-        ConversionError: the graph ends otherwise.
+        ConversionError: the graph does not end with softmax or sigmoid.
     """
     graph = proto.graph
     parameter = numpy_helper.from_array(np.array(temperature, np.float32), TEMPERATURE)

@@ -1,7 +1,9 @@
-"""The thresholds that a user gives: a number, or a file with one per class."""
+"""The thresholds that a user gives: a number, or a file with one per class.
+
+The functions raise ConversionError if it is neither, or lacks a class.
+"""
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +17,6 @@ def read_thresholds(text: str, labels: Sequence[str]) -> tuple[float, ...]:
         text: a number from 0 to 1, or a JSON file: a list in the order of the class ids, or an
             object from labels to thresholds.
         labels: of the classes.
-
-    Raises:
-        ConversionError: it is neither, or lacks a class.
     """
     if _is_number(text):
         return (_checked(float(text), "--threshold"),)
@@ -25,11 +24,7 @@ def read_thresholds(text: str, labels: Sequence[str]) -> tuple[float, ...]:
 
 
 def read_facts(text: str | None) -> str | None:
-    """What decides the thresholds: the number, or the file's text.
-
-    Raises:
-        ConversionError: the file cannot be read.
-    """
+    """What decides the thresholds: the number, or the file's text."""
     if text is None or _is_number(text):
         return text
     return _read(Path(text))
@@ -75,7 +70,6 @@ def _in_order(content: dict[str, object], file: str, labels: Sequence[str]) -> l
 
 
 def _checked(value: object, where: str) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or math.isnan(value) or not 0 <= value <= 1:  # type: ignore[arg-type, operator]
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise ConversionError(f"{where}: a threshold is a number from 0 to 1, not {value!r}")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)

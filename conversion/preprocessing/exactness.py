@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from conversion.graph.verify import PyTorchModel
 from conversion.original import Original
 from conversion.photographs import PHOTOGRAPHS, photograph
 from conversion.preprocessing.overrides import Given
@@ -49,11 +50,7 @@ def with_pixels_it_needs(original: Original, given: Given | None, precision: Pre
 
 def _largest_change(original: Original, exact: Preprocessing) -> float:
     """Of any probability, on the project's own photographs."""
-    from conversion.graph.verify import PyTorchModel
-
-    model = PyTorchModel(
-        original.network, exact, len(original.labels), activation=original.activation
-    )
+    model = PyTorchModel(original.network, exact, len(original.labels), original.activation)
     fast, slow = (_pixels(each) for each in (original.preprocessing, exact))
     if (fast == slow).all():
         return 0.0

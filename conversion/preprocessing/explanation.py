@@ -21,8 +21,7 @@ class Explanation:
 
     Attributes:
         name: of the photograph's file.
-        model: tag of the model.
-        preprocessing: of the model.
+        model: its tag.
         photograph: decoded as the service does it: a large JPEG at a part of its size.
         across: its width, and what the crop takes of it.
         down: its height, and what the crop takes of it.
@@ -76,11 +75,6 @@ class Explanation:
 
 def explain(path: Path, model: str, setup: Setup) -> Explanation:
     """Take a photograph the way that the service takes it.
-
-    Args:
-        path: of the photograph.
-        model: its tag.
-        setup: of decoding, for the model.
 
     Raises:
         ImageError: it is no image that the service takes.

@@ -8,11 +8,11 @@ import argparse
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from conversion.errors import ConversionError
+from conversion.errors import ConversionError, checked
 from preprocessing_spec import (
     WHITE,
     Byte,
@@ -31,8 +31,6 @@ _LARGEST_OF_SCALE_1 = 1.0
 """Of mean and deviation where white is 1: those of pixels between 0 and 1 cannot be larger."""
 
 _COMMAND_LINE = "command line"
-
-Model = TypeVar("Model", bound=Frozen)
 
 
 class Overrides(Frozen):
@@ -95,37 +93,43 @@ class Overrides(Frozen):
         names = self.model_fields_set - {"scale"}
         return tuple(sorted(name for name in names if getattr(self, name) is not None))
 
-    def applied_to(self, preprocessing: Preprocessing, where: str) -> Preprocessing:
-        """Put the user's fields in place of the source's.
 
-        Args:
-            preprocessing: as the source says.
-            where: the user's fields are from.
+class Given(NamedTuple):
+    """What the user gave.
+
+    Attributes:
+        overrides: the fields.
+        where: they are from.
+    """
+
+    overrides: Overrides
+    where: str
+
+    def applied_to(self, preprocessing: Preprocessing) -> Preprocessing:
+        """Put the fields in place of the source's.
 
         Raises:
             ConversionError: they do not fit together.
         """
-        fields = preprocessing.model_dump() | self.model_dump(
+        given = self.overrides
+        fields = preprocessing.model_dump() | given.model_dump(
             exclude_none=True, exclude={"scale", "crop_fraction"}
         )
         channels = Channels(fields["channels"])
-        for name, numbers in (("mean", self.mean), ("std", self.std)):
+        for name, numbers in (("mean", given.mean), ("std", given.std)):
             if numbers is not None:
                 every = numbers * channels.number if len(numbers) == 1 else numbers
-                fields[name] = [each * WHITE / self.scale for each in every]
-        if self.crop_fraction is not None:
-            fields["resize_size"] = _whole(fields["crop_size"], self.crop_fraction)
-        fields["source"] = f"{', '.join(self.given)}: {where}; else {preprocessing.source}"
-        return _checked(Preprocessing, fields, where)
-
-
-def _whole(crop: dict[str, int], fraction: float) -> list[int]:
-    """``timm.data.transforms_factory.transforms_imagenet_eval`` rounds down."""
-    return [math.floor(crop[side] / fraction) for side in ("height", "width")]
+                fields[name] = [each * WHITE / given.scale for each in every]
+        if given.crop_fraction is not None:
+            # timm.data.transforms_factory.transforms_imagenet_eval rounds down.
+            sides = (fields["crop_size"][side] for side in ("height", "width"))
+            fields["resize_size"] = [math.floor(side / given.crop_fraction) for side in sides]
+        fields["source"] = f"{', '.join(given.given)}: {self.where}; else {preprocessing.source}"
+        return checked(Preprocessing, fields, self.where)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``from_options`` reads."""
+    """Add options for fields of :class:`Overrides`, and one for a file of them."""
     group = parser.add_argument_group(
         "preprocessing", "as in your training, where it differs from what the source says"
     )
@@ -136,10 +140,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="any of the fields that docs/preprocessing.md lists; the options below come first",
     )
     group.add_argument(
-        "--resize", metavar="SIDE|HEIGHTxWIDTH", type=_size, help="of the resize, in pixels"
+        "--resize",
+        dest="resize_size",
+        metavar="SIDE|HEIGHTxWIDTH",
+        type=_size,
+        help="of the resize, in pixels",
     )
     group.add_argument(
         "--crop",
+        dest="crop_size",
         metavar="SIDE|HEIGHTxWIDTH",
         type=_size,
         help="of the centre crop and the network's input, in pixels",
@@ -168,41 +177,13 @@ def _size(text: str) -> int | list[int]:
     return numbers if len(numbers) > 1 else numbers[0]
 
 
-class Given(NamedTuple):
-    """What the user gave.
-
-    Attributes:
-        overrides: the fields.
-        where: they are from.
-    """
-
-    overrides: Overrides
-    where: str
-
-    def applied_to(self, preprocessing: Preprocessing) -> Preprocessing:
-        """Put them in place of the source's.
-
-        Raises:
-            ConversionError: they do not fit together.
-        """
-        return self.overrides.applied_to(preprocessing, self.where)
-
-
 def from_options(parsed: argparse.Namespace) -> Given | None:
     """What the user gave, if anything.
 
     Raises:
         ConversionError: the file cannot be read, or a field is none.
     """
-    options = {
-        "resize_size": parsed.resize,
-        "crop_size": parsed.crop,
-        "resize_mode": parsed.resize_mode,
-        "interpolation": parsed.interpolation,
-        "mean": parsed.mean,
-        "std": parsed.std,
-        "scale": parsed.scale,
-    }
+    options = {name: getattr(parsed, name, None) for name in Overrides.model_fields}
     given = {name: value for name, value in options.items() if value is not None}
     path: Path | None = parsed.preprocessing
     fields = {**(_read(path) if path else {}), **given}
@@ -210,7 +191,7 @@ def from_options(parsed: argparse.Namespace) -> Given | None:
         return None
     places = ([path.name] if path else []) + ([_COMMAND_LINE] if given else [])
     where = " and ".join(places)
-    return Given(_checked(Overrides, fields, where), where)
+    return Given(checked(Overrides, fields, where), where)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -223,16 +204,3 @@ def _read(path: Path) -> dict[str, Any]:
             f'{path.name} must hold a JSON object, such as {{"resize_size": 256}}'
         )
     return content
-
-
-def _checked(model: type[Model], fields: dict[str, Any], where: str) -> Model:
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields)
-            raise ConversionError(f"{where}: no field {name}; there are {known}") from error
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConversionError(f"{where}: {name}{': ' if name else ''}{message}") from error

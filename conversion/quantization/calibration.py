@@ -29,24 +29,14 @@ _METHODS: dict[Method, tuple[CalibrationMethod, dict[str, Any]]] = {
     Method.ENTROPY: (CalibrationMethod.Entropy, {}),
 }
 
-_PHOTOGRAPHS = {Method.MINMAX: 64, Method.PERCENTILE: 32, Method.ENTROPY: 32}
+PHOTOGRAPHS = {Method.MINMAX: 64, Method.PERCENTILE: 32, Method.ENTROPY: 32}
 """That calibrate: histograms take several times as long."""
-
-
-def calibrating(method: Method, pixels: Pixels) -> Pixels:
-    """Of the pixels ``[N, H, W, 3]``, those that a method takes."""
-    return pixels[: _PHOTOGRAPHS[method]]
 
 
 def ranges(path: Path, method: Method, pixels: Pixels, workspace: Path, advance: Advance) -> Any:
     """Measure the ranges, one photograph at a time: what the graph computes takes memory.
 
-    Args:
-        path: of the fp32 graph.
-        method: of the ranges.
-        pixels: uint8 ``[N, H, W, 3]``.
-        workspace: folder for a copy of the graph.
-        advance: is told of each photograph.
+    The pixels are uint8 ``[N, H, W, channels]``; the workspace is a folder for a copy of the graph.
 
     Returns:
         ``onnxruntime.quantization.TensorsData``.
@@ -68,11 +58,7 @@ def ranges(path: Path, method: Method, pixels: Pixels, workspace: Path, advance:
 
 
 class Reader(CalibrationDataReader):  # type: ignore[misc]  # published without types
-    """Hands a graph one image after another.
-
-    Args:
-        pixels: uint8 ``[N, H, W, 3]``.
-    """
+    """Hands a graph one image after another."""
 
     def __init__(self, pixels: Pixels) -> None:
         self._images = iter(pixels)

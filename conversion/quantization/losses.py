@@ -18,7 +18,6 @@ from preprocessing.pixels import Pixels
 IMAGES = 2
 """Whose activations of both graphs are held in memory."""
 
-
 _WATCHED = "watched.onnx"
 
 
@@ -35,11 +34,9 @@ def by_loss(
     the signal, 10^(-SQNR/10), and measured against the fp32 graph.
 
     Args:
-        fp32: the graph.
-        int8: the same graph, quantized.
+        int8: the graph ``fp32``, quantized.
         nodes: to rank, each with its activation behind it.
         pixels: uint8 ``[IMAGES, H, W, channels]``.
-        workspace: folder for copies of the graphs.
     """
     activations = list[Any]()
     for path in (int8, fp32):

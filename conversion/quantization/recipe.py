@@ -31,7 +31,6 @@ class Recipe:
     """How to quantize a graph.
 
     Attributes:
-        method: of the activations' ranges.
         signed: whether activations are int8, with ranges symmetric to 0, or uint8, with ranges
             as they are.
         reduce_range: whether weights have 7 bits. Without VNNI, a processor adds two products of
@@ -52,14 +51,7 @@ class Recipe:
 
 
 def quantize(path: Path, ranges: Any, recipe: Recipe, written: Path) -> None:
-    """Write an int8 graph.
-
-    Args:
-        path: of the fp32 graph.
-        ranges: of its tensors, :func:`conversion.quantization.calibration.ranges`.
-        recipe: to follow.
-        written: file to write.
-    """
+    """Write an int8 graph of the fp32 graph in ``path``, whose tensors have these ``ranges``."""
     proto = onnx.load(str(path))
     kept = _with_activations(proto.graph, recipe.kept)
     excluded = [*_never(proto.graph), *(node.name for node in kept)]

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from conversion.explanation.verify import explanation_of, told
-from conversion.graph.export import graph_files
+from conversion.explanation.verify import explanation_of
+from conversion.graph.export import graph_files, hashes
 from conversion.photographs import photograph, photograph_pixels
 from inference.sessions.session import Embeddings, open_session
-from model_spec import ONNX_FILE, Explanation, Golden, ModelSpec, Precision, sha256_of_file
+from model_spec import ONNX_FILE, Explanation, Golden, ModelSpec, Precision
 from preprocessing import transform
 from preprocessing.pixels import Pixels
 from settings import Device
@@ -25,56 +25,39 @@ LEAST_COSINE = 0.95
 _GOLDEN_TOLERANCE = 0.05
 
 
-def write(folder: Path, fp32: Path, precision: Precision, device: Device) -> ModelSpec:
-    """Write all that classification needs but the graph.
+def write(folder: Path, fp32: Path, precision: Precision, device: Device) -> None:
+    """Write all that classification needs into a folder with ``model.onnx``.
 
-    Args:
-        folder: with ``model.onnx``.
-        fp32: folder of the model that it was made from.
-        precision: of the graph.
-        device: that gives the golden answer.
-
-    Returns:
-        The spec: as of fp32 but for the precision, the files and the golden answer, without an
-        embedding and without class activation maps.
+    The spec is as of fp32 but for the precision, the files and the device's own golden answer. It
+    has no embedding and no class activation maps.
     """
     spec = ModelSpec.load(fp32)
     shutil.copy(fp32 / spec.golden.file, folder)
     spec = spec.model_copy(
         update={
             "precision": precision,
-            "files": _hashes(folder, *graph_files(folder), spec.golden.file),
+            "files": hashes(folder, *graph_files(folder), spec.golden.file),
             "embedding": None,
             "explanation": Explanation(reason="the model was not searched for maps"),
         }
     )
     spec.save(folder)
-    spec = spec.model_copy(update={"golden": _own_golden(folder, spec, device)})
-    spec.save(folder)
-    return spec
+    spec.model_copy(update={"golden": _own_golden(folder, spec, device)}).save(folder)
 
 
 def complete(folder: Path, fp32: Path, device: Device) -> ModelSpec:
     """Add the embedding, if it agrees with that of fp32, and class activation maps, if they add up.
 
-    Args:
-        folder: that :func:`write` wrote.
-        fp32: folder of the model that it was made from.
-        device: that computes the embeddings.
+    :func:`write` has written the folder; the device computes the embeddings.
     """
     spec = ModelSpec.load(folder)
     pixels = photograph_pixels(spec.preprocessing)
     explanation = explanation_of(folder, pixels, spec.precision, len(spec.labels))
-    files = spec.files | _hashes(folder, *explanation.files)
+    files = spec.files | hashes(folder, *explanation.files)
     spec = spec.model_copy(update={"explanation": explanation, "files": files})
-    logger.info("explanations: %s", told(explanation))
     spec = _with_embedding(folder, fp32, spec, pixels, device)
     spec.save(folder)
     return spec
-
-
-def _hashes(folder: Path, *names: str) -> dict[str, str]:
-    return {name: sha256_of_file(folder / name) for name in names}
 
 
 def _own_golden(folder: Path, spec: ModelSpec, device: Device) -> Golden:
@@ -101,7 +84,8 @@ def _with_embedding(
         logger.info("embedding: none, since the graph does not give it")
         return spec
     with_embedding.save(folder)
-    least = float(_cosines(*(_embeddings(each, pixels, device) for each in (folder, fp32))).min())
+    sessions = (open_session(each, device, intra_op_threads=1) for each in (folder, fp32))
+    least = _least_cosine(*(each.run_with_embeddings(pixels)[1] for each in sessions))
     # Written so that a NaN fails.
     agrees = least >= LEAST_COSINE
     logger.info(
@@ -113,13 +97,7 @@ def _with_embedding(
     return with_embedding if agrees else spec
 
 
-def _embeddings(folder: Path, pixels: Pixels, device: Device) -> Embeddings:
-    _, embeddings = open_session(folder, device, intra_op_threads=1).run_with_embeddings(pixels)
-    return embeddings
-
-
-def _cosines(some: Embeddings, others: Embeddings) -> Embeddings:
-    """Of each row of ``[N, size]`` with the same row of the other: ``[N]``."""
+def _least_cosine(some: Embeddings, others: Embeddings) -> float:
+    """Of any row of ``[N, size]`` with the same row of the other."""
     lengths = np.linalg.norm(some, axis=1) * np.linalg.norm(others, axis=1)
-    cosines: Embeddings = (some * others).sum(axis=1) / np.maximum(lengths, np.finfo(float).tiny)
-    return cosines
+    return float(((some * others).sum(axis=1) / np.maximum(lengths, np.finfo(float).tiny)).min())

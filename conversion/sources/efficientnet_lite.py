@@ -63,14 +63,3 @@ class EfficientNetLite(Source):
         name = self.name.replace("_", "-")
         network: nn.Module = EfficientNet.from_name(name, num_classes=classes)
         return network
-
-    def build_published(self, path: Path) -> "nn.Module":
-        """The network with the package's weights."""
-        from conversion.weights.checkpoint import read
-        from conversion.weights.fit import fill
-
-        labels = self.description.labels
-        assert labels is not None
-        network = self.build(len(labels))
-        fill(network, read(path), path.name, len(labels))
-        return network

@@ -19,11 +19,7 @@ PREFIX = "onnx:"
 
 
 class OnnxFile(Source):
-    """A file whose graph gets our front and back.
-
-    Args:
-        name: ``onnx:`` and the path of the file.
-    """
+    """The file of ``onnx:FILE``, whose graph gets our front and back."""
 
     def __init__(self, name: str) -> None:
         self._path = Path(name.removeprefix(PREFIX))

@@ -10,15 +10,13 @@ import torch
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, compose, helper, numpy_helper
 from torch import nn
 
-from conversion.errors import ConversionError
-from conversion.graph.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, strip
+from conversion.errors import ConversionError, refusing
+from conversion.graph.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, described, strip
+from conversion.sources.source import USUAL_SIDE
 from model_spec import Activation, Channels, Preprocessing, Size
 
 _IMAGE_AXES = 4
 _ANSWER_AXES = 2
-
-# Of a file whose height and width are not fixed.
-_USUAL_SIDE = 224
 
 _ACTIVATIONS = {"Softmax": Activation.SOFTMAX, "Sigmoid": Activation.SIGMOID}
 
@@ -31,15 +29,11 @@ class Graph:
     """What a file's graph takes and gives.
 
     Attributes:
-        model: the file.
-        path: of the file.
         input_name: of the images, float32 ``[N, channels, H, W]``.
         output_name: of the answer, float32 ``[N, classes]``.
-        channels: 1 or 3.
         size: of the images; fixed by the file, or the usual one.
         fixed_size: whether the file fixes it.
         fixed_batch: whether the file takes one image at a time.
-        classes: of the answer.
         activation: that the graph ends with; None if it gives logits.
     """
 
@@ -61,12 +55,8 @@ def read(path: Path) -> Graph:
     Raises:
         ConversionError: it is no ONNX file, or takes or gives something else.
     """
-    try:
+    with refusing(f"{path.name} cannot be read as ONNX"):
         model = onnx.load(str(path))
-    except Exception as error:
-        # OSError for the file or its external data, and protobuf's own types.
-        reason = str(error).strip().split("\n")[0]
-        raise ConversionError(f"{path.name} cannot be read as ONNX ({reason})") from error
     constants = {each.name for each in model.graph.initializer}
     inputs = [each for each in model.graph.input if each.name not in constants]
     outputs = [each for each in model.graph.output if len(_axes(each)) == _ANSWER_AXES]
@@ -89,7 +79,7 @@ def read(path: Path) -> Graph:
         input_name=inputs[0].name,
         output_name=outputs[0].name,
         channels=channels,
-        size=Size(height=height or _USUAL_SIDE, width=width or _USUAL_SIDE),
+        size=Size(height=height or USUAL_SIDE, width=width or USUAL_SIDE),
         fixed_size=bool(height and width),
         fixed_batch=batch == 1,
         classes=_axes(outputs[0])[1],
@@ -98,12 +88,7 @@ def read(path: Path) -> Graph:
 
 
 class Runner(nn.Module):
-    """The file as it is, run by ONNX Runtime.
-
-    Args:
-        path: of the file.
-        graph: what it takes and gives.
-    """
+    """The file as it is, run by ONNX Runtime."""
 
     def __init__(self, path: Path, graph: Graph) -> None:
         super().__init__()
@@ -126,11 +111,6 @@ class Runner(nn.Module):
 
 def surrounded(graph: Graph, preprocessing: Preprocessing, activation: Activation) -> ModelProto:
     """The file's graph with normalisation in front and the activation behind it.
-
-    Args:
-        graph: of the file.
-        preprocessing: of the network.
-        activation: makes probabilities of the logits.
 
     Raises:
         ConversionError: the preprocessing does not fit, or the batch axis cannot be made dynamic.
@@ -216,15 +196,11 @@ def _free_batch_axis(graph: GraphProto) -> None:
 
 def _check_batch_axis(model: ModelProto, graph: Graph, preprocessing: Preprocessing) -> None:
     pixels = np.zeros((2, *preprocessing.pixels_shape), np.uint8)
-    try:
+    with refusing(f"{graph.path.name} cannot take two images"):
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), providers=["CPUExecutionProvider"]
         )
         (answer,) = session.run([OUTPUT_NAME], {INPUT_NAME: pixels})
-    except Exception as error:
-        # ONNX Runtime's own types.
-        reason = str(error).strip().split("\n")[0]
-        raise ConversionError(f"{graph.path.name} cannot take two images ({reason})") from error
     if len(answer) != len(pixels):
         raise ConversionError(
             f"{graph.path.name} gives {list(answer.shape)} for two images; "
@@ -242,12 +218,4 @@ def _is_float(value: ValueInfoProto) -> bool:
 
 
 def _other(path: Path, wanted: str, found: list[ValueInfoProto]) -> ConversionError:
-    described = ", ".join(map(_described, found))
-    return ConversionError(f"{path.name} {wanted}; it has {described or 'none'}")
-
-
-def _described(value: ValueInfoProto) -> str:
-    """Name, type and axes."""
-    tensor = value.type.tensor_type
-    axes = ", ".join(each.dim_param or str(each.dim_value or "?") for each in tensor.shape.dim)
-    return f"{value.name} {TensorProto.DataType.Name(tensor.elem_type).lower()} [{axes}]"
+    return ConversionError(f"{path.name} {wanted}; it has {described(found) or 'none'}")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from conversion.errors import ConversionError
-from conversion.sources.source import Description, Source, imagenet
+from conversion.errors import ConversionError, first_line
+from conversion.sources.source import USUAL_SIDE, Description, Source, imagenet
 from model_spec import Size, Weights
 
 if TYPE_CHECKING:
@@ -28,11 +28,7 @@ class OwnModule(Source):
     @cached_property
     def description(self) -> Description:
         """Nothing is known of it: ImageNet's preprocessing, as most networks are trained with."""
-        return Description(
-            preprocessing=imagenet(Size.square(224)),
-            assumed=True,
-            labels=None,
-        )
+        return Description(imagenet(Size.square(USUAL_SIDE)), assumed=True, labels=None)
 
     def published(self) -> tuple[Path, Weights]:
         """There are none."""
@@ -56,10 +52,6 @@ class OwnModule(Source):
             )
         # One that was made for training in 16 bits is served in 32.
         return network.float()
-
-    def build_published(self, path: Path) -> "nn.Module":
-        """There are none."""
-        raise NotImplementedError(path)
 
     def facts(self) -> list[object]:
         """Never equal: the code, and what it imports, may have changed."""
@@ -87,7 +79,6 @@ class OwnModule(Source):
 
 
 def _described(error: Exception | SystemExit) -> str:
-    reason = str(error).strip().split("\n")[0]
     if isinstance(error, SystemExit):
-        return f"it ends the program: {reason}; keep what a script does behind {_GUARD}"
-    return f"{type(error).__name__}: {reason}"
+        return f"it ends the program: {first_line(error)}; keep what a script does behind {_GUARD}"
+    return f"{type(error).__name__}: {first_line(error)}"

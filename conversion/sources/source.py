@@ -9,8 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from conversion.errors import ConversionError
 from model_spec import Activation, Channels, Interpolation, Preprocessing, Size, Weights
 from preprocessing_spec import WHITE
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from conversion.weights.checkpoint import Entries
+
+USUAL_SIDE = 224
+"""Pixels of the side of ImageNet's usual input."""
 
 # Of R, G, B, on the scale 0…1: torchvision.transforms._presets.ImageClassification.
 _MEAN = (0.485, 0.456, 0.406)
@@ -33,12 +34,10 @@ class Description:
     """What a source says of a network.
 
     Attributes:
-        preprocessing: that the network was trained with.
         assumed: whether the preprocessing is the architecture's default, which weights of the
             user's own may have been trained without.
         labels: in the order of the class ids; None if only the user knows them.
         classes: of weights whose labels only the user knows; None if the labels tell it.
-        activation: that makes probabilities of the logits; sigmoid tells several classes at once.
         unknown: why the preprocessing is only a start for what the user must say of it; None if
             it can be used as it is.
     """
@@ -52,7 +51,9 @@ class Description:
 
 
 class Source(ABC):
-    """A network that can be converted. Making a source imports no library and reads no file.
+    """A network that can be converted.
+
+    Every method raises ConversionError for what it cannot give.
 
     Attributes:
         name: as the user gives it.
@@ -64,64 +65,36 @@ class Source(ABC):
     @cached_property
     @abstractmethod
     def description(self) -> Description:
-        """What is known of the network.
-
-        Raises:
-            ConversionError: there is no such network, or its library is missing.
-        """
+        """What is known of the network."""
 
     @abstractmethod
     def published(self) -> tuple[Path, Weights]:
-        """The file of the published weights, downloaded and verified, and where it came from.
-
-        Raises:
-            ConversionError: there are none, or they cannot be had.
-        """
+        """The file of the published weights, downloaded and verified, and where it came from."""
 
     @abstractmethod
     def build(self, classes: int) -> "nn.Module":
-        """The network with random weights.
+        """The network with random weights."""
 
-        Raises:
-            ConversionError: it cannot be made.
-        """
-
-    @abstractmethod
     def build_published(self, path: Path) -> "nn.Module":
-        """The network with its published weights.
+        """The network with the weights of the file that :meth:`published` gave. No code is run."""
+        from conversion.weights.checkpoint import read
+        from conversion.weights.fit import fill
 
-        Args:
-            path: that :meth:`published` gave.
-
-        Raises:
-            ConversionError: the file does not fit.
-        """
+        classes = self.description.classes or len(self.description.labels or ())
+        network = self.build(classes)
+        fill(network, read(path), path.name, classes)
+        return network
 
     def exported(
         self, network: "nn.Module", preprocessing: Preprocessing, opset: int, activation: Activation
     ) -> "ModelProto":
-        """The ONNX graph of a network that this source made.
-
-        Args:
-            network: in eval mode.
-            preprocessing: of the network.
-            opset: version of the ONNX operators.
-            activation: makes probabilities of the logits.
-
-        Raises:
-            ConversionError: there is no graph of it.
-        """
+        """The ONNX graph of a network that this source made, in eval mode."""
         from conversion.graph.export import export
 
         return export(network, preprocessing, opset, activation)
 
     def renamed(self, network: "nn.Module", entries: "Entries") -> "Entries":
-        """The tensors of a checkpoint by the names that this source's networks have.
-
-        Args:
-            network: that the checkpoint is for.
-            entries: of the checkpoint.
-        """
+        """The tensors of a checkpoint by the names that the network has."""
         return entries
 
     def facts(self) -> list[object]:
@@ -132,9 +105,7 @@ class Source(ABC):
 def imagenet(size: Size, channels: Channels = Channels.RGB) -> Preprocessing:
     """What most networks are trained with: ImageNet's mean, and an eighth cropped.
 
-    Args:
-        size: of the network's input.
-        channels: of the network's input; grey gets the mean of the three means.
+    The size and the channels are of the network's input; grey gets the mean of the three means.
     """
     mean, std = on_byte_scale(_MEAN), on_byte_scale(_STD)
     if channels is Channels.GREY:
@@ -153,21 +124,6 @@ def imagenet(size: Size, channels: Channels = Channels.RGB) -> Preprocessing:
 def on_byte_scale(channels: Sequence[float]) -> tuple[float, ...]:
     """Mean or deviation of each channel on the scale 0…255, from the scale 0…1."""
     return tuple(WHITE * channel for channel in channels)
-
-
-def preprocessing_with(**fields: object) -> Preprocessing:
-    """What a library's config says, which may be impossible.
-
-    Raises:
-        ConversionError: it is; names the config and the first thing that is wrong.
-    """
-    try:
-        return Preprocessing.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{name}: " for name in first["loc"][:1])
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConversionError(f"{fields['source']}: {where}{message}") from error
 
 
 def extra(package: str) -> ModuleType:

@@ -19,12 +19,7 @@ _WEIGHTS_FILE = "model.safetensors"
 
 
 class TimmModel(Source):
-    """A network by timm's name.
-
-    Args:
-        name: as the user gives it.
-        timm_name: with or without the tag of its weights.
-    """
+    """A network by timm's name, with or without the tag of its weights."""
 
     def __init__(self, name: str, timm_name: str) -> None:
         super().__init__(name)

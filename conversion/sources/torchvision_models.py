@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 from conversion.errors import ConversionError
 from conversion.sources.efficientnet_lite import SIZES
 from conversion.sources.source import Description, Source, on_byte_scale
-from conversion.weights.files import (
-    WEIGHTS_FOLDER,
-    LockedFile,
-    download,
-    locked,
-    locked_weights,
-)
+from conversion.weights.files import WEIGHTS_FOLDER, LockedFile, download, locked, locked_weights
 from model_spec import Interpolation, Preprocessing, Size, Weights
 
 if TYPE_CHECKING:
@@ -55,7 +49,9 @@ class TorchvisionModel(Source):
 
     def published(self) -> tuple[Path, Weights]:
         """The DEFAULT weights, from torchvision's site."""
-        lock = locked(self.name) or self._lock()
+        url, licence = self._weights.url, self._weights.meta.get("license")
+        source = f"torchvision {self._weights}"
+        lock = locked(self.name) or LockedFile(Path(url).name, source, url, licence)
         assert lock.url is not None
         path = download(lock.url)
         return path, locked_weights(path, lock)
@@ -92,15 +88,6 @@ class TorchvisionModel(Source):
             )
             raise ConversionError(f"no architecture {self.name!r}; {hint}")
         return torchvision.models.get_model_weights(self.name).DEFAULT
-
-    def _lock(self) -> LockedFile:
-        return LockedFile(
-            file=Path(self._weights.url).name,
-            source=f"torchvision {self._weights}",
-            url=self._weights.url,
-            licence=self._weights.meta.get("license"),
-            size_mib=None,
-        )
 
 
 def _elsewhere(name: str) -> str | None:

@@ -14,14 +14,13 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from conversion.errors import ConversionError
+from conversion.errors import ConversionError, first_line, listed
 from conversion.weights.file_kind import Format, format_of
-from conversion.weights.safetensors_folder import INDEX_SUFFIX, shards_of
+from conversion.weights.folder import INDEX_SUFFIX, shards_of
 
-Entries = dict[str, dict[str, torch.Tensor]]
+State = dict[str, torch.Tensor]
+Entries = dict[str, State]
 """The tensors of each dict in a checkpoint, by the dict's dotted path; "" is the file itself."""
-
-_SHOWN = 5
 
 # What a pickle of a network imports, as a pickle's opcode spells it.
 _NETWORK = re.compile(rb"c(torch\.nn\.modules\.[\w.]+)\n(\w+)\n")
@@ -141,7 +140,7 @@ def _stand_in(name: str, container: type | None = None) -> type:
     return type(short, (_Inert,), members)
 
 
-def _dicts_of_tensors(content: object) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+def _dicts_of_tensors(content: object) -> Iterator[tuple[str, State]]:
     """Every dict that holds tensors, and its dotted path."""
     seen: set[int] = set()
     waiting: list[tuple[str, object]] = [("", content)]
@@ -168,11 +167,11 @@ def _unreadable(path: Path, error: Exception) -> str:
     if types:
         return (
             f"{path.name} holds more than weights and settings, and is not read because that "
-            f"could run code: {', '.join(types[:_SHOWN])}; if you trust the file, save its weights "
+            f"could run code: {listed(types)}; if you trust the file, save its weights "
             "alone: torch.save(torch.load(FILE, weights_only=False)[ENTRY], NEW_FILE)"
         )
     # torch.load puts the reason behind a page of advice.
-    reason = str(error).rpartition("WeightsUnpickler error: ")[2].strip().split("\n")[0]
+    reason = first_line(str(error).rpartition("WeightsUnpickler error: ")[2])
     if reason.startswith("Unsupported operand"):
         return f"{path.name} was saved with a pickle_protocol; save it again without that argument"
     return (
@@ -196,6 +195,4 @@ def _foreign_types(path: Path, error: Exception) -> list[str]:
 def _described(content: object) -> str:
     if not isinstance(content, dict):
         return f"it holds a {type(content).__name__}"
-    keys = [str(key) for key in content]
-    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-    return f"it holds {', '.join(keys[:_SHOWN])}{more}" if keys else "it holds an empty dict"
+    return f"it holds {listed([*map(str, content)]) or 'an empty dict'}"

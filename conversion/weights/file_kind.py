@@ -4,6 +4,8 @@ import zipfile
 from enum import Enum
 from pathlib import Path
 
+from conversion.errors import listed
+
 
 class Format(Enum):
     """The formats that can be read."""
@@ -16,15 +18,11 @@ _HEAD_BYTES = 512
 _SHOWN_CHARACTERS = 60
 _SHOWN_MEMBERS = 3
 
-# torch.save before PyTorch 1.6: a pickle of its magic number comes first.
-_LEGACY_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
-
-_PICKLE = b"\x80"
 _MAX_SAFETENSORS_HEADER = 100_000_000  # of its own reader
 _ZIP = b"PK"
 
-# Offset, bytes found there, what such a file is and what to do.
-_SIGNATURES = (
+# Offset, bytes found there, what such a file is and what to do; the first that is found counts.
+_SIGNATURES: tuple[tuple[int, bytes, Format | str], ...] = (
     (0, b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with: git lfs pull"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras saves"),
     (4, b"TFL3", "a TensorFlow Lite model"),
@@ -37,6 +35,14 @@ _SIGNATURES = (
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
     (0, b"Rar!", "a RAR archive; unpack it first"),
     (257, b"ustar", "a tar archive; unpack it first"),
+    # torch.save before PyTorch 1.6: a pickle of its magic number comes first.
+    (0, b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", Format.TORCH),
+    (
+        0,
+        b"\x80",
+        "a pickle that torch.save did not write, or not in its own protocol; "
+        "save the weights with torch.save(model.state_dict(), FILE)",
+    ),
 )
 
 # A file in the zip archive, and what such an archive is; the first that is found counts.
@@ -58,8 +64,7 @@ _ZIP_MEMBERS: tuple[tuple[str, Format | str], ...] = (
 def format_of(path: Path) -> Format | str:
     """The format of a checkpoint, or what the file is instead and what to do about it.
 
-    Args:
-        path: of a file. Its suffix does not count.
+    The file's suffix does not count.
 
     Raises:
         OSError: the file cannot be read.
@@ -76,8 +81,6 @@ def format_of(path: Path) -> Format | str:
             return kind
     if head.startswith(_ZIP):
         return _kind_of_zip(path)
-    if head.startswith(_PICKLE):
-        return _kind_of_pickle(head)
     return _kind_of_text(head) or _kind_of_onnx(path, head) or "of no kind that is known here"
 
 
@@ -94,16 +97,8 @@ def _kind_of_zip(path: Path) -> Format | str:
     for member, kind in _ZIP_MEMBERS:
         if member in ends:
             return kind
-    return f"a zip archive ({_listed(names)}); unpack it and give the checkpoint inside"
-
-
-def _kind_of_pickle(head: bytes) -> Format | str:
-    if head.startswith(_LEGACY_TORCH):
-        return Format.TORCH
-    return (
-        "a pickle that torch.save did not write, or not in its own protocol; "
-        "save the weights with torch.save(model.state_dict(), FILE)"
-    )
+    content = f"of {listed(names, _SHOWN_MEMBERS)}" if names else "empty"
+    return f"a zip archive ({content}); unpack it and give the checkpoint inside"
 
 
 def _kind_of_text(head: bytes) -> str | None:
@@ -134,9 +129,3 @@ def _kind_of_onnx(path: Path, head: bytes) -> str | None:
     if not model.graph.node:
         return None
     return "an ONNX file; give the PyTorch weights that it was made from"
-
-
-def _listed(names: list[str]) -> str:
-    hidden = len(names) - _SHOWN_MEMBERS
-    more = f" and {hidden} more" if hidden > 0 else ""
-    return f"of {', '.join(names[:_SHOWN_MEMBERS])}{more}" if names else "empty"

@@ -17,8 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from conversion.errors import ConversionError
-from conversion.weights.folder import weights_in
-from conversion.weights.safetensors_folder import INDEX_SUFFIX, sha256_of_shards, shards_of
+from conversion.weights.folder import INDEX_SUFFIX, sha256_of_shards, shards_of, weights_in
 from model_spec import Weights, sha256_of_file
 
 logger = logging.getLogger("image_classifier.conversion")
@@ -40,8 +39,6 @@ class LockedFile:
     """A published weights file.
 
     Attributes:
-        file: its name.
-        source: who publishes it.
         url: where it is downloaded from; None if a package brings it.
         licence: None where the publisher states none.
         size_mib: in MiB, to two decimals; None where unknown.
@@ -66,7 +63,6 @@ def download(url: str, folder: Path | None = None) -> Path:
     """A weights file from the web, kept under ``weights/``; an earlier download is used again.
 
     Args:
-        url: of the file.
         folder: to keep it in; torch.hub's by default.
 
     Raises:
@@ -102,41 +98,26 @@ def _fetch(url: str, target: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def verified(path: Path, lock: LockedFile | None) -> str:
-    """The sha256 of a weights file, after it was checked.
-
-    Args:
-        path: of the file.
-        lock: what is known of it; None for a user's own file.
+def locked_weights(path: Path, lock: LockedFile) -> Weights:
+    """A published file, after it was checked.
 
     Raises:
-        ConversionError: it is not the file that its name or the lock promises.
+        ConversionError: it is not the file that the lock or its name promises.
     """
     sha256 = sha256_of_file(path)
-    if lock and lock.size_mib and round(path.stat().st_size / _MIB, 2) != lock.size_mib:
+    if lock.size_mib and round(path.stat().st_size / _MIB, 2) != lock.size_mib:
         raise ConversionError(
             f"{_short(path)} has {path.stat().st_size} bytes, the lock says {lock.size_mib} MiB; "
             "delete it and try again"
         )
-    # Digits in the name of a user's own file may just as well be a date.
-    expected = (lock.sha256 or _hash_in_name(path)) if lock else None
+    in_name = _HASH_IN_NAME.search(path.name)
+    expected = lock.sha256 or (in_name and in_name.group(1))
     if expected and not sha256.startswith(expected):
         raise ConversionError(
             f"{_short(path)} has sha256 {sha256[:16]}…, expected {expected[:16]}…; "
             "delete it and try again"
         )
-    return sha256
-
-
-def locked_weights(path: Path, lock: LockedFile) -> Weights:
-    """A published file, after it was checked.
-
-    Raises:
-        ConversionError: it is not the file that was published.
-    """
-    return Weights(
-        pretrained=True, source=lock.source, sha256=verified(path, lock), licence=lock.licence
-    )
+    return Weights(pretrained=True, source=lock.source, sha256=sha256, licence=lock.licence)
 
 
 def own_weights(location: str) -> tuple[Path, Weights]:
@@ -159,14 +140,10 @@ def own_weights(location: str) -> tuple[Path, Weights]:
     # The path of a file stays private. A file in a folder is named after both: all such files
     # have the same name.
     source = location if "://" in location else f"{folder}/{path.name}" if folder else path.name
-    whole = path.name.endswith(INDEX_SUFFIX)
-    sha256 = sha256_of_shards(shards_of(path)) if whole else verified(path, None)
+    # Digits in the name are no hash here: they may just as well be a date.
+    files = shards_of(path) if path.name.endswith(INDEX_SUFFIX) else [path]
+    sha256 = sha256_of_shards(files)
     return path, Weights(pretrained=True, source=source, sha256=sha256, licence=None)
-
-
-def _hash_in_name(path: Path) -> str | None:
-    match = _HASH_IN_NAME.search(path.name)
-    return match.group(1) if match else None
 
 
 def _short(path: Path) -> str:

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from conversion.errors import ConversionError, OneOutput, OtherClasses
-from conversion.weights.checkpoint import Entries
+from conversion.errors import ConversionError, OneOutput, OtherClasses, listed
+from conversion.weights.checkpoint import Entries, State
 
 logger = logging.getLogger("image_classifier.conversion")
-
-_LISTED = 5
 
 _COUNTER = "num_batches_tracked"  # files from before PyTorch 0.4.1 have none
 # Counted beside the weights: by batch norms, by AveragedModel, by the profiler thop.
@@ -68,7 +66,6 @@ def fill(
 
     Args:
         network: as initialised, never trained.
-        entries: tensors of the checkpoint.
         file: name of the checkpoint.
         classes: number of labels.
         entry: dotted name of the weights to take; None if the checkpoint holds only one
@@ -89,20 +86,20 @@ def fill(
     _check_values(expected, state, file)
     if beside and entry is None:
         raise ConversionError(
-            f"{file} holds more than this network: beside {group.name!r} also {_listed(beside)}; "
+            f"{file} holds more than this network: beside {group.name!r} also {listed(beside)}; "
             f"if {group.name!r} alone is the network, add --entry {group.name}"
         )
     others = [each.name for each in complete if each != group]
     others += [path or "." for path in entries if path not in {each.entry for each in complete}]
     if others or beside or group.name != ".":
-        unused = f"; not used: {_listed([*others, *beside])}" if others or beside else ""
+        unused = f"; not used: {listed([*others, *beside])}" if others or beside else ""
         logger.info("took %r from %s%s", group.name, file, unused)
     trained = _trained(expected, state)
     network.load_state_dict(state, strict=False)
     return Filled(group.name, trained)
 
 
-def _groups(entries: Entries, expected: dict[str, torch.Tensor]) -> dict[_Group, int]:
+def _groups(entries: Entries, expected: State) -> dict[_Group, int]:
     """How many of the network's names each group has."""
     counts: dict[_Group, int] = defaultdict(int)
     for entry, tensors in entries.items():
@@ -138,11 +135,8 @@ def _starts(group: _Group, start: str) -> bool:
 
 
 def _split(
-    tensors: dict[str, torch.Tensor],
-    group: _Group,
-    complete: list[_Group],
-    expected: dict[str, torch.Tensor],
-) -> tuple[dict[str, torch.Tensor], list[str], list[str]]:
+    tensors: State, group: _Group, complete: list[_Group], expected: State
+) -> tuple[State, list[str], list[str]]:
     """The group's tensors by the network's names; other names in the group; names beside it."""
     prefixes = [each.prefix for each in {group, *complete} if each.entry == group.entry]
     state, unexpected, beside, heads = {}, [], [], set()
@@ -165,11 +159,7 @@ def _split(
 
 
 def _check_names_and_shapes(
-    expected: dict[str, torch.Tensor],
-    state: dict[str, torch.Tensor],
-    unexpected: list[str],
-    file: str,
-    classes: int,
+    expected: State, state: State, unexpected: list[str], file: str, classes: int
 ) -> None:
     missing = [name for name in expected if name not in state and not name.endswith(_COUNTER)]
     shapes = {
@@ -195,10 +185,7 @@ def _check_classes(
 ) -> None:
     """If all that differs is the number of classes of the last layer, say just that.
 
-    Args:
-        shapes: found and wanted, of the tensors in which they differ.
-        file: name of the checkpoint.
-        classes: number of labels.
+    ``shapes`` are those found and wanted, of the tensors in which they differ.
     """
     if len({(found[:1], wanted[:1]) for found, wanted in shapes.values()}) != 1:
         return
@@ -210,9 +197,7 @@ def _check_classes(
     raise OtherClasses(file, found[0], classes)
 
 
-def _check_values(
-    expected: dict[str, torch.Tensor], state: dict[str, torch.Tensor], file: str
-) -> None:
+def _check_values(expected: State, state: State, file: str) -> None:
     types = [
         f"{name} {str(tensor.dtype).removeprefix('torch.')}"
         for name, tensor in state.items()
@@ -236,11 +221,11 @@ def _is_like(tensor: torch.Tensor, expected: torch.Tensor) -> bool:
 
 def _refuse_if_any(problems: dict[str, list[str]], file: str) -> None:
     if any(problems.values()):
-        listed = "; ".join(f"{what}: {_listed(names)}" for what, names in problems.items() if names)
-        raise ConversionError(f"{file} does not fit the network; {listed}")
+        told = "; ".join(f"{what}: {listed(names)}" for what, names in problems.items() if names)
+        raise ConversionError(f"{file} does not fit the network; {told}")
 
 
-def _trained(expected: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) -> bool:
+def _trained(expected: State, state: State) -> bool:
     constants = {
         name: tensor
         for name, tensor in expected.items()
@@ -255,10 +240,4 @@ def _trained(expected: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) 
 def _nothing_fits(entries: Entries, file: str, entry: str | None) -> str:
     names = [f"{path}.{name}".lstrip(".") for path, tensors in entries.items() for name in tensors]
     under = f" under {entry!r}" if entry is not None else ""
-    return f"{file} holds no weights of this network{under}; it holds: {_listed(names)}"
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:_LISTED])
-    hidden = len(names) - _LISTED
-    return f"{shown} and {hidden} more" if hidden > 0 else shown
+    return f"{file} holds no weights of this network{under}; it holds: {listed(names)}"

@@ -16,7 +16,7 @@ def enliven(network: nn.Module, images: torch.Tensor) -> nn.Module:
 
     Args:
         network: with random weights; the random state must be seeded.
-        images: float32 ``[N, 3, H, W]``, normalised; batch norms get their figures from them.
+        images: float32 ``[N, channels, H, W]``, normalised: batch norms get their figures.
     """
     for module in network.modules():
         if isinstance(module, nn.Linear) and not module.weight.any():

@@ -64,9 +64,16 @@ def tiny_network() -> nn.Module:
 
 
 @pytest.fixture(scope="session")
-def tiny_graph(tiny_network: nn.Module, tiny_preprocessing: Preprocessing) -> onnx.ModelProto:
-    """The tiny network's export; change copies only."""
+def _exported(tiny_network: nn.Module, tiny_preprocessing: Preprocessing) -> onnx.ModelProto:
     return export(tiny_network, tiny_preprocessing, DEFAULT_OPSET)
+
+
+@pytest.fixture
+def tiny_graph(_exported: onnx.ModelProto) -> onnx.ModelProto:
+    """The tiny network's export, which a test may change."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(_exported)
+    return copy
 
 
 @pytest.fixture(scope="session")

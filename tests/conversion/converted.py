@@ -4,10 +4,11 @@ from pathlib import Path
 
 import bentoml
 import numpy as np
-import onnxruntime
 
+from conversion.photographs import photograph
 from model_spec import ONNX_FILE, ModelSpec
-from preprocessing import DecodeLimits, decode, transform
+from preprocessing import transform
+from tests.support.graphs import answers
 
 FINGERPRINT, OTHER = "0123456789abcdef" * 2, "f" * 32
 """Of two requests."""
@@ -22,15 +23,10 @@ def tags() -> set[str]:
 
 
 def golden_pixels(folder: Path, spec: ModelSpec) -> np.ndarray:
-    image = decode((folder / spec.golden.file).read_bytes(), DecodeLimits(10_000_000, 10.0))
-    return np.stack([transform(image, spec.preprocessing)])
+    return np.stack([transform(photograph(folder / spec.golden.file), spec.preprocessing)])
 
 
 def golden_answer(folder: Path, spec: ModelSpec) -> np.ndarray:
     """What the saved files say of their golden image."""
-    session = onnxruntime.InferenceSession(
-        str(folder / ONNX_FILE), providers=["CPUExecutionProvider"]
-    )
-    inputs = {spec.input_name: golden_pixels(folder, spec)}
-    answer: np.ndarray = session.run([spec.output_name], inputs)[0][0]
+    answer: np.ndarray = answers(folder / ONNX_FILE, golden_pixels(folder, spec))[0]
     return answer

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torchvision
+from torch.optim.swa_utils import AveragedModel
 
 from conversion.convert_to_onnx import main
+from conversion.graph import verify
 from conversion.photographs import PHOTOGRAPHS
 from model_spec import EXPLANATION_FILE, ONNX_FILE, Interpolation, ModelSpec, Precision, Weights
-from tests.conversion.converted import folder_of, golden_answer, tags
+from tests.conversion.converted import folder_of, golden_answer, golden_pixels, tags
 from tests.support.commands import Completed, run
 
 CONVERT = [sys.executable, "-m", "conversion.convert_to_onnx"]
@@ -33,14 +37,10 @@ def squeezenet(model_store: Path) -> Completed:
 
 
 @pytest.mark.slow
-def test_the_tag_alone_goes_to_standard_output(
+def test_the_tag_goes_to_standard_output_and_the_figures_to_standard_error(
     squeezenet: Completed,
 ) -> None:
     assert re.fullmatch(r"image_classifier:squeezenet1_1-fp32-[0-9a-f]{8}\n", squeezenet.stdout)
-
-
-@pytest.mark.slow
-def test_the_figures_go_to_standard_error(squeezenet: Completed) -> None:
     first, prepared, second, resized, third, maps, fourth = squeezenet.stderr.splitlines()
     assert first == "converting squeezenet1_1 (random, seed 0)"
     assert prepared == (
@@ -73,7 +73,11 @@ def test_the_spec_tells_all_of_a_model(squeezenet: Completed) -> None:
     assert spec.verification.inputs == len(PHOTOGRAPHS) + 7
     assert list(spec.files) == [ONNX_FILE, spec.golden.file, EXPLANATION_FILE]
     assert len(spec.labels) == 1000
-    assert squeezenet.stdout.strip().startswith("image_classifier:squeezenet1_1-fp32-")
+    assert (spec.golden.file, spec.golden.tolerance) == ("coffee.jpg", 0.02)
+    answer = golden_answer(folder, spec)
+    assert int(answer.argmax()) == spec.golden.class_id
+    assert answer.max() == pytest.approx(spec.golden.confidence, abs=1e-5)
+    assert answer.sum() == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.slow
@@ -90,19 +94,6 @@ def test_an_fp16_model_is_a_model_of_its_own_of_half_the_size(
     share = (half / ONNX_FILE).stat().st_size / (full / ONNX_FILE).stat().st_size
     assert 0.5 < share < 0.55
     np.testing.assert_allclose(golden_answer(half, spec).max(), spec.golden.confidence, atol=0.01)
-
-
-@pytest.mark.slow
-def test_the_golden_image_gets_pytorchs_answer(
-    squeezenet: Completed,
-) -> None:
-    folder = folder_of(squeezenet.stdout)
-    spec = ModelSpec.load(folder)
-    assert (spec.golden.file, spec.golden.tolerance) == ("coffee.jpg", 0.02)
-    answer = golden_answer(folder, spec)
-    assert int(answer.argmax()) == spec.golden.class_id
-    assert answer.max() == pytest.approx(spec.golden.confidence, abs=1e-5)
-    assert answer.sum() == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.slow
@@ -160,3 +151,34 @@ def test_by_default_a_pretrained_network_that_knows_an_espresso(default_conversi
     answer = golden_answer(folder, spec)
     assert int(answer.argmax()) == 967
     assert answer[967] == pytest.approx(spec.golden.confidence, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_trained_entry_of_a_users_checkpoint(
+    model_store: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(1)
+    theirs = torchvision.models.squeezenet1_1(num_classes=3).train()
+    theirs(torch.randn(1, 3, 64, 64)).logsumexp(1).sum().backward()
+    torch.optim.SGD(theirs.parameters(), lr=0.001).step()
+    plain = {name: tensor + 1 for name, tensor in theirs.state_dict().items()}
+    content = {
+        "model": plain,
+        "model_ema": AveragedModel(theirs).state_dict(),
+        "best": np.float64(1),
+    }
+    torch.save(content, tmp_path / "mine.pth")
+    (tmp_path / "labels.json").write_text('{"0": "cup", "1": "saucer", "2": "spoon"}')
+    mine = ["--weights", str(tmp_path / "mine.pth"), "--labels", str(tmp_path / "labels.json")]
+    assert main(["--architecture", "squeezenet1_1", *mine, "--entry", "model_ema"]) == 0
+    out, err = capfd.readouterr()
+    assert err.splitlines()[3] == "took 'model_ema.module' from mine.pth; not used: model"
+    folder = folder_of(out)
+    spec = ModelSpec.load(folder)
+    assert spec.labels == ("cup", "saucer", "spoon")
+    assert spec.weights.pretrained
+    assert spec.weights.source == "mine.pth, entry model_ema.module"
+    expected = verify.PyTorchModel(theirs.eval(), spec.preprocessing, 3).probabilities(
+        golden_pixels(folder, spec)
+    )
+    np.testing.assert_allclose(golden_answer(folder, spec), expected[0], atol=1e-5)

@@ -32,14 +32,6 @@ def test_a_folder_with_too_few_photographs_is_refused_before_the_work(
     assert line == f"error: {tmp_path} has 3 photographs, at least 8 are needed"
 
 
-@pytest.mark.slow
-def test_a_folder_that_does_not_exist_is_refused_before_the_work(
-    model_store: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    line = refused(capfd, "--precision", "int8", "--calibration", str(tmp_path / "absent"))
-    assert line.startswith(f"error: {tmp_path / 'absent'} ")
-
-
 def test_bf16_is_refused_on_a_processor_without_it(
     model_store: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,21 +1,26 @@
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from conversion.errors import ONE_OUTPUT, ConversionError
+from conversion.errors import ONE_OUTPUT
 from conversion.original import original_of
 from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
 from model_spec import Activation, Size
+from tests.support.refusals import refusal
 
 CODE = """
 from torch import nn
 
 def build(num_classes):
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, num_classes))
+
+def normalised(num_classes):
+    return nn.Sequential(nn.BatchNorm2d(3), build(num_classes))
 """
 
 
@@ -33,12 +38,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def own(**options: Path | str | int | Given | None) -> Request:
     return Request("network_of_three:build", **options)  # type: ignore[arg-type]
-
-
-def refusal(request: Request) -> str:
-    with pytest.raises(ConversionError) as caught:
-        original_of(request)
-    return str(caught.value)
 
 
 def test_the_users_weights_come_with_a_warning_that_the_preprocessing_is_assumed(
@@ -74,22 +73,46 @@ def test_the_users_preprocessing_comes_before_the_sources(
     assert found.preprocessing.pixels_shape == (256, 256, 3)
 
 
+def test_weights_of_no_training_are_not_pretrained(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fresh = nn.Sequential(
+        nn.BatchNorm2d(3), nn.Sequential(nn.Identity(), nn.Identity(), nn.Linear(3, 3))
+    )
+    torch.save(fresh.state_dict(), folder / "fresh.pth")
+    name, labels = "network_of_three:normalised", folder / "labels.txt"
+    found = original_of(Request(name, location="fresh.pth", labels_file=labels))
+    assert (found.weights.pretrained, found.weights.source) == (False, "fresh.pth")
+    assert caplog.messages[-1] == (
+        "fresh.pth was saved before any training (pretrained: false): the answers will mean nothing"
+    )
+
+
+def test_own_labels_must_fit_the_published_weights(folder: Path) -> None:
+    assert refusal(
+        original_of, Request("efficientnet_lite0", labels_file=folder / "labels.txt")
+    ) == (
+        "3 labels do not fit the published weights, which tell 1000 classes apart; "
+        "add --weights with your own"
+    )
+
+
 def test_missing_labels_are_asked_for_with_their_number(folder: Path) -> None:
-    assert refusal(own(location="mine.ckpt")) == (
+    assert refusal(original_of, own(location="mine.ckpt")) == (
         "mine.ckpt tells 3 classes apart; give --labels with one for each"
     )
 
 
 def test_a_wrong_number_of_labels_is_refused_with_both(folder: Path) -> None:
     (folder / "labels.txt").write_text("cup\nsaucer\n")
-    assert refusal(own(location="mine.ckpt", labels_file=folder / "labels.txt")) == (
+    assert refusal(original_of, own(location="mine.ckpt", labels_file=folder / "labels.txt")) == (
         "2 labels do not fit mine.ckpt, which tells 3 classes apart; "
         "give --labels with one for each"
     )
 
 
 def test_random_weights_need_labels_where_none_are_known(folder: Path) -> None:
-    assert refusal(own(seed=0)) == (
+    assert refusal(original_of, own(seed=0)) == (
         "the class names of network_of_three:build are not known; "
         "give --labels with one for each class"
     )
@@ -103,37 +126,11 @@ def test_equal_seeds_give_equal_networks(folder: Path) -> None:
     assert not first.training
 
 
-@pytest.fixture
-def one_output(folder: Path) -> Path:
-    """The same user with a network of one output and two labels."""
+def test_one_output_needs_sigmoid_and_two_labels(folder: Path) -> None:
     torch.save({"2.weight": torch.ones(1, 3), "2.bias": torch.ones(1)}, folder / "one.pth")
-    (folder / "labels.txt").write_text("good\nbad\n")
-    return folder
-
-
-def test_one_output_trained_with_sigmoid_gets_a_logit_for_each_of_two_classes(
-    one_output: Path,
-) -> None:
-    request = own(
-        location="one.pth", labels_file=one_output / "labels.txt", activation=Activation.SIGMOID
-    )
-    found = original_of(request)
-    with torch.inference_mode():
-        assert found.network(torch.zeros(1, 3, 2, 2)).tolist() == [[-1.0, 1.0]]
-    assert (found.labels, found.multi_label) == (("good", "bad"), False)
-
-
-def test_one_output_needs_sigmoid_and_two_labels(one_output: Path) -> None:
+    softmax = own(location="one.pth", labels_file=folder / "labels.txt")
+    sigmoid = replace(softmax, activation=Activation.SIGMOID)
     expected = f"one.pth is of a network with one output: {ONE_OUTPUT}"
-    labels = one_output / "labels.txt"
-    assert refusal(own(location="one.pth", labels_file=labels)) == expected
-    labels.write_text("good\nbad\nugly\n")
-    wanted = own(location="one.pth", labels_file=labels, activation=Activation.SIGMOID)
-    assert refusal(wanted) == expected
-
-
-def test_several_outputs_trained_with_sigmoid_are_several_labels_at_once(folder: Path) -> None:
-    labels = folder / "labels.txt"
-    wanted = own(location="mine.ckpt", labels_file=labels, activation=Activation.SIGMOID)
-    assert original_of(wanted).multi_label
-    assert not original_of(own(location="mine.ckpt", labels_file=labels)).multi_label
+    assert refusal(original_of, sigmoid) == expected
+    (folder / "labels.txt").write_text("good\nbad\n")
+    assert refusal(original_of, softmax) == expected

@@ -1,25 +1,14 @@
 from dataclasses import replace
-from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from conversion import request
-from conversion.errors import ConversionError
 from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
-from conversion.weights.files import locked
 from model_spec import Activation, Interpolation, Precision, Weights
 
 RANDOM = Request("squeezenet1_1", seed=0)
-
-
-class LaterPrecision(StrEnum):
-    """Stands in for those to come: as yet there is only one."""
-
-    FP16 = "fp16"
 
 
 def own(content: bytes, folder: Path) -> Request:
@@ -37,29 +26,6 @@ def test_random_weights_are_not_pretrained_and_have_no_hash() -> None:
     )
 
 
-def test_a_users_own_weights_are_known_by_their_hash(tmp_path: Path) -> None:
-    asked = own(b"weights", tmp_path)
-    assert not asked.published
-    assert asked.weights_file == (
-        tmp_path / "mine.pth",
-        Weights(
-            pretrained=True,
-            source="mine.pth",
-            sha256=sha256(b"weights").hexdigest(),
-            licence=None,
-        ),
-    )
-
-
-def test_what_is_given_of_the_preprocessing_makes_another_conversion() -> None:
-    given = [
-        Given(Overrides(interpolation=each), "command line")
-        for each in (Interpolation.BICUBIC, Interpolation.LANCZOS)
-    ]
-    asked = [RANDOM, *(replace(RANDOM, given=each) for each in given)]
-    assert len({each.fingerprint for each in asked}) == len(asked)
-
-
 def test_the_preprocessing_is_the_sources_but_for_what_is_given() -> None:
     source = RANDOM.description
     asked = replace(RANDOM, given=Given(Overrides(interpolation=Interpolation.BICUBIC), "a.json"))
@@ -75,36 +41,6 @@ def test_the_preprocessing_is_the_sources_but_for_what_is_given() -> None:
     )
 
 
-def test_published_weights_are_described_as_the_lock_does() -> None:
-    lock = locked("efficientnet_lite0")
-    assert lock is not None
-    asked = replace(RANDOM, architecture="efficientnet_lite0", seed=None)
-    assert asked.published
-    path, weights = asked.weights_file
-    assert path is not None
-    assert path.name == lock.file
-    assert weights == Weights(
-        pretrained=True, source=lock.source, sha256=lock.sha256, licence="Apache-2.0"
-    )
-
-
-def test_absent_weights_are_refused(tmp_path: Path) -> None:
-    location = str(tmp_path / "absent.pth")
-    with pytest.raises(ConversionError, match=r"^no weights file .*absent\.pth$"):
-        _ = replace(RANDOM, seed=None, location=location).fingerprint
-
-
-def test_an_unknown_architecture_has_no_published_weights() -> None:
-    with pytest.raises(ConversionError, match=r"^no architecture 'squeezenet1_2'; did you mean "):
-        _ = replace(RANDOM, architecture="squeezenet1_2", seed=None).fingerprint
-
-
-def test_equal_requests_have_equal_fingerprints() -> None:
-    first, second = replace(RANDOM), replace(RANDOM)
-    assert first.fingerprint == second.fingerprint
-    assert len(first.fingerprint) == 32
-
-
 def test_whatever_decides_about_the_outcome_changes_the_fingerprint(
     tmp_path: Path,
 ) -> None:
@@ -112,6 +48,9 @@ def test_whatever_decides_about_the_outcome_changes_the_fingerprint(
     other.mkdir()
     labels.write_text("one\ntwo\n")
     swapped.write_text("two\none\n")
+    filters = [
+        Overrides(interpolation=each) for each in (Interpolation.BICUBIC, Interpolation.LANCZOS)
+    ]
     different = [
         RANDOM,
         replace(RANDOM, seed=1),
@@ -119,13 +58,16 @@ def test_whatever_decides_about_the_outcome_changes_the_fingerprint(
         replace(RANDOM, entry="model_ema"),
         replace(RANDOM, labels_file=labels),
         replace(RANDOM, labels_file=swapped),
-        replace(RANDOM, precision=cast("Precision", LaterPrecision.FP16)),
+        replace(RANDOM, precision=Precision.FP16),
         replace(RANDOM, opset=20),
         replace(RANDOM, activation=Activation.SIGMOID),
+        replace(RANDOM, threshold="0.6"),
+        *(replace(RANDOM, given=Given(each, "command line")) for each in filters),
         own(b"weights", tmp_path),
         own(b"other weights", other),
     ]
     assert len({each.fingerprint for each in different}) == len(different)
+    assert all(replace(each).fingerprint == each.fingerprint for each in different)
 
 
 def test_a_users_own_file_is_known_by_its_content_not_its_folder(tmp_path: Path) -> None:

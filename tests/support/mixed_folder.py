@@ -14,29 +14,13 @@ def _good(path: Path, number: int) -> None:
     path.write_bytes(encoded(COLOURS[number % 3]) + number.to_bytes(4, "big"))
 
 
-def _duplicate(path: Path, number: int) -> None:
-    path.write_bytes(encoded(RED))
-
-
 def _misnamed(path: Path, number: int) -> None:
     path.write_bytes(encoded(COLOURS[number % 3], image_format=("JPEG", "GIF", "WEBP")[number % 3]))
 
 
-def _corrupt(path: Path, number: int) -> None:
-    path.write_bytes(encoded(RED, size=(64, 64))[: 40 + number % 60])
-
-
-def _text(path: Path, number: int) -> None:
-    path.write_bytes(b"no image" * (number % 9))
-
-
-def _huge(path: Path, number: int) -> None:
-    path.write_bytes(encoded(RED, size=(6000, 6000), image_format="GIF"))
-
-
 def _large_file(path: Path, number: int) -> None:
-    with path.open("wb") as file:
-        file.truncate(64 * 1024 * 1024)
+    path.touch()
+    os.truncate(path, 64 * 1024 * 1024)
 
 
 def _unreadable(path: Path, number: int) -> None:
@@ -44,32 +28,28 @@ def _unreadable(path: Path, number: int) -> None:
     path.chmod(0)
 
 
-def _pipe(path: Path, number: int) -> None:
-    os.mkfifo(path)
-
-
 def _link(path: Path, number: int) -> None:
     _good(path.with_name(f".{number}.png"), number)
     path.symlink_to(f".{number}.png")
 
 
-def _link_to_itself(path: Path, number: int) -> None:
-    path.symlink_to(path.name)
-
-
-def _link_to_nothing(path: Path, number: int) -> None:
-    path.symlink_to("nowhere")
-
-
-def _link_to_a_folder(path: Path, number: int) -> None:
-    path.symlink_to(path.parent)
-
-
-_COMMON: tuple[Callable[[Path, int], None], ...] = (
-    *(_good, _duplicate, _misnamed, _corrupt, _text),
-    *(_unreadable, _link, _link_to_itself, _link_to_nothing, _link_to_a_folder),
-)
-_RARE = (_huge, _large_file, _pipe)
+_COMMON: dict[str, Callable[[Path, int], object]] = {
+    "good": _good,
+    "duplicate": lambda path, _: path.write_bytes(encoded(RED)),
+    "misnamed": _misnamed,
+    "corrupt": lambda path, n: path.write_bytes(encoded(RED, size=(64, 64))[: 40 + n % 60]),
+    "text": lambda path, n: path.write_bytes(b"no image" * (n % 9)),
+    "unreadable": _unreadable,
+    "link": _link,
+    "link to itself": lambda path, _: path.symlink_to(path.name),
+    "link to nothing": lambda path, _: path.symlink_to("nowhere"),
+    "link to a folder": lambda path, _: path.symlink_to(path.parent),
+}
+_RARE: dict[str, Callable[[Path, int], object]] = {
+    "huge": lambda path, _: path.write_bytes(encoded(RED, (6000, 6000), "GIF")),
+    "large file": _large_file,
+    "pipe": lambda path, _: os.mkfifo(path),
+}
 """Cost time, or room that only looks taken."""
 
 _IN_A_FOLDER = 40
@@ -85,7 +65,7 @@ def fill(folder: Path, count: int) -> list[str]:
     Returns:
         The paths that a run must have a row for, in the order of their names.
     """
-    kinds = itertools.chain(_RARE, itertools.cycle(_COMMON))
+    kinds = itertools.chain(_RARE.values(), itertools.cycle(_COMMON.values()))
     paths = []
     for number, kind in zip(range(count), kinds, strict=False):
         inside = folder / f"{number // _IN_A_FOLDER:04d}.jpg"

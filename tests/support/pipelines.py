@@ -213,7 +213,6 @@ v2 = pytest.importorskip("torchvision.transforms.v2")
 _TENSOR = [_T.ToTensor(), _T.Normalize(MEAN, STD)]
 
 CASES: dict[str, Make] = {
-    "timm, squash at 288": of_timm(288, crop_mode="squash", crop_pct=1.0),
     "timm, border": of_timm(224, crop_mode="border", crop_pct=0.95),
     "timm, one channel": of_timm(160, mean=(0.5,), std=(0.5,), interpolation="bilinear"),
     "ONNX, rectangular, several labels": of_onnx(
@@ -239,14 +238,7 @@ CASES: dict[str, Make] = {
         *("--resize", "96x128", "--mean", "0.5", "--std", "0.5"),
         channels=1,
     ),
-    "ViT of 2020": of_transformers(
-        vit(),
-        {
-            **{"feature_extractor_type": "ViTFeatureExtractor", "do_normalize": True},
-            **{"do_resize": True, "resample": 2, "size": 224, **HALF},
-        },
-    ),
-    "ViT of 2026, several labels": of_transformers(
+    "ViT, several labels": of_transformers(
         vit(image_size=160),
         {
             **{"image_processor_type": "ViTImageProcessorFast", "do_convert_rgb": True},

@@ -3,13 +3,12 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from conversion.errors import ConversionError
 from conversion.original import original_of
 from conversion.request import Request
+from tests.support import refusals
 
 LABELS = ("cup", "saucer", "spoon")
 
@@ -19,10 +18,7 @@ TIMM_TINY = "test_resnet.r160_in1k"
 
 def refusal(folder: Path) -> str:
     """The one line with which conversion refuses a saved folder."""
-    with pytest.raises(ConversionError) as caught:
-        original_of(Request(f"hf:{folder}"))
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return refusals.refusal(original_of, Request(f"hf:{folder}"))
 
 
 def change(file: Path, **content: object) -> None:
@@ -49,15 +45,13 @@ def save_vit(folder: Path, side: int = 32, **config: object) -> Path:
     return folder
 
 
-def save_timm(
-    folder: Path, model_config: dict[str, Any] | None = None, **arguments: object
-) -> Path:
-    """timm's smallest network with safetensors and, if nothing else is asked for, labels."""
+def save_timm(folder: Path, **arguments: object) -> Path:
+    """timm's smallest network with safetensors and labels."""
     timm = pytest.importorskip("timm")
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     network = timm.create_model(TIMM_TINY, num_classes=len(LABELS), **arguments)
-    config = {"label_names": list(LABELS)} if model_config is None else model_config
+    config = {"label_names": list(LABELS)}
     timm.models.save_for_hf(network, folder, model_config=config, safe_serialization=True)
     return folder
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from conversion.errors import ConversionError
+from conversion.errors import ConversionError, checked
 from conversion.photographs import PHOTOGRAPHS, photograph
-from conversion.sources.source import preprocessing_with
 from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Size
 from preprocessing import transform
 from preprocessing_spec import WHITE, Rounding
@@ -36,12 +35,7 @@ _CONVNEXT_SQUASHES = 384
 
 
 def preprocessing_of(processor: Any, config: Any, source: str) -> Preprocessing:
-    """What a processor does to a photograph.
-
-    Args:
-        processor: as ``AutoImageProcessor`` reads it.
-        config: of its network.
-        source: where it is known from.
+    """What a processor does to a photograph; ``config`` is of its network.
 
     Raises:
         ConversionError: it does what the service cannot.
@@ -54,17 +48,18 @@ def preprocessing_of(processor: Any, config: Any, source: str) -> Preprocessing:
     if processor.resample not in _FILTERS:
         known = ", ".join(f"{number} ({name.value})" for number, name in _FILTERS.items())
         raise ConversionError(f"{source}: resample is {processor.resample!r}; there are {known}")
-    return preprocessing_with(
-        resize_mode=mode,
-        resize_size=resize_size,
-        crop_size=crop_size,
-        interpolation=_FILTERS[processor.resample],
-        rounding=Rounding.TRANSFORMERS,
-        channels=channels,
-        mean=mean,
-        std=std,
-        source=source,
-    )
+    fields = {
+        "resize_mode": mode,
+        "resize_size": resize_size,
+        "crop_size": crop_size,
+        "interpolation": _FILTERS[processor.resample],
+        "rounding": Rounding.TRANSFORMERS,
+        "channels": channels,
+        "mean": mean,
+        "std": std,
+        "source": source,
+    }
+    return checked(Preprocessing, fields, source)
 
 
 def check_pixels(processor: Any, preprocessing: Preprocessing) -> None:

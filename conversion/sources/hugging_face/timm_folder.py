@@ -4,7 +4,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conversion.errors import ConversionError
+from conversion.errors import ConversionError, refusing
 from conversion.sources.source import Description, Source, extra
 from conversion.sources.timm_config import labels_of, preprocessing_of
 from conversion.weights.files import own_weights
@@ -21,13 +21,7 @@ _CONFIG = "pretrained_cfg"
 
 
 class TimmFolder(Source):
-    """A network of timm that was saved with its config.
-
-    Args:
-        name: as the user gives it.
-        folder: with ``config.json`` and the weights.
-        content: of ``config.json``.
-    """
+    """A network of timm in a folder with the weights and the ``content`` of ``config.json``."""
 
     def __init__(self, name: str, folder: Path, content: dict[str, Any]) -> None:
         super().__init__(name)
@@ -65,28 +59,11 @@ class TimmFolder(Source):
         known = vars(timm.models.PretrainedCfg()).keys()
         config = {key: value for key, value in self._config.items() if key in known}
         channels = config.get("input_size", [None])[0]
-        try:
+        # Networks raise this and that for arguments that they do not have.
+        with refusing(f"timm {timm.__version__} cannot make {name!r} of {self.name}"):
             network: nn.Module = timm.create_model(
-                name,
-                pretrained=False,
-                pretrained_cfg=config,
-                **{"in_chans": channels, **arguments},
+                name, pretrained=False, pretrained_cfg=config, **{"in_chans": channels, **arguments}
             )
-        except Exception as error:
-            # Whatever timm's networks raise for arguments that they do not have.
-            reason = str(error).strip().split("\n")[0]
-            raise ConversionError(
-                f"timm {timm.__version__} cannot make {name!r} of {self.name} ({reason})"
-            ) from error
-        return network
-
-    def build_published(self, path: Path) -> "nn.Module":
-        """Without running code of a pickled file, which timm's own loading might."""
-        from conversion.weights.checkpoint import read
-        from conversion.weights.fit import fill
-
-        network = self.build(self._classes)
-        fill(network, read(path), path.name, self._classes)
         return network
 
     def facts(self) -> list[object]:

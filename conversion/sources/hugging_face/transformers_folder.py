@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conversion.errors import ConversionError
+from conversion.errors import ConversionError, listed, refusing
 from conversion.sources.hugging_face.image_processor import check_pixels, preprocessing_of
-from conversion.sources.source import Description, Source, extra, imagenet
+from conversion.sources.source import USUAL_SIDE, Description, Source, extra, imagenet
 from conversion.weights.file_kind import format_of
-from conversion.weights.safetensors_folder import sha256_of_shards, shards
+from conversion.weights.files import own_weights
+from conversion.weights.folder import PICKLED, safetensors_in
 from model_spec import Activation, Channels, Preprocessing, Size, Weights
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 CONFIG = "config.json"
 """Of every saved folder, by transformers or by timm."""
 _PROCESSOR = "preprocessor_config.json"
-_PICKLED = "pytorch_model.bin"
-
-# Of a network whose config names no size.
-_USUAL_SIDE = 224
 
 # What a config calls its problem, and what makes probabilities of the logits then.
 _ACTIVATIONS = {
@@ -37,12 +34,7 @@ _ACTIVATIONS = {
 
 
 class TransformersFolder(Source):
-    """An image classifier of transformers.
-
-    Args:
-        name: as the user gives it.
-        folder: that ``save_pretrained`` wrote.
-    """
+    """An image classifier of transformers in a folder that ``save_pretrained`` wrote."""
 
     def __init__(self, name: str, folder: Path) -> None:
         super().__init__(name)
@@ -70,14 +62,13 @@ class TransformersFolder(Source):
 
     def published(self) -> tuple[Path, Weights]:
         """The folder, whose safetensors are read."""
-        files = shards(self._folder)
-        if not files:
-            pickled = self._folder / _PICKLED
-            hint = f"; its {_PICKLED} is read with --weights {pickled}" if pickled.exists() else ""
+        safetensors = safetensors_in(self._folder)
+        if safetensors is None:
+            pickled = self._folder / PICKLED
+            hint = f"; its {PICKLED} is read with --weights {pickled}" if pickled.exists() else ""
             raise ConversionError(f"{self.name} has no safetensors{hint}")
-        return self._folder, Weights(
-            pretrained=True, source=self.name, sha256=sha256_of_shards(files), licence=None
-        )
+        _, weights = own_weights(str(safetensors))
+        return self._folder, weights.model_copy(update={"source": self.name})
 
     def build(self, classes: int) -> "nn.Module":
         """The network with random weights."""
@@ -93,7 +84,8 @@ class TransformersFolder(Source):
         for file in sorted(path.glob("*.safetensors")):
             if isinstance(kind := format_of(file), str):
                 raise ConversionError(f"{self.name}: {file.name} is {kind}")
-        try:
+        # Types of safetensors, and whatever a network makes of its config.
+        with refusing(f"{self.name} cannot be loaded"):
             network, found = self._auto_model().from_pretrained(
                 path,
                 config=self._config,
@@ -104,9 +96,6 @@ class TransformersFolder(Source):
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
             )
-        except Exception as error:
-            # safetensors' own types, and whatever a network makes of its config.
-            raise ConversionError(f"{self.name} cannot be loaded ({_first_line(error)})") from error
         if found["mismatched_keys"]:
             name, saved, expected = sorted(found["mismatched_keys"])[0]
             raise ConversionError(
@@ -114,21 +103,18 @@ class TransformersFolder(Source):
                 f"{CONFIG}, whose id2label has {len(self._config.id2label)} classes, "
                 f"{list(expected)}"
             )
-        missing = sorted(found["missing_keys"])
-        if missing:
+        if found["missing_keys"]:
             raise ConversionError(
                 f"{self.name} does not have all weights of the network; missing: "
-                f"{', '.join(missing[:_LISTED])}{', …' if len(missing) > _LISTED else ''}"
+                f"{listed(sorted(found['missing_keys']))}"
             )
         built: nn.Module = network
         return built
 
     def renamed(self, network: "nn.Module", entries: "Entries") -> "Entries":
         """transformers 5 has names of its own for tensors that its files name as of old."""
-        try:
-            from transformers import conversion_mapping, core_model_loading
-        except ImportError:
-            return entries
+        from transformers import conversion_mapping, core_model_loading
+
         mapping = conversion_mapping.get_model_conversion_mapping(network)
         rules = [each for each in mapping if isinstance(each, core_model_loading.WeightRenaming)]
         rename, known = core_model_loading.apply_renamings, network.state_dict()
@@ -166,13 +152,11 @@ class TransformersFolder(Source):
 
     def _read(self, kind: str) -> Any:
         library = getattr(extra("transformers"), kind)
-        try:
+        # Whatever transformers makes of a file that it did not write.
+        with refusing(f"{self.name} cannot be read"):
             return library.from_pretrained(
                 self._folder, local_files_only=True, trust_remote_code=False
             )
-        except Exception as error:
-            # Whatever transformers makes of a file that it did not write.
-            raise ConversionError(f"{self.name} cannot be read ({_first_line(error)})") from error
 
     def _auto_model(self) -> Any:
         transformers = extra("transformers")
@@ -180,22 +164,15 @@ class TransformersFolder(Source):
         return transformers.AutoModelForImageClassification
 
 
-_LISTED = 5
-
-
 def _usual(config: Any) -> Preprocessing:
     """ImageNet's, at the size of the network's input."""
     side = getattr(config, "image_size", None)
     channels = Channels.GREY if getattr(config, "num_channels", None) == 1 else Channels.RGB
     known = isinstance(side, int | list | tuple)
-    return imagenet(Size.model_validate(side if known else _USUAL_SIDE), channels)
+    return imagenet(Size.model_validate(side if known else USUAL_SIDE), channels)
 
 
 def _is_known(name: str, known: Container[str]) -> bool:
     """Whether a tensor's name, without what may stand before it, is one of the network's."""
     parts = name.split(".")
     return any(".".join(parts[start:]) in known for start in range(len(parts)))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from batch.classification.model import Model
 from conversion.evaluation.labels import read_folder
-from conversion.evaluation.run import BATCH, Run, arrangement, run
+from conversion.evaluation.run import BATCH, Run, opened, run
 from settings import Device, Settings
 from tests.support.toys import BLUE, GREEN, HIGH, LABELS, LOW, RED, encoded
 
-TOY = "image_classifier:toy"
 COLOURS = {"red": RED, "green": GREEN, "blue": BLUE}
 
 
@@ -29,7 +27,7 @@ ON_CPU = Settings(device=Device.CPU)
 
 
 def evaluated(toy: Path, folder: Path, settings: Settings = ON_CPU) -> Run:
-    model = Model(TOY, toy, settings, arrangement())
+    model = opened(toy, settings)
     return asyncio.run(run(read_folder(folder, LABELS).photographs, [model], lambda _: None))
 
 
@@ -91,7 +89,7 @@ def test_a_file_that_cannot_be_read_is_counted(toy_folder: Path, photographs: Pa
     (photographs / "red/a.png").write_bytes(encoded(RED))
     photographs_found = read_folder(photographs, LABELS).photographs
     (photographs / "red/a.png").unlink()
-    model = Model(TOY, toy_folder, ON_CPU, arrangement())
+    model = opened(toy_folder, ON_CPU)
     found = asyncio.run(run(photographs_found, [model], lambda _: None))
     assert found.failures == {"unreadable": ["red/a.png"]}
 
@@ -100,7 +98,7 @@ def test_what_was_done_is_told_in_between(toy_folder: Path, photographs: Path) -
     for index in range(BATCH + 1):
         (photographs / f"red/{index}.png").write_bytes(encoded(RED))
     told: list[int] = []
-    model = Model(TOY, toy_folder, ON_CPU, arrangement())
+    model = opened(toy_folder, ON_CPU)
     asyncio.run(run(read_folder(photographs, LABELS).photographs, [model], told.append))
     assert told == [BATCH, 1]
     assert model.answers == BATCH + 1

@@ -1,11 +1,11 @@
-"""Small classifiers whose heads differ: 3 channels of the image are the feature map."""
+"""Small classifiers whose heads differ: 3 channels of the image are the feature map.
 
-from collections.abc import Sequence
-from typing import Any
+A head is a sequence of nodes as ``onnx.parser`` reads them.
+"""
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import numpy_helper, parser
 
 from tests.support.toys import toy_graph
 
@@ -22,131 +22,113 @@ CONSTANTS = {
     "channels": np.array([1]),
     "half": np.array(0.5, np.float32),
     "flat": np.array([0, -1]),
+    "twice": np.array([0, 0, 1]),
+    "divisor": np.array(64, np.float32),
 }
 
 PIXELS = _RANDOM.integers(0, 256, (4, 4, 4, 3), dtype=np.uint8)
 
+FEATURES = (
+    "bytes = Cast <to = 1> (pixels)",
+    "numbers = Div (bytes, divisor)",
+    "features = Transpose <perm = [0, 3, 1, 2]> (numbers)",
+)
+POOL = "pooled = ReduceMean <keepdims = 0> (features, places)"
+GEMM = "logits = Gemm <transB = 1> (pooled, weights, bias)"
+SOFTMAX = "probabilities = Softmax <axis = 1> (logits)"
 
-def node(operator: str, inputs: str, output: str, **attributes: Any) -> NodeProto:
-    return helper.make_node(operator, inputs.split(), [output], **attributes)
 
-
-GEMM = node("Gemm", "pooled weights bias", "logits", transB=1)
-POOL = node("ReduceMean", "features places", "pooled", keepdims=0)
-SOFTMAX = node("Softmax", "logits", "probabilities", axis=1)
-
-
-def graph(*head: NodeProto) -> onnx.ModelProto:
+def graph(*head: str) -> onnx.ModelProto:
     """pixels → numbers / 64, ``[N, 4, 4, 3]`` → features ``[N, 3, 4, 4]`` → the head."""
-    constants = CONSTANTS | {"divisor": np.array(64, np.float32)}
     proto = toy_graph()
     del proto.graph.node[:], proto.graph.initializer[:]
-    proto.graph.node.extend(
-        [
-            helper.make_node("Cast", ["pixels"], ["bytes"], to=TensorProto.FLOAT),
-            node("Div", "bytes divisor", "numbers"),
-            helper.make_node("Transpose", ["numbers"], ["features"], perm=[0, 3, 1, 2]),
-            *head,
-        ]
-    )
+    proto.graph.node.extend(map(parser.parse_node, (*FEATURES, *head)))
     proto.graph.initializer.extend(
-        numpy_helper.from_array(value, name) for name, value in constants.items()
+        numpy_helper.from_array(value, name) for name, value in CONSTANTS.items()
     )
     return proto
 
 
-HEADS: dict[str, Sequence[NodeProto]] = {
+HEADS = {
     "reduce mean, gemm": (POOL, GEMM, SOFTMAX),
     "global pooling, reshape, gemm": (
-        node("GlobalAveragePool", "features", "global"),
-        node("Reshape", "global flat", "pooled"),
+        "global = GlobalAveragePool (features)",
+        "pooled = Reshape (global, flat)",
         GEMM,
         SOFTMAX,
     ),
     "average pooling of everything": (
-        helper.make_node("AveragePool", ["features"], ["all"], kernel_shape=[4, 4]),
-        node("Flatten", "all", "pooled"),
+        "all = AveragePool <kernel_shape = [4, 4]> (features)",
+        "pooled = Flatten (all)",
         GEMM,
         SOFTMAX,
     ),
     "channels last": (
-        node("ReduceMean", "numbers last_places", "pooled", keepdims=0),
+        "pooled = ReduceMean <keepdims = 0> (numbers, last_places)",
         GEMM,
         SOFTMAX,
     ),
     "matrix product and sum": (
         POOL,
-        node("MatMul", "pooled weights", "product"),
-        node("Add", "bias product", "logits"),
+        "product = MatMul (pooled, weights)",
+        "logits = Add (bias, product)",
         SOFTMAX,
     ),
-    "matrix product alone": (POOL, node("MatMul", "pooled weights", "logits"), SOFTMAX),
-    "weights as channels × classes": (
-        POOL,
-        node("Gemm", "pooled weights", "logits"),
-        SOFTMAX,
-    ),
+    "matrix product alone": (POOL, "logits = MatMul (pooled, weights)", SOFTMAX),
+    "weights as channels × classes": (POOL, "logits = Gemm (pooled, weights)", SOFTMAX),
     "layer normalisation": (
-        node("ReduceMean", "features places", "means", keepdims=0),
-        node("LayerNormalization", "means scale shift", "pooled", axis=-1),
+        "means = ReduceMean <keepdims = 0> (features, places)",
+        "pooled = LayerNormalization <axis = -1> (means, scale, shift)",
         GEMM,
         SOFTMAX,
     ),
     "pooling alone": (
-        node("GlobalAveragePool", "features", "logits"),
-        node("Flatten", "logits", "flattened"),
-        node("Softmax", "flattened", "probabilities", axis=1),
+        "logits = GlobalAveragePool (features)",
+        "flattened = Flatten (logits)",
+        "probabilities = Softmax <axis = 1> (flattened)",
     ),
-    "sigmoid": (POOL, GEMM, node("Sigmoid", "logits", "probabilities")),
+    "sigmoid": (POOL, GEMM, "probabilities = Sigmoid (logits)"),
     "temperature": (
         POOL,
         GEMM,
-        node("Div", "logits half", "cooled"),
-        node("Softmax", "cooled", "probabilities", axis=1),
+        "cooled = Div (logits, half)",
+        "probabilities = Softmax <axis = 1> (cooled)",
     ),
 }
 """Heads with class activation maps."""
 
-OTHERS: dict[str, tuple[Sequence[NodeProto], str]] = {
-    "two layers": (
-        (
-            POOL,
-            node("Gemm", "pooled weights bias", "hidden", transB=1),
-            node("Relu", "hidden", "relu"),
-            node("Gemm", "relu weights bias", "logits", transB=1),
-            SOFTMAX,
-        ),
-        "the last linear layer reads Relu, not a global average pooling",
+OTHERS = {
+    "the last linear layer reads Relu, not a global average pooling": (
+        POOL,
+        "hidden = Gemm <transB = 1> (pooled, weights, bias)",
+        "relu = Relu (hidden)",
+        "logits = Gemm <transB = 1> (relu, weights, bias)",
+        SOFTMAX,
     ),
-    "maximum": (
-        (
-            node("GlobalMaxPool", "features", "largest"),
-            node("Flatten", "largest", "pooled"),
-            GEMM,
-            SOFTMAX,
-        ),
-        "the last linear layer reads GlobalMaxPool, not a global average pooling",
+    "the last linear layer reads GlobalMaxPool, not a global average pooling": (
+        "largest = GlobalMaxPool (features)",
+        "pooled = Flatten (largest)",
+        GEMM,
+        SOFTMAX,
     ),
-    "pooled channels": (
-        (
-            node("ReduceMean", "features channels", "grey", keepdims=0),
-            node("Flatten", "grey", "pooled"),
-            GEMM,
-            SOFTMAX,
-        ),
-        "the pooling is over the axes [1], not over height and width",
+    "the pooling is over the axes [1], not over height and width": (
+        "grey = ReduceMean <keepdims = 0> (features, channels)",
+        "pooled = Flatten (grey)",
+        GEMM,
+        SOFTMAX,
     ),
-    "no layer": (
-        (node("Sigmoid", "logits", "probabilities"),),
-        "the activation reads the input, not a global average pooling",
+    "the activation reads the input, not a global average pooling": (
+        "probabilities = Sigmoid (logits)",
     ),
-    "sum of two inputs": (
-        (POOL, node("Add", "pooled pooled", "logits"), SOFTMAX),
-        "a sum makes the logits, not a linear layer",
+    "a sum makes the logits, not a linear layer": (
+        POOL,
+        "logits = Add (pooled, pooled)",
+        SOFTMAX,
     ),
-    "weights from the image": (
-        (POOL, node("MatMul", "pooled pooled", "logits"), SOFTMAX),
-        "MatMul makes the logits, with weights that are no constant",
+    "MatMul makes the logits, with weights that are no constant": (
+        POOL,
+        "logits = MatMul (pooled, pooled)",
+        SOFTMAX,
     ),
 }
-"""Heads without, and what is said of them."""
+"""Heads without, by what is said of them."""

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import pytest
 
 from conversion.explanation.head import find_head
 from conversion.explanation.maps import addition
@@ -16,15 +15,6 @@ def session(name: str, folder: Path) -> ActivationSession:
     onnx.save(proto, folder / ONNX_FILE)
     (folder / EXPLANATION_FILE).write_bytes(addition(find_head(proto.graph), CLASSES))
     return ActivationSession.open(folder, intra_op_threads=1)
-
-
-@pytest.mark.parametrize("name", HEADS)
-def test_the_mean_of_a_map_and_the_bias_are_the_logit(name: str, tmp_path: Path) -> None:
-    opened = session(name, tmp_path)
-    for pixels in PIXELS:
-        found = opened.run(pixels)
-        assert found.maps.shape == (CLASSES, 4, 4)
-        np.testing.assert_allclose(found.sums, found.logits, atol=1e-5)
 
 
 def test_a_map_is_the_linear_layer_at_every_place(tmp_path: Path) -> None:

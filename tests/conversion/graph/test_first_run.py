@@ -1,12 +1,11 @@
 from collections.abc import Callable
 
-import pytest
 import torch
 from torch import nn
 
-from conversion.errors import ConversionError
 from conversion.graph.first_run import check_first_run
 from model_spec import Activation
+from tests.support import refusals
 from tests.support.images import preprocessing
 
 WANTED = preprocessing(8, 8)
@@ -24,9 +23,7 @@ class Network(nn.Module):
 
 
 def refusal(network: nn.Module) -> str:
-    with pytest.raises(ConversionError) as caught:
-        check_first_run(network, WANTED, Activation.SOFTMAX)
-    return str(caught.value)
+    return refusals.refusal(check_first_run, network, WANTED, Activation.SOFTMAX)
 
 
 def test_a_network_of_another_size_is_told_which_it_gets() -> None:

@@ -14,7 +14,7 @@ from model_spec import Activation, ModelSpec
 from settings import Device
 from tests.conversion.test_original import CODE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("model_store")]
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), dtype=np.uint8)
 
@@ -43,7 +43,6 @@ def converted(
     return session.spec, probabilities, embeddings, means
 
 
-@pytest.mark.usefixtures("model_store")
 def test_several_labels_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec, probabilities, embeddings, means = converted(
         folder, capsys, 3, "red\ngreen\nblue\n", "--threshold", "0.6"
@@ -54,24 +53,9 @@ def test_several_labels_at_once(folder: Path, capsys: pytest.CaptureFixture[str]
     np.testing.assert_allclose(embeddings, means, atol=1e-5)
 
 
-@pytest.mark.usefixtures("model_store")
 def test_two_classes_by_one_output(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec, probabilities, embeddings, means = converted(folder, capsys, 1, "dull\nred\n")
     assert (spec.activation, spec.multi_label) == (Activation.SIGMOID, False)
     red = torch.sigmoid(3 * means[:, 0])
     np.testing.assert_allclose(probabilities, torch.stack([1 - red, red], dim=1), atol=1e-5)
     np.testing.assert_allclose(embeddings, means, atol=1e-5)
-
-
-@pytest.mark.usefixtures("model_store")
-def test_other_thresholds_are_another_model(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    specs = [
-        converted(folder, capsys, 3, "red\ngreen\nblue\n", "--threshold", each)[0]
-        for each in ("0.6", "0.7")
-    ]
-    assert [spec.thresholds for spec in specs] == [(0.6,), (0.7,)]
-    assert specs[0].files == specs[1].files
-    tags = {str(model.tag) for model in bentoml.models.list()}
-    assert len([tag for tag in tags if "network_of_channels" in tag]) >= 2

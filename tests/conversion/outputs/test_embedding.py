@@ -1,6 +1,5 @@
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -8,60 +7,33 @@ from torch import nn
 from conversion.graph.export import export
 from conversion.graph.verify import normalised
 from conversion.outputs.embedding import add_embedding, last_linear_input, mismatch
-from conversion.outputs.one_output import TwoOutputs
-from model_spec import Activation, Preprocessing
+from conversion.request import DEFAULT_OPSET
+from model_spec import Preprocessing
+from tests.support.graphs import answers
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
-OPSET = 18
-
-
-def copied(proto: onnx.ModelProto) -> onnx.ModelProto:
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    return copy
-
-
-def embeddings(proto: onnx.ModelProto, name: str) -> np.ndarray:
-    session = onnxruntime.InferenceSession(
-        proto.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    found: np.ndarray = session.run([name], {"pixels": PIXELS})[0]
-    return found
 
 
 @pytest.mark.slow
 def test_the_second_output_is_what_the_last_linear_layer_reads(
     tiny_graph: onnx.ModelProto, tiny_network: nn.Module, tiny_preprocessing: Preprocessing
 ) -> None:
-    proto = copied(tiny_graph)
-    name = add_embedding(proto, 16)
+    name = add_embedding(tiny_graph, 16)
     assert name is not None
-    onnx.checker.check_model(proto, full_check=True)
+    onnx.checker.check_model(tiny_graph, full_check=True)
     expected = last_linear_input(tiny_network, normalised(PIXELS, tiny_preprocessing))
     assert expected is not None
     assert expected.shape == (3, 16)
-    assert mismatch(embeddings(proto, name), expected) is None
-
-
-@pytest.mark.slow
-def test_a_network_with_one_output_has_one_too(tiny_preprocessing: Preprocessing) -> None:
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1))
-    two = TwoOutputs(network).eval()
-    proto = export(two, tiny_preprocessing, OPSET, Activation.SIGMOID)
-    name = add_embedding(proto, 3)
-    assert name is not None
-    expected = last_linear_input(two, normalised(PIXELS, tiny_preprocessing))
-    assert mismatch(embeddings(proto, name), expected) is None
+    assert mismatch(answers(tiny_graph, PIXELS, name), expected) is None
 
 
 @pytest.mark.slow
 def test_a_graph_that_ends_otherwise_has_none(
     tiny_graph: onnx.ModelProto, tiny_preprocessing: Preprocessing
 ) -> None:
-    assert add_embedding(copied(tiny_graph), 17) is None
+    assert add_embedding(tiny_graph, 17) is None
     convolution = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
-    proto = export(convolution, tiny_preprocessing, OPSET)
+    proto = export(convolution, tiny_preprocessing, DEFAULT_OPSET)
     assert add_embedding(proto, 4) is None
     assert len(proto.graph.output) == 1
 

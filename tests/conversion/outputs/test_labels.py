@@ -5,6 +5,7 @@ import pytest
 
 from conversion.errors import ConversionError
 from conversion.outputs.labels import read_labels
+from tests.support.refusals import refusal
 
 
 def labels_of(content: str | bytes, folder: Path, name: str = "labels.txt") -> tuple[str, ...]:
@@ -23,6 +24,8 @@ def labels_of(content: str | bytes, folder: Path, name: str = "labels.txt") -> t
         # Begun with a byte order mark.
         ("labels.txt", "\ufeffone\ntwo words\nthree"),
         ("labels.json", '\ufeff["one", "two words", "three"]'),
+        # As some editors save them.
+        ("labels.txt", "one\ntwo words\nthree\n".encode("utf-16")),
         # From class ids to names, in any order, and from names to class ids.
         ("labels.json", '{"0": "one", "1": "two words", "2": "three"}'),
         ("labels.json", '{"2": "three", "0": "one", "1": "two words"}'),
@@ -44,12 +47,38 @@ def labels_of(content: str | bytes, folder: Path, name: str = "labels.txt") -> t
         ("labels.csv", "one\ntwo words\nthree\n"),
     ],
 )
-def test_labels_are_lines_or_json(tmp_path: Path, name: str, content: str) -> None:
+def test_labels_are_lines_or_json(tmp_path: Path, name: str, content: str | bytes) -> None:
     assert labels_of(content, tmp_path, name) == ("one", "two words", "three")
 
 
-def test_labels_may_be_in_utf_16_as_some_editors_save_them(tmp_path: Path) -> None:
-    assert labels_of("one\nzwölf\n".encode("utf-16"), tmp_path) == ("one", "zwölf")
+@pytest.mark.parametrize(
+    ("name", "content", "labels"),
+    [
+        ("labels.txt", "tench, Tinca tinca\ncock, hen\n", ("tench, Tinca tinca", "cock, hen")),
+        ("labels.csv", 'id,label\n0,"cock, hen"\n1,goldfish\n', ("cock, hen", "goldfish")),
+        ("labels.txt", "[other]\ncat\n", ("[other]", "cat")),
+        ("labels.txt", "Äpfel\n苹果\n", ("Äpfel", "苹果")),
+    ],
+    ids=["commas", "commas in CSV", "like JSON", "any alphabet"],
+)
+def test_labels_may_have_any_characters(
+    tmp_path: Path, name: str, content: str, labels: tuple[str, ...]
+) -> None:
+    assert labels_of(content, tmp_path, name) == labels
+
+
+def test_more_than_ten_labels_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    names = {str(number): f"class {number}" for number in sorted(range(12), key=str)}
+    found = labels_of(json.dumps(names), tmp_path, "labels.json")
+    assert found == tuple(f"class {number}" for number in range(12))
+
+
+NOT_ALL_NAMES = "must hold one label per class, none empty"
+TWICE = "cannot read the labels: a class id or a name stands twice as a key"
+ONE = (
+    "holds one label, of a network with one output: give --labels with two, the negative class "
+    "first, and --activation sigmoid"
+)
 
 
 @pytest.mark.parametrize(
@@ -62,143 +91,71 @@ def test_labels_may_be_in_utf_16_as_some_editors_save_them(tmp_path: Path) -> No
         ),
         (
             "data.yaml",
-            b"names:\n  0: one\n  1: two\n",
+            "names:\n  0: one\n  1: two\n",
             "data.yaml is YAML; give the labels one a line, as CSV or JSON",
         ),
         (
             "labels.csv",
-            b"id,wnid,label\n0,n01,one\n1,n02,two\n",
+            "id,wnid,label\n0,n01,one\n1,n02,two\n",
             "cannot read the labels: there are 3 columns; leave two, id and label",
         ),
         (
             "labels.json",
-            b'{"labels": ["one", "two"]}',
+            '{"labels": ["one", "two"]}',
             "labels.json must hold the labels alone, not under 'labels'",
         ),
+        (
+            "labels.json",
+            '["one", "two"',
+            "cannot read the labels: Expecting ',' delimiter: line 1 column 14 (char 13)",
+        ),
+        (
+            "labels.txt",
+            "cat\ndog\ncat \n",
+            "labels.txt has the label 'cat' for the classes 0 and 2; give each class a name of its "
+            "own",
+        ),
+        ("labels.json", '{"0": "one", "0": "two"}', TWICE),
+        ("labels.csv", "0,one\n0,two\n", TWICE),
+        ("labels.txt", "cat\n", f"labels.txt {ONE}"),
+        ("labels.json", '["cat"]', f"labels.json {ONE}"),
+        ("labels.txt", "one\n\nthree", f"labels.txt {NOT_ALL_NAMES}"),
+        ("labels.txt", "one\n \nthree", f"labels.txt {NOT_ALL_NAMES}"),
+        ("labels.json", '["one", ""]', f"labels.json {NOT_ALL_NAMES}"),
+        ("labels.json", '["one", 2]', f"labels.json {NOT_ALL_NAMES}"),
+        ("labels.json", '{"0": "one", "1": 2}', f"labels.json {NOT_ALL_NAMES}"),
+        ("labels.json", '{"0": ["n1", "one"], "1": ["n2"]}', f"labels.json {NOT_ALL_NAMES}"),
+        ("labels.json", "3", f"labels.json {NOT_ALL_NAMES}"),
+        ("labels.txt", "", "labels.txt holds no labels"),
+        ("labels.txt", "\n\n", "labels.txt holds no labels"),
+        ("labels.json", "[]", "labels.json holds no labels"),
+        ("labels.json", "{}", "labels.json holds no labels"),
     ],
 )
-def test_what_is_no_file_of_labels_is_named(
-    tmp_path: Path, name: str, content: bytes, message: str
+def test_what_are_no_labels_is_named(
+    tmp_path: Path, name: str, content: str | bytes, message: str
 ) -> None:
-    with pytest.raises(ConversionError) as caught:
-        labels_of(content, tmp_path, name)
-    assert str(caught.value) == message
-
-
-def test_more_than_ten_labels_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    names = {str(number): f"class {number}" for number in sorted(range(12), key=str)}
-    found = labels_of(json.dumps(names), tmp_path, "labels.json")
-    assert found == tuple(f"class {number}" for number in range(12))
+    assert refusal(labels_of, content, tmp_path, name) == message
 
 
 @pytest.mark.parametrize(
-    ("content", "missing"),
+    ("name", "content", "missing"),
     [
-        ('{"1": "one", "2": "two"}', "0"),
-        ('{"0": "one", "2": "two"}', "1"),
-        ('{"one": "1", "two": "2"}', "0"),
-        ('{"one": 1, "two": 2}', "0"),
-        ('{"one": 0, "two": 0}', "1"),
-        ('{"one": true, "two": false}', "0"),
+        ("labels.json", '{"1": "one", "2": "two"}', "0"),
+        ("labels.json", '{"0": "one", "2": "two"}', "1"),
+        ("labels.json", '{"one": "1", "two": "2"}', "0"),
+        ("labels.json", '{"one": 1, "two": 2}', "0"),
+        ("labels.json", '{"one": 0, "two": 0}', "1"),
+        ("labels.json", '{"one": true, "two": false}', "0"),
+        ("labels.csv", "0,one\n2,three\n", "1"),
     ],
 )
 def test_class_ids_that_are_not_all_there_are_refused(
-    tmp_path: Path, content: str, missing: str
+    tmp_path: Path, name: str, content: str, missing: str
 ) -> None:
-    with pytest.raises(ConversionError) as caught:
-        labels_of(content, tmp_path, "labels.json")
-    assert str(caught.value) == (
-        f"labels.json must number its 2 classes from 0 to 1; '{missing}' is missing"
+    assert refusal(labels_of, content, tmp_path, name) == (
+        f"{name} must number its 2 classes from 0 to 1; '{missing}' is missing"
     )
-
-
-def test_a_class_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConversionError,
-        match=r"^cannot read the labels: a class id or a name stands twice ",
-    ):
-        labels_of('{"0": "one", "0": "two"}', tmp_path, "labels.json")
-
-
-@pytest.mark.parametrize(("name", "content"), [("labels.txt", "cat\n"), ("labels.json", '["cat"]')])
-def test_one_label_alone_is_refused_with_what_to_do(
-    tmp_path: Path, name: str, content: str
-) -> None:
-    with pytest.raises(ConversionError) as caught:
-        labels_of(content, tmp_path, name)
-    assert str(caught.value) == (
-        f"{name} holds one label, of a network with one output: "
-        "give --labels with two, the negative class first, and --activation sigmoid"
-    )
-
-
-def test_labels_may_have_commas(tmp_path: Path) -> None:
-    content = "tench, Tinca tinca\ngoldfish, Carassius auratus\n"
-    assert labels_of(content, tmp_path) == ("tench, Tinca tinca", "goldfish, Carassius auratus")
-    quoted = 'id,label\n0,"tench, Tinca tinca"\n1,goldfish\n'
-    assert labels_of(quoted, tmp_path, "labels.csv") == ("tench, Tinca tinca", "goldfish")
-
-
-def test_an_id_that_stands_twice_in_a_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match="a class id or a name stands twice as a key"):
-        labels_of("0,one\n0,two\n", tmp_path, "labels.csv")
-
-
-def test_an_id_that_is_missing_in_a_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConversionError) as caught:
-        labels_of("0,one\n2,three\n", tmp_path, "labels.csv")
-    assert str(caught.value) == ("labels.csv must number its 2 classes from 0 to 1; '1' is missing")
-
-
-def test_a_label_that_stands_twice_is_refused_with_both_numbers(tmp_path: Path) -> None:
-    with pytest.raises(ConversionError) as caught:
-        labels_of("cat\ndog\ncat \n", tmp_path)
-    assert str(caught.value) == (
-        "labels.txt has the label 'cat' for the classes 0 and 2; give each class a name of its own"
-    )
-
-
-def test_a_label_may_begin_like_json(tmp_path: Path) -> None:
-    assert labels_of("[other]\ncat\n", tmp_path) == ("[other]", "cat")
-
-
-def test_labels_may_have_letters_of_any_alphabet(tmp_path: Path) -> None:
-    assert labels_of("Äpfel\n苹果\n", tmp_path) == ("Äpfel", "苹果")
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("labels.txt", "one\n\nthree"),
-        ("labels.txt", "one\n \nthree"),
-        ("labels.json", '["one", ""]'),
-        ("labels.json", '["one", 2]'),
-        ("labels.json", '{"0": "one", "1": 2}'),
-        ("labels.json", '{"0": ["n1", "one"], "1": ["n2", "two"]}'),
-        ("labels.json", "3"),
-    ],
-)
-def test_labels_that_are_not_all_names_are_refused(tmp_path: Path, name: str, content: str) -> None:
-    with pytest.raises(ConversionError, match=r"must hold one label per class, none empty$"):
-        labels_of(content, tmp_path, name)
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [("labels.txt", ""), ("labels.txt", "\n\n"), ("labels.json", "[]"), ("labels.json", "{}")],
-)
-def test_no_labels_at_all_are_refused(tmp_path: Path, name: str, content: str) -> None:
-    with pytest.raises(ConversionError, match=r"holds no labels$"):
-        labels_of(content, tmp_path, name)
-
-
-@pytest.mark.parametrize(
-    ("name", "content"), [("labels.txt", b"\xc4pfel\n"), ("labels.json", b'["one", "two"')]
-)
-def test_unreadable_labels_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
-    with pytest.raises(ConversionError, match=r"^cannot read the labels: ") as caught:
-        labels_of(content, tmp_path, name)
-    assert "\n" not in str(caught.value)
 
 
 def test_absent_labels_are_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from conversion.errors import ConversionError
 from conversion.outputs.thresholds import read_facts, read_thresholds
+from tests.support.refusals import refusal
 
 LABELS = ("cat", "dog", "bird")
 
@@ -46,9 +47,7 @@ def test_a_file_has_one_per_class(content: Any, tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(content: Any, message: str, tmp_path: Path) -> None:
-    with pytest.raises(ConversionError) as caught:
-        read_thresholds(written(tmp_path, content), LABELS)
-    assert message in str(caught.value)
+    assert message in refusal(read_thresholds, written(tmp_path, content), LABELS)
 
 
 @pytest.mark.parametrize("text", ["1.1", "-0.1", "nan", "inf"])

@@ -12,11 +12,12 @@ PHOTOGRAPH, SEEN, FRAME, PAPER = (10, 20, 200), (20, 200, 30), (220, 30, 30), (2
 MARGIN, TOP = 24, 48
 
 
-def explanation(wanted: Preprocessing, number: int = 3) -> Explanation:
-    """Of a blue photograph, 100 x 50, of which a model claims to see only green."""
-    across, down = sides(100, 50, Box(0, 0, 100, 50), wanted)
-    photograph = Image.new("RGB", (100, 50), PHOTOGRAPH)
-    pixels = np.broadcast_to(np.array(SEEN[:number], np.uint8), wanted.pixels_shape)
+def explanation(wanted: Preprocessing, width: int = 100, height: int = 50) -> Explanation:
+    """Of a blue photograph of which a model claims to see only green."""
+    across, down = sides(width, height, Box(0, 0, width, height), wanted)
+    photograph = Image.new("RGB", (width, height), PHOTOGRAPH)
+    seen = np.array(SEEN[: wanted.channels.number], np.uint8)
+    pixels = np.broadcast_to(seen, wanted.pixels_shape)
     return Explanation("blue.png", "toy:1", wanted, photograph, across, down, pixels.copy())
 
 
@@ -45,17 +46,10 @@ def test_a_grey_model_sees_grey() -> None:
     fields = {"channels": "grey", "mean": [0], "std": [1]}
     wanted = Preprocessing.model_validate(preprocessing(20, 20).model_dump() | fields)
 
-    picture = draw(explanation(wanted, 1))
+    picture = draw(explanation(wanted))
 
     assert picture.getpixel((2 * MARGIN + PANEL + 200, TOP + 200)) == (20, 20, 20)
 
 
 def test_a_tall_photograph_fits() -> None:
-    wanted = preprocessing(20, 20)
-    across, down = sides(1, 900, Box(0, 0, 1, 900), wanted)
-    pixels = np.zeros(wanted.pixels_shape, np.uint8)
-    tall = Explanation(
-        "tall", "toy:1", wanted, Image.new("RGB", (1, 900), PHOTOGRAPH), across, down, pixels
-    )
-
-    assert draw(tall).width == 2 * PANEL + 3 * MARGIN
+    assert draw(explanation(preprocessing(20, 20), 1, 900)).width == 2 * PANEL + 3 * MARGIN

@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from conversion.graph.verify import PyTorchModel
+from conversion.photographs import photograph
 from conversion.sources.efficientnet_lite import SIZES, EfficientNetLite
 from conversion.sources.lookup import source_of
 from conversion.weights.files import locked
 from model_spec import Interpolation, Preprocessing, Size
-from preprocessing import DecodeLimits, decode, transform
+from preprocessing import transform
 from tests.support.servers import PROJECT
 
 EVALUATION = PROJECT.parent / "shared" / "images"
-LIMITS = DecodeLimits(100_000_000, 100.0)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_larger_one_knows_the_photographs(name: str) -> None:
     source = EfficientNetLite(name)
     network = source.build_published(source.published()[0]).eval()
     model = PyTorchModel(network, source.description.preprocessing, 1000)
-    pixels = [transform(decode(path.read_bytes(), LIMITS), model.preprocessing) for path in paths]
+    pixels = [transform(photograph(path), model.preprocessing) for path in paths]
     answers = [model.probabilities(np.stack([each])).argmax() for each in pixels]
     accuracy = float(np.mean(np.array(answers) == truth))
     print(f"{name}: top-1 {accuracy:.3f} of {len(truth)}")

@@ -1,7 +1,6 @@
 import pytest
 
 from conversion.sources.efficientnet_lite import EfficientNetLite
-from conversion.sources.hugging_face.saved_folder import SavedFolder
 from conversion.sources.lookup import DEFAULT, source_of
 from conversion.sources.onnx_file import OnnxFile
 from conversion.sources.own_module import OwnModule
@@ -17,7 +16,6 @@ from conversion.sources.torchvision_models import TorchvisionModel
         ("efficientnet_lite2", EfficientNetLite),
         ("resnet50", TorchvisionModel),
         ("timm/convnext_tiny.in12k_ft_in1k", TimmModel),
-        ("hf:google/vit-base-patch16-224", SavedFolder),
         ("my_package.models:build", OwnModule),
         ("onnx:model.onnx", OnnxFile),
     ],

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from conversion.errors import ConversionError
 from conversion.sources.own_module import OwnModule
 from model_spec import Interpolation, Size
+from tests.support.refusals import refusal
 
 CODE = """
 from torch import nn
@@ -57,12 +57,6 @@ def _in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "my_package"]:
         del sys.modules[name]
-
-
-def refusal(name: str) -> str:
-    with pytest.raises(ConversionError) as caught:
-        OwnModule(name).build(2)
-    return str(caught.value)
 
 
 def test_the_function_is_called_with_the_number_of_classes() -> None:
@@ -136,13 +130,11 @@ def test_the_preprocessing_is_imagenets_and_only_assumed() -> None:
     ],
 )
 def test_what_is_slightly_wrong_is_said_in_one_line(name: str, message: str) -> None:
-    assert refusal(name) == message
+    assert refusal(OwnModule(name).build, 2) == message
 
 
 def test_it_has_no_published_weights() -> None:
-    with pytest.raises(ConversionError) as caught:
-        OwnModule("my_package.models:build").published()
-    assert str(caught.value) == (
+    assert refusal(OwnModule("my_package.models:build").published) == (
         "my_package.models:build is your own network; give its weights with --weights"
     )
 

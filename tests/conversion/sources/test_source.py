@@ -1,7 +1,5 @@
-import pytest
-
-from conversion.errors import ConversionError
 from conversion.sources.source import extra, on_byte_scale
+from tests.support.refusals import refusal
 
 
 def test_channels_of_0_to_1_become_those_of_0_to_255() -> None:
@@ -9,9 +7,7 @@ def test_channels_of_0_to_1_become_those_of_0_to_255() -> None:
 
 
 def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it() -> None:
-    with pytest.raises(ConversionError) as caught:
-        extra("no_such_package")
-    assert str(caught.value) == (
+    assert refusal(extra, "no_such_package") == (
         "no_such_package is not installed; install it with: pip install '.[no_such_package]'"
     )
 

@@ -1,15 +1,14 @@
 import pytest
 import torch
 
-from conversion.errors import ConversionError
-from conversion.photographs import PHOTOGRAPHS
+from conversion.photographs import PHOTOGRAPHS, photograph
 from conversion.sources.timm_config import labels_of, preprocessing_of
 from model_spec import Channels
-from preprocessing import DecodeLimits, decode, transform
+from preprocessing import transform
+from tests.support.refusals import refusal
 
 timm = pytest.importorskip("timm")
 
-LIMITS = DecodeLimits(10_000_000, 10.0)
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
@@ -41,7 +40,7 @@ def test_pixels_are_those_of_timms_own_transform(changes: dict[str, object]) -> 
     preprocessing = preprocessing_of(config, "timm")
     theirs = timm.data.create_transform(**config, is_training=False)
     for path in PHOTOGRAPHS:
-        image = decode(path.read_bytes(), LIMITS)
+        image = photograph(path)
         pixels = transform(image, preprocessing)
         expected = (theirs(image) * STD + MEAN) * 255
         assert pixels.shape == (*config["input_size"][1:], 3)  # type: ignore[index]
@@ -77,9 +76,7 @@ def test_a_network_of_one_channel_gets_grey_pixels() -> None:
     ],
 )
 def test_what_the_service_cannot_do_is_refused(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(ConversionError) as caught:
-        preprocessing_of(CONFIG | changes, "mine")
-    assert str(caught.value) == message
+    assert refusal(preprocessing_of, CONFIG | changes, "mine") == message
 
 
 @pytest.mark.parametrize("names", [["a", "b"], {"1": "b", "0": "a"}])

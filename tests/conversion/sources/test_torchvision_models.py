@@ -10,6 +10,7 @@ from conversion.request import Request
 from conversion.sources.torchvision_models import TorchvisionModel
 from conversion.weights.fit import Filled, fill
 from model_spec import Interpolation, Preprocessing, Size, Weights
+from tests.support.refusals import refusal
 
 TORCHVISION = torchvision.models.list_models(module=torchvision.models)
 
@@ -61,10 +62,9 @@ def test_a_name_of_another_source_is_known_again(
     (tmp_path / "my_folder").mkdir()
     (tmp_path / "best.pth").touch()
 
-    with pytest.raises(ConversionError) as caught:
-        _ = TorchvisionModel(name).description
-
-    assert str(caught.value) == f"no architecture {name!r}; {hint}"
+    assert (
+        refusal(lambda: TorchvisionModel(name).description) == f"no architecture {name!r}; {hint}"
+    )
 
 
 def test_an_architecture_like_no_other_is_refused_without_suggestions() -> None:
@@ -83,13 +83,6 @@ def test_every_architecture_has_what_torchvision_says_of_its_weights(name: str) 
     assert given.mean == tuple(255 * channel for channel in preset.mean)
     assert given.std == tuple(255 * channel for channel in preset.std)
     assert list(described.labels or ()) == weights.meta["categories"]
-
-
-@pytest.mark.slow
-def test_a_network_has_as_many_classes_as_asked_for() -> None:
-    network = TorchvisionModel("squeezenet1_1").build(3).eval()
-    with torch.inference_mode():
-        assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
 
 
 @pytest.mark.slow
@@ -129,9 +122,7 @@ def test_a_wrong_file_under_a_published_name_is_refused_unread(weights_folder: P
     (weights_folder / "checkpoints" / "resnet18-f37072fd.pth").write_bytes(content)
     found = hashlib.sha256(content).hexdigest()[:16]
     path = Path("weights/checkpoints/resnet18-f37072fd.pth")
-    with pytest.raises(ConversionError) as caught:
-        _ = Request("resnet18").fingerprint
-    assert str(caught.value) == (
+    assert refusal(lambda: Request("resnet18").fingerprint) == (
         f"{path} has sha256 {found}…, expected f37072fd…; delete it and try again"
     )
 

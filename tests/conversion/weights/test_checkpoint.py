@@ -16,12 +16,15 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.transforms import InterpolationMode
 
-from conversion.errors import ConversionError
 from conversion.weights.checkpoint import read
+from tests.support.refusals import refusal
 
 STATE = {"a.weight": torch.tensor([[1.0, 2.0]]), "a.bias": torch.tensor([3.0])}
 
 LEGACY = {"_use_new_zipfile_serialization": False}
+
+both = pytest.mark.parametrize("options", [{}, LEGACY], ids=["zip", "legacy"])
+"""Of the formats that torch.save has written."""
 
 
 class Mode(enum.Enum):
@@ -48,14 +51,7 @@ def assert_equal(found: dict[str, torch.Tensor], expected: dict[str, torch.Tenso
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
 
 
-def refusal(path: Path) -> str:
-    with pytest.raises(ConversionError) as caught:
-        read(path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-@pytest.mark.parametrize("options", [{}, LEGACY], ids=["zip", "legacy"])
+@both
 def test_a_state_dict_is_read(tmp_path: Path, options: dict[str, bool]) -> None:
     entries = read(stored(tmp_path, collections.OrderedDict(STATE), **options))
     assert entries.keys() == {""}
@@ -124,7 +120,7 @@ HARMLESS = {
 }
 
 
-@pytest.mark.parametrize("options", [{}, LEGACY], ids=["zip", "legacy"])
+@both
 @pytest.mark.parametrize("value", HARMLESS.values(), ids=HARMLESS.keys())
 def test_settings_and_figures_beside_the_weights_do_not_matter(
     tmp_path: Path, value: object, options: dict[str, bool]
@@ -150,17 +146,17 @@ def test_no_allowed_type_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert called == []
 
 
-@pytest.mark.parametrize("options", [{}, LEGACY], ids=["zip", "legacy"])
+@both
 def test_other_types_are_refused_by_name(tmp_path: Path, options: dict[str, bool]) -> None:
     path = stored(tmp_path, {"model": STATE, "mode": Mode.FAST}, **options)
-    assert refusal(path) == (
+    assert refusal(read, path) == (
         "x.pth holds more than weights and settings, and is not read because that could run code: "
         f"{Mode.__module__}.Mode; if you trust the file, save its weights alone: "
         "torch.save(torch.load(FILE, weights_only=False)[ENTRY], NEW_FILE)"
     )
 
 
-@pytest.mark.parametrize("options", [{}, LEGACY], ids=["zip", "legacy"])
+@both
 @pytest.mark.parametrize("where", ["beside", "inside"])
 def test_a_pickles_code_is_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, options: dict[str, bool]
@@ -171,17 +167,17 @@ def test_a_pickles_code_is_not_run(
     evil = Malicious(made)
     content = {**STATE, "b": evil} if where == "inside" else {"model": STATE, "args": evil}
     path = stored(tmp_path, content, **options)
-    assert "is not read because that could run code" in refusal(path)
+    assert "is not read because that could run code" in refusal(read, path)
     assert not made.exists()
     # Without this precaution the code runs.
     torch.load(path, weights_only=False)
     assert made.exists()
 
 
-@pytest.mark.parametrize("options", [{}, LEGACY], ids=["zip", "legacy"])
+@both
 def test_a_whole_network_is_refused(tmp_path: Path, options: dict[str, bool]) -> None:
     path = stored(tmp_path, nn.Sequential(nn.Linear(2, 3)), **options)
-    assert refusal(path) == (
+    assert refusal(read, path) == (
         "x.pth holds a whole network, whose code is not run; where it was made, save its weights "
         "alone: model = torch.load(FILE, weights_only=False); "
         "torch.save(model.state_dict(), NEW_FILE)"
@@ -189,14 +185,14 @@ def test_a_whole_network_is_refused(tmp_path: Path, options: dict[str, bool]) ->
 
 
 def test_another_protocol_is_refused(tmp_path: Path) -> None:
-    assert refusal(stored(tmp_path, STATE, pickle_protocol=4)) == (
+    assert refusal(read, stored(tmp_path, STATE, pickle_protocol=4)) == (
         "x.pth was saved with a pickle_protocol; save it again without that argument"
     )
 
 
 def test_a_file_of_another_kind_is_refused_with_its_kind(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"<html>")
-    assert refusal(tmp_path / "x.safetensors") == (
+    assert refusal(read, tmp_path / "x.safetensors") == (
         "x.safetensors is no checkpoint: it is an HTML page: the link leads to a page about the "
         "file; download the file itself"
     )
@@ -210,13 +206,13 @@ def test_a_file_that_breaks_off_is_refused(tmp_path: Path, kind: str) -> None:
     else:
         save_file(state, path)
     os.truncate(path, 2000)
-    message = refusal(path)
+    message = refusal(read, path)
     assert message.startswith("x.pth cannot be read (")
     assert message.endswith("); it may be damaged: download or copy it again")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == f"cannot read {tmp_path}: Is a directory"
+    assert refusal(read, tmp_path) == f"cannot read {tmp_path}: Is a directory"
 
 
 @pytest.mark.parametrize(
@@ -233,7 +229,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 def test_anything_but_tensors_by_name_is_refused(
     tmp_path: Path, content: object, holds: str
 ) -> None:
-    assert refusal(stored(tmp_path, content)) == (
+    assert refusal(read, stored(tmp_path, content)) == (
         f"x.pth has no tensors by name (it holds {holds}); "
         "save the weights with torch.save(model.state_dict(), FILE)"
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torchvision.models import ResNet50_Weights
@@ -14,11 +15,12 @@ from conversion.weights.files import (
     LockedFile,
     download,
     locked,
+    locked_weights,
     own_weights,
-    verified,
 )
 from model_spec import Weights
 from tests.conversion.weights.loopback import CONTENT, Loopback
+from tests.support.refusals import refusal
 
 SHA256 = sha256(CONTENT).hexdigest()
 LOCK = LockedFile("x.pth", "somebody", None, "MIT", size_mib=0.01, sha256=SHA256)
@@ -51,54 +53,50 @@ def test_what_the_lock_says_of_resnet50() -> None:
         licence="BSD-3-Clause",
         size_mib=97.79,
     )
-
-
-def test_an_architecture_without_an_entry_is_not_locked() -> None:
     assert locked("alexnet") is None
 
 
-def test_the_right_file_passes(tmp_path: Path) -> None:
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of a weights file."""
     path = tmp_path / "x.pth"
     path.write_bytes(CONTENT)
-    assert verified(path, LOCK) == SHA256
-    assert verified(path, None) == SHA256
+    return path
 
 
-def test_a_wrong_hash_is_refused_with_both(tmp_path: Path) -> None:
-    path = tmp_path / "x.pth"
-    path.write_bytes(CONTENT)
-    with pytest.raises(
-        ConversionError, match=rf"^x\.pth has sha256 {SHA256[:16]}…, expected 0000000000000000…"
-    ):
-        verified(path, replace(LOCK, sha256="0" * 64))
+def test_the_right_file_passes(path: Path) -> None:
+    expected = Weights(pretrained=True, source="somebody", sha256=SHA256, licence="MIT")
+    assert locked_weights(path, LOCK) == expected
 
 
-def test_a_wrong_size_is_refused_with_both(tmp_path: Path) -> None:
-    path = tmp_path / "x.pth"
-    path.write_bytes(CONTENT)
-    with pytest.raises(
-        ConversionError, match=r"^x\.pth has 7000 bytes, the lock says 0\.02 MiB; delete it"
-    ):
-        verified(path, replace(LOCK, size_mib=0.02))
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("x.pth", {"size_mib": 0.02}, "x.pth has 7000 bytes, the lock says 0.02 MiB"),
+        (
+            "x.pth",
+            {"sha256": "0" * 64},
+            f"x.pth has sha256 {SHA256[:16]}…, expected 0000000000000000…",
+        ),
+        (
+            "net-01234567.pth",
+            {"sha256": None},
+            f"net-01234567.pth has sha256 {SHA256[:16]}…, expected 01234567…",
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused_with_what_differs(
+    path: Path, name: str, changes: dict[str, Any], message: str
+) -> None:
+    assert (
+        refusal(locked_weights, path.rename(path.with_name(name)), replace(LOCK, **changes))
+        == f"{message}; delete it and try again"
+    )
 
 
-def test_the_hash_in_a_files_name_counts_where_the_lock_has_none(tmp_path: Path) -> None:
-    right, wrong = tmp_path / f"net-{SHA256[:8]}.pth", tmp_path / "net-01234567.pth"
-    for path in (right, wrong):
-        path.write_bytes(CONTENT)
-    lock = replace(LOCK, sha256=None)
-    assert verified(right, lock) == SHA256
-    with pytest.raises(
-        ConversionError,
-        match=rf"net-01234567\.pth has sha256 {SHA256[:16]}…, expected 01234567",
-    ):
-        verified(wrong, lock)
-
-
-def test_digits_in_the_name_of_a_users_own_file_are_no_hash(tmp_path: Path) -> None:
-    path = tmp_path / "mine-20261122.pth"
-    path.write_bytes(CONTENT)
-    assert verified(path, None) == SHA256
+def test_the_hash_in_a_files_name_counts_where_the_lock_has_none(path: Path) -> None:
+    named = path.rename(path.with_name(f"net-{SHA256[:8]}.pth"))
+    assert locked_weights(named, replace(LOCK, sha256=None)).sha256 == SHA256
 
 
 def test_a_download_is_kept_and_used_again(weights_folder: Path, loopback: Loopback) -> None:
@@ -144,11 +142,11 @@ def test_a_broken_download_leaves_no_file(
     assert not any((weights_folder / "checkpoints").iterdir())
 
 
-def test_a_users_own_file_is_named_but_not_its_folder(tmp_path: Path) -> None:
-    path = tmp_path / "mine.pth"
-    path.write_bytes(CONTENT)
-    described = Weights(pretrained=True, source="mine.pth", sha256=SHA256, licence=None)
-    assert own_weights(str(path)) == (path, described)
+def test_a_users_own_file_is_named_but_not_its_folder(path: Path) -> None:
+    # The digits are a date, no hash.
+    own = path.rename(path.with_name("mine-20261122.pth"))
+    described = Weights(pretrained=True, source="mine-20261122.pth", sha256=SHA256, licence=None)
+    assert own_weights(str(own)) == (own, described)
 
 
 def test_a_users_own_url_is_downloaded_into_a_folder_of_its_own(

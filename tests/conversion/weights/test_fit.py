@@ -3,9 +3,10 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from conversion.errors import ONE_OUTPUT, ConversionError
+from conversion.errors import ONE_OUTPUT
 from conversion.weights.checkpoint import Entries
 from conversion.weights.fit import Filled, fill
+from tests.support import refusals
 
 State = dict[str, torch.Tensor]
 
@@ -40,9 +41,7 @@ def filled(entries: Entries, entry: str | None = None) -> tuple[Filled, float]:
 
 
 def refusal(entries: Entries, entry: str | None = None, outputs: int = 2) -> str:
-    with pytest.raises(ConversionError) as caught:
-        fill(new_network(outputs), entries, "x.pth", outputs, entry)
-    return str(caught.value)
+    return refusals.refusal(fill, new_network(outputs), entries, "x.pth", outputs, entry)
 
 
 def test_a_state_dict_is_taken_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +114,10 @@ def test_counters_beside_the_weights_do_not_matter(name: str) -> None:
     assert filled(entries) == (Filled(".", True), 2)
 
 
-@pytest.mark.parametrize("names", [("student", "teacher"), ("model", "state_dict"), ("a.b", "a.c")])
+@pytest.mark.parametrize(
+    "names",
+    [("student", "teacher"), ("model", "state_dict"), ("a.b", "a.c"), ("ema", "swa")],
+)
 def test_several_entries_that_fit_are_refused_with_the_choice(names: tuple[str, str]) -> None:
     entries = {name: state_of(value) for value, name in enumerate(names, start=2)}
     assert refusal(entries) == (
@@ -125,29 +127,23 @@ def test_several_entries_that_fit_are_refused_with_the_choice(names: tuple[str, 
     assert filled(entries, names[1]) == (Filled(names[1], True), 3)
 
 
-def test_several_averaged_entries_are_refused_with_the_choice() -> None:
-    assert refusal({"ema": state_of(2), "swa": state_of(3)}) == (
-        "x.pth holds weights of this network more than once: ema, swa; choose with --entry NAME"
-    )
-
-
-def test_an_entry_that_is_not_there_is_refused_with_what_there_is() -> None:
-    entries = {"model": {"0.weight": torch.ones(1), "0.bias": torch.ones(1)}}
-    assert refusal(entries, "mode") == (
-        "x.pth holds no weights of this network under 'mode'; "
-        "it holds: model.0.weight, model.0.bias"
-    )
-
-
-def test_weights_of_another_network_are_refused_with_what_there_is() -> None:
-    assert refusal({"model": {"conv1.filters": torch.ones(1)}}) == (
-        "x.pth holds no weights of this network; it holds: model.conv1.filters"
-    )
-
-
-def test_more_than_five_names_are_counted() -> None:
-    entries = {"": {f"other{number}": torch.zeros(1) for number in range(7)}}
-    assert refusal(entries).endswith("it holds: other0, other1, other2, other3, other4 and 2 more")
+@pytest.mark.parametrize(
+    ("names", "entry", "told"),
+    [
+        (["conv1.filters"], None, "; it holds: model.conv1.filters"),
+        (["0.weight"], "mode", " under 'mode'; it holds: model.0.weight"),
+        (
+            list("abcdefg"),
+            None,
+            "; it holds: model.a, model.b, model.c, model.d, model.e and 2 more",
+        ),
+    ],
+)
+def test_weights_of_another_network_are_refused_with_what_there_is(
+    names: list[str], entry: str | None, told: str
+) -> None:
+    entries = {"model": {name: torch.ones(1) for name in names}}
+    assert refusal(entries, entry) == f"x.pth holds no weights of this network{told}"
 
 
 def test_more_layers_than_the_network_has_are_refused() -> None:
@@ -207,32 +203,31 @@ def test_other_floating_point_types_are_read(dtype: torch.dtype) -> None:
     assert filled({"": state}) == (Filled(".", True), 2)
 
 
-@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.complex64])
-def test_numbers_of_another_type_are_refused(dtype: torch.dtype) -> None:
-    state = {**state_of(2), "0.bias": torch.ones(4, dtype=dtype)}
-    assert refusal({"": state}) == (
-        f"x.pth does not fit the network; of another type: 0.bias {str(dtype)[6:]}"
-    )
+DIVERGED = "not finite, as after a training that diverged: 0.bias"
+
+
+@pytest.mark.parametrize(
+    ("bias", "problem"),
+    [
+        (torch.ones(4, dtype=torch.int8), "of another type: 0.bias int8"),
+        (torch.ones(4, dtype=torch.uint8), "of another type: 0.bias uint8"),
+        (torch.ones(4, dtype=torch.complex64), "of another type: 0.bias complex64"),
+        (torch.ones(4).to_sparse(), "of another type: 0.bias float32"),
+        (torch.ones(4, device="meta"), "without values: 0.bias"),
+        (torch.full((4,), torch.nan), DIVERGED),
+        (torch.full((4,), torch.inf), DIVERGED),
+    ],
+)
+def test_numbers_that_the_network_cannot_have_are_refused(bias: torch.Tensor, problem: str) -> None:
+    state = {**state_of(2), "0.bias": bias}
+    assert refusal({"": state}) == f"x.pth does not fit the network; {problem}"
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
-def test_quantised_and_sparse_tensors_are_refused() -> None:
+def test_quantised_tensors_are_refused() -> None:
     quantised = torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.qint8)
-    for tensor in (quantised, torch.ones(4).to_sparse()):
-        message = refusal({"": {**state_of(2), "0.bias": tensor}})
-        assert message.startswith("x.pth does not fit the network; of another type: 0.bias ")
-
-
-def test_tensors_without_values_are_refused() -> None:
-    state = {**state_of(2), "0.bias": torch.ones(4, device="meta")}
-    assert refusal({"": state}) == "x.pth does not fit the network; without values: 0.bias"
-
-
-@pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_numbers_that_are_not_finite_are_refused(value: float) -> None:
-    assert refusal({"": {**state_of(2), "0.bias": torch.full((4,), value)}}) == (
-        "x.pth does not fit the network; not finite, as after a training that diverged: 0.bias"
-    )
+    message = refusal({"": {**state_of(2), "0.bias": quantised}})
+    assert message == "x.pth does not fit the network; of another type: 0.bias qint8"
 
 
 def test_a_network_that_was_never_trained_is_told_from_a_trained_one() -> None:

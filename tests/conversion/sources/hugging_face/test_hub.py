@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from conversion.errors import ConversionError
 from conversion.sources.hugging_face.hub import hub_file
+from tests.support.refusals import refusal
 
 pytest.importorskip("huggingface_hub")
 
@@ -22,9 +22,7 @@ def test_a_file_of_the_cache_is_used_again(no_hub: Path) -> None:
 @pytest.mark.usefixtures("no_hub")
 @pytest.mark.parametrize("repository", ["somebody/model", "not a repository"])
 def test_what_cannot_be_had_is_refused_in_one_line(repository: str) -> None:
-    with pytest.raises(ConversionError) as caught:
-        hub_file(repository, "model.safetensors")
-    message = str(caught.value)
+    message = refusal(hub_file, repository, "model.safetensors")
     assert message.startswith(
         f"cannot download model.safetensors of {repository} from the Hugging Face hub ("
     )

@@ -2,20 +2,32 @@ from pathlib import Path
 
 import pytest
 
-from conversion.errors import ConversionError
-from conversion.sources.hugging_face.saved_folder import SavedFolder
+from conversion.sources.hugging_face.saved_folder import saved_folder
+from conversion.sources.hugging_face.timm_folder import TimmFolder
+from conversion.sources.hugging_face.transformers_folder import TransformersFolder
+from conversion.sources.source import Source
+from tests.support import refusals
 
 
-def refusal(folder: Path) -> str:
-    with pytest.raises(ConversionError) as caught:
-        SavedFolder(f"hf:{folder}").published()
-    return str(caught.value)
+def refusal(folder: Path | str) -> str:
+    return refusals.refusal(saved_folder, f"hf:{folder}")
 
 
-def test_a_folder_is_known_by_its_last_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ('{"model_type": "vit"}', TransformersFolder),
+        ('{"architecture": "resnet18"}', TimmFolder),
+        ('{"architecture": "resnet18", "model_type": "timm_wrapper"}', TransformersFolder),
+    ],
+)
+def test_a_folder_is_of_the_library_that_saved_it_and_known_by_its_last_name(
+    tmp_path: Path, content: str, kind: type[Source]
+) -> None:
     (tmp_path / "mine").mkdir()
-    assert SavedFolder(f"hf:{tmp_path}/mine/").name == "hf:mine"
-    assert SavedFolder("hf:somebody/model").name == "hf:somebody/model"
+    (tmp_path / "mine/config.json").write_text(content)
+    found = saved_folder(f"hf:{tmp_path}/mine/")
+    assert (type(found), found.name) == (kind, "hf:mine")
 
 
 @pytest.mark.parametrize(
@@ -37,22 +49,15 @@ def test_a_folder_without_config_is_refused(
 @pytest.mark.usefixtures("no_hub")
 def test_a_name_is_looked_for_on_the_hub() -> None:
     pytest.importorskip("huggingface_hub")
-    with pytest.raises(ConversionError) as caught:
-        SavedFolder("hf:somebody/model").published()
-    assert str(caught.value).startswith(
+    assert refusal("somebody/model").startswith(
         "no folder somebody/model, and nothing of that name can be downloaded from the "
         "Hugging Face hub ("
     )
 
 
 def test_an_adapter_is_no_network(tmp_path: Path) -> None:
-    (tmp_path / "lora").mkdir()
-    (tmp_path / "lora" / "adapter_config.json").write_text('{"peft_type": "LORA"}')
-
-    with pytest.raises(ConversionError) as caught:
-        _ = SavedFolder(f"hf:{tmp_path}/lora").description
-
-    assert str(caught.value) == (
-        "hf:lora holds an adapter of PEFT, not a network; save the whole with "
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    assert refusal(tmp_path) == (
+        f"hf:{tmp_path.name} holds an adapter of PEFT, not a network; save the whole with "
         "model.merge_and_unload().save_pretrained(FOLDER)"
     )
