@@ -20,6 +20,8 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # Test processes share the processors. With threads for all of them, a conversion takes half as
 # much processor time again: they wait for each other in loops.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Where it is set, every process that a test starts would compile all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell's background job ignores Ctrl-C, and so would the commands that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.models import DenseNet, MobileNetV2, SwinTransformer, resnet18
+from torchvision.models import DenseNet, MobileNetV2, ResNet, SwinTransformer
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt
+from torchvision.models.resnet import BasicBlock
 
 from conversion.explanation.verify import explanation_of
 from conversion.graph.export import export, save
@@ -43,7 +44,7 @@ def linear(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
 
 
 def resnet() -> Reference:
-    network = resnet18(num_classes=CLASSES)
+    network = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=CLASSES)
     body = nn.Sequential(*list(network.children())[:-2])
     return Reference(network, body, linear(network.fc))
 
