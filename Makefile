@@ -134,8 +134,9 @@ container: $(BIN)/.serving ## Build the Bento and its image image_classifier:cpu
 container-test: $(BIN)/.developing ## Build the CPU image, run, break and stop it
 	@bash tests/with_docker.sh bash tests/container.sh
 
-# Processes that run tests; each takes whole files, in the order of tests/conftest.py.
-JOBS ?= 2
+# Processes that run tests; each takes whole files, in the order of tests/conftest.py. One more
+# than two processors keep busy: many tests wait.
+JOBS ?= 3
 
 test: $(BIN)/.developing ## Run all tests (JOBS=)
 	@$(BIN)/python -m pytest -n '$(JOBS)' --dist loadfile --no-loadscope-reorder
