@@ -67,6 +67,11 @@ class ClassifierError(Exception):
     status: ClassVar[HTTPStatus]
     code: ClassVar[str]
 
+    def __init_subclass__(cls, *, status: int | None = None, code: str = "") -> None:
+        """Without a status a class only groups others, and is never raised."""
+        if status:
+            cls.status, cls.code = HTTPStatus(status), code
+
     def __init__(self, message: str, *, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -80,8 +85,8 @@ class ClassifierError(Exception):
 def value_or_raise(outcome: Value | BaseException) -> Value:
     """What came; raised, if it is an error.
 
-    Callers keep no variable of it: an error, its traceback and a frame that knows the error
-    are a circle, which would hold the request's body until a full garbage collection.
+    Don't bind the outcome: exception, traceback and frame form a reference cycle that keeps the
+    request's body alive until the next full collection.
     """
     if not isinstance(outcome, BaseException):
         return outcome
@@ -118,155 +123,96 @@ class RequestError(ClassifierError):
     """What the client sent cannot be read."""
 
 
-class InvalidRequest(RequestError):
+class InvalidRequest(RequestError, status=400, code="invalid_request"):
     """A field is missing, or a form, JSON or base64 is broken."""
 
-    status = HTTPStatus.BAD_REQUEST
-    code = "invalid_request"
 
-
-class Unauthorized(RequestError):
+class Unauthorized(RequestError, status=401, code="unauthorized"):
     """No API key, or one that is not accepted."""
 
-    status = HTTPStatus.UNAUTHORIZED
-    code = "unauthorized"
 
-
-class RouteNotFound(RequestError):
+class RouteNotFound(RequestError, status=404, code="not_found"):
     """No such path."""
 
-    status = HTTPStatus.NOT_FOUND
-    code = "not_found"
 
-
-class MethodNotAllowed(RequestError):
+class MethodNotAllowed(RequestError, status=405, code="method_not_allowed"):
     """The path takes other methods."""
 
-    status = HTTPStatus.METHOD_NOT_ALLOWED
-    code = "method_not_allowed"
 
-
-class BodyTimeout(RequestError):
+class BodyTimeout(RequestError, status=408, code="body_timeout"):
     """The body takes longer than ``CLASSIFIER_BODY_TIMEOUT_MS`` to arrive."""
 
-    status = HTTPStatus.REQUEST_TIMEOUT
-    code = "body_timeout"
 
-
-class HeaderTimeout(RequestError):
+class HeaderTimeout(RequestError, status=408, code="header_timeout"):
     """The header takes longer than ``CLASSIFIER_HEADER_TIMEOUT_MS`` to arrive."""
 
-    status = HTTPStatus.REQUEST_TIMEOUT
-    code = "header_timeout"
 
-
-class HeaderTooLarge(RequestError):
+class HeaderTooLarge(RequestError, status=431, code="header_too_large"):
     """The request line and header have more bytes than the service takes."""
 
-    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-    code = "header_too_large"
 
-
-class BodyTooLarge(RequestError):
+class BodyTooLarge(RequestError, status=413, code="body_too_large"):
     """More bytes than ``CLASSIFIER_MAX_BODY_BYTES``."""
 
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    code = "body_too_large"
 
-
-class UnsupportedMediaType(RequestError):
+class UnsupportedMediaType(RequestError, status=415, code="unsupported_media_type"):
     """A content type or coding the service does not take."""
 
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    code = "unsupported_media_type"
 
-
-class InvalidParameter(RequestError):
+class InvalidParameter(RequestError, status=422, code="invalid_parameter"):
     """``top_k`` or ``threshold`` out of its bounds or no number, or too many images."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "invalid_parameter"
 
 
 class ImageError(ClassifierError):
     """The bytes are not an image the service takes."""
 
 
-class Unreadable(ImageError):
+class Unreadable(ImageError, status=404, code="unreadable"):
     """A file that the system does not give: in a batch, never over HTTP."""
 
-    status = HTTPStatus.NOT_FOUND
-    code = "unreadable"
 
-
-class ImageTooLarge(ImageError):
+class ImageTooLarge(ImageError, status=413, code="image_too_large"):
     """More pixels than ``CLASSIFIER_MAX_PIXELS``."""
 
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    code = "image_too_large"
 
-
-class UnsupportedImage(ImageError):
+class UnsupportedImage(ImageError, status=415, code="unsupported_image"):
     """No image in a format the service takes."""
 
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    code = "unsupported_image"
 
-
-class CorruptImage(ImageError):
+class CorruptImage(ImageError, status=422, code="corrupt_image"):
     """Begins like an image but cannot be decoded."""
 
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "corrupt_image"
 
-
-class ExtremeAspectRatio(ImageError):
+class ExtremeAspectRatio(ImageError, status=422, code="extreme_aspect_ratio"):
     """Longer and narrower than ``CLASSIFIER_MAX_ASPECT_RATIO``."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "extreme_aspect_ratio"
 
 
 class RunnerError(ClassifierError):
     """The service cannot answer now."""
 
 
-class Overloaded(RunnerError):
+class Overloaded(RunnerError, status=503, code="overloaded"):
     """More images wait than ``CLASSIFIER_MAX_PENDING_IMAGES`` allows, or for too long.
 
     Args:
         retry_after: seconds until the queue is expected to have room, at least 1.
     """
 
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    code = "overloaded"
-
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message, headers={"retry-after": str(retry_after)})
 
 
-class ModelUnavailable(RunnerError):
+class ModelUnavailable(RunnerError, status=503, code="model_unavailable"):
     """No model can classify now: loading, failed or shutting down."""
 
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    code = "model_unavailable"
 
-
-class DeadlineExceeded(RunnerError):
+class DeadlineExceeded(RunnerError, status=504, code="deadline_exceeded"):
     """No answer within ``CLASSIFIER_DEADLINE_MS``."""
 
-    status = HTTPStatus.GATEWAY_TIMEOUT
-    code = "deadline_exceeded"
 
-
-class InternalError(ClassifierError):
+class InternalError(ClassifierError, status=500, code="internal_error"):
     """A defect of the service; the cause is in its log, never in the response."""
 
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    code = "internal_error"
 
-
-class InferenceFailed(InternalError):
+class InferenceFailed(InternalError, status=500, code="inference_failed"):
     """``session.run`` failed or gave the wrong shape."""
-
-    code = "inference_failed"
