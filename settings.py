@@ -12,9 +12,11 @@ from errors import StartupError
 
 PREFIX = "CLASSIFIER_"
 
-PositiveInt = Annotated[int, Field(gt=0)]
 # A longer wait is a mistake of unit.
 _HOUR_MS = 3_600_000
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Milliseconds = Annotated[int, Field(gt=0, le=_HOUR_MS)]
 
 
 class Device(StrEnum):
@@ -40,100 +42,62 @@ class AccessLog(StrEnum):
     HUMAN = "human"
 
 
-# The setting was once true or false.
-_ACCESS_LOG = {
-    **dict.fromkeys(("true", "1", "yes", "on"), AccessLog.HUMAN),
-    **dict.fromkeys(("false", "0", "no"), AccessLog.OFF),
-}
-
-
 def _access_log(given: object) -> object:
-    return _ACCESS_LOG.get(str(given).lower(), given)
+    """The setting was once true or false."""
+    text = str(given).lower()
+    if text in {"true", "1", "yes", "on"}:
+        return AccessLog.HUMAN
+    return AccessLog.OFF if text in {"false", "0", "no"} else given
 
 
 class Settings(BaseSettings):
     """What an operator may choose; ``None`` means: derived from the machine.
 
-    Each field is documented, with its unit, in docs/settings.md.
+    docs/settings.md documents each of them in full.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
-    model: str | None = Field(
-        default=None, description="Tag of the model in the BentoML model store"
-    )
-    device: Device = Field(default=Device.AUTO, description="auto, cpu, openvino, cuda or tensorrt")
-    gpus: PositiveInt = Field(
-        default=1, description="GPUs asked of BentoML; workers share them in turn"
-    )
-    workers: PositiveInt | None = Field(default=None, description="Processes that serve requests")
-    intra_op_threads: PositiveInt | None = Field(
-        default=None, description="Threads of one ONNX session"
-    )
-    decode_threads: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="Threads that decode ahead of the session; 0: the session's own"
-    )
-    max_batch_size: PositiveInt | None = Field(
-        default=None, description="Images in one session.run"
-    )
-    max_batch_delay_ms: Annotated[float, Field(ge=0, le=_HOUR_MS, allow_inf_nan=False)] = Field(
-        default=0.0, description="Milliseconds a batch waits for company"
-    )
-    max_pending_images: PositiveInt = Field(
-        default=256, description="Images a worker holds before it answers 503"
-    )
-    max_pending_explanations: PositiveInt = Field(
-        default=8, description="Explanations a worker holds before it answers 503"
-    )
-    max_images_per_request: PositiveInt = Field(
-        default=64, description="Images in one /classify_batch"
-    )
-    deadline_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
-        default=10_000, description="Milliseconds from the last byte of a request until it gets 504"
-    )
-    header_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
-        default=10_000, description="Milliseconds a request header may take to arrive"
-    )
-    body_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
-        default=30_000, description="Milliseconds a request body may take to arrive"
-    )
-    start_timeout_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
-        default=600_000, description="Milliseconds a worker may take to load the model"
-    )
-    drain_ms: Annotated[int, Field(ge=0, le=_HOUR_MS)] = Field(
-        default=1_000, description="Milliseconds that SIGTERM leaves it serving, but not ready"
-    )
-    max_body_bytes: PositiveInt = Field(default=20_000_000, description="Bytes of a request body")
-    max_held_body_bytes: PositiveInt = Field(
-        default=200_000_000, description="Bytes of all request bodies that a worker holds"
-    )
-    max_pixels: PositiveInt = Field(
-        default=25_000_000, description="Pixels that decoding one image computes"
-    )
-    max_aspect_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
-        default=20.0, description="Longer side of an image divided by its shorter side"
-    )
-    decode_cpu_ms: Annotated[int, Field(gt=0, le=_HOUR_MS)] = Field(
-        default=2_000, description="Processor milliseconds that decoding one request's images takes"
-    )
-    decode_memory_bytes: PositiveInt = Field(
-        default=512_000_000, description="Bytes of memory that decoding an unusual image takes"
-    )
-    scaled_decode: bool = Field(
-        default=True, description="Whether large JPEGs are decoded at 1/2, 1/4 or 1/8 of their size"
-    )
-    api_keys: SecretStr = Field(
-        default=SecretStr(""), description="Keys of which a client must send one, by commas"
-    )
-    pages_need_key: bool = Field(
-        default=False, description="Whether /model, /metrics and the documents need a key, too"
-    )
-    cors_origins: str = Field(
-        default="", description="Origins whose pages may ask, separated by commas; * for all"
-    )
-    access_log: Annotated[AccessLog, BeforeValidator(_access_log)] = Field(
-        default=AccessLog.OFF, description="A line in the log for requests: off, json or human"
-    )
+    # The model and where it runs.
+    model: str | None = None  # its tag in the BentoML model store
+    device: Device = Device.AUTO
+    gpus: PositiveInt = 1  # asked of BentoML; workers share them in turn
+    workers: PositiveInt | None = None  # processes that serve requests
+    intra_op_threads: PositiveInt | None = None  # of one session
+    # Threads that decode ahead of the session; 0: the session's own does.
+    decode_threads: Annotated[int, Field(ge=0)] | None = None
+
+    # Batches and queues.
+    max_batch_size: PositiveInt | None = None  # images in one session.run
+    # Of waiting for company.
+    max_batch_delay_ms: Annotated[float, Field(ge=0, le=_HOUR_MS, allow_inf_nan=False)] = 0.0
+    max_pending_images: PositiveInt = 256  # in a worker, before it answers 503
+    max_pending_explanations: PositiveInt = 8  # in a worker, before it answers 503
+    max_images_per_request: PositiveInt = 64  # of /classify_batch
+
+    # Time.
+    deadline_ms: Milliseconds = 10_000  # from the last byte of a request until it gets 504
+    header_timeout_ms: Milliseconds = 10_000  # that a request header may take to arrive
+    body_timeout_ms: Milliseconds = 30_000  # that a request body may take to arrive
+    start_timeout_ms: Milliseconds = 600_000  # that a worker may take to load the model
+    # After SIGTERM: it serves on, but is not ready.
+    drain_ms: Annotated[int, Field(ge=0, le=_HOUR_MS)] = 1_000
+
+    # Bodies and images.
+    max_body_bytes: PositiveInt = 20_000_000
+    max_held_body_bytes: PositiveInt = 200_000_000  # of all requests that a worker holds
+    max_pixels: PositiveInt = 25_000_000  # that decoding one image computes
+    # Longer side of an image divided by its shorter side.
+    max_aspect_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 20.0
+    decode_cpu_ms: Milliseconds = 2_000  # of processor time, for the images of one request
+    decode_memory_bytes: PositiveInt = 512_000_000  # that decoding an unusual image takes
+    scaled_decode: bool = True  # decode large JPEGs at 1/2, 1/4 or 1/8 of their size
+
+    # Who may ask, and what is logged.
+    api_keys: SecretStr = SecretStr("")  # separated by commas; a client must send one of them
+    pages_need_key: bool = False  # also /model, /metrics and the documents
+    cors_origins: str = ""  # whose pages may ask, separated by commas; * for all
+    access_log: Annotated[AccessLog, BeforeValidator(_access_log)] = AccessLog.OFF
 
     @property
     def keys(self) -> list[str]:
@@ -189,7 +153,7 @@ def load_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        StartupError: a variable has a value that it cannot take; names each of them.
+        StartupError: names each variable with a value that it cannot take.
     """
     try:
         return Settings()
