@@ -22,14 +22,14 @@ _inference_seconds = Histogram(
     documentation="One session.run",
     buckets=_SECONDS,
 )
-_pending = Level(
+pending = Level(
     Gauge(
         name="image_classifier_pending_images",
         documentation="Images taken and not yet answered",
         multiprocess_mode="livesum",
     )
 )
-_dropped = Counter(
+dropped = Counter(
     name="image_classifier_dropped_images",
     documentation="Images whose client had gone or whose deadline had passed",
 )
@@ -38,14 +38,13 @@ _refused = Counter(
     documentation="Images answered 503 because too many were waiting",
 )
 
-
 _observations = Observations()
 
 
 def write() -> None:
     """Bring the metrics up to date."""
     _observations.write()
-    _pending.write()
+    pending.write()
 
 
 def observe_prepared(seconds: float) -> None:
@@ -57,16 +56,6 @@ def observe_run(images: int, seconds: float) -> None:
     """Record a ``session.run``."""
     _observations.add(_batch_size.observe_all, images)
     _observations.add(_inference_seconds.observe_all, seconds)
-
-
-def set_pending(images: int) -> None:
-    """Record how many images are in the process."""
-    _pending.now = images
-
-
-def count_dropped(images: int) -> None:
-    """Record images dropped because their client left or their deadline passed."""
-    _dropped.inc(images)
 
 
 def count_refused(images: int) -> None:

@@ -125,7 +125,7 @@ class Pipeline(Generic[Input, Output]):
         batcher = partial(
             Batcher[Any, Any],
             max_delay=options.max_batch_delay,
-            on_drop=metrics.count_dropped,
+            on_drop=metrics.dropped.inc,
         )
         if options.decode_threads:
             self._pool = ThreadPoolExecutor(options.decode_threads, "decode")
@@ -167,7 +167,7 @@ class Pipeline(Generic[Input, Output]):
 
     def _prepare_in_time(self, value: Input, deadline: float) -> Pixels | None:
         if time.monotonic() >= deadline:
-            metrics.count_dropped(1)
+            metrics.dropped.inc()
             raise DeadlineExceeded("the deadline passed before the image was decoded")
         started = time.perf_counter()
         try:

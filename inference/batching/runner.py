@@ -164,11 +164,11 @@ class OnnxRunner(Generic[Input, Output]):
     def _admit(self, count: int, deadline: float) -> None:
         self.check_room(count, deadline)
         self._pending += count
-        metrics.set_pending(self._pending)
+        metrics.pending.now = self._pending
 
     def _release(self, count: int) -> None:
         self._pending -= count
-        metrics.set_pending(self._pending)
+        metrics.pending.now = self._pending
 
     @contextmanager
     def _preparing_apart(self) -> Iterator[None]:

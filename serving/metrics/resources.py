@@ -17,47 +17,32 @@ from inference.hardware.gpu import GpuMonitor
 RECORD_SECONDS = 1.0
 """Interval between two records."""
 
+
+def _gauge(name: str, documentation: str, label: str) -> Gauge:
+    return Gauge(
+        f"image_classifier_{name}", documentation, (label,), multiprocess_mode="mostrecent"
+    )
+
+
 _cpu_seconds = Counter(
     "image_classifier_worker_cpu_seconds",
     "Processor time of a worker, user and system",
     ("worker",),
 )
-_resident_bytes = Gauge(
-    "image_classifier_worker_resident_bytes",
+_resident_bytes = _gauge(
+    "worker_resident_bytes",
     "Memory of a worker that is not swapped out, shared libraries included",
-    ("worker",),
-    multiprocess_mode="mostrecent",
+    "worker",
 )
-_gpu_utilization = Gauge(
-    "image_classifier_gpu_utilization",
-    "Share of the time in which a kernel ran, 0 to 1",
-    ("gpu",),
-    multiprocess_mode="mostrecent",
+_gpu_utilization = _gauge(
+    "gpu_utilization", "Share of the time in which a kernel ran, 0 to 1", "gpu"
 )
-_gpu_memory_used = Gauge(
-    "image_classifier_gpu_memory_used_bytes",
-    "Memory of a GPU in use, by all processes",
-    ("gpu",),
-    multiprocess_mode="mostrecent",
+_gpu_memory_used = _gauge(
+    "gpu_memory_used_bytes", "Memory of a GPU in use, by all processes", "gpu"
 )
-_gpu_memory_total = Gauge(
-    "image_classifier_gpu_memory_total_bytes",
-    "Memory of a GPU",
-    ("gpu",),
-    multiprocess_mode="mostrecent",
-)
-_gpu_power = Gauge(
-    "image_classifier_gpu_power_watts",
-    "Power that a GPU's board draws",
-    ("gpu",),
-    multiprocess_mode="mostrecent",
-)
-_gpu_temperature = Gauge(
-    "image_classifier_gpu_temperature_celsius",
-    "Temperature of a GPU's die",
-    ("gpu",),
-    multiprocess_mode="mostrecent",
-)
+_gpu_memory_total = _gauge("gpu_memory_total_bytes", "Memory of a GPU", "gpu")
+_gpu_power = _gauge("gpu_power_watts", "Power that a GPU's board draws", "gpu")
+_gpu_temperature = _gauge("gpu_temperature_celsius", "Temperature of a GPU's die", "gpu")
 
 
 class ResourceRecorder:
@@ -86,17 +71,16 @@ class ResourceRecorder:
 
     def _record_gpu(self, gpu: GpuMonitor) -> None:
         label = str(gpu.device_id)
+        memory = gpu.memory()
         for gauge, value in (
             (_gpu_utilization, gpu.utilization()),
             (_gpu_power, gpu.power()),
             (_gpu_temperature, gpu.temperature()),
+            (_gpu_memory_used, memory and memory.used),
+            (_gpu_memory_total, memory and memory.total),
         ):
             if value is not None:
                 gauge.labels(label).set(value)
-        memory = gpu.memory()
-        if memory is not None:
-            _gpu_memory_used.labels(label).set(memory.used)
-            _gpu_memory_total.labels(label).set(memory.total)
 
 
 async def record_for_ever(*records: Callable[[], None]) -> None:
