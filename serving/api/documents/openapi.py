@@ -1,12 +1,13 @@
 """The OpenAPI document: every form of request, every response."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import attr
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from serving.api.dialects import documents
+from serving.api.documents import other_protocols
 from serving.api.documents.request_schemas import (
     OF_CLASSIFICATION,
     OF_EXPLANATION,
@@ -33,9 +34,6 @@ _REF = "#/components/schemas/{model}"
 _TAG = "Service APIs"
 _PROBE_TAG = "Infrastructure"
 _OUTPUTS = (ClassifyOutput, ClassifyBatchOutput, ExplainOutput, HealthOutput, ModelOutput)
-
-_TEXT = "text/plain"
-
 
 _NOTE = (
     "Every response that is not a success is an `Error`, 404 for an unknown route and 405 for "
@@ -103,14 +101,17 @@ _SCHEMES = {
 # No key, or either of them.
 _KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"api_key": []}]
 
-_SUCCESS = "Successful Response"
+_PLAIN = {"text/plain": {"schema": _ANY_TEXT}}
+_PAGE = {"text/html": {"schema": _ANY_TEXT}}
+_OF_METRICS = "Of all workers together, in Prometheus' text format"
 
 
 def documented(spec: OpenAPISpecification) -> OpenAPISpecification:
     """BentoML's document with the routes of the public contract described in full."""
     info = attr.evolve(
         spec.info,
-        version=_version(spec.info.version),
+        # BentoML writes "None" outside a Bento.
+        version="dev" if spec.info.version == "None" else spec.info.version,
         description=f"{spec.info.description}\n\n{_NOTE}",
         contact=None,
     )
@@ -124,56 +125,55 @@ def documented(spec: OpenAPISpecification) -> OpenAPISpecification:
     )
 
 
-def _version(bento: str) -> str:
-    """The Bento's version; BentoML writes "None" outside a Bento."""
-    return "dev" if bento == "None" else bento
-
-
 def _components() -> dict[str, Any]:
     _, definitions = models_json_schema(
         [(model, "serialization") for model in (*_OUTPUTS, Error)], ref_template=_REF
     )
     return {
         "schemas": definitions["$defs"],
-        "responses": {str(status): _error(status) for status in _ERRORS},
+        "responses": {
+            str(status): _response(meaning, _content(Error), _HEADERS.get(status, {}))
+            for status, meaning in _ERRORS.items()
+        },
         "securitySchemes": _SCHEMES,
     }
 
 
 def _paths() -> dict[str, dict[str, Any]]:
-    health = "Whether the model can classify, and on what it runs"
-    others = documents.paths()
-    others["/"]["get"] = _page()
+    others = other_protocols.paths()
+    page = _operation("page", "A page to try the service in a browser", _PAGE, (401, *_OF_ANY))
+    others["/"]["get"] = page | {"tags": [_PROBE_TAG]}
+    metrics = _probe("metrics", _OF_METRICS, 401, *_OF_A_BODY)
     return {
         "/classify": {"post": _classify()},
         "/classify_batch": {"post": _classify_batch()},
         "/explain": {"post": _explain()},
-        "/health": {"get": _health("get_health", health), "post": _health("health", health)},
+        "/health": {"get": _health("get_health"), "post": _health("health")},
         "/model": {"get": _model()},
         "/livez": {"get": _probe("livez", "Whether the process lives")},
         "/readyz": {"get": _probe("readyz", "Whether to send it requests", 503)},
         "/healthz": {"get": _probe("healthz", "The old name of /livez") | {"deprecated": True}},
-        "/metrics": {"get": _metrics()},
+        "/metrics": {"get": metrics | {"security": _KEY}},
         **others,
     }
 
 
 def _classify() -> dict[str, Any]:
     summary, content = "Classify one image", classify_content()
-    return _operation("classify", summary, ClassifyOutput, content, OF_ONE_IMAGE)
+    return _of_images("classify", summary, ClassifyOutput, content, OF_ONE_IMAGE)
 
 
 def _explain() -> dict[str, Any]:
     summary = "Classify one image and say where the model sees each class"
-    return _operation("explain", summary, ExplainOutput, explain_content(), OF_EXPLANATION)
+    return _of_images("explain", summary, ExplainOutput, explain_content(), OF_EXPLANATION)
 
 
 def _classify_batch() -> dict[str, Any]:
     summary = "Classify several images; one that cannot be classified is an error in its place"
-    return _operation("classify_batch", summary, ClassifyBatchOutput, batch_content())
+    return _of_images("classify_batch", summary, ClassifyBatchOutput, batch_content())
 
 
-def _operation(
+def _of_images(
     name: str,
     summary: str,
     output: type[BaseModel],
@@ -181,78 +181,43 @@ def _operation(
     in_query: Schemas = OF_CLASSIFICATION,
 ) -> dict[str, Any]:
     query = [{"name": each, "in": "query", "schema": schema} for each, schema in in_query.items()]
-    return {
-        "tags": [_TAG],
-        "summary": summary,
-        "operationId": name,
+    return _operation(name, summary, _content(output), _OF_IMAGES) | {
         "security": _KEY,
         "parameters": [*query, *_HEADER_PARAMETERS],
         "requestBody": {"required": True, "content": content},
-        "responses": {"200": _response(_SUCCESS, _content(output)), **_errors(*_OF_IMAGES)},
     }
 
 
-def _health(name: str, summary: str) -> dict[str, Any]:
-    return {
-        "tags": [_TAG],
-        "summary": summary,
-        "operationId": name,
-        "responses": {
-            "200": _response(_SUCCESS, _content(HealthOutput)),
-            "503": _response("The model cannot classify", _content(HealthOutput)),
-            **_errors(*_OF_A_BODY),
-        },
-    }
+def _health(name: str) -> dict[str, Any]:
+    summary, content = "Whether the model can classify, and on what it runs", _content(HealthOutput)
+    found = _operation(name, summary, content, _OF_A_BODY)
+    found["responses"]["503"] = _response("The model cannot classify", content)
+    return found
 
 
 def _model() -> dict[str, Any]:
-    return {
-        "tags": [_TAG],
-        "summary": "How the model was made and verified, and how its answers come about",
-        "operationId": "model",
-        "security": _KEY,
-        "responses": {
-            "200": _response(_SUCCESS, _content(ModelOutput)),
-            **_errors(401, *_OF_A_BODY, 503),
-        },
-    }
+    summary = "How the model was made and verified, and how its answers come about"
+    errors = (401, *_OF_A_BODY, 503)
+    return _operation("model", summary, _content(ModelOutput), errors) | {"security": _KEY}
 
 
 def _probe(name: str, summary: str, *errors: int) -> dict[str, Any]:
+    return _operation(name, summary, _PLAIN, (*_OF_ANY, *errors)) | {"tags": [_PROBE_TAG]}
+
+
+def _operation(
+    name: str, summary: str, content: dict[str, Any], errors: Iterable[int]
+) -> dict[str, Any]:
+    """An operation; ``content`` is what it answers with 200."""
     return {
-        "tags": [_PROBE_TAG],
+        "tags": [_TAG],
         "summary": summary,
         "operationId": name,
         "responses": {
-            "200": _response(_SUCCESS, {_TEXT: {"schema": _ANY_TEXT}}),
-            **_errors(*_OF_ANY, *errors),
+            "200": _response("Successful Response", content),
+            **{str(each): {"$ref": f"#/components/responses/{each}"} for each in errors},
         },
     }
-
-
-def _page() -> dict[str, Any]:
-    return {
-        "tags": [_PROBE_TAG],
-        "summary": "A page to try the service in a browser",
-        "operationId": "page",
-        "responses": {
-            "200": _response(_SUCCESS, {"text/html": {"schema": _ANY_TEXT}}),
-            **_errors(401, *_OF_ANY),
-        },
-    }
-
-
-def _metrics() -> dict[str, Any]:
-    summary = "Of all workers together, in Prometheus' text format"
-    return _probe("metrics", summary, 401, *_OF_A_BODY) | {"security": _KEY}
-
-
-def _errors(*statuses: int) -> dict[str, Any]:
-    return {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
-
-
-def _error(status: int) -> dict[str, Any]:
-    return _response(_ERRORS[status], _content(Error), _HEADERS.get(status, {}))
 
 
 def _response(

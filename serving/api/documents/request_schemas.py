@@ -103,9 +103,9 @@ def explain_content() -> dict[str, Any]:
 def batch_content() -> dict[str, Any]:
     """What ``/classify_batch`` takes, by content type."""
     return {
-        FORM: {"schema": _object({BATCH_FIELD: _list_of(_BINARY)}, OF_CLASSIFICATION)},
+        FORM: {"schema": _form({BATCH_FIELD: _list_of(_BINARY)}, OF_CLASSIFICATION)},
         JSON: {
-            "schema": _object({BATCH_FIELD: _list_of(_BASE64)}, OF_CLASSIFICATION),
+            "schema": _form({BATCH_FIELD: _list_of(_BASE64)}, OF_CLASSIFICATION),
             "example": {BATCH_FIELD: [_EXAMPLE]},
         },
     }
@@ -114,20 +114,23 @@ def batch_content() -> dict[str, Any]:
 def _of_one_image(in_form: Schemas, in_json: Schemas) -> dict[str, Any]:
     field, base64 = IMAGE_FIELDS[0], {**_BASE64, "minLength": 1}
     return {
-        FORM: {"schema": _object({field: _BINARY}, in_form)},
+        FORM: {"schema": _form({field: _BINARY}, in_form)},
         _IMAGE: {"schema": _BINARY},
         "application/octet-stream": {"schema": _BINARY},
-        JSON: {"schema": _object({field: base64}, in_json), "example": {field: _EXAMPLE}},
+        JSON: {"schema": _form({field: base64}, in_json), "example": {field: _EXAMPLE}},
     }
 
 
-def _object(required: dict[str, Any], optional: Schemas) -> dict[str, Any]:
-    properties = required | {name: _or_null(schema) for name, schema in optional.items()}
+def _form(image: dict[str, Any], parameters: Schemas) -> dict[str, Any]:
+    """An image, or a list of them, with parameters of which each may be null."""
+    nullable = {name: {"anyOf": [each, {"type": "null"}]} for name, each in parameters.items()}
+    return object_of(image, nullable)
+
+
+def object_of(required: Schemas, optional: Schemas | None = None) -> dict[str, Any]:
+    """A JSON object."""
+    properties = required | (optional or {})
     return {"type": "object", "properties": properties, "required": list(required)}
-
-
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _list_of(item: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from model_spec import MODEL_NAME
 from serving.api.dialects.open_inference import IMAGE, PIXELS, PROBABILITIES
+from serving.api.documents.request_schemas import object_of
 from serving.api.header_checks import FORM, JSON, OCTETS
 
 Schema = dict[str, Any]
@@ -54,23 +55,11 @@ def paths() -> dict[str, dict[str, Any]]:
 
 
 def _models() -> Iterable[tuple[str, str, list[Schema]]]:
-    model = {
-        "name": "model",
-        "in": "path",
-        "required": True,
-        "schema": {"type": "string", "enum": [MODEL_NAME]},
-    }
-    version = {"name": "version", "in": "path", "required": True, "schema": _TEXT}
+    in_path = {"in": "path", "required": True}
+    model = {**in_path, "name": "model", "schema": {"type": "string", "enum": [MODEL_NAME]}}
+    version = {**in_path, "name": "version", "schema": _TEXT}
     yield "", "/v2/models/{model}", [model]
     yield "_of_version", "/v2/models/{model}/versions/{version}", [model, version]
-
-
-def _object(required: Schema, optional: Schema | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": required | (optional or {}),
-        "required": list(required),
-    }
 
 
 def _list_of(items: Schema) -> Schema:
@@ -78,7 +67,7 @@ def _list_of(items: Schema) -> Schema:
 
 
 def _tensor(name: str, datatype: str, data: Schema) -> Schema:
-    return _object(
+    return object_of(
         {
             "name": {"type": "string", "enum": [name]},
             "datatype": {"type": "string", "enum": [datatype]},
@@ -88,22 +77,22 @@ def _tensor(name: str, datatype: str, data: Schema) -> Schema:
     )
 
 
-_OF_TEXT = _object({"error": _TEXT})
-_DETAIL = _object({"detail": _TEXT})
+_OF_TEXT = object_of({"error": _TEXT})
+_DETAIL = object_of({"detail": _TEXT})
 
 _TASK = {
     "image/*": _BINARY,
     OCTETS: _BINARY,
-    FORM: _object({"image": _BINARY}),
-    JSON: _object(
+    FORM: object_of({"image": _BINARY}),
+    JSON: object_of(
         {"inputs": _BASE64},
         {"parameters": {"type": ["object", "null"], "properties": {"top_k": _WHOLE}}},
     ),
 }
-_SCORES = _list_of(_object({"label": _TEXT, "score": _NUMBER}))
+_SCORES = _list_of(object_of({"label": _TEXT, "score": _NUMBER}))
 
-_FILE = {FORM: _object({"file": _BINARY})}
-_PREDICTED = _object(
+_FILE = {FORM: object_of({"file": _BINARY})}
+_PREDICTED = object_of(
     {
         "class_id": {"type": "integer"},
         "confidence": _NUMBER,
@@ -112,12 +101,12 @@ _PREDICTED = _object(
     }
 )
 
-_SERVER = _object({"name": _TEXT, "version": _TEXT, "extensions": _list_of(_TEXT)})
-_READY = _object({"live": _FLAG, "ready": _FLAG}, {"name": _TEXT})
+_SERVER = object_of({"name": _TEXT, "version": _TEXT, "extensions": _list_of(_TEXT)})
+_READY = object_of({"live": _FLAG, "ready": _FLAG}, {"name": _TEXT})
 _SHAPED = _list_of(
-    _object({"name": _TEXT, "datatype": _TEXT, "shape": _list_of({"type": "integer"})})
+    object_of({"name": _TEXT, "datatype": _TEXT, "shape": _list_of({"type": "integer"})})
 )
-_MODEL = _object(
+_MODEL = object_of(
     {
         "name": _TEXT,
         "versions": _list_of(_TEXT),
@@ -127,7 +116,7 @@ _MODEL = _object(
     }
 )
 _TENSORS = {
-    JSON: _object(
+    JSON: object_of(
         {
             "inputs": {
                 "type": "array",
@@ -147,13 +136,13 @@ _TENSORS = {
             "outputs": {
                 "type": ["array", "null"],
                 "maxItems": 1,
-                "items": _object({"name": {"type": "string", "enum": [PROBABILITIES]}}),
+                "items": object_of({"name": {"type": "string", "enum": [PROBABILITIES]}}),
             },
         },
     ),
     OCTETS: _BINARY,
 }
-_INFERRED = _object(
+_INFERRED = object_of(
     {"model_name": _TEXT, "model_version": _TEXT, "outputs": _list_of(_OBJECT)}, {"id": _TEXT}
 )
 
