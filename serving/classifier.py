@@ -14,9 +14,9 @@ from inference import OnnxRunner, RunnerOptions, Session
 from inference.answers.decision import decision, thresholds_for
 from inference.answers.embedding import EmbeddingForm, told
 from inference.answers.top_k import DECIMALS, prediction
+from inference.arrays import Probabilities
 from inference.batching.pipeline import Row
 from inference.hardware.gpu import GpuMonitor
-from inference.sessions.session import Probabilities
 from preprocessing.budget import DecodeBudget
 from preprocessing.file_format import format_of
 from preprocessing.isolated.decoder import IsolatedDecoder

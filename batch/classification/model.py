@@ -14,7 +14,8 @@ import numpy as np
 
 from batch.classification.decoding import Content, Decoder
 from errors import ClassifierError
-from inference.sessions.session import Embeddings, Probabilities, open_session
+from inference.arrays import Embeddings, Probabilities
+from inference.sessions.session import open_session
 from preprocessing.pixels import Pixels
 from serving.golden import check_session
 from settings import Settings

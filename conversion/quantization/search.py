@@ -17,9 +17,10 @@ from conversion.quantization.calibration import PHOTOGRAPHS, Method, ranges
 from conversion.quantization.losses import IMAGES, by_loss
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
 from conversion.quantization.variant import write
+from inference.arrays import Probabilities
 from inference.hardware.cpus import usable_cpus
 from inference.hardware.processor import adds_int8_exactly
-from inference.sessions.session import Probabilities, Session, open_session
+from inference.sessions.session import Session, open_session
 from model_spec import ONNX_FILE, Precision
 from preprocessing.pixels import Pixels
 from settings import Device

@@ -10,7 +10,8 @@ import onnx
 from conversion.explanation.verify import explanation_of
 from conversion.graph.export import graph_files, hashes
 from conversion.photographs import photograph, photograph_pixels
-from inference.sessions.session import Embeddings, open_session
+from inference.arrays import Embeddings
+from inference.sessions.session import open_session
 from model_spec import ONNX_FILE, Explanation, Golden, ModelSpec, Precision
 from preprocessing import transform
 from preprocessing.pixels import Pixels

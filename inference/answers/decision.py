@@ -7,23 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.answers.top_k import DECIMALS, best_classes, confidence_in
+from inference.arrays import Probabilities
 
 Thresholds = npt.NDArray[np.float64]
 """Least confidence of a decision, 0…1, ``[classes]``."""
 
 
 def thresholds_for(values: Sequence[float], classes: int) -> Thresholds | None:
-    """The threshold of each class.
-
-    Args:
-        values: one for all classes, or one per class; empty: there is nothing to decide.
-        classes: how many there are.
-    """
+    """The threshold of each class, of one for all or one per class; None if there are none."""
     return np.broadcast_to(np.array(values), classes) if values else None
 
 
 def decision(
-    probabilities: npt.NDArray[np.float32],
+    probabilities: Probabilities,
     thresholds: Thresholds,
     labels: Sequence[str],
     *,
@@ -31,15 +27,9 @@ def decision(
 ) -> dict[str, Any]:
     """``decision`` and ``reason`` as they stand in a response.
 
-    The decision is the label of the most probable class, or None if its confidence is below its
-    threshold. Where an image may show several classes, it is a list of all labels that reach
+    The decision is the label of the most probable class, or None if its confidence, as it is
+    told, is below its threshold. With ``multi_label`` it is a list of all labels that reach
     theirs, most probable first. The reason says why there is no label; else it is None.
-
-    Args:
-        probabilities: float32 ``[classes]``.
-        thresholds: compared with confidences as they are told.
-        labels: of the classes.
-        multi_label: whether an image may show several classes, or none.
     """
     if multi_label:
         decided = [labels[each] for each in _reaching(probabilities, thresholds)]
@@ -53,7 +43,7 @@ def decision(
     return {"decision": None, "reason": reason}
 
 
-def _reaching(probabilities: npt.NDArray[np.float32], thresholds: Thresholds) -> list[int]:
+def _reaching(probabilities: Probabilities, thresholds: Thresholds) -> list[int]:
     """Class ids, most probable first, equal ones by class id."""
     near = np.flatnonzero(probabilities + 10**-DECIMALS >= thresholds)
     order: list[int] = near[np.argsort(-probabilities[near], kind="stable")].tolist()

@@ -31,11 +31,7 @@ def confidence_bin(confidence: float) -> int:
 
 
 def reference_of(answers: Iterable[tuple[int, float]]) -> Reference:
-    """The reference that answers give: each the most probable class and its confidence.
-
-    Raises:
-        ValueError: there are none.
-    """
+    """The reference that answers give, at least one: each the best class and its confidence."""
     classes, confidences = Counter[int](), [0] * CONFIDENCE_BINS
     for class_id, confidence in answers:
         classes[class_id] += 1
@@ -58,11 +54,7 @@ def stability_index(expected: Iterable[float], actual: Iterable[float]) -> float
 
 
 class Drift:
-    """The last answers of this process against a reference.
-
-    Args:
-        reference: of the model.
-    """
+    """The last answers of this process against the model's reference."""
 
     def __init__(self, reference: Reference) -> None:
         self._bins = {class_id: index for index, class_id in enumerate(most_common(reference))}

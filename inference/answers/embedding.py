@@ -4,7 +4,8 @@ import base64
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
+
+from inference.arrays import Embeddings
 
 
 class EmbeddingForm(StrEnum):
@@ -15,16 +16,11 @@ class EmbeddingForm(StrEnum):
     BASE64 = "base64"
 
 
-def told(
-    embedding: npt.NDArray[np.floating], form: EmbeddingForm, *, normalised: bool
-) -> list[float] | str:
+def told(embedding: Embeddings, form: EmbeddingForm, *, normalised: bool) -> list[float] | str:
     """An embedding as it stands in a response: numbers, or base64 of float32, little-endian.
 
-    Args:
-        embedding: ``[size]``, float16 of a network in float16.
-        form: list or base64.
-        normalised: divided by its Euclidean length, so that the scalar product of two of them is
-            their cosine; a vector of zeros stays one.
+    Normalised, it is divided by its Euclidean length, so that the scalar product of two of them
+    is their cosine; a vector of zeros stays one.
     """
     vector = embedding.astype("<f4")
     if normalised and (length := np.linalg.norm(vector)):

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from inference.arrays import Probabilities
 
 DECIMALS = 6
 """Of a confidence: enough for a reader, and finer than float32 probabilities are exact."""
@@ -13,16 +14,8 @@ DECIMALS = 6
 _FEW = 8
 
 
-def prediction(
-    probabilities: npt.NDArray[np.float32], labels: Sequence[str], count: int
-) -> dict[str, Any]:
-    """The best class, and the ``count`` best as ``predictions``, as they stand in a response.
-
-    Args:
-        probabilities: float32 ``[classes]``.
-        labels: of the classes.
-        count: of the classes wanted, 1 to all.
-    """
+def prediction(probabilities: Probabilities, labels: Sequence[str], count: int) -> dict[str, Any]:
+    """The best class, and the ``count`` best as ``predictions``, as they stand in a response."""
     predictions = [
         {
             "class_id": class_id,
@@ -34,18 +27,13 @@ def prediction(
     return {**predictions[0], "predictions": predictions}
 
 
-def confidence_in(probabilities: npt.NDArray[np.float32], class_id: int) -> float:
+def confidence_in(probabilities: Probabilities, class_id: int) -> float:
     """The probability of a class as a response tells it."""
     return round(probabilities.item(class_id), DECIMALS)
 
 
-def best_classes(probabilities: npt.NDArray[np.float32], count: int) -> list[int]:
-    """The most probable classes, most probable first, equal ones by class id.
-
-    Args:
-        probabilities: float32 ``[classes]``.
-        count: of the classes wanted, 1 to all.
-    """
+def best_classes(probabilities: Probabilities, count: int) -> list[int]:
+    """The ``count`` most probable classes, most probable first, equal ones by class id."""
     if count > _FEW:
         order: list[int] = np.argsort(-probabilities, kind="stable")[:count].tolist()
         return order

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+
+from inference.arrays import Pixels
 
 GROUP = 8
 """Most images that the session's thread takes at a time and answers together. Hand-overs between
@@ -34,7 +35,7 @@ _TIMES = 3
 _SECONDS = 0.05
 """Stop timing after this long: the worker should become ready, and long runs vary less."""
 
-Run = Callable[[npt.NDArray[np.uint8]], object]
+Run = Callable[[Pixels], object]
 
 
 class Sizes(NamedTuple):
@@ -62,8 +63,7 @@ def worthwhile_sizes(
     that gains nothing.
 
     Args:
-        run: inference of a batch, uint8 ``[N, H, W, 3]``.
-        pixels_shape: of one image.
+        run: inference of a batch, uint8 ``[N, *pixels_shape]``.
         prepare_seconds: that decoding and resizing an image take, in a batch of any size.
         first_is_dearer: the first run of each size prepares for the others and is not timed:
             OpenVINO takes up to twice the time for it.
@@ -80,14 +80,12 @@ def worthwhile_sizes(
         return prepare_seconds + seconds_of(lambda: run(batch)) / size
 
     batch, cost = 1, seconds(1)
-    while batch < LARGEST and (larger := seconds(2 * batch)) < (1 - _gain(batch)) * cost:
+    while batch < LARGEST:
+        larger, gain = seconds(2 * batch), _NOISE if batch < _SMALL else GAIN
+        if larger >= (1 - gain) * cost:
+            break
         batch, cost = 2 * batch, larger
     return Sizes(batch, max(batch, min(GROUP, math.ceil(GROUP_SECONDS / cost))))
-
-
-def _gain(batch: int) -> float:
-    """What a batch of twice the size must gain."""
-    return _NOISE if batch < _SMALL else GAIN
 
 
 def seconds_of(action: Callable[[], object]) -> float:

@@ -51,10 +51,7 @@ class Batcher(Generic[Item, Result]):
         seconds_per_item: running mean over the last batches; 0 before the first.
 
     Args:
-        process: what to do with a batch.
-        max_batch_size: items in one batch at most.
-        max_delay: seconds that the oldest waiting job may wait for a batch to fill; 0
-            never waits.
+        max_delay: seconds that the oldest waiting job may wait for a batch to fill.
         on_drop: called in the worker thread with the number of jobs that were dropped
             because they were cancelled or their deadline had passed.
     """
@@ -85,11 +82,7 @@ class Batcher(Generic[Item, Result]):
         self._thread.start()
 
     def submit(self, item: Item, deadline: float) -> asyncio.Future[Result]:
-        """Queue an item.
-
-        Args:
-            item: what to process.
-            deadline: ``time.monotonic()`` seconds after which the result is of no use.
+        """Queue an item, whose result is of no use after ``time.monotonic()`` seconds.
 
         Returns:
             A future of the item's own result or error. Cancelling it takes the item out
@@ -142,7 +135,9 @@ class Batcher(Generic[Item, Result]):
             self._batch = batch
             outcomes = self._outcomes(batch)
             self._busy_since = None
-            self._measure((time.monotonic() - started) / len(batch))
+            newest = (time.monotonic() - started) / len(batch)
+            previous = self.seconds_per_item or newest
+            self.seconds_per_item = (1 - _NEWEST) * previous + _NEWEST * newest
             self._loop.call_soon_threadsafe(_settle, batch, outcomes)
             # Nothing that was answered is kept until there is something to do again.
             self._batch = batch = []
@@ -151,7 +146,10 @@ class Batcher(Generic[Item, Result]):
     def _next_batch(self) -> list[_Job[Item, Result]]:
         """Wait for live jobs; an empty list means: closed and nothing left to do."""
         while self._waiting or self._receive(math.inf):
-            self._wait_for_company()
+            until = self._waiting[0].arrival + self._max_delay
+            while self._max_delay and len(self._waiting) < self._max_batch_size:
+                if not self._receive(until):  # no more company comes in time
+                    break
             if batch := self._take(self._max_batch_size):
                 return batch
         return []
@@ -170,12 +168,6 @@ class Batcher(Generic[Item, Result]):
             return False
         self._waiting.append(job)
         return True
-
-    def _wait_for_company(self) -> None:
-        if self._max_delay:
-            until = self._waiting[0].arrival + self._max_delay
-            while len(self._waiting) < self._max_batch_size and self._receive(until):
-                pass
 
     def _take(self, most: int) -> list[_Job[Item, Result]]:
         """Jobs that somebody still waits for; others are dropped."""
@@ -201,10 +193,6 @@ class Batcher(Generic[Item, Result]):
             logger.exception("a batch of %d failed", len(batch))
             return [InferenceFailed("inference failed") for _ in batch]
         return outcomes
-
-    def _measure(self, seconds_per_item: float) -> None:
-        previous = self.seconds_per_item or seconds_per_item
-        self.seconds_per_item = (1 - _NEWEST) * previous + _NEWEST * seconds_per_item
 
 
 def _expire(future: asyncio.Future[Any]) -> None:

@@ -12,7 +12,6 @@ from itertools import repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from errors import (
     ClassifierError,
@@ -22,21 +21,21 @@ from errors import (
     value_or_raise,
     without_traces,
 )
+from inference.arrays import Embeddings, Pixels, Probabilities
 from inference.batching import metrics
 from inference.batching.batch_size import GROUP
 from inference.batching.batcher import Batcher
-from inference.sessions.session import Embeddings, Probabilities, Session
+from inference.sessions.session import Session
 from settings import Device
 
 logger = logging.getLogger("image_classifier.runner")
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
-Pixels = npt.NDArray[np.uint8]
 
 Prepare = Callable[[Input], Pixels | None]
-"""Makes the pixels of one image, uint8 ``[H, W, 3]``, in the worker's own threads; None: it is to
-be prepared apart. Raises a ClassifierError."""
+"""Makes the pixels of one image, in the worker's own threads; None: it is to be prepared apart.
+Raises a ClassifierError."""
 
 
 class Run(NamedTuple):
@@ -47,12 +46,10 @@ class Run(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What the model gave for one image.
+    """What a run of the model gave for one image.
 
     Attributes:
-        probabilities: float32 ``[classes]``.
-        run: that gave it.
-        embedding: ``[size]``; None unless an image of the batch asks for one.
+        embedding: None unless an image of the batch asks for one.
     """
 
     probabilities: Probabilities

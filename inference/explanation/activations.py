@@ -13,6 +13,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from errors import StartupError
+from inference.arrays import Pixels, Probabilities
 from inference.sessions.providers import CPU_PROVIDER
 from model_spec import BIAS, EXPLANATION_FILE, LOGITS, MAPS, ONNX_FILE
 
@@ -25,13 +26,12 @@ class Activations(NamedTuple):
     """What the network computes for one image.
 
     Attributes:
-        probabilities: float32 ``[classes]``.
         logits: float32 ``[classes]``.
         maps: float32 ``[classes, h, w]``.
         bias: float32 ``[classes]``.
     """
 
-    probabilities: Numbers
+    probabilities: Probabilities
     logits: Numbers
     maps: Numbers
     bias: Numbers
@@ -44,11 +44,7 @@ class Activations(NamedTuple):
 
 
 class ActivationSession:
-    """``model.onnx`` with three more outputs, on the CPU, on which the answers were checked.
-
-    Args:
-        session: of ONNX Runtime.
-    """
+    """``model.onnx`` with three more outputs, on the CPU, on which the answers were checked."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
@@ -59,10 +55,6 @@ class ActivationSession:
     def open(cls, folder: Path, *, intra_op_threads: int) -> Self:
         """Load the model in a folder of the model store.
 
-        Args:
-            folder: with ``model.onnx`` and ``EXPLANATION_FILE``, the bytes that follow it.
-            intra_op_threads: that one operator may use; 0: as many as there are processors.
-
         Raises:
             StartupError: ONNX Runtime cannot load it.
         """
@@ -72,6 +64,7 @@ class ActivationSession:
         options.add_session_config_entry(_EXTERNAL_DATA_FOLDER, str(folder))
         files = folder / ONNX_FILE, folder / EXPLANATION_FILE
         try:
+            # The second file has the bytes that follow those of the first.
             content = b"".join(file.read_bytes() for file in files)
             session = onnxruntime.InferenceSession(content, options, providers=[CPU_PROVIDER])
         except Exception as error:
@@ -81,8 +74,8 @@ class ActivationSession:
         give_memory_back()
         return cls(session)
 
-    def run(self, pixels: npt.NDArray[np.uint8]) -> Activations:
-        """uint8 ``[H, W, C]`` → what the network computes for it; from one thread at a time."""
+    def run(self, pixels: Pixels) -> Activations:
+        """What the network computes for one image; from one thread at a time."""
         options = onnxruntime.RunOptions()
         # Explanations are few: none keeps memory for the next one.
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")

@@ -10,17 +10,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from inference.sessions.session import Probabilities
+from inference.arrays import Pixels, Probabilities
 
 GRID = 7
 """Patches along each side, at most: an explanation costs as much as 1 + 49 classifications."""
 
 _GREY = 127
 
-Pixels = npt.NDArray[np.uint8]
-
 Classify = Callable[[list[Pixels]], Awaitable[list[Probabilities]]]
-"""Gives the float32 ``[classes]`` probabilities of some images."""
+"""Gives the probabilities of any images."""
 
 
 async def occlusion_maps(
@@ -30,13 +28,9 @@ async def occlusion_maps(
 
     A row of patches is classified at a time, so that other images have their turn between two.
 
-    Args:
-        pixels: uint8 ``[H, W, C]``.
-        classify: any images.
-
     Returns:
-        float32 ``[classes]`` probabilities, and ``[classes, h, w]``, one for each patch: by how
-        much each of them falls with it.
+        The image's probabilities, and float32 ``[classes, h, w]``: by how much each of them falls
+        with each patch.
     """
     (whole,) = await classify([pixels])
     rows = [await classify(list(row)) for row in _covered(pixels)]

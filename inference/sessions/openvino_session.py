@@ -7,10 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
 from errors import StartupError
+from inference.arrays import Embeddings, Pixels, Probabilities
 from model_spec import ONNX_FILE, ModelSpec, Precision
 from settings import PREFIX, Device
 
@@ -38,9 +36,6 @@ class OpenVinoSession:
     """A loaded model. One compiled model runs batches of any size.
 
     Attributes:
-        spec: of the model.
-        device: openvino.
-        device_id: None, as of every session without a GPU.
         providers: OpenVINO and the devices that it really uses.
     """
 
@@ -52,24 +47,22 @@ class OpenVinoSession:
     _compiled: Any
     _request: Any
 
-    def run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]``; from one thread at a time."""
-        probabilities: npt.NDArray[np.float32] = self._outputs(pixels)[self.spec.output_name]
+    def run(self, pixels: Pixels) -> Probabilities:
+        """The probabilities of a batch; from one thread at a time."""
+        probabilities: Probabilities = self._outputs(pixels)[self.spec.output_name]
         return probabilities.copy()
 
-    def run_with_embeddings(
-        self, pixels: npt.NDArray[np.uint8]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.floating]]:
-        """As :meth:`run`, with the embeddings ``[N, size]``, which the spec must name."""
+    def run_with_embeddings(self, pixels: Pixels) -> tuple[Probabilities, Embeddings]:
+        """As :meth:`run`, with the embeddings, which the spec must name."""
         outputs = self._outputs(pixels)
         return outputs[self.spec.output_name].copy(), outputs[self.spec.embedding].copy()
 
-    def _outputs(self, pixels: npt.NDArray[np.uint8]) -> Any:
+    def _outputs(self, pixels: Pixels) -> Any:
         # Inputs and outputs are used where they lie; the next inference overwrites the outputs.
         inputs = {self.spec.input_name: pixels}
         return self._request.infer(inputs, share_inputs=True, share_outputs=True)
 
-    def run_and_forget(self, pixels: npt.NDArray[np.uint8]) -> None:
+    def run_and_forget(self, pixels: Pixels) -> None:
         """Run, and give back the memory that would be kept for the next time."""
         self.run(pixels)
         self._compiled.release_memory()
@@ -78,11 +71,6 @@ class OpenVinoSession:
 def open_openvino(spec: ModelSpec, folder: Path, intra_op_threads: int) -> OpenVinoSession:
     """Load a model with OpenVINO.
 
-    Args:
-        spec: of the model.
-        folder: with ``model.onnx``.
-        intra_op_threads: threads that one inference may use.
-
     Raises:
         StartupError: OpenVINO is not installed, or cannot load the model.
     """
@@ -90,7 +78,8 @@ def open_openvino(spec: ModelSpec, folder: Path, intra_op_threads: int) -> OpenV
     options = {
         **_OPTIONS,
         "INFERENCE_NUM_THREADS": intra_op_threads,
-        "INFERENCE_PRECISION_HINT": _precision(spec),
+        # By itself OpenVINO takes bfloat16 where the processor has it: not the verified answers.
+        "INFERENCE_PRECISION_HINT": "bf16" if spec.precision is Precision.BF16 else "f32",
     }
     try:
         compiled = core.compile_model(core.read_model(folder / ONNX_FILE), _CPU, options)
@@ -105,9 +94,6 @@ def open_openvino(spec: ModelSpec, folder: Path, intra_op_threads: int) -> OpenV
 def require_bf16(device: Device) -> None:
     """Check that a bf16 model can be served.
 
-    Args:
-        device: of the settings.
-
     Raises:
         StartupError: another device, or a processor without bfloat16.
     """
@@ -120,11 +106,6 @@ def require_bf16(device: Device) -> None:
             "this processor has no instructions for bfloat16 (avx512_bf16 or amx_bf16): take an "
             "fp32 model"
         )
-
-
-def _precision(spec: ModelSpec) -> str:
-    """By itself OpenVINO takes bfloat16 where the processor has it: not the verified answers."""
-    return "bf16" if spec.precision is Precision.BF16 else "f32"
 
 
 def openvino_version() -> str | None:

@@ -29,13 +29,6 @@ def provider_options(
     """Execution providers for ``InferenceSession``, best first, each with its options.
 
     Option names are those of ONNX Runtime's CUDA and TensorRT execution providers.
-
-    Args:
-        device: where to run.
-        spec: of the model.
-        folder: of the model.
-        device_id: CUDA's index of the GPU.
-        max_batch_size: of the batches that TensorRT's engine is built for.
     """
     options: dict[str, dict[str, Any]] = {CPU_PROVIDER: {}}
     if device is not Device.CPU:

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
 from errors import StartupError
+from inference.arrays import Embeddings, Pixels, Probabilities
 from inference.hardware.gpu import count_gpus, wait_without_spinning
 from inference.sessions.openvino_session import OpenVinoSession, open_openvino, require_bf16
 from inference.sessions.providers import PROVIDERS, provider_options
@@ -28,9 +27,6 @@ _GPU_FAILURE = re.compile(
     r"(?:(?:CUDA|CUBLAS|CUDNN) failure |Failed to allocate memory)[^;]*[^; ]"
     "|Please install TensorRT libraries"
 )
-
-Probabilities = npt.NDArray[np.float32]
-Embeddings = npt.NDArray[np.floating]
 
 
 class _UnavailableError(Exception):
@@ -57,7 +53,6 @@ class OnnxSession:
     (docs/gpu.md; https://github.com/microsoft/onnxruntime/issues/23006).
 
     Attributes:
-        spec: of the model.
         device: where it runs: cpu, cuda or tensorrt, never auto.
         device_id: CUDA's index of the GPU; None on CPU.
         providers: the execution providers that the session really has, best first.
@@ -71,8 +66,8 @@ class OnnxSession:
     _create: Callable[[], onnxruntime.InferenceSession]
     _by_batch_size: dict[int, onnxruntime.InferenceSession] = field(default_factory=dict)
 
-    def run(self, pixels: npt.NDArray[np.uint8]) -> Probabilities:
-        """uint8 ``[N, H, W, 3]`` → float32 ``[N, classes]``; from one thread at a time.
+    def run(self, pixels: Pixels) -> Probabilities:
+        """The probabilities of a batch; from one thread at a time.
 
         Raises:
             StartupError: the GPU has no room for batches of this size.
@@ -80,16 +75,13 @@ class OnnxSession:
         probabilities: Probabilities = self._outputs(pixels, [self.spec.output_name])[0]
         return probabilities
 
-    def run_with_embeddings(
-        self, pixels: npt.NDArray[np.uint8]
-    ) -> tuple[Probabilities, Embeddings]:
-        """As :meth:`run`, with the embeddings ``[N, size]``, which the spec must name."""
-        probabilities, embeddings = self._outputs(
-            pixels, [self.spec.output_name, self.spec.embedding]
-        )
+    def run_with_embeddings(self, pixels: Pixels) -> tuple[Probabilities, Embeddings]:
+        """As :meth:`run`, with the embeddings, which the spec must name."""
+        names = [self.spec.output_name, self.spec.embedding]
+        probabilities, embeddings = self._outputs(pixels, names)
         return probabilities, embeddings
 
-    def _outputs(self, pixels: npt.NDArray[np.uint8], names: list[str | None]) -> list[Any]:
+    def _outputs(self, pixels: Pixels, names: list[str | None]) -> list[Any]:
         session = self._session_for(len(pixels))
         outputs: list[Any] = session.run(names, {self.spec.input_name: pixels})
         return outputs
@@ -109,7 +101,7 @@ class OnnxSession:
         except _UnavailableError as error:
             raise StartupError(f"no session for batches of {batch_size}: {error}") from error
 
-    def run_and_forget(self, pixels: npt.NDArray[np.uint8]) -> None:
+    def run_and_forget(self, pixels: Pixels) -> None:
         """Run on the CPU, and give back the memory that the arena would keep for the next time.
 
         https://onnxruntime.ai/docs/get-started/with-c.html, memory arena shrinkage.
@@ -139,9 +131,9 @@ def open_session(
     Args:
         folder: with ``spec.json`` and ``model.onnx``.
         device: where to run.
-        intra_op_threads: threads that one operator may use on the CPU.
+        intra_op_threads: that one operator may use on the CPU.
         device_id: CUDA's index of the GPU to use.
-        max_batch_size: images in one batch, of which TensorRT must know beforehand.
+        max_batch_size: of which TensorRT must know beforehand.
 
     Raises:
         StartupError: the model is damaged, or an explicit device cannot be had.
@@ -167,12 +159,7 @@ def open_session(
 
 
 def check_device(folder: Path, device: Device, max_batch_size: int = 1) -> None:
-    """Open a session on an explicit device and drop it again.
-
-    Args:
-        folder: of the model.
-        device: where to run.
-        max_batch_size: as for :func:`open_session`; TensorRT builds its engine here.
+    """Open a session on an explicit device and drop it again; TensorRT builds its engine here.
 
     Raises:
         StartupError: it cannot be had.

@@ -25,9 +25,9 @@ from errors import (
     value_or_raise,
 )
 from inference import Run
+from inference.arrays import Probabilities
 from inference.explanation.activations import ActivationSession, give_memory_back
 from inference.explanation.occlusion import occlusion_maps
-from inference.sessions.session import Probabilities
 from model_spec import ONNX_FILE
 from preprocessing.budget import DecodeBudget
 from preprocessing.decode import size_of

@@ -17,7 +17,7 @@ import orjson
 
 from errors import ClassifierError, InvalidParameter, InvalidRequest, RouteNotFound, shortened
 from inference.answers.top_k import best_classes
-from inference.sessions.session import Probabilities
+from inference.arrays import Probabilities
 from model_spec import MODEL_NAME, ModelSpec
 from preprocessing.pixels import Pixels
 from serving.api.dialects.tensors import (

@@ -3,8 +3,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from inference.explanation.occlusion import GRID, Pixels, occlusion_maps
-from inference.sessions.session import Probabilities
+from inference.arrays import Pixels, Probabilities
+from inference.explanation.occlusion import GRID, occlusion_maps
 
 
 async def brightness(images: list[Pixels]) -> list[Probabilities]:
