@@ -92,7 +92,9 @@ def pixels_apart(content: bytes, budget: DecodeBudget) -> Pixels:
     A ClassifierError if it cannot be decoded, or takes more than the budget.
     """
     loop, decoder = _decoding_process()
-    return loop.run_until_complete(decoder.pixels(content, budget, time.monotonic() + _PATIENCE))
+    return loop.run_until_complete(
+        decoder.picture(content, budget, time.monotonic() + _PATIENCE)
+    ).pixels
 
 
 @functools.cache

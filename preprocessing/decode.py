@@ -13,7 +13,7 @@ One rule for each kind of image:
 
 import warnings
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
@@ -43,7 +43,11 @@ _SCALED = ("JPEG", "MPO")
 _BACKGROUND = (255, 255, 255)
 
 
-class Decoded(NamedTuple):
+RgbImage = TypeVar("RgbImage", Image.Image, Pixels)
+"""Of Pillow, or decoded without it."""
+
+
+class Decoded(NamedTuple, Generic[RgbImage]):
     """A decoded photograph.
 
     Attributes:
@@ -53,26 +57,12 @@ class Decoded(NamedTuple):
         divisor: of the photograph's sides, 1, 2, 4 or 8: it was decoded at a part of its size.
     """
 
-    image: Image.Image
+    image: RgbImage
     box: Box
     divisor: int
 
 
-class DecodedArray(NamedTuple):
-    """A photograph that was decoded without Pillow.
-
-    Attributes:
-        image: uint8 ``[H, W, 3]``, upright.
-        box: as in ``Decoded``.
-        divisor: as in ``Decoded``.
-    """
-
-    image: Pixels
-    box: Box
-    divisor: int
-
-
-def size_of(decoded: Decoded | DecodedArray) -> tuple[int, int]:
+def size_of(decoded: Decoded[Any]) -> tuple[int, int]:
     """Width and height of the whole photograph, upright, in pixels."""
     left, top, right, bottom = decoded.box
     return round((right - left) * decoded.divisor), round((bottom - top) * decoded.divisor)
@@ -92,7 +82,7 @@ def decode_scaled(
     limits: DecodeLimits,
     least_side: int | None,
     formats: tuple[str, ...] = FORMATS,
-) -> Decoded:
+) -> Decoded[Image.Image]:
     """Decode to 8-bit RGB, upright, a large JPEG at 1/2, 1/4 or 1/8 of its size.
 
     libjpeg then computes fewer pixels of each block of 8 x 8.
@@ -149,7 +139,9 @@ class Drafted(NamedTuple):
     divisor: int
 
 
-def load(image: Image.Image, drafted: Drafted, orientation: int | None = None) -> Decoded:
+def load(
+    image: Image.Image, drafted: Drafted, orientation: int | None = None
+) -> Decoded[Image.Image]:
     """Load an opened image, turn it upright and convert it.
 
     Args:

@@ -212,13 +212,13 @@ class Classifier:
         if isinstance(wanted.image, np.ndarray):
             return wanted.image
         found = self.setup.ordinary(wanted.image, wanted.budget, wanted.times)
-        return None if found is None else found.pixels
+        return None if found is None else found[0]
 
     async def _decoded_apart(self, wanted: Wanted, deadline: float) -> Wanted:
         assert not isinstance(wanted.image, np.ndarray)
-        pixels = await self.isolated.pixels(wanted.image, wanted.budget, deadline)
+        picture = await self.isolated.picture(wanted.image, wanted.budget, deadline)
         wanted.times.end_apart()
-        return wanted._replace(image=pixels)
+        return wanted._replace(image=picture.pixels)
 
     def _wanted(
         self, image: Encoded, parameters: Parameters, budget: DecodeBudget, times: ImageTimes

@@ -64,7 +64,7 @@ class Decoder:
         try:
             budget = DecodeBudget(self._settings.decode_seconds)
             found = self._setup.ordinary(image, budget, DecodeTimes())
-            return None if found is None else found.pixels
+            return None if found is None else found[0]
         except ClassifierError as error:
             return error
 
@@ -76,7 +76,7 @@ class Decoder:
             budget = DecodeBudget(self._settings.decode_seconds)
             deadline = time.monotonic() + _DECODE_SECONDS
             try:
-                return await self._isolated.pixels(image, budget, deadline)
+                return (await self._isolated.picture(image, budget, deadline)).pixels
             except RunnerError:
                 attempts -= 1
                 if not attempts:

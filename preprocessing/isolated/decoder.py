@@ -29,8 +29,8 @@ from errors import (
 )
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.formats import CORRUPT
-from preprocessing.isolated.messages import MAX_REPLY_BYTES, REQUEST, Reply, Setup
-from preprocessing.pixels import Picture, Pixels
+from preprocessing.isolated.messages import MAX_REPLY_BYTES, REQUEST, SETUP_JSON, Reply, Setup
+from preprocessing.pixels import Picture
 
 logger = logging.getLogger("image_classifier.decoding")
 
@@ -74,9 +74,6 @@ class IsolatedDecoder:
     """Decodes images in a process of its own, one after the other.
 
     Belongs to the event loop in which it is used.
-
-    Args:
-        setup: of the process.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -102,7 +99,7 @@ class IsolatedDecoder:
 
     def _keeper(self, *files: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", _MODULE, *map(str, files), self._setup.to_json()],
+            [sys.executable, "-m", _MODULE, *map(str, files), SETUP_JSON.dump_json(self._setup)],
             pass_fds=files,
             cwd=_SOURCE,
             env=os.environ | _ONE_THREAD,
@@ -110,28 +107,15 @@ class IsolatedDecoder:
             start_new_session=True,
         )
 
-    async def pixels(
-        self, encoded: bytes | memoryview, budget: DecodeBudget, deadline: float
-    ) -> Pixels:
-        """Decode an image and transform it to what the model takes.
-
-        Args:
-            encoded: any image.
-            budget: that decoding may take; what it took is counted.
-            deadline: ``time.monotonic()`` seconds.
-
-        Returns:
-            uint8 ``[H, W, 3]``.
-
-        Raises:
-            ClassifierError: as of ``picture``.
-        """
-        return (await self.picture(encoded, budget, deadline)).pixels
-
     async def picture(
         self, encoded: bytes | memoryview, budget: DecodeBudget, deadline: float
     ) -> Picture:
-        """As ``pixels``, with the photograph's size.
+        """Decode any image and transform it to what the model takes.
+
+        Args:
+            encoded: of the image.
+            budget: that decoding may take; what it took is counted.
+            deadline: ``time.monotonic()`` seconds.
 
         Raises:
             ImageError: the service does not take it, or decoding it takes too much.
@@ -201,7 +185,7 @@ class IsolatedDecoder:
         if not sent:
             self._stop()
             raise ModelUnavailable("the process that decodes this kind of image has ended")
-        return Reply.from_bytes(sent)
+        return Reply.model_validate_json(sent)
 
     async def _answer(self, encoded: bytes | memoryview, budget: float, deadline: float) -> bytes:
         """What the process, or its keeper, answers; empty if both have ended."""

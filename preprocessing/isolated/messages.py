@@ -4,20 +4,22 @@ The encoded image and the pixels lie in memory that both see. Sent are only a re
 says how large the image is and what decoding it may cost, and a reply, which says what came of it.
 """
 
-import json
 import mmap
 import struct
 import time
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
 
 from model_spec import Preprocessing
 from preprocessing.budget import DecodeBudget, DecodeTimes
-from preprocessing.decode import Decoded, DecodedArray
+from preprocessing.decode import Decoded
 from preprocessing.decode_limits import DecodeLimits
 from preprocessing.ordinary.decoder import decode_ordinary
 from preprocessing.pixels import Pixels
 from preprocessing.transform import least_side, transform
+from preprocessing_spec import Frozen
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -35,25 +37,11 @@ STARTED, SECONDS = 8, struct.Struct("=d")
 """Offset of the processor time that the process had taken before that image."""
 
 
-class Ordinary(NamedTuple):
-    """An image that was decoded in the caller's own thread.
-
-    Attributes:
-        pixels: that the model takes, uint8 ``[H, W, C]``.
-        decoded: what they were made of.
-    """
-
-    pixels: Pixels
-    decoded: Decoded | DecodedArray
-
-
 @dataclass(frozen=True)
 class Setup:
     """What a decoding process is started with.
 
     Attributes:
-        preprocessing: of the model.
-        limits: for what decoding computes.
         least_side: pixels that the shorter side of a scaled JPEG keeps; None: none is scaled.
         memory_bytes: that decoding may take, beyond what the process has anyway.
         max_encoded_bytes: of one image.
@@ -78,16 +66,14 @@ class Setup:
 
     def ordinary(
         self, encoded: bytes | memoryview, budget: DecodeBudget, times: DecodeTimes
-    ) -> Ordinary | None:
+    ) -> tuple[Pixels, Decoded[Any]] | None:
         """Decode and transform an ordinary image here, in the caller's own thread.
 
-        Args:
-            encoded: the image.
-            budget: of the request.
-            times: of the image, to be noted.
+        Notes ``times`` and what it takes of the request's ``budget``.
 
         Returns:
-            None if the image is to be decoded in a process of its own.
+            What the model takes, and what it was made of; None if the image is to be decoded in a
+            process of its own.
 
         Raises:
             ImageError: it is not an image the service takes.
@@ -100,20 +86,7 @@ class Setup:
             times.transform_began = time.perf_counter()
             pixels = transform(decoded.image, self.preprocessing, decoded.box)
         times.transform_ended = time.perf_counter()
-        return Ordinary(pixels, decoded)
-
-    def to_json(self) -> str:
-        """For the command line of the process."""
-        values = asdict(self) | {"preprocessing": self.preprocessing.model_dump(mode="json")}
-        return json.dumps(values)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Setup":
-        """What ``to_json`` was called on."""
-        values: dict[str, Any] = json.loads(text)
-        values["preprocessing"] = Preprocessing.model_validate(values["preprocessing"])
-        values["limits"] = DecodeLimits(**values["limits"])
-        return cls(**values)
+        return pixels, decoded
 
     @property
     def pixels_shape(self) -> tuple[int, int, int]:
@@ -138,8 +111,11 @@ class Setup:
         return self.encoded_start + self.max_encoded_bytes
 
 
-@dataclass(frozen=True)
-class Reply:
+SETUP_JSON = TypeAdapter(Setup)
+"""A setup as it stands in the command line of the process."""
+
+
+class Reply(Frozen):
     """What came of a request.
 
     Attributes:
@@ -157,12 +133,3 @@ class Reply:
     out_of_memory: bool = False
     signal: int | None = None
     size: tuple[int, int] | None = None
-
-    def to_bytes(self) -> bytes:
-        """As it is sent."""
-        return json.dumps(asdict(self)).encode()
-
-    @classmethod
-    def from_bytes(cls, sent: bytes) -> "Reply":
-        """As it was received."""
-        return cls(**json.loads(sent))

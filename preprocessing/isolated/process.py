@@ -25,7 +25,15 @@ from PIL import Image
 from errors import CorruptImage, ImageError, InternalError
 from preprocessing.decode import decode_scaled, size_of
 from preprocessing.isolated.formats import install
-from preprocessing.isolated.messages import BUSY, REQUEST, SECONDS, STARTED, Reply, Setup
+from preprocessing.isolated.messages import (
+    BUSY,
+    REQUEST,
+    SECONDS,
+    SETUP_JSON,
+    STARTED,
+    Reply,
+    Setup,
+)
 from preprocessing.transform import transform
 
 logger = logging.getLogger("image_classifier.decoding")
@@ -56,7 +64,7 @@ _PAUSE_SECONDS = 0.1
 def main() -> None:
     """Keep a decoding process; the arguments are two file descriptors and the setup."""
     connection = socket.socket(fileno=int(sys.argv[1]))
-    setup = Setup.from_json(sys.argv[3])
+    setup = SETUP_JSON.validate_json(sys.argv[3])
     memory = mmap.mmap(int(sys.argv[2]), setup.memory_size)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -81,7 +89,7 @@ def _keep(
         memory[BUSY] = 0
         (started,) = SECONDS.unpack_from(memory, STARTED)
         seconds = usage.ru_utime + usage.ru_stime - started
-        return _send(connection, Reply(seconds, signal=os.WTERMSIG(status)))
+        return _send(connection, Reply(seconds=seconds, signal=os.WTERMSIG(status)))
     if code not in (_ENDED, _RENEWED):
         logger.warning("the decoding process has ended without an image: %d", code)
         time.sleep(_PAUSE_SECONDS)
@@ -91,7 +99,7 @@ def _keep(
 def _send(connection: socket.socket, reply: Reply) -> bool:
     """Send a reply; whether the worker is still there."""
     try:
-        connection.send(reply.to_bytes())
+        connection.send(reply.model_dump_json().encode())
     except OSError:
         return False
     return True
@@ -159,7 +167,9 @@ def _decode(memory: mmap.mmap, size: int, setup: Setup, formats: tuple[str, ...]
         logger.exception("decoding an image failed")
         code, message = InternalError.code, "decoding the image failed"
     seconds = time.process_time() - started
-    return Reply(seconds, code, message, out_of_memory=out_of_memory, size=whole)
+    return Reply(
+        seconds=seconds, code=code, message=message, out_of_memory=out_of_memory, size=whole
+    )
 
 
 if __name__ == "__main__":

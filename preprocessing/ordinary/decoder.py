@@ -3,12 +3,15 @@
 import time
 from io import BytesIO
 
-from preprocessing.decode import Decoded, DecodedArray, draft, load, open_image
+from PIL import Image
+
+from preprocessing.decode import Decoded, draft, load, open_image
 from preprocessing.decode_limits import DecodeLimits
 from preprocessing.jpeg import decode_jpeg, divisor_for, is_soon_decoded
 from preprocessing.ordinary import OrdinaryImage, recognise
 from preprocessing.ordinary.image import Odd
 from preprocessing.orientation import UPRIGHT, Box
+from preprocessing.pixels import Pixels
 
 MAX_BYTES = {"JPEG": 8 * 1024 * 1024, "PNG": 8 * 1024 * 1024, "WEBP": 1024 * 1024}
 """Of a file. A byte of a WebP costs eight times as much as one of a JPEG
@@ -32,17 +35,12 @@ _PIECE_BYTES = 4096
 
 def decode_ordinary(
     encoded: bytes | memoryview, limits: DecodeLimits, least_side: int | None
-) -> Decoded | DecodedArray | None:
+) -> Decoded[Image.Image] | Decoded[Pixels] | None:
     """Decode an ordinary image (:mod:`preprocessing.ordinary`) that costs little.
 
-    Args:
-        encoded: an image.
-        limits: for what decoding computes.
-        least_side: as for ``decode_scaled``.
-
     Returns:
-        None if it is not ordinary: then ``decode_scaled`` is to decode it, in a process whose
-        time and memory are bounded.
+        None if it is not ordinary: then ``decode_scaled``, which takes the same arguments, is to
+        decode it, in a process whose time and memory are bounded.
 
     Raises:
         ImageError: as ``decode_scaled``.
@@ -92,7 +90,7 @@ class _Metered(BytesIO):
 
 def _upright_jpeg(
     image: OrdinaryImage, limits: DecodeLimits, least_side: int | None
-) -> DecodedArray | None:
+) -> Decoded[Pixels] | None:
     """Decode an ordinary JPEG that needs no turning; None if Pillow is to do it.
 
     Raises:
@@ -109,4 +107,4 @@ def _upright_jpeg(
     pixels = decode_jpeg(image.content, width, height, divisor)
     if pixels is None:
         return None
-    return DecodedArray(pixels, Box(0, 0, size[0] / divisor, size[1] / divisor), divisor)
+    return Decoded(pixels, Box(0, 0, size[0] / divisor, size[1] / divisor), divisor)

@@ -201,7 +201,10 @@ class Explainer:
     ) -> Picture | None:
         """None: it is to be decoded in a process of its own."""
         found = self.classifier.setup.ordinary(image, budget, times)
-        return None if found is None else Picture(found.pixels, *size_of(found.decoded))
+        if found is None:
+            return None
+        pixels, decoded = found
+        return Picture(pixels, *size_of(decoded))
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)

@@ -26,7 +26,14 @@ GIF = save(textured(90, 70), "GIF")
 
 @asynccontextmanager
 async def decoder(memory_bytes: int = 300 * MEGABYTE) -> AsyncIterator[IsolatedDecoder]:
-    isolated = IsolatedDecoder(Setup(WANTED, LIMITS, 160, memory_bytes, 20 * MEGABYTE))
+    setup = Setup(
+        preprocessing=WANTED,
+        limits=LIMITS,
+        least_side=160,
+        memory_bytes=memory_bytes,
+        max_encoded_bytes=20 * MEGABYTE,
+    )
+    isolated = IsolatedDecoder(setup)
     isolated.start()
     try:
         yield isolated
@@ -49,7 +56,8 @@ async def ask(
 ) -> Any:
     """Pixels, or the error."""
     try:
-        return await isolated.pixels(encoded, DecodeBudget(budget), time.monotonic() + seconds)
+        deadline = time.monotonic() + seconds
+        return (await isolated.picture(encoded, DecodeBudget(budget), deadline)).pixels
     except ClassifierError as error:
         return error
 

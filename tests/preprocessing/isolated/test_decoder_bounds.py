@@ -23,7 +23,7 @@ def test_processor_time_is_bounded_and_the_next_image_is_decoded() -> None:
     async def test(isolated: IsolatedDecoder) -> list[Any]:
         budget = DecodeBudget(0.2)
         with pytest.raises(ImageTooLarge) as caught:
-            await isolated.pixels(DEAR, budget, time.monotonic() + 60)
+            await isolated.picture(DEAR, budget, time.monotonic() + 60)
         assert budget.seconds == 0.0
         return [str(caught.value), await ask(isolated, GIF)]
 
@@ -35,7 +35,7 @@ def test_processor_time_is_bounded_and_the_next_image_is_decoded() -> None:
 def test_what_decoding_takes_is_counted() -> None:
     async def test(isolated: IsolatedDecoder) -> float:
         budget = DecodeBudget(5.0)
-        await isolated.pixels(save(textured(1000, 750), "GIF"), budget, time.monotonic() + 60)
+        await isolated.picture(save(textured(1000, 750), "GIF"), budget, time.monotonic() + 60)
         return budget.seconds
 
     assert 0.0 < run(test) < 5.0
@@ -45,7 +45,7 @@ def test_what_a_process_took_that_ended_otherwise_is_counted() -> None:
     async def test(isolated: IsolatedDecoder) -> float:
         await ask(isolated, DEAR, budget=0.5)
         budget = DecodeBudget(30.0)
-        dear = asyncio.create_task(isolated.pixels(DEAR, budget, time.monotonic() + 60))
+        dear = asyncio.create_task(isolated.picture(DEAR, budget, time.monotonic() + 60))
         await asyncio.sleep(1)
         process = processes_of(isolated)[1]
         process.send_signal(signal.SIGSEGV)

@@ -2,7 +2,7 @@ import mmap
 
 from model_spec import Interpolation
 from preprocessing.decode_limits import DecodeLimits
-from preprocessing.isolated.messages import MAX_REPLY_BYTES, Reply, Setup
+from preprocessing.isolated.messages import MAX_REPLY_BYTES, SETUP_JSON, Reply, Setup
 from tests.support.images import preprocessing
 
 SETUP = Setup(
@@ -15,7 +15,7 @@ SETUP = Setup(
 
 
 def test_a_setup_survives_the_command_line() -> None:
-    assert Setup.from_json(SETUP.to_json()) == SETUP
+    assert SETUP_JSON.validate_json(SETUP_JSON.dump_json(SETUP)) == SETUP
 
 
 def test_pixels_and_image_lie_on_pages_of_their_own() -> None:
@@ -26,7 +26,8 @@ def test_pixels_and_image_lie_on_pages_of_their_own() -> None:
 
 
 def test_a_reply_survives_the_way() -> None:
-    reply = Reply(0.25, "corrupt_image", "message", out_of_memory=True, signal=9)
+    reply = Reply(seconds=0.25, code="corrupt_image", message="message", signal=9, size=(3, 4))
+    sent = reply.model_dump_json().encode()
 
-    assert Reply.from_bytes(reply.to_bytes()) == reply
-    assert len(reply.to_bytes()) < MAX_REPLY_BYTES
+    assert Reply.model_validate_json(sent) == reply
+    assert len(sent) < MAX_REPLY_BYTES
