@@ -41,17 +41,15 @@ logger = logging.getLogger("image_classifier")
 class Classifier:
     """Encoded images in, the answers of the public contract out.
 
+    Deadlines are ``time.monotonic()`` seconds. ``times`` are noted where the caller wants to know
+    them.
+
     Attributes:
+        tag: of the model in the model store.
         setup: of decoding and transforming.
         isolated: decodes the images that are not ordinary ones.
         gpu: that the session runs on; None without one.
         predictions: counts what it sees; None: nobody does.
-
-    Args:
-        tag: of the model in the model store.
-        session: the loaded model.
-        options: how the runner arranges its work.
-        settings: the service's.
     """
 
     def __init__(
@@ -91,7 +89,7 @@ class Classifier:
         await self.isolated.close()
 
     def check_room(self, deadline: float) -> None:
-        """Refuse what could not be answered by ``time.monotonic()`` seconds, before it is read.
+        """Refuse what could not be answered by a deadline, before it is read.
 
         Raises:
             Overloaded: too many images wait, or for too long.
@@ -106,16 +104,7 @@ class Classifier:
         deadline: float,
         times: RequestTimes | None = None,
     ) -> dict[str, Any]:
-        """Classify one image.
-
-        Args:
-            image: encoded.
-            parameters: of the request.
-            deadline: ``time.monotonic()`` seconds.
-            times: of the request, to be noted.
-
-        Returns:
-            The response of ``/classify``.
+        """The response of ``/classify``.
 
         Raises:
             ClassifierError: the image cannot be classified, or not now.
@@ -135,16 +124,10 @@ class Classifier:
         deadline: float,
         times: RequestTimes | None = None,
     ) -> dict[str, Any]:
-        """Classify several images; one that cannot be classified is an error in its place.
+        """The response of ``/classify_batch``.
 
-        Args:
-            images: encoded, or what was wrong with the sent one.
-            parameters: of the request.
-            deadline: ``time.monotonic()`` seconds.
-            times: of the request, to be noted.
-
-        Returns:
-            The response of ``/classify_batch``.
+        An image that cannot be classified is an error in its place, as is the error that stands
+        for one that could not be read.
 
         Raises:
             ClassifierError: none of them can be classified now.
@@ -174,15 +157,7 @@ class Classifier:
         deadline: float,
         times: RequestTimes | None = None,
     ) -> list[Probabilities | ClassifierError]:
-        """Classify several images; the answers are the probabilities themselves.
-
-        Args:
-            images: encoded, or their pixels, uint8 ``[H, W, C]``.
-            deadline: ``time.monotonic()`` seconds.
-            times: of the request, to be noted.
-
-        Returns:
-            Of each image float32 ``[classes]``, or what was wrong with it.
+        """The probabilities of several images, or what was wrong with them.
 
         Raises:
             ClassifierError: none of them can be classified now.

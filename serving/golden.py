@@ -3,22 +3,20 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from errors import ModelUnavailable
 from inference import Session
 from inference.batching.batch_size import Sizes, seconds_of, worthwhile_sizes
 from model_spec import Golden, ModelSpec
 from preprocessing import DecodeLimits, decode, transform
+from preprocessing.pixels import Pixels
 from settings import Device
 
 # The file came with the model and has its hash: clients' limits are not meant for it.
 _GOLDEN_LIMITS = DecodeLimits(max_pixels=100_000_000, max_aspect_ratio=100.0)
 
 
-def golden_pixels(spec: ModelSpec, folder: Path) -> npt.NDArray[np.uint8]:
-    """uint8 ``[H, W, 3]`` of a model's golden image."""
+def golden_pixels(spec: ModelSpec, folder: Path) -> Pixels:
+    """The pixels of a model's golden image."""
     image = decode((folder / spec.golden.file).read_bytes(), _GOLDEN_LIMITS)
     return transform(image, spec.preprocessing)
 
@@ -29,7 +27,6 @@ def check_golden(
     """Compare the answer for the golden image with the one PyTorch gave at conversion.
 
     Args:
-        golden: of the model's spec.
         confidence: that its class has now.
         closest: that the most probable class has now.
         more_tolerance: beside the golden image's own.

@@ -89,15 +89,8 @@ class RunnerOptions:
 class Pipeline(Generic[Input, Output]):
     """Turns inputs into answers, in batches: a batcher, its thread, and threads that decode ahead.
 
-    Must be created in the event loop that uses it.
-
-    Args:
-        session: the model.
-        prepare: makes the pixels of an input; runs in a thread.
-        answer: makes an answer of an input's probabilities; runs in the session's thread or, if
-            that feeds a GPU, in the event loop, so that the GPU never waits for it.
-        wants_embedding: whether an input does; the session then gives the embeddings of its batch.
-        options: how to arrange the work.
+    Must be created in the event loop that uses it. ``inference.batching.runner.OnnxRunner`` says
+    what its arguments are.
     """
 
     def __init__(

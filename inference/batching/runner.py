@@ -7,13 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic
 
-from errors import (
-    ClassifierError,
-    InternalError,
-    ModelUnavailable,
-    Overloaded,
-    without_traces,
-)
+from errors import ClassifierError, InternalError, ModelUnavailable, Overloaded, without_traces
 from inference.batching import metrics
 from inference.batching.pipeline import (
     Answer,
@@ -27,9 +21,7 @@ from inference.batching.pipeline import (
 from inference.sessions.session import Session
 
 PrepareApart = Callable[[Input, float], Awaitable[Input]]
-"""Makes, by a deadline in ``time.monotonic()`` seconds, an input that ``Prepare`` has pixels for.
-Raises a ClassifierError."""
-
+"""Makes, by a deadline, an input that ``Prepare`` has pixels for. Raises a ClassifierError."""
 
 PATIENCE = 1 / 3
 """Share of the time to a deadline that the queue may be expected to take: hardly anything
@@ -42,16 +34,14 @@ _CLOSING_SECONDS = 0.005
 class OnnxRunner(Generic[Input, Output]):
     """Answers for inputs that arrive one by one, computed in batches.
 
-    Must be created in the event loop that uses it.
+    Must be created in the event loop that uses it. Deadlines are ``time.monotonic()`` seconds.
 
     Args:
-        session: the model.
         prepare: makes the pixels of an input; runs in a thread.
         prepare_apart: for the inputs that ``prepare`` leaves to it; its result passes through
             ``prepare`` once more; runs in the event loop.
         answer: makes an answer of an input's probabilities; runs in the session's thread or, if
             that feeds a GPU, in the event loop, so that the GPU never waits for it.
-        options: how to arrange the work.
         wants_embedding: whether an input does; the session then gives the embeddings of its batch.
     """
 
@@ -78,11 +68,7 @@ class OnnxRunner(Generic[Input, Output]):
         self._pipeline.warm_up()
 
     async def infer_one(self, value: Input, deadline: float) -> Output:
-        """Classify an image.
-
-        Args:
-            value: what ``prepare`` takes.
-            deadline: ``time.monotonic()`` seconds.
+        """Classify an image, given as ``prepare`` takes it.
 
         Raises:
             Overloaded: there is no room for it, or no time.
@@ -100,11 +86,7 @@ class OnnxRunner(Generic[Input, Output]):
             return await self._answer_apart(value, deadline)
 
     async def infer(self, values: Sequence[Input], deadline: float) -> list[Output | BaseException]:
-        """Classify the images of one request.
-
-        Args:
-            values: what ``prepare`` takes.
-            deadline: ``time.monotonic()`` seconds.
+        """Classify the images of one request, given as ``prepare`` takes them.
 
         Returns:
             For each its answer or its own error.
@@ -137,11 +119,7 @@ class OnnxRunner(Generic[Input, Output]):
         await self._pipeline.close()
 
     def check_room(self, count: int, deadline: float) -> None:
-        """Refuse images that would not be answered in time.
-
-        Args:
-            count: of the images.
-            deadline: ``time.monotonic()`` seconds.
+        """Refuse so many images if they would not be answered in time.
 
         Raises:
             Overloaded: too many images wait, or for too long.

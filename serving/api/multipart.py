@@ -13,7 +13,6 @@ from errors import InvalidRequest
 # It logs every malformed form; the client is told anyway.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
-
 _FILE_TYPES = (b"image/", b"application/octet-stream")
 
 # python-multipart's own limit; RFC 2046 has 70.
@@ -33,9 +32,7 @@ class Part:
     """One part of a form.
 
     Attributes:
-        name: of the field.
         is_file: whether it has a file name, the type of bytes or an image, or is no text.
-        content: the part's bytes.
     """
 
     name: str
@@ -104,9 +101,6 @@ class _Collector:
 def boundary_of(content_type: str) -> bytes:
     """The boundary between the parts of a form.
 
-    Args:
-        content_type: the request's.
-
     Raises:
         InvalidRequest: it has no boundary, or one that is too long.
     """
@@ -121,11 +115,6 @@ def boundary_of(content_type: str) -> bytes:
 
 def parse_multipart(content_type: str, body: bytes, *, max_parts: int) -> list[Part]:
     """The parts of a form, in the order sent.
-
-    Args:
-        content_type: the request's, with its boundary.
-        body: the whole body.
-        max_parts: parts the form may have.
 
     Raises:
         InvalidRequest: no boundary, malformed or cut off, or too many parts.

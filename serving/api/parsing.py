@@ -146,12 +146,8 @@ def _check_no_text_form(request: Request) -> None:
 def read_base64(text: object, name: str) -> Encoded | ClassifierError:
     """An image as base64 of either alphabet, padded or not, with or without a data URI's head.
 
-    Args:
-        text: of the client.
-        name: that an error gives it.
-
     Returns:
-        The encoded image, or what is wrong with the text.
+        The encoded image, or what is wrong with the text, which the error calls ``name``.
     """
     if not isinstance(text, str):
         return InvalidRequest(f"{name!r} must be base64 text or a data URI")
@@ -184,11 +180,7 @@ def _not_empty(content: Encoded) -> Encoded | ClassifierError:
 
 
 def json_object(body: bytes, max_parts: int = MAX_JSON_PARTS) -> dict[str, Any]:
-    """The JSON object in a body.
-
-    Args:
-        body: of the request.
-        max_parts: items that the JSON may have, roughly.
+    """The JSON object in a body, which may have so many items, roughly.
 
     Raises:
         InvalidRequest: it is no JSON object, or has more parts.

@@ -70,11 +70,8 @@ async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Res
 def check_room(endpoint: Endpoint, monitor: Monitor, query: str, deadline: float) -> None:
     """Refuse a request with images that would wait too long, before its body is read.
 
-    Args:
-        endpoint: of the request; one of ``HEAD_CHECKS``.
-        monitor: of the model.
-        query: of the request, already checked.
-        deadline: ``time.monotonic()`` seconds.
+    Its endpoint is one of ``HEAD_CHECKS``, which has checked the query. The deadline is in
+    ``time.monotonic()`` seconds.
 
     Raises:
         Overloaded: too many images wait, or for too long.

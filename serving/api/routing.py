@@ -35,11 +35,7 @@ class Match(NamedTuple):
 
 
 class Router:
-    """Finds routes.
-
-    Args:
-        routes: all of them.
-    """
+    """Finds routes."""
 
     def __init__(self, routes: Routes) -> None:
         self._exact = {

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from errors import InvalidParameter, shortened
 from inference.answers.top_k import DECIMALS, best_classes
+from inference.arrays import Probabilities
 from model_spec import ModelSpec
 from preprocessing.overlay import overlay
 from preprocessing.pixels import Picture
@@ -43,26 +44,20 @@ class Evidence(NamedTuple):
     """What a model says of an image, and where it sees it.
 
     Attributes:
-        method: of the maps.
-        probabilities: float32 ``[classes]``.
         maps: float32 ``[classes, h, w]``, over the crop.
         logits: float32 ``[classes]``; None where the method does not show them.
         sums: float32 ``[classes]``, the mean of each map plus the bias; None likewise.
     """
 
     method: Method
-    probabilities: Numbers
+    probabilities: Probabilities
     maps: Numbers
     logits: Numbers | None = None
     sums: Numbers | None = None
 
 
 def check_classes(parameters: Parameters, classes: int) -> None:
-    """Check which classes a client wants to have explained.
-
-    Args:
-        parameters: of the request.
-        classes: that the model tells apart.
+    """Check which classes of a model with so many a client wants to have explained.
 
     Raises:
         InvalidParameter: the model has no such class, or too many are asked for.
@@ -83,7 +78,7 @@ def _best(parameters: Parameters, classes: int) -> int:
     return min(DEFAULT_TOP_K if top_k is None else checked_top_k(top_k), classes)
 
 
-def _wanted(parameters: Parameters, probabilities: Numbers) -> list[int]:
+def _wanted(parameters: Parameters, probabilities: Probabilities) -> list[int]:
     """The classes to explain: those asked for, else the most probable, best first."""
     if parameters.class_ids:
         return list(dict.fromkeys(parameters.class_ids))

@@ -60,17 +60,9 @@ _NICENESS = 5
 
 
 class Explainer:
-    """Explains what a classifier answers.
+    """Explains what a classifier answers; its methods take what the classifier's do.
 
     Belongs to the event loop in which it is used.
-
-    Attributes:
-        classifier: of the model.
-
-    Args:
-        classifier: of the model.
-        folder: of the model.
-        settings: the service's.
     """
 
     def __init__(self, classifier: Classifier, folder: Path, settings: Settings) -> None:
@@ -103,16 +95,7 @@ class Explainer:
         deadline: float,
         times: RequestTimes | None = None,
     ) -> dict[str, Any]:
-        """Classify one image and say why.
-
-        Args:
-            image: encoded.
-            parameters: which classes, and in which form.
-            deadline: ``time.monotonic()`` seconds.
-            times: of the request, to be noted.
-
-        Returns:
-            The response of ``/explain``.
+        """The response of ``/explain``.
 
         Raises:
             ClassifierError: the image cannot be explained, or not now.
@@ -130,17 +113,7 @@ class Explainer:
         deadline: float,
         times: RequestTimes | None = None,
     ) -> dict[str, Any]:
-        """Classify one image as ``/classify`` does, and say why in the same answer.
-
-        Args:
-            image: encoded.
-            parameters: of both.
-            deadline: ``time.monotonic()`` seconds.
-            times: of the request, to be noted.
-
-        Returns:
-            The response of ``/classify``, with that of ``/explain``, but for its footer, as
-            ``explanation``.
+        """The response of ``/classify``, with that of ``/explain``, but for its footer, in it.
 
         Raises:
             ClassifierError: the image cannot be explained, or not now.

@@ -50,11 +50,7 @@ class _Sample:
 
 
 class AccessLogger:
-    """Writes the access log.
-
-    Args:
-        form: of its lines; not ``OFF``.
-    """
+    """Writes the access log; its form is not ``OFF``."""
 
     def __init__(self, form: AccessLog) -> None:
         self._form = form

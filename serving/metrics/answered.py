@@ -10,13 +10,10 @@ class Answered(NamedTuple):
     """A request that was answered.
 
     Attributes:
-        method: of HTTP.
         route: the endpoint's label in the metrics.
-        status: of the response.
         request_id: the client's, the trace's, or a new one.
         trace: None if the client sent no ``traceparent``.
         model: tag of the model; None as long as none is loaded.
-        times: of the stages.
     """
 
     method: str

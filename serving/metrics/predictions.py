@@ -62,12 +62,7 @@ class Seen(NamedTuple):
 class ShownClasses:
     """The classes that have series of their own; ``SHOWN_CLASSES`` at most.
 
-    Attributes:
-        ids: of the classes.
-
-    Args:
-        ids: known from the start; if there are any, no others are added.
-        folder: that all workers share.
+    If there are any from the start, no others are added. The folder is one that all workers share.
     """
 
     def __init__(self, ids: Iterable[int], folder: Path) -> None:
@@ -91,12 +86,9 @@ class ShownClasses:
 
 
 class Predictions:
-    """Counts what a worker's model sees.
+    """Counts what the model of a worker, numbered from 1, sees.
 
-    Args:
-        spec: of the model.
-        worker: this process's number, counted from 1.
-        folder: that all workers share.
+    The folder is one that all workers share.
     """
 
     def __init__(self, spec: ModelSpec, worker: int, folder: Path) -> None:

@@ -46,12 +46,7 @@ _gpu_temperature = _gauge("gpu_temperature_celsius", "Temperature of a GPU's die
 
 
 class ResourceRecorder:
-    """Records the resources of this process and its GPU.
-
-    Args:
-        worker: this process's number, counted from 1.
-        gpu: the session's; None on the CPU.
-    """
+    """Records the resources of this process, a worker numbered from 1, and of its GPU, if any."""
 
     def __init__(self, worker: int, gpu: GpuMonitor | None) -> None:
         self._process = psutil.Process()

@@ -42,13 +42,7 @@ _POLICY = (
 
 
 class File(NamedTuple):
-    """A file of the page.
-
-    Attributes:
-        body: all of it.
-        etag: changes with the body.
-        headers: of its responses.
-    """
+    """A file of the page, and the headers of its responses; the ETag changes with the body."""
 
     body: bytes
     etag: bytes
@@ -80,11 +74,7 @@ def _read(path: Path) -> File:
 
 
 class Site:
-    """ASGI application around BentoML's: the page, and BentoML's page at ``/docs``.
-
-    Args:
-        app: BentoML's application.
-    """
+    """ASGI application around BentoML's: the page, and BentoML's page at ``/docs``."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -22,11 +22,8 @@ def drain_at_end(seconds: float, on_signal: Callable[[], object]) -> None:
     """Serve on for some seconds after the first signal to end.
 
     Load balancers need this long to see that the worker is unready. uvicorn's own connections,
-    which run with versions that were not tried, end at once.
-
-    Args:
-        seconds: until nothing more is accepted.
-        on_signal: called in the event loop at the signal.
+    which run with versions that were not tried, end at once. ``on_signal`` is called in the event
+    loop at the signal.
     """
     if WorkerServer.running is not None:
         WorkerServer.running.drain_at_exit(seconds, on_signal)

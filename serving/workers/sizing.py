@@ -53,9 +53,6 @@ def agreed_sizes(measure: Callable[[], Sizes]) -> Sizes:
 
     Workers of one service should batch alike, and one that is started later should not measure
     beside the load of the others.
-
-    Args:
-        measure: called if no worker has measured yet.
     """
     folder = shared_folder()
     if folder is None:
@@ -79,10 +76,7 @@ def runner_options(
 ) -> RunnerOptions:
     """The options of a worker's runner.
 
-    Args:
-        settings: the service's.
-        device: on which the session runs.
-        cpu_sizes: measures the best sizes on the CPU; not called if a size is set.
+    ``cpu_sizes`` measures the best sizes on the CPU; it is not called if a size is set.
     """
     on_cpu = device.on_cpu
     decode_threads = settings.decode_threads

@@ -35,12 +35,7 @@ _LOOK_SECONDS = 0.5
 
 
 def supervise(workers: int, start_seconds: float) -> None:
-    """Start to watch over the workers. Called before BentoML starts them.
-
-    Args:
-        workers: how many there are to be.
-        start_seconds: that a worker may take until its first beat.
-    """
+    """Start to watch over so many workers. Called before BentoML starts them."""
     if is_supported():
         use_prompt_arbiter()
     name_supervisor()
@@ -54,7 +49,6 @@ class Watch:
     """Kills workers that hang and cleans up behind those that have died.
 
     Args:
-        table: of the workers.
         start_seconds: that a worker may take until its first beat.
     """
 

@@ -34,11 +34,7 @@ _ROW = np.dtype([("process", np.int64), ("beaten", np.float64), ("open", np.int6
 
 
 class WorkerTable:
-    """The shared file.
-
-    Args:
-        memory: of the file.
-    """
+    """The shared file. Workers are numbered from 1."""
 
     def __init__(self, memory: mmap.mmap) -> None:
         rows: np.ndarray[tuple[int], np.dtype[np.void]] = np.frombuffer(memory, _ROW)
@@ -56,11 +52,7 @@ class WorkerTable:
 
     @classmethod
     def inherited(cls, worker: int) -> Self | None:
-        """The file of the process that started this one; None without one.
-
-        Args:
-            worker: this process's number, counted from 1; None also if there is no row for it.
-        """
+        """The file of the process that started this one; None without one, or a row in it."""
         name = os.environ.get(_VARIABLE)
         table = cls(_mapped(Path(name))) if name else None
         return table if table and worker <= table.workers else None
@@ -71,11 +63,7 @@ class WorkerTable:
         return len(self._process)
 
     def begin(self, worker: int) -> None:
-        """This process is a worker, has no connections, and is expected to beat from now on.
-
-        Args:
-            worker: its number, counted from 1.
-        """
+        """This process is a worker, has no connections, and is expected to beat from now on."""
         self._open[worker - 1] = 0
         self._process[worker - 1] = os.getpid()
         self.beat(worker)

@@ -30,24 +30,17 @@ _DIMENSIONS = 4
 
 
 class Body(NamedTuple):
-    """A request's body.
-
-    Attributes:
-        content: the JSON object.
-        binary: what follows it.
-    """
+    """A request's body: a JSON object, and the bytes behind it."""
 
     content: dict[str, Any]
     binary: memoryview
 
 
 def split_body(body: bytes, json_bytes: bytes | None, max_json_parts: int) -> Body:
-    """The JSON of a body, and the bytes behind it.
+    """The JSON of a body, which may have so many items, and the bytes behind it.
 
     Args:
-        body: of the request.
         json_bytes: value of the header ``JSON_BYTES_HEADER``; None without it.
-        max_json_parts: items that the JSON may have.
 
     Raises:
         InvalidRequest: the header is no number, or the JSON no object.
@@ -80,12 +73,9 @@ def binary_of(tensor: dict[str, Any], binary: memoryview) -> memoryview | None:
 
 
 def encoded_images(tensor: dict[str, Any], binary: memoryview | None, count: int) -> list[Encoded]:
-    """The elements of a tensor of type BYTES, each an encoded image.
+    """The ``count`` elements of a tensor of type BYTES, each an encoded image.
 
-    Args:
-        tensor: whose ``data`` holds base64, unless it is binary.
-        binary: its bytes, if it is.
-        count: of its elements.
+    Its ``data`` holds base64, unless it is binary.
 
     Raises:
         InvalidRequest: there are not as many, or one is cut off or empty or no base64.
@@ -103,12 +93,9 @@ def encoded_images(tensor: dict[str, Any], binary: memoryview | None, count: int
 def pixels(
     tensor: dict[str, Any], binary: memoryview | None, shape: Sequence[int]
 ) -> Sequence[Pixels]:
-    """The images of a tensor of type UINT8, each ``[H, W, C]``.
+    """The images of a tensor of type UINT8 and of the shape ``[N, H, W, C]``.
 
-    Args:
-        tensor: whose ``data`` holds numbers, nested or not, unless it is binary.
-        binary: its bytes, if it is.
-        shape: ``[N, H, W, C]``.
+    Its ``data`` holds numbers, nested or not, unless it is binary.
 
     Raises:
         InvalidRequest: there are not as many numbers, or some are no whole numbers of 0 to 255.
