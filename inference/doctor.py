@@ -29,13 +29,7 @@ _GIB = 2**30
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether a device can be had.
-
-    Attributes:
-        device: cpu, openvino, cuda or tensorrt.
-        missing: what is missing; None if nothing is.
-        remedy: the command or the step that mends it.
-    """
+    """What a device misses, if anything, and the command or the step that mends it."""
 
     device: Device
     missing: str | None = None
@@ -45,7 +39,9 @@ class Finding:
 def examine(device: Device) -> Finding:
     """Look for everything a device needs, in the order in which it is needed."""
     if device is Device.OPENVINO:
-        return _openvino()
+        missing = openvino_version() is None
+        problem = ("OpenVINO cannot be imported", OPENVINO_PACKAGES) if missing else ()
+        return Finding(device, *problem)
     provider = PROVIDERS[device][0]
     if provider not in onnxruntime.get_available_providers():
         return Finding(device, f"this build of ONNX Runtime has no {provider}", _GPU_PACKAGES)
@@ -60,12 +56,6 @@ def examine(device: Device) -> Finding:
         except OSError as error:
             return Finding(device, str(error), remedy)
     return Finding(device)
-
-
-def _openvino() -> Finding:
-    if openvino_version() is None:
-        return Finding(Device.OPENVINO, "OpenVINO cannot be imported", OPENVINO_PACKAGES)
-    return Finding(Device.OPENVINO)
 
 
 def _driver_remedy() -> str:
@@ -85,14 +75,11 @@ def _libraries(device: Device) -> list[tuple[str, str]]:
         ("libcudnn.so.9", _GPU_PACKAGES),
     ]
     if device is Device.TENSORRT:
-        remedy = _TENSORRT.format(cuda=_cuda_major())
+        # Only builds for GPUs have it.
+        cuda: str = getattr(onnxruntime, "cuda_version", "")
+        remedy = _TENSORRT.format(cuda=cuda.partition(".")[0])
         libraries.append((str(folder / "libonnxruntime_providers_tensorrt.so"), remedy))
     return libraries
-
-
-def _cuda_major() -> str:
-    version: str = getattr(onnxruntime, "cuda_version", "")
-    return version.partition(".")[0]
 
 
 def report() -> list[str]:

@@ -25,14 +25,7 @@ class DecodeTimes:
 
 
 class DecodeBudget:
-    """The processor time that is left to the images of one request.
-
-    Attributes:
-        seconds: left.
-
-    Args:
-        seconds: for all of them together.
-    """
+    """The seconds of processor time that are left to the images of one request."""
 
     def __init__(self, seconds: float) -> None:
         self._all = self.seconds = seconds

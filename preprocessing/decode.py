@@ -91,8 +91,6 @@ def decode_scaled(
     keep a decoder busy for minutes.
 
     Args:
-        encoded: an image.
-        limits: for what decoding computes.
         least_side: pixels that the shorter side must keep; None: nothing is scaled.
         formats: that are taken, as Pillow names them.
 
@@ -144,10 +142,7 @@ def load(
 ) -> Decoded[Image.Image]:
     """Load an opened image, turn it upright and convert it.
 
-    Args:
-        image: opened.
-        drafted: how it will be loaded.
-        orientation: None: it is read from the image.
+    Without an orientation, it is read from the image.
 
     Raises:
         CorruptImage: it cannot be decoded.

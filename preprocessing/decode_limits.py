@@ -21,9 +21,7 @@ class DecodeLimits:
     def check(self, full: tuple[int, int], scaled: tuple[int, int]) -> None:
         """Refuse what is long and narrow, or more pixels than the limit once it is scaled.
 
-        Args:
-            full: width and height in pixels.
-            scaled: those in which the image is decoded.
+        Both sizes are width and height in pixels.
 
         Raises:
             ImageTooLarge: decoding would compute more pixels than the limit.

@@ -43,14 +43,12 @@ def decode_jpeg(encoded: bytes, width: int, height: int, divisor: int) -> Pixels
     """Decode a grey or coloured JPEG, in full or at 1/2, 1/4 or 1/8 of its size.
 
     Args:
-        encoded: a JPEG.
         width: of the result, rounded up.
         height: of the result, rounded up.
         divisor: 1, 2, 4 or 8.
 
     Returns:
-        uint8 ``[height, width, 3]``; None if libjpeg warns of anything in the file: then Pillow
-        decodes or refuses it.
+        None if libjpeg warns of anything in the file: then Pillow decodes or refuses it.
     """
     if simplejpeg is None or (divisor > 1 and min(width, height) < _LEAST_SCALED_SIDE):
         return None

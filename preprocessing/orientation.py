@@ -46,15 +46,9 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def upright(image: Image.Image, box: Box, orientation: int) -> tuple[Image.Image, Box]:
-    """Turn an image upright, and a box with it.
+    """Turn a stored image upright, and a box in it with it.
 
-    Args:
-        image: as stored.
-        box: in it.
-        orientation: of its EXIF data, 1 to 8.
-
-    Returns:
-        The turned image and where the box is now.
+    The orientation is that of its EXIF data, 1 to 8.
     """
     method = _METHODS.get(orientation)
     if method is None:

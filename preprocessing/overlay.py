@@ -15,15 +15,10 @@ _LEAST_ALPHA, _MOST_ALPHA = 0, 200
 
 
 def overlay(values: npt.NDArray[np.float32], width: int, height: int) -> bytes:
-    """Draw a map: transparent where it is 0 or less, red where it is largest.
-
-    Args:
-        values: float32 ``[h, w]``.
-        width: of the picture, in pixels.
-        height: of the picture, in pixels.
+    """Draw a map ``[h, w]``: transparent where it is 0 or less, red where it is largest.
 
     Returns:
-        A PNG with a palette.
+        A PNG with a palette, of so many pixels.
     """
     largest = max(float(values.max()), float(np.finfo(np.float32).tiny))
     share = np.clip(values / largest, 0, 1)

@@ -12,13 +12,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class Picture(NamedTuple):
-    """What a model sees of a photograph.
-
-    Attributes:
-        pixels: that the model takes.
-        width: of the photograph, upright, in pixels.
-        height: of the photograph, upright, in pixels.
-    """
+    """What a model sees of a photograph, and the photograph's size, upright."""
 
     pixels: Pixels
     width: int

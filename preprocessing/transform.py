@@ -63,12 +63,11 @@ def transform(
     """Resize to ``resize_size``, cut ``crop_size`` from the centre, and pad what is smaller.
 
     Args:
-        image: RGB, or uint8 ``[H, W, 3]``.
-        preprocessing: of the model.
+        image: RGB.
         box: what of the image is the photograph; all of it by default.
 
     Returns:
-        uint8 of ``preprocessing.pixels_shape``: RGB, the graph makes BGR of it, or grey.
+        Of ``preprocessing.pixels_shape``: RGB, of which the graph makes BGR, or grey.
     """
     width, height = image.shape[1::-1] if isinstance(image, np.ndarray) else image.size
     across, down = sides(width, height, box or Box(0, 0, width, height), preprocessing)
@@ -176,12 +175,7 @@ def _widest(preprocessing: Preprocessing) -> float:
 
 
 def _widened(side: Side, widest: float) -> Side:
-    """The crop, and around it what makes its edges exact if that is little.
-
-    Args:
-        side: of the photograph.
-        widest: how many times as wide as the crop it may be.
-    """
+    """The crop, and around it what makes its edges exact if it is then at most so much wider."""
     step = _exact_step(side.length, side.resized)
     first = side.offset // step * step
     size = -(-(side.offset + side.size) // step) * step - first

@@ -60,14 +60,7 @@ class Histogram(prometheus_client.Histogram):
 
 
 class Level:
-    """A gauge that is written now and then, as it is a sample anyway.
-
-    Attributes:
-        now: what it is.
-
-    Args:
-        gauge: where it is written.
-    """
+    """A gauge that is written now and then, as it is a sample anyway."""
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge

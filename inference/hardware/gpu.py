@@ -4,7 +4,7 @@ import ctypes
 import os
 import time
 import warnings
-from dataclasses import dataclass
+from typing import NamedTuple
 
 with warnings.catch_warnings():
     # The package says at import that another one of the same name is deprecated.
@@ -71,9 +71,6 @@ def wait_without_spinning(device_id: int) -> None:
 
     By default it spins: on an H100 a run then costs the processor as much time as the GPU,
     time that decoding needs. Sleeping makes a run about 0.1 ms longer.
-
-    Args:
-        device_id: CUDA's index of the GPU.
     """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
@@ -85,21 +82,15 @@ def wait_without_spinning(device_id: int) -> None:
         driver.cuDevicePrimaryCtxSetFlags_v2(device, _BLOCKING_SYNC)
 
 
-@dataclass(frozen=True)
-class GpuMemory:
-    """Memory of a GPU, in bytes.
-
-    Attributes:
-        used: by all processes.
-        total: that it has.
-    """
+class GpuMemory(NamedTuple):
+    """Bytes of a GPU, and those that processes use together."""
 
     used: int
     total: int
 
 
 class GpuMonitor:
-    """What NVML says of the GPU that a session runs on; utilisation is read once a second at most.
+    """What NVML says of the GPU that a session runs on; None where it cannot say.
 
     Attributes:
         device_id: CUDA's index of the GPU among the visible ones.
@@ -121,7 +112,7 @@ class GpuMonitor:
         return str(pynvml.nvmlDeviceGetName(self._handle))
 
     def utilization(self) -> float | None:
-        """Share of the last sample period in which a kernel ran, 0…1; None if NVML cannot say."""
+        """Share of the last second in which a kernel ran, 0…1."""
         now = time.monotonic()
         if now - self._read_at >= _SAMPLE_SECONDS:
             self._read_at = now
@@ -133,10 +124,7 @@ class GpuMonitor:
         return self._utilization
 
     def memory(self) -> GpuMemory | None:
-        """Memory in use and in all; None if NVML cannot say.
-
-        As nvidia-smi counts: without what the driver keeps for itself, 480 MiB on an H100.
-        """
+        """As nvidia-smi counts: without what the driver keeps for itself, 480 MiB on an H100."""
         try:
             memory = pynvml.nvmlDeviceGetMemoryInfo(self._handle, pynvml.nvmlMemory_v2)
         except pynvml.NVMLError:
@@ -144,14 +132,14 @@ class GpuMonitor:
         return GpuMemory(int(memory.used), int(memory.total))
 
     def power(self) -> float | None:
-        """Watts that the board draws; None if NVML cannot say."""
+        """Watts that the board draws."""
         try:
             return float(pynvml.nvmlDeviceGetPowerUsage(self._handle) / _MILLIWATTS)
         except pynvml.NVMLError:
             return None
 
     def temperature(self) -> float | None:
-        """Degrees Celsius of the die; None if NVML cannot say."""
+        """Degrees Celsius of the die."""
         try:
             return float(pynvml.nvmlDeviceGetTemperature(self._handle, _ON_DIE))
         except pynvml.NVMLError:

@@ -60,7 +60,6 @@ class _Process(NamedTuple):
     """What a worker holds of its decoding process.
 
     Attributes:
-        connection: to keeper and process.
         file: the memory that both sides see, never used for another process.
         keeper: leads the group of processes.
     """
@@ -110,12 +109,9 @@ class IsolatedDecoder:
     async def picture(
         self, encoded: bytes | memoryview, budget: DecodeBudget, deadline: float
     ) -> Picture:
-        """Decode any image and transform it to what the model takes.
+        """Decode any image by ``time.monotonic()`` seconds, and transform it as the model takes it.
 
-        Args:
-            encoded: of the image.
-            budget: that decoding may take; what it took is counted.
-            deadline: ``time.monotonic()`` seconds.
+        What decoding takes of the budget is counted.
 
         Raises:
             ImageError: the service does not take it, or decoding it takes too much.

@@ -52,12 +52,7 @@ def is_heic(content: bytes | memoryview) -> bool:
 
 
 def refusal(content: bytes, formats: tuple[str, ...]) -> ImageError:
-    """What is wrong with a file that Pillow does not open.
-
-    Args:
-        content: of the file.
-        formats: that are taken, as Pillow names them.
-    """
+    """What is wrong with a file that Pillow does not open as one of the formats, its names."""
     if _FRAME_OF_OTHER_BITS.search(content) and content.startswith(b"\xff\xd8\xff"):
         return UnsupportedImage("JPEGs with other than 8 bits a channel are not supported")
     if _START.match(content):

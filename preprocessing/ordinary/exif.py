@@ -21,9 +21,7 @@ _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
     """Orientation 1 to 8, as Pillow's ``getexif`` finds it.
 
-    Args:
-        exif: Exif data, with or without its prefix; empty if there are none.
-        xmp: an XMP packet, which counts if the Exif data say nothing.
+    Exif data may have their prefix. The XMP packet counts if they say nothing.
 
     Raises:
         Odd: the Exif data are damaged, or larger than a camera's.

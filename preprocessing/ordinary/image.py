@@ -16,7 +16,7 @@ class OrdinaryImage:
         content: the file anew, with only the parts that the pixels depend on.
         width: pixels, as stored.
         height: pixels, as stored.
-        orientation: of its Exif data, 1 to 8; 1 without one.
+        orientation: of its Exif data, 1 to 8.
         passes: times that the decoder goes over the whole image.
     """
 

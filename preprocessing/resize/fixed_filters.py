@@ -22,12 +22,7 @@ _A = -0.75
 
 
 class _Taps(NamedTuple):
-    """Which pixels of a side make each pixel of the result.
-
-    Attributes:
-        indices: ``[taps, size]``.
-        weights: ``[taps, size]``.
-    """
+    """Which pixels of a side make each pixel of the result: both are ``[taps, size]``."""
 
     indices: npt.NDArray[np.intp]
     weights: npt.NDArray[np.float64]
@@ -36,17 +31,11 @@ class _Taps(NamedTuple):
 def resize(
     image: Pixels, across: Side, down: Side, interpolation: Interpolation, *, antialias: bool
 ) -> Pixels:
-    """Resize and crop.
+    """Resize and crop an image that is all photograph.
 
     Args:
-        image: uint8 ``[H, W, channels]``.
-        across: its width; the photograph is all of it.
-        down: its height; the photograph is all of it.
         interpolation: nearest, or, without antialias, bilinear or bicubic.
         antialias: whether nearest is Pillow's.
-
-    Returns:
-        uint8 ``[down.size, across.size, channels]``.
     """
     if interpolation is Interpolation.NEAREST:
         nearest = _under_centres if antialias else _at_positions

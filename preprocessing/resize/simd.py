@@ -64,14 +64,7 @@ def resize(
 ) -> Pixels:
     """Resize and crop: the horizontal pass, then the vertical one of what it gave.
 
-    Args:
-        image: RGB, or uint8 ``[H, W, 3]``.
-        across: its width.
-        down: its height.
-        interpolation: one of ``gives_pillows_pixels``.
-
-    Returns:
-        uint8 ``[down.size, across.size, 3]``.
+    The interpolation is one of ``gives_pillows_pixels``.
     """
     support, name = _FILTERS[interpolation]
     algorithm = library.ResizeAlg.convolution(library.FilterType[name])

@@ -6,14 +6,7 @@ from preprocessing.pixels import Side
 
 
 def sides(width: int, height: int, box: Box, preprocessing: Preprocessing) -> tuple[Side, Side]:
-    """Width and height of an image, and what the crop needs of them.
-
-    Args:
-        width: of the image, in pixels.
-        height: of the image, in pixels.
-        box: what of the image is the photograph.
-        preprocessing: of the model.
-    """
+    """Width and height of an image, of which the box is the photograph, and the crop in them."""
     size = float(box.right - box.left), float(box.bottom - box.top)
     resized = resized_size(*size, preprocessing)
     crop, rounding = preprocessing.crop_size, preprocessing.rounding
