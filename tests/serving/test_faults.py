@@ -8,13 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from load_generator.known_images import Outcome
 from resilience.faults.process_faults import REPLACE_SECONDS
 from resilience.faults.scene import TWO_WORKERS, under_load
 from resilience.processes import client_ports, until, worker_ids, workers
-from tests.support.servers import Server, running, toy_home
+from tests.support.servers import Server, metric, running, toy_home
 from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
@@ -73,15 +72,8 @@ def test_a_worker_that_is_killed_is_replaced_and_the_other_serves(
 
 
 def in_progress(server: Server) -> float:
-    """Classifications that are in hand, as `/metrics` has it."""
-    families = text_string_to_metric_families(httpx.get(server.url + "/metrics").text)
-    samples = [sample for family in families for sample in family.samples]
-    return sum(
-        sample.value
-        for sample in samples
-        if sample.name == "bentoml_service_request_in_progress"
-        and sample.labels["endpoint"] == "/classify"
-    )
+    """Classifications that are in hand."""
+    return metric(server, "bentoml_service_request_in_progress", endpoint="/classify")
 
 
 def test_what_a_killed_worker_had_in_hand_is_not_counted_for_ever(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ import bentoml
 import httpx
 from bentoml._internal.models import ModelStore
 from bentoml_cli.serve import build_serve_command
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.support.toys import write_toy_model
 
@@ -149,6 +151,19 @@ def wait_until_ready(server: Server, path: str = "/readyz", status: int = 200) -
                 return
         time.sleep(0.1)
     raise AssertionError(f"the server was not ready in time: {server.log}")
+
+
+def metric(server: Server, name: str, **labels: str) -> float:
+    """The sum of all samples of a name with these labels, as ``/metrics`` has them."""
+    return sum(
+        sample.value for sample in samples(server, name) if labels.items() <= sample.labels.items()
+    )
+
+
+def samples(server: Server, name: str) -> list[Sample]:
+    """All samples of a name in ``/metrics``."""
+    families = text_string_to_metric_families(httpx.get(f"{server.url}/metrics").text)
+    return [sample for family in families for sample in family.samples if sample.name == name]
 
 
 def grace_of(arguments: Sequence[str]) -> int:

@@ -160,6 +160,12 @@ def form_with_top_k(*values: str) -> Request:
     return request(body.encode(), "multipart/form-data; boundary=B")
 
 
+def test_a_bad_top_k_in_the_query_is_refused_beside_a_good_one_in_the_form() -> None:
+    wanted = form_with_top_k("2")._replace(query="top_k=many")
+    with pytest.raises(InvalidParameter, match="top_k must be a whole number, not 'many'"):
+        parse_classify(wanted)
+
+
 @pytest.mark.parametrize("value", ["", "null"])
 def test_a_form_field_that_was_left_empty_means_the_default(value: str) -> None:
     assert parse_classify(form_with_top_k(value))[1].top_k is None

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
 
-import httpx
 import pytest
 import tomli
 from packaging.requirements import Requirement
@@ -21,7 +20,7 @@ from serving.compat.versions import SUPPORTED, is_supported
 from tests.serving.compat.sources import hashes
 from tests.serving.raw import connected, one_response
 from tests.support.overlays import python_with
-from tests.support.servers import PROJECT, Server, running, toy_home
+from tests.support.servers import PROJECT, Server, metric, running, toy_home
 from tests.support.toys import RED, encoded
 
 LOWEST, NEWEST = ({package: ends[end] for package, ends in SUPPORTED.items()} for end in (0, 1))
@@ -123,11 +122,6 @@ def serving(python: Path, tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
-def metric(server: Server, name: str) -> float:
-    lines = httpx.get(server.url + "/metrics", trust_env=False).text.splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-
 @pytest.mark.slow
 def test_the_sources_of_both_ends_are_those_it_was_written_against(python: Path) -> None:
     script = str(Path(__file__).with_name("sources.py"))
@@ -173,11 +167,15 @@ def _check_balancing(server: Server) -> None:
 
 
 def _check_that_a_client_that_leaves_is_noticed(server: Server) -> None:
-    gone = 'bentoml_service_request_total{endpoint="/classify",http_response_code="499"'
+    gone = {"endpoint": "/classify", "http_response_code": "499"}
     with connected(server) as client:
         client.sendall(CLASSIFY)
         until(lambda: metric(server, "image_classifier_pending_images") == 1, 10, "in flight")
-    until(lambda: metric(server, gone) == 1, 2.5, "noticed before the batch")
+    until(
+        lambda: metric(server, "bentoml_service_request_total", **gone) == 1,
+        2.5,
+        "noticed before the batch",
+    )
 
 
 def _check_shutdown(server: Server) -> None:

@@ -7,17 +7,15 @@ import time
 from pathlib import Path
 from typing import cast
 
-import httpx
 import psutil
 import pytest
 from prometheus_client import REGISTRY
-from prometheus_client.parser import text_string_to_metric_families
 
 from inference.hardware.gpu import GpuMemory, GpuMonitor
 from resilience.processes import until, workers
 from serving.metrics import resources as resource_metrics
 from serving.metrics.resources import ResourceRecorder, record_for_ever
-from tests.support.servers import running, toy_home
+from tests.support.servers import running, samples, toy_home
 
 CPU = "image_classifier_worker_cpu_seconds_total"
 MEMORY = "image_classifier_worker_resident_bytes"
@@ -101,23 +99,16 @@ def test_what_cannot_be_read_is_read_the_next_time(monkeypatch: pytest.MonkeyPat
 def test_every_worker_is_in_the_metrics_of_each(tmp_path: Path) -> None:
     settings = {"CLASSIFIER_WORKERS": "2"}
     with running(toy_home(tmp_path), tmp_path, settings) as server:
-        shown: dict[str, dict[str, float]] = {}
 
         def both_are_there() -> bool:
-            text = httpx.get(server.url + "/metrics").text
-            shown.update({name: by_worker(text, name) for name in (CPU, MEMORY)})
-            return all(set(each) == {"1", "2"} for each in shown.values())
+            return all(
+                {each.labels["worker"] for each in samples(server, name)} == {"1", "2"}
+                for name in (CPU, MEMORY)
+            )
 
         until(both_are_there, 10, "both workers in /metrics")
         resident = sorted(worker.memory_info().rss for worker in workers(server))
-        assert sorted(shown[MEMORY].values()) == pytest.approx(resident, rel=0.2)
-        assert all(0 < seconds < 60 * (os.cpu_count() or 1) for seconds in shown[CPU].values())
-
-
-def by_worker(text: str, name: str) -> dict[str, float]:
-    return {
-        sample.labels["worker"]: sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == name
-    }
+        shown = sorted(each.value for each in samples(server, MEMORY))
+        assert shown == pytest.approx(resident, rel=0.2)
+        most = 60 * (os.cpu_count() or 1)
+        assert all(0 < each.value < most for each in samples(server, CPU))
