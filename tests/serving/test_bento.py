@@ -8,13 +8,10 @@ from bentoml import Tag
 
 import service
 from errors import ModelUnavailable
-from inference import open_session
-from inference.batching.batch_size import Sizes
 from serving.api import dialects
 from serving.bento import ROUTES, ClassifierService
-from serving.classifier import Classifier
-from serving.workers.sizing import runner_options
-from settings import Device, Settings
+from settings import Settings
+from tests.serving.classifiers import monitor_of, toy_classifier
 from tests.support.toys import RED, encoded
 
 SERVICE = cast("ClassifierService", service.ImageClassifier)
@@ -57,18 +54,13 @@ def test_callers_in_the_same_process_get_the_same_answers(toy_folder: Path, tmp_
         instance = SERVICE.inner()
         with pytest.raises(ModelUnavailable):
             await instance.classify(tmp_path / "red.png")
-        settings = Settings()
-        session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
-        classifier = Classifier(
-            "toy", session, runner_options(settings, Device.CPU, lambda: Sizes(4, 4)), settings
-        )
-        instance.monitor.classifier, instance.monitor.problem = classifier, None
+        instance.monitor = monitor_of(toy_classifier(toy_folder, Settings()))
         one = await instance.classify(tmp_path / "red.png", top_k=2)
         batch = await instance.classify_batch([tmp_path / "red.png"])
         health = await instance.health()
         await instance.stop()
         assert (one.label, len(one.predictions)) == ("red", 2)
         assert [result.label for result in batch.results] == ["red"]
-        assert (health.status, health.model) == ("healthy", "toy")
+        assert (health.status, health.model) == ("healthy", "image_classifier:toy")
 
     asyncio.run(use())

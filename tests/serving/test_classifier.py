@@ -1,6 +1,4 @@
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,44 +14,23 @@ from errors import (
 )
 from inference import open_session
 from inference.answers.embedding import EmbeddingForm
-from inference.batching.batch_size import Sizes
 from model_spec import Activation, ModelSpec
 from preprocessing import decode_scaled, least_side, transform
 from serving.api.schema import ClassifyBatchOutput, ClassifyOutput, HealthOutput
 from serving.classifier import Classifier
 from serving.health import Monitor
 from serving.parameters import DEFAULTS, Parameters
-from serving.workers.sizing import runner_options
-from settings import Device, Settings
+from settings import Device
+from tests.serving.classifiers import with_classifier
+from tests.support.gates import later
 from tests.support.images import LIMITS, save, textured
 from tests.support.toys import BLACK, GREEN, RED, encoded, write_toy_model
 
-Use = Callable[[Classifier], Awaitable[Any]]
-
-
-def with_classifier(folder: Path, use: Use, **chosen: Any) -> Any:
-    """Start the toy in an event loop of its own, with chosen settings, use it, close it."""
-
-    async def run() -> Any:
-        settings = Settings(**chosen)
-        session = open_session(folder, Device.CPU, intra_op_threads=1)
-        options = runner_options(settings, Device.CPU, lambda: Sizes(4, 4))
-        classifier = Classifier("image_classifier:toy", session, options, settings)
-        try:
-            classifier.start(folder)
-            return await use(classifier)
-        finally:
-            await classifier.close()
-
-    return asyncio.run(run())
-
-
-def soon() -> float:
-    return time.monotonic() + 10
-
 
 def test_equal_probabilities_are_ordered_by_class_id(toy_folder: Path) -> None:
-    answer = with_classifier(toy_folder, lambda toy: toy.classify(encoded(BLACK), DEFAULTS, soon()))
+    answer = with_classifier(
+        toy_folder, lambda toy: toy.classify(encoded(BLACK), DEFAULTS, later())
+    )
     assert [each["class_id"] for each in answer["predictions"]] == [0, 1, 2]
     assert answer["confidence"] == 0.333333
 
@@ -63,7 +40,7 @@ def test_a_top_k_above_the_number_of_classes_gives_them_all(
     toy_folder: Path, top_k: int | None
 ) -> None:
     answer = with_classifier(
-        toy_folder, lambda toy: toy.classify(encoded(RED), Parameters(top_k), soon())
+        toy_folder, lambda toy: toy.classify(encoded(RED), Parameters(top_k), later())
     )
     assert [each["label"] for each in answer["predictions"]] == ["red", "green", "blue"]
 
@@ -72,7 +49,7 @@ def test_a_top_k_above_the_number_of_classes_gives_them_all(
 def test_a_top_k_below_1_is_refused(toy_folder: Path, top_k: int) -> None:
     with pytest.raises(InvalidParameter, match=f"top_k must be at least 1, not '{top_k}'"):
         with_classifier(
-            toy_folder, lambda toy: toy.classify(encoded(RED), Parameters(top_k), soon())
+            toy_folder, lambda toy: toy.classify(encoded(RED), Parameters(top_k), later())
         )
 
 
@@ -88,7 +65,7 @@ def test_a_large_jpeg_is_decoded_scaled_unless_that_is_turned_off(
 
     answer = with_classifier(
         toy_folder,
-        lambda toy: toy.classify(jpeg, Parameters(1), soon()),
+        lambda toy: toy.classify(jpeg, Parameters(1), later()),
         scaled_decode=scaled_decode,
     )
 
@@ -103,7 +80,7 @@ def test_errors_of_a_batch_keep_their_places(toy_folder: Path) -> None:
         b"no image",
     ]
     answer = with_classifier(
-        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), soon())
+        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), later())
     )
     first, second, third = answer["results"]
     assert first == {"error": {"code": "corrupt_image", "message": "sent broken"}}
@@ -113,8 +90,8 @@ def test_errors_of_a_batch_keep_their_places(toy_folder: Path) -> None:
 
 def test_answers_are_what_the_schema_says(toy_folder: Path) -> None:
     async def both(toy: Classifier) -> tuple[dict[str, Any], dict[str, Any]]:
-        one = await toy.classify(encoded(RED), Parameters(2), soon())
-        return one, await toy.classify_batch([encoded(RED), b"no image"], Parameters(2), soon())
+        one = await toy.classify(encoded(RED), Parameters(2), later())
+        return one, await toy.classify_batch([encoded(RED), b"no image"], Parameters(2), later())
 
     one, batch = with_classifier(toy_folder, both)
     # Keys that were not asked for are absent, not null.
@@ -126,13 +103,13 @@ def test_answers_are_what_the_schema_says(toy_folder: Path) -> None:
 
 def test_a_golden_answer_within_the_tolerance_is_healthy(tmp_path: Path) -> None:
     write_toy_model(tmp_path, confidence=256 / 258 - 0.0199)
-    with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), DEFAULTS, soon()))
+    with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), DEFAULTS, later()))
 
 
 def test_a_golden_answer_outside_the_tolerance_is_not(tmp_path: Path) -> None:
     write_toy_model(tmp_path, confidence=256 / 258 - 0.0201)
     with pytest.raises(ModelUnavailable, match=r"class 0 got 0\.9922, PyTorch gave 0\.9721"):
-        with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), DEFAULTS, soon()))
+        with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), DEFAULTS, later()))
 
 
 def test_before_a_model_is_loaded_nothing_is_ready() -> None:
@@ -144,16 +121,7 @@ def test_before_a_model_is_loaded_nothing_is_ready() -> None:
 
 
 def test_the_golden_image_is_not_held_to_the_limits_for_clients(toy_folder: Path) -> None:
-    settings = Settings(max_pixels=1)
-    session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
-
-    async def run() -> None:
-        options = runner_options(settings, Device.CPU, lambda: Sizes(4, 4))
-        classifier = Classifier("toy", session, options, settings)
-        classifier.start(toy_folder)
-        await classifier.close()
-
-    asyncio.run(run())
+    with_classifier(toy_folder, lambda toy: asyncio.sleep(0), max_pixels=1)
 
 
 @pytest.mark.slow
@@ -167,7 +135,7 @@ def test_unusual_images_are_answered_beside_ordinary_ones(toy_folder: Path) -> N
     ]
 
     answer = with_classifier(
-        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), soon())
+        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), later())
     )
 
     found = [each.get("label") or each["error"]["code"] for each in answer["results"]]
@@ -183,7 +151,7 @@ def test_the_images_of_a_request_share_its_processor_time(
     images = [save(textured(1500, 1200), image_format)] * 8
 
     answer = with_classifier(
-        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), soon()), decode_cpu_ms=1
+        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), later()), decode_cpu_ms=1
     )
 
     codes = [each.get("error", {}).get("code") for each in answer["results"]]
@@ -197,7 +165,7 @@ def test_an_unusual_image_that_takes_too_much_memory_is_refused(toy_folder: Path
     with pytest.raises(ImageTooLarge, match="more than 1000000 bytes of memory"):
         with_classifier(
             toy_folder,
-            lambda toy: toy.classify(large, Parameters(1), soon()),
+            lambda toy: toy.classify(large, Parameters(1), later()),
             decode_memory_bytes=1_000_000,
         )
 
@@ -226,7 +194,7 @@ def test_a_client_that_names_a_threshold_gets_a_decision(
     threshold: float | None, decided: dict[str, Any], toy_folder: Path
 ) -> None:
     wanted = Parameters(threshold=threshold)
-    answer = with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), wanted, soon()))
+    answer = with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), wanted, later()))
     assert {key: answer[key] for key in ("decision", "reason") if key in answer} == decided
     assert answer["label"] == "red"
 
@@ -238,8 +206,8 @@ def test_the_models_own_thresholds_decide_unless_the_client_names_one(
 
     async def both(toy: Classifier) -> list[Any]:
         images = [encoded(RED), encoded(GREEN)]
-        own = await toy.classify_batch(images, DEFAULTS, soon())
-        named = await toy.classify_batch(images, Parameters(threshold=0.5), soon())
+        own = await toy.classify_batch(images, DEFAULTS, later())
+        named = await toy.classify_batch(images, Parameters(threshold=0.5), later())
         return [result["decision"] for answer in (own, named) for result in answer["results"]]
 
     assert with_classifier(folder, both) == [None, "green", "red", "green"]
@@ -254,8 +222,8 @@ def test_of_a_model_for_several_labels_the_decision_is_a_list(
 
     async def answers(toy: Classifier) -> list[dict[str, Any]]:
         return [
-            await toy.classify(encoded(BLACK), DEFAULTS, soon()),
-            await toy.classify(encoded(BLACK), Parameters(1, 0.4), soon()),
+            await toy.classify(encoded(BLACK), DEFAULTS, later()),
+            await toy.classify(encoded(BLACK), Parameters(1, 0.4), later()),
         ]
 
     low, high = with_classifier(folder, answers)
@@ -271,15 +239,15 @@ def test_of_a_model_for_several_labels_the_decision_is_a_list(
 def test_a_threshold_out_of_its_bounds_is_refused(threshold: float, toy_folder: Path) -> None:
     wanted = Parameters(threshold=threshold)
     with pytest.raises(InvalidParameter, match="threshold must be from 0 to 1"):
-        with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), wanted, soon()))
+        with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), wanted, later()))
 
 
 def test_an_embedding_is_given_to_the_client_that_asks(toy_folder: Path) -> None:
     async def both(toy: Classifier) -> tuple[dict[str, Any], dict[str, Any]]:
         wanted = Parameters(1, embedding=EmbeddingForm.LIST, normalised=True)
         return await asyncio.gather(
-            toy.classify_batch([encoded(RED), encoded(GREEN)], wanted, soon()),
-            toy.classify_batch([encoded(RED)], Parameters(1), soon()),
+            toy.classify_batch([encoded(RED), encoded(GREEN)], wanted, later()),
+            toy.classify_batch([encoded(RED)], Parameters(1), later()),
         )
 
     asked, plain = with_classifier(toy_folder, both)
@@ -293,7 +261,7 @@ def test_a_model_without_embedding_says_so(toy_folder: Path, toy_spec: ModelSpec
     folder = toy_with(toy_folder, toy_spec, embedding=None)
     wanted = Parameters(embedding=EmbeddingForm.LIST)
     with pytest.raises(InvalidParameter, match="embedding: this model has none; its network"):
-        with_classifier(folder, lambda toy: toy.classify(encoded(RED), wanted, soon()))
+        with_classifier(folder, lambda toy: toy.classify(encoded(RED), wanted, later()))
     declined = Parameters(embedding=EmbeddingForm.NONE)
-    answer = with_classifier(folder, lambda toy: toy.classify(encoded(RED), declined, soon()))
+    answer = with_classifier(folder, lambda toy: toy.classify(encoded(RED), declined, later()))
     assert "embedding" not in answer

@@ -9,20 +9,16 @@ import uvicorn
 from pydantic import SecretStr
 
 from errors import ModelUnavailable
-from inference import open_session
-from inference.batching.batch_size import Sizes
 from model_spec import ModelSpec
 from serving.api import routes
-from serving.classifier import Classifier
 from serving.compat.uvicorn_server import WorkerServer
-from serving.health import Monitor
 from serving.self_check import check_over_http
 from serving.transport.front_door import FrontDoor
 from serving.transport.http_connection import HttpConnection
 from serving.transport.http_request import HttpRequest
-from serving.workers.sizing import runner_options
-from settings import Device, Settings
+from settings import Settings
 from tests.serving.asgi import bentoml_page
+from tests.serving.classifiers import monitor_of, toy_classifier
 from tests.support.toys import HIGH, write_toy_model
 
 Check = Callable[..., None]
@@ -39,7 +35,7 @@ def check(toy_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
 
     async def asked(settings: Settings, claimed: float) -> None:
         spec = write_toy_model(toy_folder, confidence=claimed)
-        monitor = started(spec, toy_folder, settings)
+        monitor = monitor_of(toy_classifier(toy_folder, settings))
         routed = {"/classify": {"POST": routes.classify}}
         door = FrontDoor(bentoml_page, routed, settings, lambda: monitor)
         monkeypatch.setattr(WorkerServer, "connection", HttpConnection, raising=False)
@@ -54,14 +50,6 @@ def check(toy_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
         assert not server.server_state.connections
 
     return run
-
-
-def started(spec: ModelSpec, folder: Path, settings: Settings) -> Monitor:
-    session = open_session(folder, Device.CPU, intra_op_threads=1)
-    options = runner_options(settings, Device.CPU, lambda: Sizes(1, 1))
-    monitor = Monitor()
-    monitor.classifier, monitor.problem = Classifier("toy", session, options, settings), None
-    return monitor
 
 
 def test_the_golden_answer_is_right(check: Check, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,12 +8,12 @@ from starlette.types import Message
 
 from serving.api import routes
 from serving.explanation.explainer import Explainer
-from serving.health import Monitor
 from serving.parameters import Parameters
 from serving.transport.front_door import FrontDoor
 from settings import Settings
 from tests.serving.asgi import bentoml_page, body, scope
-from tests.serving.explanation.explainers import soon, with_explainer
+from tests.serving.classifiers import monitor_of, with_explainer
+from tests.support.gates import later
 from tests.support.toys import RED, encoded
 
 Ask = Callable[..., Any]
@@ -31,15 +31,10 @@ def asked_while_one_waits(folder: Any, path: str, query: str, *messages: Message
     settings = Settings(max_pending_explanations=1)
 
     async def ask(explainer: Explainer) -> list[Message]:
-        monitor = Monitor()
-        monitor.classifier, monitor.explainer, monitor.problem = (
-            explainer.classifier,
-            explainer,
-            None,
-        )
+        monitor = monitor_of(explainer.classifier, explainer)
         table = {"/explain": {"POST": routes.explain}, "/classify": {"POST": routes.classify}}
         door = FrontDoor(bentoml_page, table, settings, lambda: monitor)
-        waiting = asyncio.create_task(explainer.explain(encoded(RED), Parameters(1), soon()))
+        waiting = asyncio.create_task(explainer.explain(encoded(RED), Parameters(1), later()))
         await asyncio.sleep(0)
         sent: list[Message] = []
         unread = list(messages)

@@ -18,14 +18,15 @@ from serving.api.schema import ClassifyOutput, ExplainOutput
 from serving.explanation import explainer
 from serving.explanation.explainer import Explainer
 from serving.parameters import Parameters
-from tests.serving.explanation.explainers import soon, with_explainer
+from tests.serving.classifiers import with_explainer
+from tests.support.gates import later
 from tests.support.images import save, textured
 from tests.support.toys import HIGH, LOW, MAPPED_HIGH, RED, encoded
 
 
 def test_a_model_with_maps_is_explained_by_them(mapped_folder: Path) -> None:
     answer = with_explainer(
-        mapped_folder, lambda toy: toy.explain(encoded(RED), Parameters(2), soon())
+        mapped_folder, lambda toy: toy.explain(encoded(RED), Parameters(2), later())
     )
     assert answer.pop("processing_time") > 0
     assert answer == {
@@ -54,7 +55,7 @@ def test_a_model_with_maps_is_explained_by_them(mapped_folder: Path) -> None:
 
 def test_a_model_without_maps_is_explained_by_occlusion(toy_folder: Path) -> None:
     answer = with_explainer(
-        toy_folder, lambda toy: toy.explain(encoded(RED), Parameters(1), soon())
+        toy_folder, lambda toy: toy.explain(encoded(RED), Parameters(1), later())
     )
     (red,) = answer["predictions"]
     # One of the 16 places falls from 255, 0, 0 to 127, 127, 127.
@@ -72,14 +73,14 @@ def test_a_rounded_model_without_maps_is_explained_by_occlusion(
 ) -> None:
     toy_spec.model_copy(update={"precision": precision}).save(toy_folder)
     answer = with_explainer(
-        toy_folder, lambda toy: toy.explain(encoded(RED), Parameters(1), soon())
+        toy_folder, lambda toy: toy.explain(encoded(RED), Parameters(1), later())
     )
     assert answer["method"] == "occlusion"
 
 
 def test_answers_are_what_the_schema_says(mapped_folder: Path) -> None:
     answer = with_explainer(
-        mapped_folder, lambda toy: toy.explain(encoded(RED), Parameters(), soon())
+        mapped_folder, lambda toy: toy.explain(encoded(RED), Parameters(), later())
     )
     for each in answer["predictions"]:
         each["map"]["png"] = None
@@ -91,7 +92,7 @@ def test_an_answer_of_classify_with_its_explanation_is_what_the_schema_says(
 ) -> None:
     answer = with_explainer(
         mapped_folder,
-        lambda toy: toy.classify(encoded(RED), Parameters(explain=True), soon()),
+        lambda toy: toy.classify(encoded(RED), Parameters(explain=True), later()),
     )
     told = ClassifyOutput.model_validate(answer).model_dump(mode="json", exclude_unset=True)
     assert told == answer
@@ -102,9 +103,9 @@ def test_an_answer_of_classify_can_explain_itself(mapped_folder: Path) -> None:
 
     async def ask(toy: Explainer) -> list[dict[str, Any]]:
         return [
-            await toy.classify(encoded(RED), parameters, soon()),
-            await toy.explain(encoded(RED), parameters, soon()),
-            await toy.classifier.classify(encoded(RED), parameters, soon()),
+            await toy.classify(encoded(RED), parameters, later()),
+            await toy.explain(encoded(RED), parameters, later()),
+            await toy.classifier.classify(encoded(RED), parameters, later()),
         ]
 
     both, explained, classified = with_explainer(mapped_folder, ask)
@@ -121,7 +122,7 @@ def test_an_answer_of_classify_can_explain_itself(mapped_folder: Path) -> None:
 @pytest.mark.slow  # a GIF is decoded in a process of its own
 def test_every_kind_of_image_is_explained(image_format: str, mapped_folder: Path) -> None:
     image = encoded(RED, (20, 10), image_format)
-    answer = with_explainer(mapped_folder, lambda toy: toy.explain(image, Parameters(1), soon()))
+    answer = with_explainer(mapped_folder, lambda toy: toy.explain(image, Parameters(1), later()))
     assert answer["predictions"][0]["label"] == "red"
     assert answer["image"] == {"width": 20, "height": 10}
     assert answer["crop"] == {"x": 5.0, "y": 0.0, "width": 10.0, "height": 10.0}
@@ -129,16 +130,16 @@ def test_every_kind_of_image_is_explained(image_format: str, mapped_folder: Path
 
 def test_the_size_of_a_photograph_that_is_decoded_scaled_is_its_own(mapped_folder: Path) -> None:
     image = save(textured(641, 479), "JPEG")
-    answer = with_explainer(mapped_folder, lambda toy: toy.explain(image, Parameters(1), soon()))
+    answer = with_explainer(mapped_folder, lambda toy: toy.explain(image, Parameters(1), later()))
     assert answer["image"] == {"width": 641, "height": 479}
 
 
 def test_a_bad_image_or_class_is_refused(mapped_folder: Path) -> None:
     async def ask(toy: Explainer) -> None:
         with pytest.raises(CorruptImage):
-            await toy.explain(encoded(RED, (64, 64), "JPEG")[:400], Parameters(), soon())
+            await toy.explain(encoded(RED, (64, 64), "JPEG")[:400], Parameters(), later())
         with pytest.raises(InvalidParameter):
-            await toy.explain(encoded(RED), Parameters(class_ids=(3,)), soon())
+            await toy.explain(encoded(RED), Parameters(class_ids=(3,)), later())
 
     with_explainer(mapped_folder, ask)
 
@@ -146,7 +147,7 @@ def test_a_bad_image_or_class_is_refused(mapped_folder: Path) -> None:
 def test_more_explanations_than_the_limit_are_refused(mapped_folder: Path) -> None:
     async def ask(toy: Explainer) -> Any:
         return await asyncio.gather(
-            *(toy.explain(encoded(RED), Parameters(1), soon()) for _ in range(3)),
+            *(toy.explain(encoded(RED), Parameters(1), later()) for _ in range(3)),
             return_exceptions=True,
         )
 
@@ -162,7 +163,7 @@ def test_a_deadline_that_has_passed_is_told(folder: str, request: pytest.Fixture
     async def ask(toy: Explainer) -> Any:
         with pytest.raises(DeadlineExceeded):
             await toy.explain(encoded(RED), Parameters(1), time.monotonic())
-        return await toy.explain(encoded(RED), Parameters(1), soon())
+        return await toy.explain(encoded(RED), Parameters(1), later())
 
     answer = with_explainer(request.getfixturevalue(folder), ask)
     assert answer["predictions"][0]["label"] == "red"
@@ -178,12 +179,12 @@ def test_maps_that_cannot_be_loaded_are_an_error_of_the_service(
         converted = file.read_bytes()
         file.unlink() if content is None else file.write_bytes(content)
         with pytest.raises(ModelUnavailable) as caught:
-            await toy.explain(encoded(RED), Parameters(1), soon())
+            await toy.explain(encoded(RED), Parameters(1), later())
         assert caught.value.message == (
             "cannot load the maps: model.onnx or explanation.onnx-part is missing or damaged"
         )
         file.write_bytes(converted)
-        await toy.explain(encoded(RED), Parameters(1), soon())
+        await toy.explain(encoded(RED), Parameters(1), later())
 
     with_explainer(mapped_folder, ask)
     (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
@@ -197,11 +198,11 @@ def test_the_session_is_opened_at_the_first_explanation_and_dropped_when_nobody_
 
     async def ask(toy: Explainer) -> list[ActivationSession | None]:
         seen = [toy._session]
-        await toy.explain(encoded(RED), Parameters(1), soon())
+        await toy.explain(encoded(RED), Parameters(1), later())
         seen.append(toy._session)
         await asyncio.sleep(0.5)
         seen.append(toy._session)
-        await toy.explain(encoded(RED), Parameters(1), soon())
+        await toy.explain(encoded(RED), Parameters(1), later())
         return [*seen, toy._session]
 
     before, opened, dropped, again = with_explainer(mapped_folder, ask)
