@@ -1,17 +1,20 @@
 """Classifiers and explainers of toy models, as a worker of the service has them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from errors import ClassifierError
 from inference import open_session
 from inference.batching.batch_size import Sizes
 from serving.classifier import Classifier
 from serving.explanation.explainer import Explainer
 from serving.health import Monitor
+from serving.parameters import DEFAULTS, Parameters
 from serving.workers.sizing import runner_options
 from settings import Device, Settings
+from tests.support.gates import later
 
 
 def toy_classifier(folder: Path, settings: Settings) -> Classifier:
@@ -55,3 +58,35 @@ def with_explainer(folder: Path, use: Callable[[Explainer], Awaitable[Any]], **c
             await explainer.close()
 
     return with_classifier(folder, explained, **chosen)
+
+
+def classified(
+    folder: Path, image: bytes, parameters: Parameters = DEFAULTS, **chosen: Any
+) -> dict[str, Any]:
+    """A toy's answer for one image."""
+    answer: dict[str, Any] = with_classifier(
+        folder, lambda toy: toy.classify(image, parameters, later()), **chosen
+    )
+    return answer
+
+
+def batch_classified(
+    folder: Path,
+    images: Sequence[bytes | memoryview | ClassifierError],
+    parameters: Parameters,
+    **chosen: Any,
+) -> list[dict[str, Any]]:
+    """A toy's results for the images of a batch."""
+    answer = with_classifier(
+        folder, lambda toy: toy.classify_batch(images, parameters, later()), **chosen
+    )
+    results: list[dict[str, Any]] = answer["results"]
+    return results
+
+
+def explained(folder: Path, image: bytes, parameters: Parameters = DEFAULTS) -> dict[str, Any]:
+    """A toy's explanation of one image."""
+    answer: dict[str, Any] = with_explainer(
+        folder, lambda toy: toy.explain(image, parameters, later())
+    )
+    return answer

@@ -21,16 +21,14 @@ from serving.classifier import Classifier
 from serving.health import Monitor
 from serving.parameters import DEFAULTS, Parameters
 from settings import Device
-from tests.serving.classifiers import with_classifier
+from tests.serving.classifiers import batch_classified, classified, with_classifier
 from tests.support.gates import later
 from tests.support.images import LIMITS, save, textured
 from tests.support.toys import BLACK, GREEN, RED, encoded, write_toy_model
 
 
 def test_equal_probabilities_are_ordered_by_class_id(toy_folder: Path) -> None:
-    answer = with_classifier(
-        toy_folder, lambda toy: toy.classify(encoded(BLACK), DEFAULTS, later())
-    )
+    answer = classified(toy_folder, encoded(BLACK))
     assert [each["class_id"] for each in answer["predictions"]] == [0, 1, 2]
     assert answer["confidence"] == 0.333333
 
@@ -39,18 +37,14 @@ def test_equal_probabilities_are_ordered_by_class_id(toy_folder: Path) -> None:
 def test_a_top_k_above_the_number_of_classes_gives_them_all(
     toy_folder: Path, top_k: int | None
 ) -> None:
-    answer = with_classifier(
-        toy_folder, lambda toy: toy.classify(encoded(RED), Parameters(top_k), later())
-    )
+    answer = classified(toy_folder, encoded(RED), Parameters(top_k))
     assert [each["label"] for each in answer["predictions"]] == ["red", "green", "blue"]
 
 
 @pytest.mark.parametrize("top_k", [0, -1])
 def test_a_top_k_below_1_is_refused(toy_folder: Path, top_k: int) -> None:
     with pytest.raises(InvalidParameter, match=f"top_k must be at least 1, not '{top_k}'"):
-        with_classifier(
-            toy_folder, lambda toy: toy.classify(encoded(RED), Parameters(top_k), later())
-        )
+        classified(toy_folder, encoded(RED), Parameters(top_k))
 
 
 @pytest.mark.parametrize(("scaled_decode", "size"), [(True, (32, 16)), (False, (64, 32))])
@@ -63,11 +57,7 @@ def test_a_large_jpeg_is_decoded_scaled_unless_that_is_turned_off(
     pixels = transform(decoded.image, toy_spec.preprocessing, decoded.box)
     session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
 
-    answer = with_classifier(
-        toy_folder,
-        lambda toy: toy.classify(jpeg, Parameters(1), later()),
-        scaled_decode=scaled_decode,
-    )
+    answer = classified(toy_folder, jpeg, Parameters(1), scaled_decode=scaled_decode)
 
     assert decoded.image.size == size
     assert answer["confidence"] == round(float(session.run(pixels[None])[0].max()), 6)
@@ -79,10 +69,7 @@ def test_errors_of_a_batch_keep_their_places(toy_folder: Path) -> None:
         encoded(GREEN),
         b"no image",
     ]
-    answer = with_classifier(
-        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), later())
-    )
-    first, second, third = answer["results"]
+    first, second, third = batch_classified(toy_folder, images, Parameters(1))
     assert first == {"error": {"code": "corrupt_image", "message": "sent broken"}}
     assert second["label"] == "green"
     assert third["error"]["code"] == "unsupported_image"
@@ -103,13 +90,13 @@ def test_answers_are_what_the_schema_says(toy_folder: Path) -> None:
 
 def test_a_golden_answer_within_the_tolerance_is_healthy(tmp_path: Path) -> None:
     write_toy_model(tmp_path, confidence=256 / 258 - 0.0199)
-    with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), DEFAULTS, later()))
+    classified(tmp_path, encoded(RED))
 
 
 def test_a_golden_answer_outside_the_tolerance_is_not(tmp_path: Path) -> None:
     write_toy_model(tmp_path, confidence=256 / 258 - 0.0201)
     with pytest.raises(ModelUnavailable, match=r"class 0 got 0\.9922, PyTorch gave 0\.9721"):
-        with_classifier(tmp_path, lambda toy: toy.classify(encoded(RED), DEFAULTS, later()))
+        classified(tmp_path, encoded(RED))
 
 
 def test_before_a_model_is_loaded_nothing_is_ready() -> None:
@@ -134,11 +121,9 @@ def test_unusual_images_are_answered_beside_ordinary_ones(toy_folder: Path) -> N
         encoded(RED, (16, 16), "JPEG")[:-9],
     ]
 
-    answer = with_classifier(
-        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), later())
-    )
+    results = batch_classified(toy_folder, images, Parameters(1))
 
-    found = [each.get("label") or each["error"]["code"] for each in answer["results"]]
+    found = [each.get("label") or each["error"]["code"] for each in results]
     assert found == ["red", "green", "unsupported_image", "green", "corrupt_image"]
 
 
@@ -150,11 +135,9 @@ def test_the_images_of_a_request_share_its_processor_time(
     # A millisecond is over after one of these, in place or apart.
     images = [save(textured(1500, 1200), image_format)] * 8
 
-    answer = with_classifier(
-        toy_folder, lambda toy: toy.classify_batch(images, Parameters(1), later()), decode_cpu_ms=1
-    )
+    results = batch_classified(toy_folder, images, Parameters(1), decode_cpu_ms=1)
 
-    codes = [each.get("error", {}).get("code") for each in answer["results"]]
+    codes = [each.get("error", {}).get("code") for each in results]
     assert codes[1:] == ["image_too_large"] * 7
 
 
@@ -163,11 +146,7 @@ def test_an_unusual_image_that_takes_too_much_memory_is_refused(toy_folder: Path
     large = save(Image.new("RGBA", (2500, 2500)), "PNG")
 
     with pytest.raises(ImageTooLarge, match="more than 1000000 bytes of memory"):
-        with_classifier(
-            toy_folder,
-            lambda toy: toy.classify(large, Parameters(1), later()),
-            decode_memory_bytes=1_000_000,
-        )
+        classified(toy_folder, large, Parameters(1), decode_memory_bytes=1_000_000)
 
 
 def toy_with(folder: Path, spec: ModelSpec, **fields: Any) -> Path:
@@ -194,7 +173,7 @@ def test_a_client_that_names_a_threshold_gets_a_decision(
     threshold: float | None, decided: dict[str, Any], toy_folder: Path
 ) -> None:
     wanted = Parameters(threshold=threshold)
-    answer = with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), wanted, later()))
+    answer = classified(toy_folder, encoded(RED), wanted)
     assert {key: answer[key] for key in ("decision", "reason") if key in answer} == decided
     assert answer["label"] == "red"
 
@@ -239,7 +218,7 @@ def test_of_a_model_for_several_labels_the_decision_is_a_list(
 def test_a_threshold_out_of_its_bounds_is_refused(threshold: float, toy_folder: Path) -> None:
     wanted = Parameters(threshold=threshold)
     with pytest.raises(InvalidParameter, match="threshold must be from 0 to 1"):
-        with_classifier(toy_folder, lambda toy: toy.classify(encoded(RED), wanted, later()))
+        classified(toy_folder, encoded(RED), wanted)
 
 
 def test_an_embedding_is_given_to_the_client_that_asks(toy_folder: Path) -> None:
@@ -261,7 +240,7 @@ def test_a_model_without_embedding_says_so(toy_folder: Path, toy_spec: ModelSpec
     folder = toy_with(toy_folder, toy_spec, embedding=None)
     wanted = Parameters(embedding=EmbeddingForm.LIST)
     with pytest.raises(InvalidParameter, match="embedding: this model has none; its network"):
-        with_classifier(folder, lambda toy: toy.classify(encoded(RED), wanted, later()))
+        classified(folder, encoded(RED), wanted)
     declined = Parameters(embedding=EmbeddingForm.NONE)
-    answer = with_classifier(folder, lambda toy: toy.classify(encoded(RED), declined, later()))
+    answer = classified(folder, encoded(RED), declined)
     assert "embedding" not in answer

@@ -18,16 +18,14 @@ from serving.api.schema import ClassifyOutput, ExplainOutput
 from serving.explanation import explainer
 from serving.explanation.explainer import Explainer
 from serving.parameters import Parameters
-from tests.serving.classifiers import with_explainer
+from tests.serving.classifiers import explained, with_explainer
 from tests.support.gates import later
 from tests.support.images import save, textured
 from tests.support.toys import HIGH, LOW, MAPPED_HIGH, RED, encoded
 
 
 def test_a_model_with_maps_is_explained_by_them(mapped_folder: Path) -> None:
-    answer = with_explainer(
-        mapped_folder, lambda toy: toy.explain(encoded(RED), Parameters(2), later())
-    )
+    answer = explained(mapped_folder, encoded(RED), Parameters(2))
     assert answer.pop("processing_time") > 0
     assert answer == {
         "predictions": [
@@ -54,9 +52,7 @@ def test_a_model_with_maps_is_explained_by_them(mapped_folder: Path) -> None:
 
 
 def test_a_model_without_maps_is_explained_by_occlusion(toy_folder: Path) -> None:
-    answer = with_explainer(
-        toy_folder, lambda toy: toy.explain(encoded(RED), Parameters(1), later())
-    )
+    answer = explained(toy_folder, encoded(RED), Parameters(1))
     (red,) = answer["predictions"]
     # One of the 16 places falls from 255, 0, 0 to 127, 127, 127.
     means = 255 - 128 / 16, 127 / 16
@@ -72,16 +68,12 @@ def test_a_rounded_model_without_maps_is_explained_by_occlusion(
     precision: Precision, toy_folder: Path, toy_spec: ModelSpec
 ) -> None:
     toy_spec.model_copy(update={"precision": precision}).save(toy_folder)
-    answer = with_explainer(
-        toy_folder, lambda toy: toy.explain(encoded(RED), Parameters(1), later())
-    )
+    answer = explained(toy_folder, encoded(RED), Parameters(1))
     assert answer["method"] == "occlusion"
 
 
 def test_answers_are_what_the_schema_says(mapped_folder: Path) -> None:
-    answer = with_explainer(
-        mapped_folder, lambda toy: toy.explain(encoded(RED), Parameters(), later())
-    )
+    answer = explained(mapped_folder, encoded(RED))
     for each in answer["predictions"]:
         each["map"]["png"] = None
     assert ExplainOutput.model_validate(answer).model_dump(mode="json") == answer
@@ -122,7 +114,7 @@ def test_an_answer_of_classify_can_explain_itself(mapped_folder: Path) -> None:
 @pytest.mark.slow  # a GIF is decoded in a process of its own
 def test_every_kind_of_image_is_explained(image_format: str, mapped_folder: Path) -> None:
     image = encoded(RED, (20, 10), image_format)
-    answer = with_explainer(mapped_folder, lambda toy: toy.explain(image, Parameters(1), later()))
+    answer = explained(mapped_folder, image, Parameters(1))
     assert answer["predictions"][0]["label"] == "red"
     assert answer["image"] == {"width": 20, "height": 10}
     assert answer["crop"] == {"x": 5.0, "y": 0.0, "width": 10.0, "height": 10.0}
@@ -130,7 +122,7 @@ def test_every_kind_of_image_is_explained(image_format: str, mapped_folder: Path
 
 def test_the_size_of_a_photograph_that_is_decoded_scaled_is_its_own(mapped_folder: Path) -> None:
     image = save(textured(641, 479), "JPEG")
-    answer = with_explainer(mapped_folder, lambda toy: toy.explain(image, Parameters(1), later()))
+    answer = explained(mapped_folder, image, Parameters(1))
     assert answer["image"] == {"width": 641, "height": 479}
 
 
