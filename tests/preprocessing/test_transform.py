@@ -12,14 +12,7 @@ from preprocessing import decode, transform
 from preprocessing.resize import simd
 from preprocessing.transform import crop_box
 from settings import Device
-from tests.support.images import (
-    LIMITS,
-    STORED_AS,
-    preprocessing,
-    rotated_twin,
-    save,
-    textured,
-)
+from tests.support.images import LIMITS, STORED_AS, preprocessing, rotated_twin, save, textured
 
 # Largest difference of one pixel from torchvision's Resize and CenterCrop, and the mean over an
 # image, of 255. Pillow keeps a resize's box in 32-bit floats and resamples in two passes, each
@@ -35,52 +28,16 @@ LONGEST, LONGEST_OF_BILINEAR = 16 / 9, 3
 
 # Pillow 13 chooses the order of its passes by size, another one for the crop than for the whole
 # image for portraits up to about 400 wide.
-SIZES = [
-    # landscape
-    (600, 296),
-    (640, 480),
-    (500, 375),
-    (500, 333),
-    (400, 300),
-    (320, 240),
-    (333, 217),
-    (1001, 667),
-    # portrait
-    (480, 640),
-    (375, 500),
-    (333, 500),
-    (300, 400),
-    (300, 533),
-    (240, 320),
-    (217, 333),
-    (667, 1001),
-    # square
-    (500, 500),
-    (257, 257),
-    (256, 256),
-    (225, 224),
-    (224, 224),
-    (128, 128),
-    # long and narrow
-    (2000, 150),
-    (150, 2000),
-    (320, 80),
-    (80, 320),
-    # tiny
-    (7, 5),
-    (5, 7),
-    (1, 1),
-    (1, 20),
-]
+LANDSCAPE = [(600, 296), (640, 480), (500, 375), (500, 333), (400, 300), (333, 217), (1001, 667)]
+PORTRAIT = [(480, 640), (375, 500), (333, 500), (300, 400), (300, 533), (240, 320), (217, 333)]
+SQUARE = [(500, 500), (257, 257), (256, 256), (225, 224), (224, 224), (128, 128)]
+NARROW = [(2000, 150), (150, 2000), (320, 80), (80, 320)]
+TINY = [(7, 5), (5, 7), (1, 1), (1, 20)]
+SIZES = [*LANDSCAPE, (320, 240), *PORTRAIT, (667, 1001), *SQUARE, *NARROW, *TINY]
 
 RESIZE_AND_CROP = [(256, 224), (232, 224), (224, 224), (342, 299), (235, 224), (384, 384)]
 
-PRESETS = [
-    "ResNet50_Weights",
-    "EfficientNet_B0_Weights",
-    "Swin_T_Weights",
-    "Inception_V3_Weights",
-]
+PRESETS = ["ResNet50", "EfficientNet_B0", "Swin_T", "Inception_V3"]
 
 
 def difference(
@@ -90,7 +47,10 @@ def difference(
     return np.abs(actual.astype(np.int64) - expected.astype(np.int64))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+of_every_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+
+
+@of_every_size
 @pytest.mark.parametrize(("resize", "crop"), RESIZE_AND_CROP)
 @pytest.mark.parametrize("interpolation", [Interpolation.BILINEAR, Interpolation.BICUBIC])
 def test_pixels_are_those_of_torchvision(
@@ -99,7 +59,7 @@ def test_pixels_are_those_of_torchvision(
     check_pixels(interpolation, resize, crop, size)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@of_every_size
 @pytest.mark.parametrize("interpolation", [Interpolation.BILINEAR, Interpolation.BICUBIC])
 def test_pixels_are_those_of_torchvision_without_the_simd_library(
     interpolation: Interpolation, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
@@ -132,7 +92,7 @@ def of_torchvision(
     return np.asarray(transforms.CenterCrop(crop)(resized))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@of_every_size
 @pytest.mark.parametrize(("resize", "crop"), RESIZE_AND_CROP[:2])
 def test_exact_pixels_are_those_of_torchvision_where_ties_are_frequent(
     resize: int, crop: int, size: tuple[int, int]
@@ -149,7 +109,7 @@ def test_exact_pixels_are_those_of_torchvision_where_ties_are_frequent(
     assert difference(found, expected).mean() <= MEAN_DIFFERENCE
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@of_every_size
 @pytest.mark.parametrize("interpolation", [Interpolation.BICUBIC, Interpolation.LANCZOS])
 def test_exact_pixels_are_nearly_all_those_of_torchvision(
     interpolation: Interpolation, size: tuple[int, int]
@@ -169,7 +129,7 @@ def test_exact_pixels_are_nearly_all_those_of_torchvision(
 @pytest.mark.parametrize("name", PRESETS)
 def test_normalised_pixels_are_those_of_the_weights_own_preset(name: str) -> None:
     models: Any = pytest.importorskip("torchvision.models")
-    preset = getattr(models, name).DEFAULT.transforms()
+    preset = getattr(models, f"{name}_Weights").DEFAULT.transforms()
     mean, std = np.array(preset.mean) * 255, np.array(preset.std) * 255
     ours = Preprocessing(
         resize_size=Size.square(preset.resize_size[0]),

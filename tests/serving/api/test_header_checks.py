@@ -2,9 +2,7 @@
 
 import json
 import socket
-from typing import Any
 
-import httpx
 import pytest
 
 from errors import UnsupportedMediaType
@@ -79,26 +77,6 @@ def test_a_good_header_is_followed_by_its_body(toy_server: Server) -> None:
         assert connection.recv(len(expected), socket.MSG_WAITALL) == expected
         connection.sendall(image)
         assert_red(json.loads(one_response(connection).partition(b"\r\n\r\n")[2]))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"content": encoded(RED), "headers": {"content-encoding": "gzip"}},
-        {"files": {"image": encoded(RED)}, "headers": {"content-encoding": "x-gzip"}},
-        {"json": {"image": ""}, "headers": {"content-encoding": "zstd"}},
-    ],
-    ids=["raw", "form", "json"],
-)
-def test_a_body_of_any_form_is_taken_only_as_it_is(
-    client: httpx.Client, options: dict[str, Any]
-) -> None:
-    response = client.post("/classify", **options)
-    assert response.status_code == 415
-    assert response.headers["accept-encoding"] == "identity"
-    assert response.json()["error"]["code"] == "unsupported_media_type"
-    assert repr(options["headers"]["content-encoding"]) in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

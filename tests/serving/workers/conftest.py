@@ -1,5 +1,7 @@
 """A table of two workers."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,3 +14,15 @@ from serving.workers.table import WorkerTable
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerTable:
     monkeypatch.setenv(tables._VARIABLE, "")
     return WorkerTable.create(2, tmp_path)
+
+
+@pytest.fixture
+def beat_as(table: WorkerTable, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """A beat of another process in a place."""
+
+    def beat(process: int, place: int) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: process)
+            table.begin(place)
+
+    return beat

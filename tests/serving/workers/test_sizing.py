@@ -25,13 +25,8 @@ def test_on_the_cpu_each_processor_has_a_worker_with_one_thread(
     settings = Settings()
     assert sizing.workers(settings) == 8
     assert sizing.intra_op_threads(settings) == 1
-    assert sizing.runner_options(settings, Device.CPU, lambda: Sizes(1, 4)) == RunnerOptions(
-        max_batch_size=1,
-        max_group_size=4,
-        max_batch_delay=0.0,
-        max_pending_images=256,
-        decode_threads=0,
-    )
+    found = sizing.runner_options(settings, Device.CPU, lambda: Sizes(1, 4))
+    assert found == RunnerOptions(1, 4, 0.0, max_pending_images=256, decode_threads=0)
 
 
 def test_fewer_workers_have_more_threads_each(machine: pytest.MonkeyPatch) -> None:
@@ -66,13 +61,8 @@ def test_a_gpu_is_shared_by_four_workers_that_decode_ahead(machine: pytest.Monke
     give_gpu(machine, 80 * GIB)
     settings = Settings()
     assert sizing.workers(settings) == 4
-    assert sizing.runner_options(settings, Device.CUDA, lambda: Sizes(8, 8)) == RunnerOptions(
-        max_batch_size=32,
-        max_group_size=32,
-        max_batch_delay=0.0,
-        max_pending_images=256,
-        decode_threads=2,
-    )
+    found = sizing.runner_options(settings, Device.CUDA, lambda: Sizes(8, 8))
+    assert found == RunnerOptions(32, 32, 0.0, max_pending_images=256, decode_threads=2)
 
 
 def test_settings_override_the_derived_values(machine: pytest.MonkeyPatch) -> None:
@@ -86,13 +76,7 @@ def test_settings_override_the_derived_values(machine: pytest.MonkeyPatch) -> No
     )
     assert sizing.workers(settings) == 2
     assert sizing.intra_op_threads(settings) == 3
-    expected = RunnerOptions(
-        max_batch_size=5,
-        max_group_size=5,
-        max_batch_delay=0.0025,
-        max_pending_images=7,
-        decode_threads=0,
-    )
+    expected = RunnerOptions(5, 5, 0.0025, max_pending_images=7, decode_threads=0)
     assert sizing.runner_options(settings, Device.CUDA, lambda: Sizes(8, 8)) == expected
     assert sizing.runner_options(settings, Device.CPU, lambda: Sizes(8, 8)) == expected
 

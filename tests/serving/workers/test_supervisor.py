@@ -41,18 +41,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
         yield now
 
 
-@pytest.fixture
-def beat_as(table: WorkerTable, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
-    """A beat of another process in a place."""
-
-    def beat(process: int, place: int) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "getpid", lambda: process)
-            table.begin(place)
-
-    return beat
-
-
 def test_a_silent_worker_is_killed(
     table: WorkerTable,
     worker: Worker,

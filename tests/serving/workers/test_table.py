@@ -2,8 +2,7 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,20 +11,15 @@ from serving.workers.table import WorkerTable, beat_while
 
 
 @pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that can be killed."""
+def sleeping_worker(
+    table: WorkerTable, beat_as: Callable[[int, int], None]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The first worker, which has beaten three seconds ago and can be killed."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        beat_as(process.pid, 1)
+        table._beaten[0] -= 3
         yield process
         process.kill()
-
-
-def beat_as(process: int, table: WorkerTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A beat of another process, three seconds ago."""
-    then = time.monotonic() - 3
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "getpid", lambda: process)
-        patch.setattr(time, "monotonic", lambda: then)
-        table.begin(1)
 
 
 def test_before_the_first_beat_no_worker_is_missed(table: WorkerTable) -> None:
@@ -47,22 +41,19 @@ def test_all_processes_see_the_same(table: WorkerTable) -> None:
 
 
 def test_a_dead_worker_is_not_silent(
-    table: WorkerTable, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+    table: WorkerTable, sleeping_worker: subprocess.Popen[bytes]
 ) -> None:
-    beat_as(sleeper.pid, table, monkeypatch)
-    assert table.silent() == [sleeper.pid]
-    sleeper.kill()
-    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # a zombie
+    assert table.silent() == [sleeping_worker.pid]
+    sleeping_worker.kill()
+    os.waitid(os.P_PID, sleeping_worker.pid, os.WEXITED | os.WNOWAIT)  # a zombie
     assert table.silent() == []
-    sleeper.wait()
+    sleeping_worker.wait()
     assert table.silent() == []
-    assert table.processes() == [sleeper.pid]
+    assert table.processes() == [sleeping_worker.pid]
 
 
-def test_connections_are_compared_with_those_of_workers_that_beat(
-    table: WorkerTable, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    beat_as(sleeper.pid, table, monkeypatch)
+@pytest.mark.usefixtures("sleeping_worker")
+def test_connections_are_compared_with_those_of_workers_that_beat(table: WorkerTable) -> None:
     table.begin(2)
     table.count(2, 5)
     table.count(2, -1)
