@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from errors import StartupError
-from inference import OnnxSession, check_device, open_session
+from inference import check_device, open_session
 from inference.sessions.openvino_session import OpenVinoSession, openvino_version
-from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
+from model_spec import ModelSpec
 from settings import Device
+from tests.inference.sessions.test_session import BATCH, EXPECTED, needs_openvino
 from tests.support.commands import python
-from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
-
-needs_openvino = pytest.mark.skipif(openvino_version() is None, reason="OpenVINO is not installed")
+from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, pixels
 
 
 def opened(folder: Path, threads: int = 1) -> OpenVinoSession:
@@ -24,22 +23,12 @@ def opened(folder: Path, threads: int = 1) -> OpenVinoSession:
 
 @needs_openvino
 def test_the_toy_answers_as_worked_out_by_hand(toy_folder: Path) -> None:
-    third = 1 / 3
-    expected = [[HIGH, LOW, LOW], [LOW, HIGH, LOW], [LOW, LOW, HIGH], [third, third, third]]
-    batch = np.stack([pixels(colour) for colour in (RED, GREEN, BLUE, BLACK)])
     session = opened(toy_folder)
 
     for size in (4, 1, 3, 4):
-        probabilities = session.run(batch[:size])
+        probabilities = session.run(BATCH[:size])
         assert probabilities.dtype == np.float32
-        assert probabilities == pytest.approx(np.array(expected[:size]), abs=1e-5)
-
-
-@needs_openvino
-def test_it_answers_as_onnx_runtime_does(toy_folder: Path, session: OnnxSession) -> None:
-    shape = (5, *session.spec.pixels_shape)
-    batch = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    assert opened(toy_folder).run(batch) == pytest.approx(session.run(batch), abs=1e-5)
+        assert probabilities == pytest.approx(EXPECTED[:size], abs=1e-5)
 
 
 @needs_openvino
@@ -74,30 +63,6 @@ def test_it_computes_in_float32_in_its_own_threads_and_binds_none(toy_folder: Pa
     names = ("INFERENCE_NUM_THREADS", "NUM_STREAMS", "ENABLE_CPU_PINNING")
     assert [compiled.get_property(name) for name in names] == [1, 1, False]
     assert compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
-
-
-@needs_openvino
-def test_a_run_that_is_forgotten_changes_no_other(toy_folder: Path) -> None:
-    session = opened(toy_folder)
-    batch = np.stack([pixels(RED)] * 8)
-    before = session.run(batch)
-    session.run_and_forget(batch)
-    assert session.run(batch).tolist() == before.tolist()
-
-
-@needs_openvino
-@pytest.mark.parametrize("content", [b"", b"not ONNX"], ids=["empty", "text"])
-def test_a_file_that_was_never_onnx_is_refused_in_one_line(
-    content: bytes, toy_folder: Path, toy_spec: ModelSpec
-) -> None:
-    model = toy_folder / ONNX_FILE
-    model.write_bytes(content)
-    files = toy_spec.files | {ONNX_FILE: sha256_of_file(model)}
-    toy_spec.model_copy(update={"files": files}).save(toy_folder)
-
-    with pytest.raises(StartupError, match=r"^OpenVINO cannot load model\.onnx: .+$") as caught:
-        opened(toy_folder)
-    assert "\n" not in str(caught.value)
 
 
 def test_without_openvino_the_command_that_installs_it_is_named(

@@ -13,13 +13,18 @@ from errors import StartupError
 from inference import OnnxSession, check_device, open_session
 from inference.hardware.gpu import count_gpus
 from inference.sessions import session as session_module
+from inference.sessions.openvino_session import openvino_version
 from model_spec import ONNX_FILE, ModelSpec, Precision, sha256_of_file
 from settings import Device
 from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 
+needs_openvino = pytest.mark.skipif(openvino_version() is None, reason="OpenVINO is not installed")
 without_gpu = pytest.mark.skipif(count_gpus() > 0, reason="this machine has a GPU")
 
 CPU, CUDA, TENSORRT = (f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "Tensorrt"))
+
+BATCH = np.stack([pixels(colour) for colour in (RED, GREEN, BLUE, BLACK)])
+EXPECTED = np.array([[HIGH, LOW, LOW], [LOW, HIGH, LOW], [LOW, LOW, HIGH], [1 / 3] * 3], np.float32)
 
 EXPLICIT = [(Device.CUDA, CUDA), (Device.TENSORRT, TENSORRT)]
 
@@ -32,14 +37,10 @@ def missing(provider: str) -> str:
 
 
 def test_the_toy_answers_as_worked_out_by_hand(session: OnnxSession) -> None:
-    batch = np.stack([pixels(colour) for colour in (RED, GREEN, BLUE, BLACK)])
-    third = 1 / 3
-    expected = [[HIGH, LOW, LOW], [LOW, HIGH, LOW], [LOW, LOW, HIGH], [third, third, third]]
-
-    probabilities = session.run(batch)
+    probabilities = session.run(BATCH)
 
     assert probabilities.dtype == np.float32
-    assert probabilities.tolist() == np.array(expected, np.float32).tolist()
+    assert probabilities.tolist() == EXPECTED.tolist()
 
 
 def test_on_the_cpu_the_session_is_what_it_says(session: OnnxSession, toy_spec: ModelSpec) -> None:
@@ -87,22 +88,18 @@ def test_auto_falls_back_to_the_cpu_with_one_warning_that_says_why(
     ]
 
 
+def assert_cannot_be_had(folder: Path, device: Device, reason: str) -> None:
+    with pytest.raises(StartupError) as caught:
+        check_device(folder, device)
+    assert str(caught.value) == f"CLASSIFIER_DEVICE={device.value} cannot be had: {reason}"
+
+
 @without_gpu
 @pytest.mark.parametrize(("device", "provider"), EXPLICIT)
 def test_an_explicit_gpu_that_cannot_be_had_is_refused(
     device: Device, provider: str, toy_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(StartupError) as caught:
-        open_session(toy_folder, device, intra_op_threads=1)
-    assert str(caught.value) == (
-        f"CLASSIFIER_DEVICE={device.value} cannot be had: {missing(provider)}"
-    )
-
-    with pytest.raises(StartupError) as caught:
-        check_device(toy_folder, device)
-    assert str(caught.value) == (
-        f"CLASSIFIER_DEVICE={device.value} cannot be had: {missing(provider)}"
-    )
+    assert_cannot_be_had(toy_folder, device, missing(provider))
     assert caplog.records == []
 
 
@@ -127,9 +124,7 @@ def test_missing_libraries_are_no_reason_to_take_the_cpu(
     if provider not in onnxruntime.get_available_providers():
         pytest.skip("this build of ONNX Runtime has no GPU")
 
-    with pytest.raises(StartupError) as caught:
-        open_session(toy_folder, device, intra_op_threads=1)
-    assert str(caught.value) == f"CLASSIFIER_DEVICE={device.value} cannot be had: {reason}"
+    assert_cannot_be_had(toy_folder, device, reason)
 
 
 @pytest.mark.parametrize(("device", "provider"), EXPLICIT)
@@ -137,13 +132,7 @@ def test_an_onnx_runtime_without_gpu_support_is_named(
     device: Device, provider: str, toy_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CPU])
-
-    with pytest.raises(StartupError) as caught:
-        open_session(toy_folder, device, intra_op_threads=1)
-    assert str(caught.value) == (
-        f"CLASSIFIER_DEVICE={device.value} cannot be had: "
-        f"this build of ONNX Runtime has no {provider}"
-    )
+    assert_cannot_be_had(toy_folder, device, f"this build of ONNX Runtime has no {provider}")
 
 
 @pytest.mark.parametrize("device", [Device.CUDA, Device.TENSORRT])
@@ -170,18 +159,26 @@ def test_a_damaged_model_is_refused(device: Device, toy_folder: Path) -> None:
         open_session(toy_folder, device, intra_op_threads=1)
 
 
-@pytest.mark.parametrize("device", [Device.CPU, Device.AUTO])
+@pytest.mark.parametrize(
+    ("device", "engine"),
+    [
+        (Device.CPU, "ONNX Runtime"),
+        (Device.AUTO, "ONNX Runtime"),
+        pytest.param(Device.OPENVINO, "OpenVINO", marks=needs_openvino),
+    ],
+)
 @pytest.mark.parametrize("content", [b"", b"not ONNX"], ids=["empty", "text"])
 def test_a_file_that_was_never_onnx_is_refused(
-    content: bytes, device: Device, toy_folder: Path, toy_spec: ModelSpec
+    content: bytes, device: Device, engine: str, toy_folder: Path, toy_spec: ModelSpec
 ) -> None:
     model = toy_folder / ONNX_FILE
     model.write_bytes(content)
     files = toy_spec.files | {ONNX_FILE: sha256_of_file(model)}
     toy_spec.model_copy(update={"files": files}).save(toy_folder)
 
-    with pytest.raises(StartupError, match=r"^ONNX Runtime cannot load model\.onnx: "):
+    with pytest.raises(StartupError, match=rf"^{engine} cannot load model\.onnx: ") as caught:
         open_session(toy_folder, device, intra_op_threads=1)
+    assert engine != "OpenVINO" or "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("device", Device)
@@ -281,8 +278,11 @@ def test_an_fp16_model_on_the_cpu_is_warned_of(
     ]
 
 
-def test_a_run_that_is_forgotten_changes_no_other(toy_folder: Path) -> None:
-    session = open_session(toy_folder, Device.CPU, intra_op_threads=1)
+@pytest.mark.parametrize(
+    "device", [Device.CPU, pytest.param(Device.OPENVINO, marks=needs_openvino)]
+)
+def test_a_run_that_is_forgotten_changes_no_other(device: Device, toy_folder: Path) -> None:
+    session = open_session(toy_folder, device, intra_op_threads=1)
     batch = np.stack([pixels(RED)] * 8)
     before = session.run(batch)
     session.run_and_forget(batch)

@@ -8,7 +8,7 @@ import pytest
 from inference import OnnxSession, open_session
 from inference.hardware.gpu import GpuMonitor, count_gpus
 from settings import Device
-from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, pixels
+from tests.inference.sessions.test_session import BATCH, EXPECTED
 
 pytestmark = pytest.mark.skipif(count_gpus() == 0, reason="this machine has no GPU")
 
@@ -34,11 +34,8 @@ def test_auto_takes_the_gpu(toy_folder: Path) -> None:
 def test_the_toy_answers_as_worked_out_by_hand_in_batches_of_changing_size(
     on_gpu: OnnxSession,
 ) -> None:
-    colours = [RED, GREEN, BLUE, RED]
-    expected = [[HIGH, LOW, LOW], [LOW, HIGH, LOW], [LOW, LOW, HIGH], [HIGH, LOW, LOW]]
     for size in (4, 1, 2, 4, 2, 1):
-        batch = np.stack([pixels(colour) for colour in colours[:size]])
-        np.testing.assert_allclose(on_gpu.run(batch), expected[:size], rtol=1e-5)
+        np.testing.assert_allclose(on_gpu.run(BATCH[:size]), EXPECTED[:size], rtol=1e-5)
     assert list(on_gpu._by_batch_size) == [4, 1, 2]
 
 
