@@ -1,5 +1,6 @@
 """Runners over the toy model, and what the tests of the runner ask of them."""
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from inference.batching import metrics
 from inference.batching.pipeline import Row
 from inference.batching.runner import PrepareApart
 from preprocessing import DecodeLimits, decode, transform
-from tests.support.gates import GatedSession
+from tests.support.gates import Gate, GatedSession, later
 from tests.support.toys import pixels, toy_preprocessing
 
 LIMITS = DecodeLimits(max_pixels=10_000, max_aspect_ratio=20.0)
@@ -71,6 +72,19 @@ async def running(  # noqa: PLR0913
         yield runner
     finally:
         await runner.close()
+
+
+async def meanwhile(
+    runner: OnnxRunner[Any, Any], gate: Gate, first: Any, *requests: list[Any]
+) -> list[list[Any]]:
+    """The answers to a request that stops at a gate, and to those that arrive meanwhile."""
+    gate.shut()
+    stopped = asyncio.create_task(runner.infer([first], later()))
+    await gate.arrival()
+    others = [asyncio.create_task(runner.infer(each, later())) for each in requests]
+    await asyncio.sleep(0)
+    gate.open()
+    return await asyncio.gather(stopped, *others)
 
 
 def sample(name: str) -> float:

@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from errors import ClassifierError, CorruptImage, InferenceFailed, ModelUnavailable
+from errors import InferenceFailed, ModelUnavailable
 from tests.support.gates import PATIENCE, Worker, in_loop, later
 
 
@@ -34,25 +34,6 @@ async def test_what_queues_while_a_batch_runs_is_the_next_batch_up_to_the_maximu
         assert await asyncio.gather(*futures) == [0, 10, 20, 30, 40, 50, 60, 70]
     assert worker.batches == [[0], [1, 2, 3, 4], [5, 6, 7]]
     assert worker.dropped == []
-
-
-@in_loop
-async def test_an_items_own_error_goes_to_its_own_job() -> None:
-    def odd_ones_are_corrupt(items: list[int]) -> list[int | ClassifierError]:
-        return [CorruptImage(f"{item} is odd") if item % 2 else item for item in items]
-
-    worker = Worker(odd_ones_are_corrupt)
-    worker.gate.shut()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        futures = [batcher.submit(item, later()) for item in range(5)]
-        worker.gate.open()
-        outcomes = await asyncio.gather(*futures, return_exceptions=True)
-
-    assert outcomes[::2] == [0, 2, 4]
-    assert [repr(outcome) for outcome in outcomes[1::2]] == [
-        "CorruptImage('1 is odd')",
-        "CorruptImage('3 is odd')",
-    ]
 
 
 @in_loop

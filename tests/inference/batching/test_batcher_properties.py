@@ -1,9 +1,11 @@
+"""Whatever becomes of jobs, each gets exactly its own outcome, and dead ones are dropped."""
+
 import asyncio
 import time
 from collections.abc import Sequence
 from itertools import chain
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from errors import ClassifierError, CorruptImage, DeadlineExceeded, InferenceFailed
@@ -40,6 +42,8 @@ def worker_for(jobs: Sequence[str]) -> Worker:
 
 
 @given(jobs=kinds, max_batch_size=st.integers(1, 5))
+@example(jobs=[CANCELLED, EXPIRED, GOOD], max_batch_size=2)  # no batch of dead ones alone
+@example(jobs=[GOOD, BAD, CANCELLED, GOOD, EXPIRED, BAD], max_batch_size=5)
 @settings(max_examples=60, deadline=None)
 @in_loop
 async def test_jobs_that_queue_together_get_exactly_their_own_outcomes(

@@ -1,37 +1,9 @@
-"""Jobs that are cancelled or whose deadline passes."""
+"""Jobs that are cancelled, or whose deadline passes, while a batch runs."""
 
 import pytest
 
 from errors import DeadlineExceeded
 from tests.support.gates import Worker, in_loop, later
-
-
-@in_loop
-async def test_cancelled_jobs_are_dropped_before_they_are_processed() -> None:
-    worker = Worker()
-    async with worker.held(max_batch_size=8) as (batcher, first):
-        one, two, three, four = (batcher.submit(item, later()) for item in (1, 2, 3, 4))
-        two.cancel()
-        four.cancel()
-        worker.gate.open()
-
-        assert [await first, await one, await three] == [0, 10, 30]
-    assert worker.batches == [[0], [1, 3]]
-    assert worker.dropped == [2]
-
-
-@in_loop
-async def test_a_batch_of_cancelled_jobs_alone_is_no_batch() -> None:
-    worker = Worker()
-    async with worker.held(max_batch_size=2) as (batcher, first):
-        for item in (1, 2):
-            batcher.submit(item, later()).cancel()
-        three = batcher.submit(3, later())
-        worker.gate.open()
-
-        assert [await first, await three] == [0, 30]
-    assert worker.batches == [[0], [3]]
-    assert worker.dropped == [2]
 
 
 @in_loop
@@ -71,13 +43,3 @@ async def test_a_deadline_is_kept_by_a_job_that_already_runs() -> None:
 
         assert await batcher.submit(1, later()) == 10
     assert worker.dropped == []
-
-
-@in_loop
-async def test_a_deadline_in_the_past_is_never_processed() -> None:
-    worker = Worker()
-    async with worker.batcher(max_batch_size=8) as batcher:
-        with pytest.raises(DeadlineExceeded):
-            await batcher.submit(0, later(-1))
-    assert worker.batches == []
-    assert worker.dropped == [1]

@@ -15,6 +15,7 @@ from tests.inference.batching.runners import (
     from_bytes,
     gated,
     in_both_threads,
+    meanwhile,
     numbers,
     running,
 )
@@ -25,22 +26,17 @@ from tests.support.toys import BLUE, EMBEDDING, GREEN, HIGH, LOW, RED, encoded, 
 @in_loop
 async def test_only_the_good_images_of_a_batch_reach_the_session(session: OnnxSession) -> None:
     session, inner = gated(session)
-    inner.gate.shut()
+    mixed = [encoded(RED), b"not an image", encoded(BLUE)]
     async with running(session, from_bytes) as runner:
-        first = asyncio.create_task(runner.infer([encoded(GREEN)], later()))
-        await inner.gate.arrival()
-        second = asyncio.create_task(
-            runner.infer([encoded(RED), b"not an image", encoded(BLUE)], later())
+        requests = mixed, [b"nor is this"]
+        (green,), (red, bad, blue), (worse,) = await meanwhile(
+            runner, inner.gate, encoded(GREEN), *requests
         )
-        third = asyncio.create_task(runner.infer([b"nor is this"], later()))
-        await asyncio.sleep(0)
-        inner.gate.open()
-        outcomes = [*await first, *await second, *await third]
 
     assert inner.sizes == [1, 2]
     assert (inner.batches[1] == np.stack([pixels(RED), pixels(BLUE)])).all()
-    assert [type(outcomes[index]) for index in (2, 4)] == [UnsupportedImage] * 2
-    assert numbers([outcomes[index] for index in (0, 1, 3)]) == exactly(
+    assert [type(bad), type(worse)] == [UnsupportedImage] * 2
+    assert numbers([green, red, blue]) == exactly(
         (LOW, HIGH, LOW), (HIGH, LOW, LOW), (LOW, LOW, HIGH)
     )
 
@@ -48,16 +44,9 @@ async def test_only_the_good_images_of_a_batch_reach_the_session(session: OnnxSe
 @in_loop
 async def test_a_group_is_taken_together_and_run_in_batches(session: OnnxSession) -> None:
     session, inner = gated(session)
-    inner.gate.shut()
+    images = [encoded(RED), encoded(GREEN), b"not an image", encoded(BLUE), encoded(RED)]
     async with running(session, from_bytes, max_batch_size=2, max_group_size=4) as runner:
-        first = asyncio.create_task(runner.infer([encoded(GREEN)], later()))
-        await inner.gate.arrival()
-        images = [encoded(RED), encoded(GREEN), b"not an image", encoded(BLUE), encoded(RED)]
-        second = asyncio.create_task(runner.infer(images, later()))
-        await asyncio.sleep(0)
-        inner.gate.open()
-        await first
-        outcomes = await second
+        _, outcomes = await meanwhile(runner, inner.gate, encoded(GREEN), images)
 
     # The group of four has three good images.
     assert inner.sizes == [1, 2, 1, 1]
@@ -95,22 +84,19 @@ async def test_images_that_arrive_during_decoding_join_a_large_batch(
 ) -> None:
     session, inner = gated(session)
     decoding = Gate()
-    decoding.shut()
 
     def prepare(image: bytes) -> Pixels:
         decoding.pass_through()
         return from_bytes(image)
 
     async with running(session, prepare, max_batch_size=max_batch_size) as runner:
-        first = asyncio.create_task(runner.infer([encoded(GREEN)], later()))
-        await decoding.arrival()
-        second = asyncio.create_task(runner.infer([encoded(RED), encoded(BLUE)], later()))
-        await asyncio.sleep(0)
-        decoding.open()
-        outcomes = [*await first, *await second]
+        others = [encoded(RED), encoded(BLUE)]
+        first, second = await meanwhile(runner, decoding, encoded(GREEN), others)
 
     assert inner.sizes == expected
-    assert numbers(outcomes) == exactly((LOW, HIGH, LOW), (HIGH, LOW, LOW), (LOW, LOW, HIGH))
+    assert numbers([*first, *second]) == exactly(
+        (LOW, HIGH, LOW), (HIGH, LOW, LOW), (LOW, LOW, HIGH)
+    )
 
 
 @in_loop
@@ -166,22 +152,8 @@ async def test_batches_of_a_gpu_are_padded_and_answered_without_the_padding(
 ) -> None:
     session, inner = gated(session, device=Device.CUDA)
     async with running(session, max_batch_size=6) as runner:
-        inner.gate.shut()
-        first = asyncio.create_task(runner.infer([GREEN], later()))
-        await inner.gate.arrival()
-        second = asyncio.create_task(runner.infer([RED, GREEN, BLUE], later()))
-        await asyncio.sleep(0)
-        inner.gate.open()
-        one, three = await first, await second
-
-        inner.gate.shut()
-        fourth = asyncio.create_task(runner.infer([BLUE], later()))
-        await inner.gate.arrival()
-        fifth = asyncio.create_task(runner.infer([RED] * 5, later()))
-        await asyncio.sleep(0)
-        inner.gate.open()
-        await fourth
-        five = await fifth
+        one, three = await meanwhile(runner, inner.gate, GREEN, [RED, GREEN, BLUE])
+        _, five = await meanwhile(runner, inner.gate, BLUE, [RED] * 5)
 
     assert inner.sizes == [1, 4, 1, 6]
     assert numbers(one) == exactly((LOW, HIGH, LOW))
