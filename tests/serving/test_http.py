@@ -212,14 +212,3 @@ def test_metrics_count_requests_and_batches(client: httpx.Client, toy_server: Se
     after = counted()
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 1]
     assert "/random/path" not in client.get("/metrics").text
-
-
-def test_a_websocket_is_refused(toy_server: Server) -> None:
-    headers = {
-        "connection": "upgrade",
-        "upgrade": "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    }
-    response = httpx.get(toy_server.url + "/classify", headers=headers)
-    assert response.status_code == 405

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 
 from tests.serving.answers import as_base64, assert_red
 from tests.serving.conftest import MAX_BODY_BYTES, MAX_IMAGES
-from tests.serving.raw import connected
 from tests.support.servers import Server
 from tests.support.toys import RED, encoded
 
@@ -119,35 +117,6 @@ def test_pickles_are_refused_on_every_route(
     response = client.post(path, **raw(pickle.dumps(Bomb()), content_type))
     assert_error(response, 415, "unsupported_media_type", "")
     assert not (tmp_path / "exploded").exists()
-
-
-def test_a_chunked_body_is_bounded_too(client: httpx.Client) -> None:
-    response = client.post("/classify", content=iter([bytes(60_000), bytes(60_000)]))
-    assert_error(response, 413, "body_too_large", "")
-
-
-def test_an_announced_body_that_is_too_large_is_not_read(toy_server: Server) -> None:
-    with connected(toy_server) as connection:
-        connection.sendall(
-            b"POST /classify HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999\r\n\r\n"
-        )
-        answer = b""
-        while chunk := connection.recv(4096):
-            answer += chunk
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"body_too_large" in answer
-
-
-def test_a_url_is_never_fetched(client: httpx.Client) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.5)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/a.png"
-        client.post("/classify", files={"image": (None, url)})
-        client.post("/classify", json={"image": url})
-        client.post("/classify_batch", json={"images": [url]})
-        client.post("/classify", content=url)
-        with pytest.raises(TimeoutError):
-            listener.accept()
 
 
 def test_no_temporary_file_is_left(client: httpx.Client, toy_server: Server) -> None:

@@ -9,28 +9,13 @@ from tests.serving.asgi import body, call, scope
 KEYS = Settings(api_keys="first, second", max_body_bytes=10)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"authorization": "Bearer first"},
-        {"authorization": "bearer second"},
-        {"x_api_key": "second"},
-    ],
-)
-def test_any_of_the_keys_opens_the_door(headers: dict[str, str]) -> None:
-    assert call(scope("/run", **headers), body(b""), settings=KEYS)[0]["status"] == 200
+def test_any_of_the_keys_opens_the_door() -> None:
+    for headers in ({"authorization": "Bearer first"}, {"x_api_key": "second"}):
+        assert call(scope("/run", **headers), body(b""), settings=KEYS)[0]["status"] == 200
 
 
 @pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"authorization": "Bearer third"},
-        {"authorization": "first"},
-        {"authorization": "Basic first"},
-        {"x_api_key": "first, second"},
-        {"x_api_key": ""},
-    ],
+    "headers", [{}, {"authorization": "first"}, {"x_api_key": "first, second"}]
 )
 def test_without_one_of_the_keys_nothing_is_read(headers: dict[str, str]) -> None:
     unread = [body(b"x" * 100, True), body(b"")]
@@ -47,12 +32,8 @@ def test_probes_need_no_key_and_pages_only_if_it_is_set() -> None:
     assert call(scope("/livez", "GET"), settings=closed)[0]["status"] == 200
     for path in ("/docs.json", "/docs", "/static_content/x"):
         assert call(scope(path, "GET"), settings=closed)[0]["status"] == 401
-
-
-@pytest.mark.parametrize("path", ["/", "/page/page.js"])
-def test_the_page_needs_no_key_since_it_asks_for_one(path: str) -> None:
-    closed = KEYS.model_copy(update={"pages_need_key": True})
-    assert call(scope(path, "GET"), settings=closed)[0]["status"] == 200
+    for path in ("/", "/page/page.js"):  # the page asks for the key
+        assert call(scope(path, "GET"), settings=closed)[0]["status"] == 200
 
 
 def test_keys_are_not_shown() -> None:

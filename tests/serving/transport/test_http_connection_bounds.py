@@ -13,13 +13,15 @@ import pytest
 
 from serving.transport.http_connection import MAX_HEADER_BYTES
 from tests.serving.raw import REQUEST, connected, one_response
-from tests.support.servers import Server, running, toy_home
+from tests.support.servers import Server, metric, running, toy_home
 from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 
 HEADER_SECONDS = 1.0
 FORM = b"POST /classify HTTP/1.1\r\nhost: x\r\n"
+IMAGE = encoded(RED)
+GOOD = FORM + b"content-length: %d\r\n\r\n" % len(IMAGE) + IMAGE
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +74,8 @@ def send_for_ever(connection: socket.socket) -> None:
 
 
 def counted(server: Server, status: int) -> float:
-    lines = httpx.get(server.url + "/metrics").text.splitlines()
-    label = f'http_response_code="{status}"'
-    return sum(
-        float(line.rpartition(" ")[2])
-        for line in lines
-        if line.startswith("bentoml_service_request_total{")
-        and label in line
-        and 'endpoint="other"' in line
-    )
+    labels = {"endpoint": "other", "http_response_code": str(status)}
+    return metric(server, "bentoml_service_request_total", **labels)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +126,8 @@ def test_a_connection_may_be_idle_for_longer_between_two_requests(
 
 
 def test_the_time_of_a_body_is_not_that_of_a_header(connection: socket.socket) -> None:
-    image = encoded(RED)
-    connection.sendall(FORM + b"content-length: %d\r\n\r\n" % len(image))
-    for piece in (image[:10], image[10:20], image[20:]):
+    connection.sendall(GOOD[: -len(IMAGE)])
+    for piece in (IMAGE[:10], IMAGE[10:20], IMAGE[20:]):
         time.sleep(HEADER_SECONDS / 2)
         connection.sendall(piece)
     assert one_response(connection).startswith(b"HTTP/1.1 200 ")
@@ -207,53 +201,36 @@ def test_bytes_that_are_not_http_get_the_error_envelope(
     )
 
 
-def test_nonsense_behind_a_request_does_not_take_its_answer(connection: socket.socket) -> None:
-    image = encoded(RED)
-    connection.sendall(FORM + b"content-length: %d\r\n\r\n" % len(image) + image + b"nonsense\r\n")
-    response = rest(connection)
-    assert response.startswith(b"HTTP/1.1 200 ")
-    assert b"connection: close" in response
-    assert response.count(b"HTTP/1.1 ") == 1
+UPGRADE = REQUEST[:-2] + b"connection: upgrade\r\nupgrade: %b\r\n\r\n"
 
 
-def test_of_pipelined_requests_the_first_is_answered_and_the_connection_closed(
-    connection: socket.socket,
+@pytest.mark.parametrize(
+    "sent",
+    [
+        GOOD + b"nonsense\r\n",
+        GOOD + FORM + b"transfer-encoding: chunked\r\n\r\nnonsense\r\n",
+        REQUEST + REQUEST,
+        UPGRADE % b"websocket",
+        UPGRADE % b"h2c",
+    ],
+    ids=["nonsense", "a broken request", "pipelined", "WebSocket", "HTTP/2"],
+)
+def test_whatever_follows_a_request_it_is_answered_once_and_the_connection_closed(
+    connection: socket.socket, sent: bytes
 ) -> None:
-    connection.sendall(REQUEST + REQUEST)
+    connection.sendall(sent)
     response = rest(connection)
     assert response.startswith(b"HTTP/1.1 200 ")
     assert b"\r\nconnection: close\r\n" in response
     assert response.count(b"HTTP/1.1 ") == 1
-
-
-@pytest.mark.parametrize("protocol", [b"websocket", b"h2c"])
-def test_a_request_for_another_protocol_is_answered_in_http_and_the_connection_closed(
-    connection: socket.socket, protocol: bytes
-) -> None:
-    connection.sendall(REQUEST[:-2] + b"connection: upgrade\r\nupgrade: " + protocol + b"\r\n\r\n")
-    response = rest(connection)
-    assert response.startswith(b"HTTP/1.1 200 ")
-    assert b"\r\nconnection: close\r\n" in response
 
 
 def test_silent_connections_do_not_block_other_clients(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(200):
             stack.enter_context(connected(server)).sendall(FORM)
-        assert httpx.post(server.url + "/classify", content=encoded(RED)).status_code == 200
+        assert httpx.post(server.url + "/classify", content=IMAGE).status_code == 200
     assert "Traceback" not in server.log
-
-
-def test_a_broken_request_behind_another_does_not_take_its_answer(
-    connection: socket.socket,
-) -> None:
-    image = encoded(RED)
-    good = FORM + b"content-length: %d\r\n\r\n" % len(image) + image
-    connection.sendall(good + FORM + b"transfer-encoding: chunked\r\n\r\nnonsense\r\n")
-    response = rest(connection)
-    assert response.startswith(b"HTTP/1.1 200 ")
-    assert b"connection: close" in response
-    assert response.count(b"HTTP/1.1 ") == 1
 
 
 def test_an_idle_connection_is_closed_after_a_body_that_was_dropped(
