@@ -18,6 +18,7 @@ class Verification(Frozen):
         limit: largest difference that is let through.
         top1_agreement: share of inputs with the same most probable class, 0…1.
         inputs: number of images compared, photographs and random pixels together.
+        batch_sizes: batch sizes that were compared.
     """
 
     max_abs_diff: float

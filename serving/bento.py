@@ -102,7 +102,8 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
             folder,
             settings.device,
             intra_op_threads=intra_op_threads(settings),
-            device_id=_device_id(),
+            # Worker i takes GPU i mod n.
+            device_id=(worker_number() - 1) % max(1, count_gpus()),
             max_batch_size=gpu_batch_size(settings),
         )
         options = runner_options(settings, session.device, lambda: cpu_sizes(session, folder))
@@ -111,7 +112,10 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
         monitor.classifier.start(folder)
         monitor.problem = None  # or the front door would refuse the worker's own request, too
         await check_over_http(session.spec, folder, settings)
-        _count_predictions(monitor.classifier)
+        # From now on: the golden image says nothing of what clients send.
+        predictions = Predictions(session.spec, worker_number(), workers_folder())
+        monitor.classifier.predictions = predictions
+        request_metrics.also_write(predictions.write)
     except (ClassifierError, StartupError) as error:
         monitor.problem = str(error)
         logger.error("cannot classify: %s", error)
@@ -125,12 +129,6 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
             session.device.value,
             options.max_batch_size,
         )
-
-
-def _count_predictions(classifier: Classifier) -> None:
-    """Count what the model sees; from now on, as the golden image says nothing of the clients'."""
-    classifier.predictions = Predictions(classifier.spec, worker_number(), workers_folder())
-    request_metrics.also_write(classifier.predictions.write)
 
 
 def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
@@ -165,8 +163,3 @@ def start_recording(monitor: Monitor) -> asyncio.Task[None]:
 def worker_number() -> int:
     """This worker's number, counted from 1."""
     return bentoml.server_context.worker_index or 1
-
-
-def _device_id() -> int:
-    """Worker i takes GPU i mod n."""
-    return (worker_number() - 1) % max(1, count_gpus())

@@ -6,26 +6,8 @@ from typing import NamedTuple
 from errors import InvalidParameter, shortened
 from inference.answers.embedding import EmbeddingForm
 
-TOP_K = "top_k"
-"""How many classes a client wants: the name of this in all requests."""
-
-THRESHOLD = "threshold"
-"""Least confidence of a decision: the name of this in all requests."""
-
-EMBEDDING = "embedding"
-"""Whether and how a client wants the embedding: the name of this in all requests."""
-
-NORMALISED = "normalised"
-"""Whether the embedding is to have the length 1: the name of this in all requests."""
-
 EMBEDDING_FORMS = (EmbeddingForm.LIST.value, EmbeddingForm.BASE64.value)
 """Beside true, which means the first, and false."""
-
-EXPLAIN = "explain"
-"""Whether ``/classify`` is to explain its answer: the name of this in all requests."""
-
-CLASS_IDS, MAP = "class_ids", "map"
-"""Which classes are to be explained, and in which form: the names of these in all requests."""
 
 DEFAULT_TOP_K = 5
 
@@ -61,6 +43,9 @@ class Parameters(NamedTuple):
     class_ids: tuple[int, ...] | None = None
     map: MapForm | None = None
 
+
+TOP_K, THRESHOLD, EMBEDDING, NORMALISED, EXPLAIN, CLASS_IDS, MAP = Parameters._fields
+"""Their names in all requests."""
 
 DEFAULTS = Parameters()
 """Of a request that names none."""

@@ -193,9 +193,10 @@ class IsolatedDecoder:
         seconds = deadline - time.monotonic()
         if seconds <= 0:
             raise _late()
-        sent = await self._exchange(
-            connection, REQUEST.pack(len(encoded), budget, seconds), seconds
-        )
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(connection, REQUEST.pack(len(encoded), budget, seconds))
+        reply = loop.sock_recv(connection, MAX_REPLY_BYTES)
+        sent = await asyncio.wait_for(reply, seconds + _GRACE_SECONDS)
         if len(encoded) > _LARGE_BYTES:
             await asyncio.to_thread(self._give_back, file)
         return sent
@@ -212,13 +213,6 @@ class IsolatedDecoder:
         """Give the memory of an image back to the system."""
         os.truncate(file, self._setup.encoded_start)
         os.truncate(file, self._setup.memory_size)
-
-    async def _exchange(self, connection: socket.socket, request: bytes, seconds: float) -> bytes:
-        """Send a request and wait for the reply."""
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(connection, request)
-        reply = loop.sock_recv(connection, MAX_REPLY_BYTES)
-        return await asyncio.wait_for(reply, seconds + _GRACE_SECONDS)
 
     def _raise_for(self, reply: Reply, budget: DecodeBudget) -> None:
         if reply.out_of_memory or reply.signal == signal.SIGKILL:

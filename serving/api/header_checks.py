@@ -43,13 +43,7 @@ def check_classify_head(content_type: str, query: str) -> None:
 
 
 def check_batch_head(content_type: str, query: str) -> None:
-    """Check content type and query of a request to ``/classify_batch``.
-
-    Raises:
-        UnsupportedMediaType: not a content type in which several images may be sent.
-        InvalidRequest: a form without a boundary.
-        InvalidParameter: an invalid parameter in the query.
-    """
+    """As ``check_classify_head``, of a request to ``/classify_batch``."""
     media_type = media_type_of(content_type)
     # A form without files passes here: its later error says what to send.
     if media_type not in (FORM, JSON, TEXT_FORM):

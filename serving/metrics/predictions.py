@@ -6,11 +6,11 @@ that were predicted first. All workers show the same: they agree in a file.
 """
 
 import contextlib
-import sys
+import fcntl
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import prometheus_client
 from prometheus_client import Gauge
@@ -19,9 +19,6 @@ from inference.answers.drift import SHOWN_CLASSES, Drift, most_common
 from inference.batching.deferred import Histogram, Observations
 from model_checks import CONFIDENCE_BINS
 from model_spec import ModelSpec
-
-if sys.platform != "win32":
-    import fcntl
 
 OTHER = "other"
 """Class id and label of the series that all other classes share."""
@@ -75,7 +72,7 @@ class ShownClasses:
         if self._is_full or self.ids.issuperset(candidates):
             return
         with contextlib.suppress(OSError), self._path.open("a+", encoding="ascii") as file:
-            _lock(file)
+            fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             self.ids = set(map(int, file.read().split()))
             new = [each for each in candidates if each not in self.ids]
@@ -127,9 +124,3 @@ class Predictions:
                 _classes.labels(class_id, self._labels[class_id]).inc(count)
             else:
                 _classes.labels(OTHER, OTHER).inc(count)
-
-
-def _lock(file: IO[str]) -> None:
-    """Hold a file alone until it is closed; on Windows, where workers are rare, nothing."""
-    if sys.platform != "win32":
-        fcntl.flock(file, fcntl.LOCK_EX)

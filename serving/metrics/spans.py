@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from errors import StartupError
 from serving.metrics.answered import Answered
-from serving.metrics.stages import ImageTimes, RequestTimes
+from serving.metrics.stages import RequestTimes
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -120,17 +120,13 @@ def intervals(times: RequestTimes) -> Iterator[Interval]:
         yield "receive", times.began, times.received
     runs = None
     for image in times.images:
-        yield from _image_intervals(image, times.submitted)
+        if image.transform_ended:
+            yield "queue", times.submitted, image.decode_began
+            yield "decode", image.decode_began, image.transform_began
+            yield "transform", image.transform_began, image.transform_ended
         if image.run is not None and image.run is not runs:
             runs = image.run
             yield "inference", runs.began, runs.ended
-
-
-def _image_intervals(image: ImageTimes, submitted: float) -> Iterator[Interval]:
-    if image.transform_ended:
-        yield "queue", submitted, image.decode_began
-        yield "decode", image.decode_began, image.transform_began
-        yield "transform", image.transform_began, image.transform_ended
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -6,10 +6,10 @@ share the folder delete each other's files. So the folder is in memory, and of o
 """
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,9 +17,6 @@ from pathlib import Path
 from prometheus_client.multiprocess import mark_process_dead
 
 from serving.compat.bentoml_parts import metrics_folder, set_metrics_folder
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = [
     "choose_metrics_folder",
@@ -60,8 +57,6 @@ def hold_metrics_folder() -> None:
     """
     folder = metrics_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":
-        return
     with contextlib.suppress(OSError):  # then nobody can lock it
         _lock(folder)
     for other in folder.parent.glob(f"{_PREFIX}*"):

@@ -4,7 +4,6 @@ import ipaddress
 import logging
 import socket
 import sys
-from collections.abc import Sequence
 
 import click
 
@@ -56,23 +55,19 @@ def check_address_of_command() -> None:
         StartupError: it cannot listen there.
     """
     context = click.get_current_context(silent=True)
-    if context is not None and {"host", "port"} <= context.params.keys():
-        host, port = default_address()
-        host = context.params["host"] or host
-        check_address(host, str(context.params["port"] or port))
-        _bentoml_logger.addFilter(lambda record: _with_brackets(record, host))
+    if context is None or not {"host", "port"} <= context.params.keys():
+        return
+    host, port = default_address()
+    host = context.params["host"] or host
+    check_address(host, str(context.params["port"] or port))
 
+    def with_brackets(record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(in_url(host) if each == host else each for each in record.args)
+        return True
 
-def _with_brackets(record: logging.LogRecord, host: str) -> bool:
-    if isinstance(record.args, tuple):
-        record.args = tuple(in_url(host) if each == host else each for each in record.args)
-    return True
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit status."""
-    return status_of(check_address, arguments)
+    _bentoml_logger.addFilter(with_brackets)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(status_of(check_address, sys.argv[1:]))

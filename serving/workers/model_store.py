@@ -1,7 +1,6 @@
 """``python -m serving.workers.model_store TAG``: checks that the model store has the model."""
 
 import sys
-from collections.abc import Sequence
 
 import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
@@ -27,10 +26,5 @@ def stored_model(tag: str) -> bentoml.Model:
         raise StartupError(f"{tag} is no tag of one model: {error}") from error
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit status."""
-    return status_of(stored_model, arguments)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(status_of(stored_model, sys.argv[1:]))

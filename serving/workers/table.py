@@ -8,7 +8,6 @@ needs a lock.
 """
 
 import asyncio
-import mmap
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -36,8 +35,8 @@ _ROW = np.dtype([("process", np.int64), ("beaten", np.float64), ("open", np.int6
 class WorkerTable:
     """The shared file. Workers are numbered from 1."""
 
-    def __init__(self, memory: mmap.mmap) -> None:
-        rows: np.ndarray[tuple[int], np.dtype[np.void]] = np.frombuffer(memory, _ROW)
+    def __init__(self, path: Path) -> None:
+        rows = np.asarray(np.memmap(path, _ROW, "r+"))
         self._process, self._beaten, self._open = (
             rows[name] for name in ("process", "beaten", "open")
         )
@@ -48,13 +47,13 @@ class WorkerTable:
         path = folder / _FILE
         path.write_bytes(bytes(workers * _ROW.itemsize))
         os.environ[_VARIABLE] = str(path)
-        return cls(_mapped(path))
+        return cls(path)
 
     @classmethod
     def inherited(cls, worker: int) -> Self | None:
         """The file of the process that started this one; None without one, or a row in it."""
         name = os.environ.get(_VARIABLE)
-        table = cls(_mapped(Path(name))) if name else None
+        table = cls(Path(name)) if name else None
         return table if table and worker <= table.workers else None
 
     @property
@@ -126,8 +125,3 @@ async def beat_while(is_well: Callable[[], bool], table: WorkerTable, worker: in
         if is_well():
             table.beat(worker)
         await asyncio.sleep(BEAT_SECONDS)
-
-
-def _mapped(path: Path) -> mmap.mmap:
-    with path.open("r+b") as file:
-        return mmap.mmap(file.fileno(), 0)

@@ -168,16 +168,13 @@ def _images(
         return encoded_images(tensor, own, shape[0])
     if kind == (PIXELS, _UINT8):
         if tuple(shape[1:]) != spec.pixels_shape:
-            raise InvalidRequest(f"the shape of {PIXELS!r} must be [N, {_listed(spec)}]")
+            sides = ", ".join(map(str, spec.pixels_shape))
+            raise InvalidRequest(f"the shape of {PIXELS!r} must be [N, {sides}]")
         check_count(shape[0], max_images)
         return pixels(tensor, own, shape)
     raise InvalidRequest(
         f"the model takes {IMAGE!r} of type {_BYTES}, or {PIXELS!r} of type {_UINT8}"
     )
-
-
-def _listed(spec: ModelSpec) -> str:
-    return ", ".join(map(str, spec.pixels_shape))
 
 
 def _only(found: object, name: str) -> dict[str, Any]:
@@ -195,11 +192,10 @@ def _identity(content: dict[str, Any]) -> str | None:
 
 def _shape(tensor: dict[str, Any]) -> list[int]:
     shape = tensor.get("shape")
-    if not isinstance(shape, list) or not shape:
-        raise InvalidRequest("'shape' must be a list of whole numbers above 0")
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape):
-        raise InvalidRequest("'shape' must be a list of whole numbers above 0")
-    return shape
+    # type(): True is an int, too.
+    if isinstance(shape, list) and shape and all(type(n) is int and n > 0 for n in shape):
+        return shape
+    raise InvalidRequest("'shape' must be a list of whole numbers above 0")
 
 
 def _output(content: dict[str, Any], classes: int) -> _Output:

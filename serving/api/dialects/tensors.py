@@ -5,6 +5,7 @@ Elements of type BYTES have their length before them, as four bytes, the lowest 
 Source: Triton's ``extension_binary_data``.
 """
 
+import contextlib
 import struct
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -125,14 +126,12 @@ def bytes_tensor(elements: Iterable[bytes]) -> bytes:
 
 
 def _elements(binary: memoryview) -> Iterable[memoryview]:
-    start = 0
-    while start < len(binary):
+    start, size = 0, len(binary)
+    while start < size:
         begin = start + _LENGTH.size
-        if begin > len(binary):
-            raise _cut_off()
-        end = begin + _LENGTH.unpack_from(binary, start)[0]
-        if end > len(binary):
-            raise _cut_off()
+        end = begin + _LENGTH.unpack_from(binary, start)[0] if begin <= size else begin
+        if end > size:
+            raise InvalidRequest("the tensor's binary data is cut off")
         yield binary[begin:end]
         start = end
 
@@ -140,10 +139,7 @@ def _elements(binary: memoryview) -> Iterable[memoryview]:
 def _flat(data: object) -> Iterable[object]:
     """Items of a list; those of lists in it, which the protocol allows, in their place."""
     for each in _list(data):
-        if isinstance(each, list):
-            yield from each
-        else:
-            yield each
+        yield from each if isinstance(each, list) else (each,)
 
 
 def _list(data: object) -> list[Any]:
@@ -158,22 +154,12 @@ def _numbers(data: object) -> Pixels:
         if values and all(isinstance(each, list) for each in values):
             values = list(chain.from_iterable(values))
     # numpy would make texts of numbers if there is a text among them, each as long as the longest.
-    if not values or not all(type(each) is int for each in values):
-        raise _no_pixels()
-    try:
-        return np.frombuffer(bytes(values), np.uint8)
-    except ValueError:
-        raise _no_pixels() from None
+    if values and all(type(each) is int for each in values):
+        with contextlib.suppress(ValueError):  # beyond a byte
+            return np.frombuffer(bytes(values), np.uint8)
+    raise InvalidRequest("pixels must be whole numbers from 0 to 255")
 
 
 def _check_count(found: int, expected: int) -> None:
     if found != expected:
         raise InvalidRequest(f"the shape has {expected} elements, the data {found}")
-
-
-def _cut_off() -> InvalidRequest:
-    return InvalidRequest("the tensor's binary data is cut off")
-
-
-def _no_pixels() -> InvalidRequest:
-    return InvalidRequest("pixels must be whole numbers from 0 to 255")

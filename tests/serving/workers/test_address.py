@@ -5,7 +5,13 @@ import socket
 import click
 import pytest
 
-from serving.workers.address import check_address_of_command, in_url, main, problem_with
+from serving.workers.address import (
+    check_address,
+    check_address_of_command,
+    in_url,
+    problem_with,
+)
+from serving.workers.command import status_of
 from tests.support.commands import make
 from tests.support.servers import free_port
 
@@ -17,7 +23,7 @@ def test_a_free_port_is_no_problem() -> None:
 def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert main(["127.0.0.1", port]) == 1
+        assert status_of(check_address, ["127.0.0.1", port]) == 1
     assert capsys.readouterr().err == (
         f"error: cannot listen on 127.0.0.1:{port}: Address already in use "
         f"(while attempting to bind on address ('127.0.0.1', {port}))\n"
@@ -71,5 +77,5 @@ def test_an_ipv6_address_that_is_in_use_is_said_as_a_url_has_it(
 ) -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
         port = str(taken.getsockname()[1])
-        assert main(["::1", port]) == 1
+        assert status_of(check_address, ["::1", port]) == 1
     assert capsys.readouterr().err.startswith(f"error: cannot listen on [::1]:{port}: Address")

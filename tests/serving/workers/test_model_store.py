@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.workers.model_store import main
+from serving.workers.command import status_of
+from serving.workers.model_store import stored_model
 from tests.support.commands import make
 from tests.support.servers import environment, free_port, toy_home
 
@@ -15,7 +16,7 @@ MISSING = (
 
 
 def test_a_malformed_tag_is_named_in_the_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["image:a:b"]) == 1
+    assert status_of(stored_model, ["image:a:b"]) == 1
     assert capsys.readouterr().err == (
         "error: image:a:b is no tag of one model: Invalid Tag image:a:b\n"
     )
