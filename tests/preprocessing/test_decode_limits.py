@@ -65,29 +65,26 @@ def test_limits_are_checked_before_a_truncated_body_is(image_format: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("size", "limit"), [((200, 10), 20.0), ((10, 200), 20.0), ((7, 7), 1.0), ((5, 2), 2.5)]
-)
-def test_exactly_the_longest_aspect_passes(size: tuple[int, int], limit: float) -> None:
-    encoded = save(Image.new("RGB", size), "PNG")
-
-    assert decode(encoded, DecodeLimits(1_000_000, limit)).size == size
-
-
-@pytest.mark.parametrize(
-    ("size", "limit", "shown"),
+    ("longest", "longer", "limit"),
     [
-        ((201, 10), 20.0, "201 x 10, its sides differ by more than the limit of 1:20"),
-        ((10, 201), 20.0, "10 x 201, its sides differ by more than the limit of 1:20"),
-        ((8, 7), 1.0, "8 x 7, its sides differ by more than the limit of 1:1"),
-        ((6, 2), 2.5, "6 x 2, its sides differ by more than the limit of 1:2.5"),
+        ((200, 10), (201, 10), 20.0),
+        ((10, 200), (10, 201), 20.0),
+        ((7, 7), (8, 7), 1.0),
+        ((5, 2), (6, 2), 2.5),
     ],
 )
-def test_a_longer_aspect_is_extreme(size: tuple[int, int], limit: float, shown: str) -> None:
-    encoded = save(Image.new("RGB", size), "PNG")
+def test_exactly_the_longest_aspect_passes_and_a_longer_one_is_extreme(
+    longest: tuple[int, int], longer: tuple[int, int], limit: float
+) -> None:
+    limits = DecodeLimits(1_000_000, limit)
 
+    assert decode(save(Image.new("RGB", longest), "PNG"), limits).size == longest
     with pytest.raises(ExtremeAspectRatio) as caught:
-        decode(encoded, DecodeLimits(1_000_000, limit))
-    assert caught.value.message == f"the image is {shown}"
+        decode(save(Image.new("RGB", longer), "PNG"), limits)
+    assert caught.value.message == (
+        f"the image is {longer[0]} x {longer[1]}, "
+        f"its sides differ by more than the limit of 1:{limit:g}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,15 +105,6 @@ def test_other_bytes_are_unsupported(encoded: bytes) -> None:
     assert caught.value.message == (
         "not an image in a supported format (AVIF, GIF, JPEG, PNG, WEBP)"
     )
-
-
-@pytest.mark.parametrize("sixteenths", range(16))
-@pytest.mark.parametrize("image_format", [name for name in FORMATS if name != "MPO"])
-def test_every_truncation_is_corrupt_or_unsupported(image_format: str, sixteenths: int) -> None:
-    encoded = save(textured(32, 24), image_format)
-
-    with pytest.raises((CorruptImage, UnsupportedImage)):
-        decode(encoded[: len(encoded) * sixteenths // 16], LIMITS)
 
 
 def valid_images() -> dict[str, bytes]:

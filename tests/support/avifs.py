@@ -2,9 +2,7 @@
 
 import functools
 import struct
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any
+from dataclasses import dataclass
 
 from PIL import Image
 
@@ -56,28 +54,16 @@ class Avif:
         size: that the header claims.
         items: how many; the first is the image.
         references: how many to an item that there is not.
-        repeats: how often an item's frame comes in it.
-        in_idat: whether the frame is in the index itself.
-        extents: how many pieces an item is in.
     """
 
     frame: Frame
     size: tuple[int, int]
     items: int = 1
     references: int = 0
-    repeats: int = 1
-    in_idat: bool = False
-    extents: int = 1
 
     def encoded(self) -> bytes:
         """The file."""
-        head = self._head(0)
-        data = self.frame.bitstream * self.repeats
-        return self._head(len(head) + 8) + (b"" if self.in_idat else box(b"mdat", data))
-
-    def with_(self, **changes: Any) -> "Avif":
-        """The same file but for something."""
-        return replace(self, **changes)
+        return self._head(len(self._head(0)) + 8) + box(b"mdat", self.frame.bitstream)
 
     def _head(self, offset: int) -> bytes:
         numbers = range(1, self.items + 1)
@@ -87,26 +73,19 @@ class Avif:
         index = [
             full_box(b"hdlr", bytes(4) + b"pict" + bytes(13)),
             full_box(b"pitm", struct.pack(">H", 1)),
-            self._locations(0 if self.in_idat else offset),
+            self._locations(offset),
             full_box(b"iinf", struct.pack(">H", self.items) + names),
             box(b"iprp", self._properties()),
         ]
         if self.references:
             reference = box(b"prem", struct.pack(">HHH", 2, 1, 1))
             index.append(full_box(b"iref", reference * self.references))
-        if self.in_idat:
-            index.append(box(b"idat", self.frame.bitstream * self.repeats))
         return box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + full_box(b"meta", b"".join(index))
 
     def _locations(self, offset: int) -> bytes:
-        length = len(self.frame.bitstream) * self.repeats
-        edges = [length * i // self.extents for i in range(self.extents + 1)]
-        pieces = b"".join(
-            struct.pack(">II", offset + start, end - start) for start, end in pairwise(edges)
-        )
+        piece = struct.pack(">II", offset, len(self.frame.bitstream))
         items = b"".join(
-            struct.pack(">HHHH", number, self.in_idat, 0, self.extents) + pieces
-            for number in range(1, self.items + 1)
+            struct.pack(">HHHH", number, 0, 0, 1) + piece for number in range(1, self.items + 1)
         )
         return full_box(b"iloc", b"\x44\0" + struct.pack(">H", self.items) + items, 1)
 

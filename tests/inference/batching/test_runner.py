@@ -56,13 +56,6 @@ async def test_each_image_gets_its_own_probabilities(
 
 @in_both_threads
 @in_loop
-async def test_no_images_give_no_probabilities(decode_threads: int, session: OnnxSession) -> None:
-    async with running(session, decode_threads=decode_threads) as runner:
-        assert await runner.infer([], later()) == []
-
-
-@in_both_threads
-@in_loop
 async def test_a_bad_image_among_good_ones_gets_its_own_error(
     decode_threads: int, session: OnnxSession
 ) -> None:
