@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ LIMITS = DecodeLimits(max_pixels=10_000, max_aspect_ratio=20.0)
 
 Colour = tuple[int, int, int]
 Pixels = npt.NDArray[np.uint8]
+
+Start = Callable[..., AbstractAsyncContextManager[OnnxRunner[Any, Any]]]
+"""``running`` with the toy's session, and images prepared in either kind of thread."""
 
 in_both_threads = pytest.mark.parametrize("decode_threads", [0, 2])
 """Images are prepared in the session's own thread, or ahead of it in two others."""

@@ -22,6 +22,7 @@ from inference.batching.pipeline import Row
 from tests.inference.batching.runners import (
     Colour,
     Pixels,
+    Start,
     exactly,
     from_bytes,
     in_both_threads,
@@ -35,12 +36,9 @@ from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, encoded, pixe
 THIRD = 1 / 3
 
 
-@in_both_threads
 @in_loop
-async def test_each_image_gets_its_own_probabilities(
-    decode_threads: int, session: OnnxSession
-) -> None:
-    async with running(session, from_bytes, decode_threads=decode_threads) as runner:
+async def test_each_image_gets_its_own_probabilities(start: Start) -> None:
+    async with start(from_bytes) as runner:
         images = [encoded(colour) for colour in (RED, GREEN, BLUE, BLACK, RED, (0, 85, 170))]
         outcomes = await runner.infer(images, later())
 
@@ -54,12 +52,9 @@ async def test_each_image_gets_its_own_probabilities(
     )
 
 
-@in_both_threads
 @in_loop
-async def test_a_bad_image_among_good_ones_gets_its_own_error(
-    decode_threads: int, session: OnnxSession
-) -> None:
-    async with running(session, from_bytes, decode_threads=decode_threads) as runner:
+async def test_a_bad_image_among_good_ones_gets_its_own_error(start: Start) -> None:
+    async with start(from_bytes) as runner:
         images = [encoded(RED), b"not an image", encoded(BLUE), encoded(RED)[:50]]
         red, unsupported, blue, corrupt = await runner.infer(images, later())
 
@@ -68,10 +63,9 @@ async def test_a_bad_image_among_good_ones_gets_its_own_error(
     assert isinstance(corrupt, CorruptImage)
 
 
-@in_both_threads
 @in_loop
 async def test_a_defect_in_preparing_is_an_internal_error_of_that_image_alone(
-    decode_threads: int, session: OnnxSession, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, start: Start
 ) -> None:
     def breaks_at_green(colour: Colour) -> Pixels:
         if colour == GREEN:
@@ -79,7 +73,7 @@ async def test_a_defect_in_preparing_is_an_internal_error_of_that_image_alone(
         return pixels(colour)
 
     with caplog.at_level(logging.ERROR, "image_classifier.runner"):
-        async with running(session, breaks_at_green, decode_threads=decode_threads) as runner:
+        async with start(breaks_at_green) as runner:
             red, green, blue = await runner.infer([RED, GREEN, BLUE], later())
 
     assert numbers([red, blue]) == exactly((HIGH, LOW, LOW), (LOW, LOW, HIGH))
@@ -133,11 +127,8 @@ async def test_a_bad_image_keeps_its_own_error_when_its_batch_fails(
     assert [type(outcome) for outcome in outcomes] == [UnsupportedImage, InferenceFailed]
 
 
-@in_both_threads
 @in_loop
-async def test_an_error_does_not_keep_what_was_decoded(
-    decode_threads: int, session: OnnxSession
-) -> None:
+async def test_an_error_does_not_keep_what_was_decoded(start: Start) -> None:
     def refuses(colour: Colour) -> Pixels:
         decoded = pixels(colour)
         try:
@@ -145,7 +136,7 @@ async def test_an_error_does_not_keep_what_was_decoded(
         except ValueError as cause:
             raise CorruptImage("bad") from cause
 
-    async with running(session, refuses, decode_threads=decode_threads) as runner:
+    async with start(refuses) as runner:
         (error,) = await runner.infer([RED], later())
 
     assert type(error) is CorruptImage
@@ -165,13 +156,10 @@ async def one_of_several(runner: OnnxRunner[Upload, Any], upload: Upload) -> Non
     value_or_raise((await runner.infer([upload, Upload()], later()))[0])
 
 
-@in_both_threads
 @pytest.mark.parametrize("ask", [one, one_of_several])
 @in_loop
 async def test_nothing_holds_an_input_whose_error_was_answered(
-    ask: Callable[[OnnxRunner[Upload, Any], Upload], Awaitable[None]],
-    decode_threads: int,
-    session: OnnxSession,
+    ask: Callable[[OnnxRunner[Upload, Any], Upload], Awaitable[None]], start: Start
 ) -> None:
     def prepare(upload: Upload) -> Pixels:
         raise CorruptImage("broken")
@@ -183,7 +171,7 @@ async def test_nothing_holds_an_input_whose_error_was_answered(
 
     gc.disable()
     try:
-        async with running(session, prepare, decode_threads=decode_threads) as runner:
+        async with start(prepare) as runner:
             upload = Upload()
             watched = weakref.ref(upload)
             await answer(upload)
@@ -209,12 +197,9 @@ async def test_an_answer_that_fails_fails_no_other(session: OnnxSession) -> None
     assert "secret" not in str(green)
 
 
-@in_both_threads
 @in_loop
-async def test_one_image_gets_its_own_answer_or_error(
-    decode_threads: int, session: OnnxSession
-) -> None:
-    async with running(session, from_bytes, decode_threads=decode_threads) as runner:
+async def test_one_image_gets_its_own_answer_or_error(start: Start) -> None:
+    async with start(from_bytes) as runner:
         assert numbers([await runner.infer_one(encoded(GREEN), later())]) == exactly(
             (LOW, HIGH, LOW)
         )

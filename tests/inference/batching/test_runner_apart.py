@@ -6,14 +6,12 @@ from typing import Any
 import pytest
 
 from errors import CorruptImage, ModelUnavailable
-from inference import OnnxSession
 from tests.inference.batching.runners import (
     Colour,
     Pixels,
+    Start,
     exactly,
-    in_both_threads,
     numbers,
-    running,
     sample,
 )
 from tests.support.gates import in_loop, later
@@ -45,16 +43,11 @@ class Preparing:
             await asyncio.sleep(0)
 
 
-@in_both_threads
 @in_loop
-async def test_answers_keep_their_order_and_errors_their_place(
-    decode_threads: int, session: OnnxSession
-) -> None:
+async def test_answers_keep_their_order_and_errors_their_place(start: Start) -> None:
     preparing = Preparing()
     preparing.let.set()
-    async with running(
-        session, unless_apart, prepare_apart=preparing, decode_threads=decode_threads
-    ) as runner:
+    async with start(unless_apart, prepare_apart=preparing) as runner:
         outcomes = await runner.infer([APART, RED, 8, APART], later())
         alone = await runner.infer_one(APART, later())
         with pytest.raises(CorruptImage):
@@ -66,15 +59,12 @@ async def test_answers_keep_their_order_and_errors_their_place(
     assert isinstance(outcomes[2], CorruptImage)
 
 
-@in_both_threads
 @in_loop
-async def test_they_take_no_room_in_the_queue(decode_threads: int, session: OnnxSession) -> None:
+async def test_they_take_no_room_in_the_queue(start: Start) -> None:
     preparing = Preparing()
-    async with running(
-        session,
+    async with start(
         unless_apart,
         prepare_apart=preparing,
-        decode_threads=decode_threads,
         max_pending_images=3,
     ) as runner:
         batch = asyncio.create_task(runner.infer([APART] * 3, later()))
@@ -86,15 +76,10 @@ async def test_they_take_no_room_in_the_queue(decode_threads: int, session: Onnx
         assert sample("pending_images") == 0
 
 
-@in_both_threads
 @in_loop
-async def test_closing_answers_all_that_were_taken(
-    decode_threads: int, session: OnnxSession
-) -> None:
+async def test_closing_answers_all_that_were_taken(start: Start) -> None:
     preparing = Preparing()
-    async with running(
-        session, unless_apart, prepare_apart=preparing, decode_threads=decode_threads
-    ) as runner:
+    async with start(unless_apart, prepare_apart=preparing) as runner:
         taken = [
             asyncio.create_task(runner.infer([APART] * 3, later())),
             asyncio.create_task(runner.infer([APART], later())),
@@ -111,15 +96,10 @@ async def test_closing_answers_all_that_were_taken(
     assert numbers([*first, *second]) == exactly(*[(LOW, LOW, HIGH)] * 4)
 
 
-@in_both_threads
 @in_loop
-async def test_a_client_that_leaves_holds_up_no_closing(
-    decode_threads: int, session: OnnxSession
-) -> None:
+async def test_a_client_that_leaves_holds_up_no_closing(start: Start) -> None:
     preparing = Preparing()
-    async with running(
-        session, unless_apart, prepare_apart=preparing, decode_threads=decode_threads
-    ) as runner:
+    async with start(unless_apart, prepare_apart=preparing) as runner:
         leaving = asyncio.create_task(runner.infer([APART, APART], later()))
         await preparing.until_asked()
         leaving.cancel()

@@ -8,6 +8,7 @@ from inference import OnnxSession
 from tests.inference.batching.runners import (
     Colour,
     Pixels,
+    Start,
     exactly,
     in_both_threads,
     numbers,
@@ -30,18 +31,13 @@ def held_by(gate: Gate) -> tuple[Callable[[Colour], Pixels], list[Colour]]:
     return held, prepared
 
 
-@in_both_threads
 @in_loop
-async def test_too_many_images_are_refused_together_until_there_is_room(
-    decode_threads: int, session: OnnxSession
-) -> None:
+async def test_too_many_images_are_refused_together_until_there_is_room(start: Start) -> None:
     gate = Gate()
     held, prepared = held_by(gate)
     gate.shut()
     refused = sample("refused_images_total")
-    async with running(
-        session, held, decode_threads=decode_threads, max_pending_images=3
-    ) as runner:
+    async with start(held, max_pending_images=3) as runner:
         waiting = asyncio.create_task(runner.infer([RED, GREEN], later()))
         await gate.arrival()
         assert sample("pending_images") == 2
@@ -93,11 +89,8 @@ async def test_images_are_refused_when_the_queue_would_take_a_third_of_their_tim
         await waiting
 
 
-@in_both_threads
 @in_loop
-async def test_an_image_past_its_deadline_is_not_prepared(
-    decode_threads: int, session: OnnxSession
-) -> None:
+async def test_an_image_past_its_deadline_is_not_prepared(start: Start) -> None:
     prepared = []
 
     def recorded(colour: Colour) -> Pixels:
@@ -105,7 +98,7 @@ async def test_an_image_past_its_deadline_is_not_prepared(
         return pixels(colour)
 
     dropped = sample("dropped_images_total")
-    async with running(session, recorded, decode_threads=decode_threads) as runner:
+    async with start(recorded) as runner:
         (late,) = await runner.infer([RED], later(-1))
         (in_time,) = await runner.infer([GREEN], later())
 
@@ -146,12 +139,9 @@ async def test_images_of_a_client_that_has_gone_make_room_and_are_not_prepared(
     assert sample("pending_images") == 0
 
 
-@in_both_threads
 @in_loop
-async def test_closing_finishes_what_was_taken_and_takes_no_more(
-    decode_threads: int, session: OnnxSession
-) -> None:
-    async with running(session, decode_threads=decode_threads) as runner:
+async def test_closing_finishes_what_was_taken_and_takes_no_more(start: Start) -> None:
+    async with start() as runner:
         taken = asyncio.create_task(runner.infer([RED] * 9, later()))
         closing = asyncio.create_task(runner.close())
         await closing
