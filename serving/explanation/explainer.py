@@ -33,13 +33,7 @@ from preprocessing.budget import DecodeBudget
 from preprocessing.decode import size_of
 from preprocessing.pixels import Picture, Pixels
 from serving.classifier import Classifier
-from serving.explanation.answers import (
-    EXPLANATION,
-    Evidence,
-    Method,
-    check_classes,
-    explanation,
-)
+from serving.explanation.answers import EXPLANATION, Evidence, Method, check_classes, explanation
 from serving.metrics.stages import ImageTimes, RequestTimes
 from serving.parameters import Parameters
 from serving.wanted import Encoded

@@ -89,9 +89,7 @@ def test_a_missing_library_of_cuda_is_named(library: str, machine: Machine) -> N
     machine.missing = library
     for device in GPU_DEVICES:
         assert examine(device) == Finding(
-            device,
-            "libneeded.so.10: cannot open shared object file",
-            "pip install '.[gpu]'",
+            device, "libneeded.so.10: cannot open shared object file", "pip install '.[gpu]'"
         )
 
 
@@ -107,10 +105,7 @@ def test_without_tensorrt_cuda_is_ready(machine: Machine) -> None:
 @pytest.mark.skipif(count_gpus() > 0, reason="this machine has a GPU")
 @pytest.mark.parametrize(("device", "status"), [("auto", 0), ("cpu", 0), ("cuda", 1), ("x", 1)])
 def test_the_command_ends_with_whether_the_device_can_be_had(
-    device: str,
-    status: int,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    device: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CLASSIFIER_DEVICE", device)
     assert doctor.main() == status

@@ -7,16 +7,7 @@ from PIL import Image
 
 from errors import CorruptImage
 from preprocessing import decode
-from tests.support.images import (
-    FORMATS,
-    LIMITS,
-    STORED_AS,
-    exif,
-    png,
-    rotated_twin,
-    save,
-    textured,
-)
+from tests.support.images import FORMATS, LIMITS, STORED_AS, exif, png, rotated_twin, save, textured
 
 # Pillow warns of damaged EXIF data; the service runs without warnings as errors.
 pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")

@@ -6,13 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from errors import (
-    CorruptImage,
-    ExtremeAspectRatio,
-    ImageError,
-    ImageTooLarge,
-    UnsupportedImage,
-)
+from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge, UnsupportedImage
 from preprocessing import FORMATS as TAKEN
 from preprocessing import DecodeLimits, decode
 from tests.support.images import FORMATS, LIMITS, exif, png, save, textured

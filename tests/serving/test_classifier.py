@@ -5,13 +5,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from errors import (
-    ClassifierError,
-    CorruptImage,
-    ImageTooLarge,
-    InvalidParameter,
-    ModelUnavailable,
-)
+from errors import ClassifierError, CorruptImage, ImageTooLarge, InvalidParameter, ModelUnavailable
 from inference import open_session
 from inference.answers.embedding import EmbeddingForm
 from model_spec import Activation, ModelSpec

@@ -175,10 +175,7 @@ def test_sigterm_answers_what_was_taken_and_exits_with_0(tmp_path: Path) -> None
     # Requests wait for company far longer than it takes to stop: they are in flight.
     waiting = {"CLASSIFIER_MAX_BATCH_DELAY_MS": "5000", "CLASSIFIER_MAX_BATCH_SIZE": "8"}
     settings = ONE_WORKER | waiting
-    with (
-        running(toy_home(tmp_path), tmp_path, settings) as server,
-        ThreadPoolExecutor() as threads,
-    ):
+    with running(toy_home(tmp_path), tmp_path, settings) as server, ThreadPoolExecutor() as threads:
         answers = [
             threads.submit(httpx.post, server.url + "/classify", content=encoded(RED), timeout=30)
             for _ in range(3)

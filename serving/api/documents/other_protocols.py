@@ -21,10 +21,7 @@ _OBJECT: Schema = {"type": "object"}
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _BASE64: Schema = {"type": "string", "contentEncoding": "base64", "minLength": 1}
 
-_HEADERS = {
-    HTTPStatus.UNAUTHORIZED: "WWW-Authenticate",
-    HTTPStatus.METHOD_NOT_ALLOWED: "Allow",
-}
+_HEADERS = {HTTPStatus.UNAUTHORIZED: "WWW-Authenticate", HTTPStatus.METHOD_NOT_ALLOWED: "Allow"}
 
 _OF_ANY = (404, 405, 408, 413, 415, 431, 500)
 _OF_A_MODEL = (400, 401, 422, 503, *_OF_ANY)

@@ -38,25 +38,13 @@ _ID = r"\s*[0-9]{1,9}\s*"
 _IDS = rf"\[?{_ID}(,{_ID}){{0,{MAX_CLASSES - 1}}}\]?"
 OF_CLASSIFICATION: Schemas = {
     TOP_K: _TOP_K,
-    THRESHOLD: {
-        "type": "number",
-        "minimum": 0,
-        "maximum": 1,
-        "description": THRESHOLD_DESCRIPTION,
-    },
-    EMBEDDING: {
-        "enum": [True, False, *EMBEDDING_FORMS],
-        "description": EMBEDDING_DESCRIPTION,
-    },
+    THRESHOLD: {"type": "number", "minimum": 0, "maximum": 1, "description": THRESHOLD_DESCRIPTION},
+    EMBEDDING: {"enum": [True, False, *EMBEDDING_FORMS], "description": EMBEDDING_DESCRIPTION},
     NORMALISED: {"type": "boolean", "description": NORMALISED_DESCRIPTION},
 }
 OF_EXPLANATION: Schemas = {
     TOP_K: _TOP_K,
-    CLASS_IDS: {
-        "type": "string",
-        "pattern": f"^{_IDS}$",
-        "description": CLASS_IDS_DESCRIPTION,
-    },
+    CLASS_IDS: {"type": "string", "pattern": f"^{_IDS}$", "description": CLASS_IDS_DESCRIPTION},
     MAP: {"type": "string", "enum": [*map(str, MapForm)], "description": MAP_DESCRIPTION},
 }
 _EXPLAIN: Schemas = {EXPLAIN: {"type": "boolean", "description": EXPLAIN_DESCRIPTION}}

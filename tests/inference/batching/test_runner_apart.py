@@ -6,14 +6,7 @@ from typing import Any
 import pytest
 
 from errors import CorruptImage, ModelUnavailable
-from tests.inference.batching.runners import (
-    Colour,
-    Pixels,
-    Start,
-    exactly,
-    numbers,
-    sample,
-)
+from tests.inference.batching.runners import Colour, Pixels, Start, exactly, numbers, sample
 from tests.support.gates import in_loop, later
 from tests.support.toys import BLUE, HIGH, LOW, RED, pixels
 
@@ -62,11 +55,7 @@ async def test_answers_keep_their_order_and_errors_their_place(start: Start) -> 
 @in_loop
 async def test_they_take_no_room_in_the_queue(start: Start) -> None:
     preparing = Preparing()
-    async with start(
-        unless_apart,
-        prepare_apart=preparing,
-        max_pending_images=3,
-    ) as runner:
+    async with start(unless_apart, prepare_apart=preparing, max_pending_images=3) as runner:
         batch = asyncio.create_task(runner.infer([APART] * 3, later()))
         await preparing.until_asked()
         assert sample("pending_images") == 0

@@ -80,11 +80,7 @@ def test_auto_falls_back_to_the_cpu_with_one_warning_that_says_why(
     assert (session.device, session.device_id) == (Device.CPU, None)
     assert session.providers == (CPU,)
     assert caplog.record_tuples == [
-        (
-            "image_classifier.session",
-            logging.WARNING,
-            f"running on the CPU: {missing(CUDA)}",
-        )
+        ("image_classifier.session", logging.WARNING, f"running on the CPU: {missing(CUDA)}")
     ]
 
 
@@ -113,11 +109,7 @@ def test_an_explicit_gpu_that_cannot_be_had_is_refused(
     ],
 )
 def test_missing_libraries_are_no_reason_to_take_the_cpu(
-    device: Device,
-    provider: str,
-    reason: str,
-    toy_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    device: Device, provider: str, reason: str, toy_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if the driver were there.
     monkeypatch.setattr(session_module, "count_gpus", lambda: 1)

@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from errors import (
-    CorruptImage,
-    ExtremeAspectRatio,
-    ImageError,
-    ImageTooLarge,
-    UnsupportedImage,
-)
+from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge, UnsupportedImage
 from hostile.images.heic import QUICKLY
 from preprocessing import decode_scaled, stored_size, transform
 from preprocessing.isolated.decoder import IsolatedDecoder

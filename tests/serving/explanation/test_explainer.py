@@ -5,13 +5,7 @@ from typing import Any
 
 import pytest
 
-from errors import (
-    CorruptImage,
-    DeadlineExceeded,
-    InvalidParameter,
-    ModelUnavailable,
-    Overloaded,
-)
+from errors import CorruptImage, DeadlineExceeded, InvalidParameter, ModelUnavailable, Overloaded
 from inference.explanation.activations import ActivationSession
 from model_spec import EXPLANATION_FILE, ModelSpec, Precision
 from serving.api.schema import ClassifyOutput, ExplainOutput

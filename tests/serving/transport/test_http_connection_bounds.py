@@ -110,9 +110,7 @@ def test_a_later_header_that_trickles_in_is_ended_too(connection: socket.socket)
     assert status == "408 Request Timeout"
 
 
-def test_a_connection_without_a_request_is_closed_without_a_word(
-    connection: socket.socket,
-) -> None:
+def test_a_connection_without_a_request_is_closed_without_a_word(connection: socket.socket) -> None:
     assert rest(connection) == b""
 
 

@@ -80,11 +80,7 @@ def test_images_and_pixels_get_the_same_probabilities(client: httpx.Client) -> N
     ]
     assert answers[0] == answers[1]
     (output,) = answers[0].pop("outputs")
-    assert answers[0] == {
-        "model_name": "image_classifier",
-        "model_version": "toy",
-        "id": "a",
-    }
+    assert answers[0] == {"model_name": "image_classifier", "model_version": "toy", "id": "a"}
     assert output.pop("data") == pytest.approx([*RED_ROW, *BLUE_ROW], abs=1e-6)
     assert output == {"name": "probabilities", "datatype": "FP32", "shape": [2, 3]}
 

@@ -11,13 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.serving.page.browser.conftest import (
-    KEY,
-    MAX_BODY_BYTES,
-    MAX_PENDING,
-    RED_BARS,
-    Opened,
-)
+from tests.serving.page.browser.conftest import KEY, MAX_BODY_BYTES, MAX_PENDING, RED_BARS, Opened
 from tests.support.servers import Server
 from tests.support.toys import GREEN, RED, encoded
 

@@ -10,12 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving.page.browser.conftest import (
-    KEY,
-    RED_BARS,
-    Opened,
-    Tabs,
-)
+from tests.serving.page.browser.conftest import KEY, RED_BARS, Opened, Tabs
 
 pytestmark = pytest.mark.slow
 
