@@ -20,6 +20,7 @@ from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
 from errors import CorruptImage, ImageError
 from preprocessing.decode_limits import DecodeLimits
+from preprocessing.encoded import Encoded
 from preprocessing.isolated.formats import CORRUPT, FORMATS, install, is_heic, refusal
 from preprocessing.ordinary.image import Odd
 from preprocessing.orientation import Box, orientation_of, upright
@@ -68,7 +69,7 @@ def size_of(decoded: Decoded[Any]) -> tuple[int, int]:
     return round((right - left) * decoded.divisor), round((bottom - top) * decoded.divisor)
 
 
-def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
+def decode(encoded: Encoded, limits: DecodeLimits) -> Image.Image:
     """Decode an image to 8-bit RGB, upright.
 
     Raises:
@@ -78,7 +79,7 @@ def decode(encoded: bytes | memoryview, limits: DecodeLimits) -> Image.Image:
 
 
 def decode_scaled(
-    encoded: bytes | memoryview,
+    encoded: Encoded,
     limits: DecodeLimits,
     least_side: int | None,
     formats: tuple[str, ...] = FORMATS,
@@ -104,7 +105,7 @@ def decode_scaled(
     return load(image, draft(image, limits, least_side))
 
 
-def stored_size(encoded: bytes | memoryview) -> tuple[int, int]:
+def stored_size(encoded: Encoded) -> tuple[int, int]:
     """Width and height in pixels as an image that can be decoded says, before it is turned upright.
 
     Raises:

@@ -18,11 +18,12 @@ from inference.arrays import Probabilities
 from inference.batching.pipeline import Row
 from inference.hardware.gpu import GpuMonitor
 from preprocessing.budget import DecodeBudget
-from preprocessing.file_format import format_of
+from preprocessing.encoded import Encoded, format_of
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
 from serving.golden import check_session
+from serving.image_request import ImageRequest
 from serving.metrics.predictions import Predictions, Seen
 from serving.metrics.stages import ImageTimes, RequestTimes
 from serving.parameters import (
@@ -32,7 +33,6 @@ from serving.parameters import (
     checked_threshold,
     checked_top_k,
 )
-from serving.wanted import Encoded, Wanted
 from settings import Settings
 
 logger = logging.getLogger("image_classifier")
@@ -68,7 +68,7 @@ class Classifier:
             self._decoded_apart,
             self._prediction,
             options,
-            wants_embedding=Wanted.wants_embedding,
+            wants_embedding=ImageRequest.wants_embedding,
         )
         self.predictions: Predictions | None = None
         self.gpu = None if session.device_id is None else GpuMonitor(session.device_id)
@@ -111,8 +111,8 @@ class Classifier:
         """
         times = times or RequestTimes()
         times.submit()
-        wanted = self._wanted(image, parameters, self._budget(), times.new_image())
-        answer: dict[str, Any] = await self._runner.infer_one(wanted, deadline)
+        request = self._request(image, parameters, self._budget(), times.new_image())
+        answer: dict[str, Any] = await self._runner.infer_one(request, deadline)
         times.answered = time.perf_counter()
         self._count(image, answer)
         return answer | self.footer(times)
@@ -136,7 +136,7 @@ class Classifier:
         times.submit()
         budget = self._budget()
         readable = [
-            self._wanted(image, parameters, budget, times.new_image())
+            self._request(image, parameters, budget, times.new_image())
             for image in images
             if not isinstance(image, ClassifierError)
         ]
@@ -165,8 +165,8 @@ class Classifier:
         times = times or RequestTimes()
         times.submit()
         budget = self._budget()
-        wanted = [Wanted(image, None, None, budget, times.new_image()) for image in images]
-        outcomes = await self._runner.infer(wanted, deadline)
+        requests = [ImageRequest(image, None, None, budget, times.new_image()) for image in images]
+        outcomes = await self._runner.infer(requests, deadline)
         times.answered = time.perf_counter()
         rows: list[Probabilities | ClassifierError] = [_safe(outcome) for outcome in outcomes]
         for image, row in zip(images, rows, strict=True):
@@ -183,48 +183,48 @@ class Classifier:
     def _budget(self) -> DecodeBudget:
         return DecodeBudget(self._settings.decode_seconds)
 
-    def _pixels(self, wanted: Wanted) -> Pixels | None:
-        if isinstance(wanted.image, np.ndarray):
-            return wanted.image
-        found = self.setup.ordinary(wanted.image, wanted.budget, wanted.times)
+    def _pixels(self, request: ImageRequest) -> Pixels | None:
+        if isinstance(request.image, np.ndarray):
+            return request.image
+        found = self.setup.ordinary(request.image, request.budget, request.times)
         return None if found is None else found[0]
 
-    async def _decoded_apart(self, wanted: Wanted, deadline: float) -> Wanted:
-        assert not isinstance(wanted.image, np.ndarray)
-        picture = await self.isolated.picture(wanted.image, wanted.budget, deadline)
-        wanted.times.end_apart()
-        return wanted._replace(image=picture.pixels)
+    async def _decoded_apart(self, request: ImageRequest, deadline: float) -> ImageRequest:
+        assert not isinstance(request.image, np.ndarray)
+        picture = await self.isolated.picture(request.image, request.budget, deadline)
+        request.times.end_apart()
+        return request._replace(image=picture.pixels)
 
-    def _wanted(
+    def _request(
         self, image: Encoded, parameters: Parameters, budget: DecodeBudget, times: ImageTimes
-    ) -> Wanted:
+    ) -> ImageRequest:
         classes, top_k, threshold = len(self.spec.labels), parameters.top_k, parameters.threshold
         embedding, normalised = parameters.embedding, parameters.normalised
         count = min(DEFAULT_TOP_K if top_k is None else checked_top_k(top_k), classes)
         thresholds = self._thresholds
         if threshold is not None:
             thresholds = thresholds_for((checked_threshold(threshold),), classes)
-        wanted = Wanted(image, count, thresholds, budget, times)
+        request = ImageRequest(image, count, thresholds, budget, times)
         if embedding is None or embedding is EmbeddingForm.NONE:
-            return wanted
+            return request
         if self.spec.embedding is None:
             raise InvalidParameter(
                 f"{EMBEDDING}: this model has none; its network does not end with a linear layer"
             )
-        return wanted._replace(embedding=embedding, normalised=bool(normalised))
+        return request._replace(embedding=embedding, normalised=bool(normalised))
 
-    def _prediction(self, wanted: Wanted, row: Row) -> Any:
-        wanted.times.run = row.run
-        if wanted.top_k is None:
+    def _prediction(self, request: ImageRequest, row: Row) -> Any:
+        request.times.run = row.run
+        if request.top_k is None:
             return row.probabilities
         probabilities, labels = row.probabilities, self.spec.labels
-        found = prediction(probabilities, labels, wanted.top_k)
-        if wanted.thresholds is not None:
+        found = prediction(probabilities, labels, request.top_k)
+        if request.thresholds is not None:
             found |= decision(
-                probabilities, wanted.thresholds, labels, multi_label=self.spec.multi_label
+                probabilities, request.thresholds, labels, multi_label=self.spec.multi_label
             )
-        if row.embedding is not None and wanted.wants_embedding():
-            embedding = told(row.embedding, wanted.embedding, normalised=wanted.normalised)
+        if row.embedding is not None and request.wants_embedding():
+            embedding = told(row.embedding, request.embedding, normalised=request.normalised)
             found[EMBEDDING] = embedding
         return found
 

@@ -60,7 +60,7 @@ SERVING = PROJECT / "serving"
 
 FLOORS = (
     *("bento", "self_check", "page", "transport", "api", "health", "explanation", "classifier"),
-    *("golden", "wanted", "parameters", "workers", "metrics", "compat"),
+    *("golden", "image_request", "parameters", "workers", "metrics", "compat"),
 )
 """Of serving, from the top; each may import those below it."""
 

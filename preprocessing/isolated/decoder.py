@@ -28,6 +28,7 @@ from errors import (
     UnsupportedImage,
 )
 from preprocessing.budget import DecodeBudget
+from preprocessing.encoded import Encoded
 from preprocessing.isolated.formats import CORRUPT
 from preprocessing.isolated.messages import MAX_REPLY_BYTES, REQUEST, SETUP_JSON, Reply, Setup
 from preprocessing.pixels import Picture
@@ -106,9 +107,7 @@ class IsolatedDecoder:
             start_new_session=True,
         )
 
-    async def picture(
-        self, encoded: bytes | memoryview, budget: DecodeBudget, deadline: float
-    ) -> Picture:
+    async def picture(self, encoded: Encoded, budget: DecodeBudget, deadline: float) -> Picture:
         """Decode any image by ``time.monotonic()`` seconds, and transform it as the model takes it.
 
         What decoding takes of the budget is counted.
@@ -151,9 +150,7 @@ class IsolatedDecoder:
         if not job.cancelled():
             job.exception()  # whoever waited for it may have left
 
-    async def _decode(
-        self, encoded: bytes | memoryview, budget: DecodeBudget, deadline: float
-    ) -> Picture:
+    async def _decode(self, encoded: Encoded, budget: DecodeBudget, deadline: float) -> Picture:
         if self._closed:
             raise ModelUnavailable("the service is shutting down")
         if budget.seconds <= 0:
@@ -171,7 +168,7 @@ class IsolatedDecoder:
         pixels = os.pread(self._process.file, math.prod(shape), self._setup.pixels_start)
         return Picture(np.frombuffer(pixels, np.uint8).reshape(shape), *reply.size)
 
-    async def _ask(self, encoded: bytes | memoryview, budget: float, deadline: float) -> Reply:
+    async def _ask(self, encoded: Encoded, budget: float, deadline: float) -> Reply:
         """Have an image decoded within so many seconds of processor time, by a deadline."""
         try:
             sent = await self._answer(encoded, budget, deadline)
@@ -183,7 +180,7 @@ class IsolatedDecoder:
             raise ModelUnavailable("the process that decodes this kind of image has ended")
         return Reply.model_validate_json(sent)
 
-    async def _answer(self, encoded: bytes | memoryview, budget: float, deadline: float) -> bytes:
+    async def _answer(self, encoded: Encoded, budget: float, deadline: float) -> bytes:
         """What the process, or its keeper, answers; empty if both have ended."""
         if self._process is None:
             self.start()
@@ -201,7 +198,7 @@ class IsolatedDecoder:
             await asyncio.to_thread(self._give_back, file)
         return sent
 
-    async def _write(self, encoded: bytes | memoryview, file: int) -> None:
+    async def _write(self, encoded: Encoded, file: int) -> None:
         """Put an image where the process sees it; a large one takes some time, in a thread."""
         start = self._setup.encoded_start
         if len(encoded) > _LARGE_BYTES:

@@ -8,6 +8,7 @@ import re
 from importlib import import_module
 
 from errors import CorruptImage, ImageError, UnsupportedImage
+from preprocessing.encoded import Encoded
 
 # Pillow's JPEG plugin also opens "MPO": what phones write, a JPEG with a preview behind it.
 FORMATS = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
@@ -46,7 +47,7 @@ def install() -> tuple[str, ...]:
     return (*FORMATS, _HEIF)
 
 
-def is_heic(content: bytes | memoryview) -> bool:
+def is_heic(content: Encoded) -> bool:
     """Whether a file says at its start that it is a HEIC."""
     return _HEIC_START.match(content) is not None
 

@@ -16,6 +16,7 @@ from model_spec import Preprocessing
 from preprocessing.budget import DecodeBudget, DecodeTimes
 from preprocessing.decode import Decoded
 from preprocessing.decode_limits import DecodeLimits
+from preprocessing.encoded import Encoded
 from preprocessing.ordinary.decoder import decode_ordinary
 from preprocessing.pixels import Pixels
 from preprocessing.transform import least_side, transform
@@ -65,7 +66,7 @@ class Setup:
         )
 
     def ordinary(
-        self, encoded: bytes | memoryview, budget: DecodeBudget, times: DecodeTimes
+        self, encoded: Encoded, budget: DecodeBudget, times: DecodeTimes
     ) -> tuple[Pixels, Decoded[Any]] | None:
         """Decode and transform an ordinary image here, in the caller's own thread.
 

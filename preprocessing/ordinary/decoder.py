@@ -7,7 +7,8 @@ from PIL import Image
 
 from preprocessing.decode import Decoded, draft, load, open_image
 from preprocessing.decode_limits import DecodeLimits
-from preprocessing.jpeg import decode_jpeg, divisor_for, is_soon_decoded
+from preprocessing.encoded import Encoded
+from preprocessing.fast_jpeg import decode_jpeg, divisor_for, is_soon_decoded
 from preprocessing.ordinary import OrdinaryImage, recognise
 from preprocessing.ordinary.image import Odd
 from preprocessing.orientation import UPRIGHT, Box
@@ -34,7 +35,7 @@ _PIECE_BYTES = 4096
 
 
 def decode_ordinary(
-    encoded: bytes | memoryview, limits: DecodeLimits, least_side: int | None
+    encoded: Encoded, limits: DecodeLimits, least_side: int | None
 ) -> Decoded[Image.Image] | Decoded[Pixels] | None:
     """Decode an ordinary image (:mod:`preprocessing.ordinary`) that costs little.
 

@@ -14,6 +14,7 @@ import re
 from typing import Any, NamedTuple, cast
 
 from errors import ClassifierError, InvalidParameter, InvalidRequest, value_or_raise
+from preprocessing.encoded import Encoded
 from serving.api.header_checks import FORM, JSON, TEXT_FORM, unsupported
 from serving.api.multipart import Part, parse_multipart
 from serving.api.parameters import (
@@ -25,7 +26,6 @@ from serving.api.parameters import (
 )
 from serving.api.requests import Request
 from serving.parameters import DEFAULTS, Parameters
-from serving.wanted import Encoded
 
 IMAGE_FIELDS = ("image", "file")
 BATCH_FIELD = "images"

@@ -31,12 +31,12 @@ from inference.explanation.occlusion import occlusion_maps
 from model_spec import ONNX_FILE
 from preprocessing.budget import DecodeBudget
 from preprocessing.decode import size_of
+from preprocessing.encoded import Encoded
 from preprocessing.pixels import Picture, Pixels
 from serving.classifier import Classifier
 from serving.explanation.answers import EXPLANATION, Evidence, Method, check_classes, explanation
 from serving.metrics.stages import ImageTimes, RequestTimes
 from serving.parameters import Parameters
-from serving.wanted import Encoded
 from settings import Settings
 
 logger = logging.getLogger("image_classifier.explanation")

@@ -8,6 +8,7 @@ from typing import Any
 from errors import ClassifierError
 from inference import open_session
 from inference.batching.batch_size import Sizes
+from preprocessing.encoded import Encoded
 from serving.classifier import Classifier
 from serving.explanation.explainer import Explainer
 from serving.health import Monitor
@@ -72,7 +73,7 @@ def classified(
 
 def batch_classified(
     folder: Path,
-    images: Sequence[bytes | memoryview | ClassifierError],
+    images: Sequence[Encoded | ClassifierError],
     parameters: Parameters,
     **chosen: Any,
 ) -> list[dict[str, Any]]:

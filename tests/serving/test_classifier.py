@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from errors import ClassifierError, CorruptImage, ImageTooLarge, InvalidParameter, ModelUnavailable
+from errors import CorruptImage, ImageTooLarge, InvalidParameter, ModelUnavailable
 from inference import open_session
 from inference.answers.embedding import EmbeddingForm
 from model_spec import Activation, ModelSpec
@@ -58,11 +58,7 @@ def test_a_large_jpeg_is_decoded_scaled_unless_that_is_turned_off(
 
 
 def test_errors_of_a_batch_keep_their_places(toy_folder: Path) -> None:
-    images: list[bytes | memoryview | ClassifierError] = [
-        CorruptImage("sent broken"),
-        encoded(GREEN),
-        b"no image",
-    ]
+    images = [CorruptImage("sent broken"), encoded(GREEN), b"no image"]
     first, second, third = batch_classified(toy_folder, images, Parameters(1))
     assert first == {"error": {"code": "corrupt_image", "message": "sent broken"}}
     assert second["label"] == "green"

@@ -19,6 +19,7 @@ from errors import ClassifierError, InvalidParameter, InvalidRequest, RouteNotFo
 from inference.answers.top_k import best_classes
 from inference.arrays import Probabilities
 from model_spec import MODEL_NAME, ModelSpec
+from preprocessing.encoded import Encoded
 from preprocessing.pixels import Pixels
 from serving.api.dialects.tensors import (
     BINARY_SIZE,
@@ -36,7 +37,6 @@ from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.classifier import Classifier
 from serving.health import Monitor
-from serving.wanted import Encoded
 from settings import Settings
 
 EXTENSIONS = ("binary_tensor_data", "classification")

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from errors import InvalidRequest, shortened
+from preprocessing.encoded import Encoded
 from preprocessing.pixels import Pixels
 from serving.api.parsing import image_of_base64, json_object
-from serving.wanted import Encoded
 
 JSON_BYTES_HEADER = "inference-header-content-length"
 """Header with the number of bytes of the JSON; all that follows is binary."""

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage
-from preprocessing import decode_ordinary, decode_scaled, jpeg
-from preprocessing.jpeg import MAX_BYTES, MAX_PIXELS_OF_PASSES, decode_jpeg, is_soon_decoded
+from preprocessing import decode_ordinary, decode_scaled, fast_jpeg
+from preprocessing.fast_jpeg import MAX_BYTES, MAX_PIXELS_OF_PASSES, decode_jpeg, is_soon_decoded
 from preprocessing.ordinary import OrdinaryImage
 from tests.support.images import LIMITS, exif, save, textured
 
@@ -108,7 +108,7 @@ def test_a_turned_photograph_is_decoded_by_pillow() -> None:
 
 def test_pillow_decodes_where_the_library_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = save(textured(96, 80), "JPEG")
-    monkeypatch.setattr(jpeg, "simplejpeg", None)
+    monkeypatch.setattr(fast_jpeg, "simplejpeg", None)
 
     decoded = decode_ordinary(encoded, LIMITS, None)
 

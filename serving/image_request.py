@@ -5,23 +5,19 @@ from typing import NamedTuple
 from inference.answers.decision import Thresholds
 from inference.answers.embedding import EmbeddingForm
 from preprocessing.budget import DecodeBudget
+from preprocessing.encoded import Encoded
 from preprocessing.pixels import Pixels
 from serving.metrics.stages import ImageTimes
 
-Encoded = bytes | memoryview
-"""An image as a file holds it."""
 
-
-class Wanted(NamedTuple):
+class ImageRequest(NamedTuple):
     """An image of a request.
 
     Attributes:
-        image: encoded, or its pixels, uint8 ``[H, W, 3]``, if it was decoded apart.
+        image: its pixels if it was decoded apart.
         top_k: classes wanted; None: the probabilities themselves.
         thresholds: for a decision; None: none is wanted.
-        budget: of the request.
-        times: of the image.
-        embedding: how it is wanted.
+        budget: that all images of the request share.
         normalised: whether the embedding is to have the length 1.
     """
 

@@ -1,7 +1,7 @@
 import pytest
 
 from preprocessing import FORMATS
-from preprocessing.file_format import format_of
+from preprocessing.encoded import format_of
 from tests.support.toys import RED, encoded
 
 
