@@ -147,10 +147,7 @@ class Preprocessing(Frozen):
 
     @model_validator(mode="after")
     def _crop_fits_in_resize(self) -> Self:
-        over = [
-            self.crop_size.height > self.resize_size.height,
-            self.crop_size.width > self.resize_size.width,
-        ]
+        over = self._crop_exceeds
         # In proportion, one side may turn out longer than asked for: that side can be cropped.
         refused = {ResizeMode.SHORTEST_SIDE: all(over), ResizeMode.SQUASH: any(over)}
         if refused.get(self.resize_mode, False):
@@ -198,11 +195,13 @@ class Preprocessing(Frozen):
     @property
     def can_pad(self) -> bool:
         """Whether some photographs are padded."""
-        fits = (
-            self.crop_size.height <= self.resize_size.height
-            and self.crop_size.width <= self.resize_size.width
-        )
-        return self.resize_mode is ResizeMode.LONGEST_SIDE or not fits
+        return self.resize_mode is ResizeMode.LONGEST_SIDE or any(self._crop_exceeds)
+
+    @property
+    def _crop_exceeds(self) -> tuple[bool, bool]:
+        """The resize: in height, in width."""
+        crop, resize = self.crop_size, self.resize_size
+        return crop.height > resize.height, crop.width > resize.width
 
 
 def _of_white(numbers: tuple[float, ...]) -> str:

@@ -71,31 +71,19 @@ class Monitor:
         self._started = time.monotonic()
 
     def ready_classifier(self) -> Classifier:
-        """The classifier.
-
-        Raises:
-            ModelUnavailable: it cannot classify.
-        """
+        """The classifier, or ModelUnavailable if it cannot classify."""
         if self.classifier is None or self.problem is not None:
             raise ModelUnavailable("the model cannot classify now; /health says why")
         return self.classifier
 
     def ready_explainer(self) -> Explainer:
-        """The explainer.
-
-        Raises:
-            ModelUnavailable: the classifier cannot classify.
-        """
+        """The explainer, or ModelUnavailable if the classifier cannot classify."""
         self.ready_classifier()
         assert self.explainer is not None
         return self.explainer
 
     def classifier_for(self, parameters: Parameters) -> Classifier | Explainer:
-        """What answers a request of ``/classify`` with these parameters.
-
-        Raises:
-            ModelUnavailable: the classifier cannot classify.
-        """
+        """What answers a request of ``/classify`` with these parameters, or ModelUnavailable."""
         return self.ready_explainer() if parameters.explain else self.ready_classifier()
 
     def is_well(self) -> bool:

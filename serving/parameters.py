@@ -1,4 +1,7 @@
-"""What a client may ask for beside its images: names, defaults and bounds."""
+"""What a client may ask for beside its images: names, defaults and bounds.
+
+Checks raise InvalidParameter.
+"""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -52,33 +55,21 @@ DEFAULTS = Parameters()
 
 
 def checked_top_k(top_k: int) -> int:
-    """A ``top_k`` of at least 1; more than the model has classes means all of them.
-
-    Raises:
-        InvalidParameter: it is below 1.
-    """
+    """The ``top_k``, unless it is below 1; more than the model has classes means all of them."""
     if top_k < 1:
         raise InvalidParameter(f"{TOP_K} must be at least 1, not {shortened(top_k)}")
     return top_k
 
 
 def checked_threshold(threshold: float) -> float:
-    """A threshold from 0 to 1.
-
-    Raises:
-        InvalidParameter: it is another number, or none.
-    """
+    """The threshold, if it is from 0 to 1."""
     if not 0 <= threshold <= 1:
         raise InvalidParameter(f"{THRESHOLD} must be from 0 to 1, not {shortened(threshold)}")
     return float(threshold)
 
 
 def checked_embedding(value: object) -> EmbeddingForm:
-    """The form of the embedding that true, false or a name means.
-
-    Raises:
-        InvalidParameter: it means none.
-    """
+    """The form of the embedding that true, false or a name means."""
     if isinstance(value, bool):
         return EmbeddingForm.LIST if value else EmbeddingForm.NONE
     if value not in EMBEDDING_FORMS:

@@ -1,4 +1,7 @@
-"""The parameters of a request, from the query, a form or JSON."""
+"""The parameters of a request, from the query, a form or JSON.
+
+All raise InvalidParameter for a value that is out of its bounds, or of another kind.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -44,7 +47,6 @@ def parameters_of_query(query: str) -> Parameters:
     """The parameters in a query string; of several with one name the last one counts.
 
     Raises:
-        InvalidParameter: one is out of its bounds, or of another kind.
         InvalidRequest: the query has too many fields.
     """
     if not query:
@@ -57,11 +59,7 @@ def parameters_of_query(query: str) -> Parameters:
 
 
 def parameters_of_form(fields: Sequence[tuple[str, str]]) -> Parameters:
-    """The parameters among a form's text fields, each with its name.
-
-    Raises:
-        InvalidParameter: one is out of its bounds, of another kind, or there several times.
-    """
+    """The parameters among a form's text fields, each with its name; one may be there once."""
     if not fields:
         return DEFAULTS
     names = [name for name, _ in fields]
@@ -72,11 +70,7 @@ def parameters_of_form(fields: Sequence[tuple[str, str]]) -> Parameters:
 
 
 def parameters_of_json(content: dict[str, Any]) -> Parameters:
-    """The parameters in a JSON object.
-
-    Raises:
-        InvalidParameter: one is out of its bounds, or of another kind.
-    """
+    """The parameters in a JSON object."""
     values = {
         name: kind.of_json(content[name])
         for name, kind in KINDS.items()
@@ -100,14 +94,10 @@ def _read_texts(texts: dict[str, str]) -> Parameters:
 
 
 class _Kind(NamedTuple):
-    """How a parameter is read; both raise InvalidParameter."""
+    """How a parameter is read."""
 
     of_text: Callable[[str], Any]
     of_json: Callable[[object], Any]
-
-
-def _truth(name: str) -> _Kind:
-    return _Kind(partial(_truth_of_text, name), partial(_truth_of_json, name))
 
 
 def _top_k_of_text(text: str) -> int:
@@ -146,19 +136,13 @@ def _no_number(found: object) -> InvalidParameter:
 
 
 def _truth_of_text(name: str, text: str) -> bool:
-    if text not in _TRUTHS:
-        raise _no_truth(name, text)
-    return _TRUTHS[text]
+    return _truth_of_json(name, _TRUTHS.get(text, text))
 
 
 def _truth_of_json(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise _no_truth(name, value)
+        raise InvalidParameter(f"{name} must be {' or '.join(_TRUTHS)}, not {shortened(value)}")
     return value
-
-
-def _no_truth(name: str, found: object) -> InvalidParameter:
-    return InvalidParameter(f"{name} must be {' or '.join(_TRUTHS)}, not {shortened(found)}")
 
 
 def _embedding_of_text(text: str) -> EmbeddingForm:
@@ -202,8 +186,10 @@ KINDS = {
     TOP_K: _Kind(_top_k_of_text, _top_k_of_json),
     THRESHOLD: _Kind(_threshold_of_text, _threshold_of_json),
     EMBEDDING: _Kind(_embedding_of_text, checked_embedding),
-    NORMALISED: _truth(NORMALISED),
-    EXPLAIN: _truth(EXPLAIN),
+    **{
+        name: _Kind(partial(_truth_of_text, name), partial(_truth_of_json, name))
+        for name in (NORMALISED, EXPLAIN)
+    },
     CLASS_IDS: _Kind(_class_ids_of_text, _class_ids_of_json),
     MAP: _Kind(_map_of_text, _map_of_json),
 }

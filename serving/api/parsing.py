@@ -125,11 +125,11 @@ def _from_form(request: Request, fields: tuple[str, ...], max_images: int = 1) -
 
 
 def _from_part(part: Part) -> Encoded | ClassifierError:
-    if not part.is_file:
-        return InvalidRequest(
-            f"field {part.name!r} is text, it must be a file; URLs and paths are not fetched"
-        )
-    return _not_empty(part.content)
+    if part.is_file:
+        return _not_empty(part.content)
+    return InvalidRequest(
+        f"field {part.name!r} is text, it must be a file; URLs and paths are not fetched"
+    )
 
 
 def _check_no_text_form(request: Request) -> None:
@@ -203,10 +203,6 @@ def _or_query(in_body: Parameters, request: Request) -> Parameters:
 
 
 def check_count(count: int, max_images: int) -> None:
-    """Check how many images a request has.
-
-    Raises:
-        InvalidParameter: more than it may have.
-    """
+    """Raise InvalidParameter for more images than a request may have."""
     if count > max_images:
         raise InvalidParameter(f"{count} images sent, one request takes {max_images}")

@@ -38,22 +38,14 @@ def problem_with(host: str, port: str) -> str | None:
 
 
 def check_address(host: str, port: str) -> None:
-    """Check that a server could listen at an address.
-
-    Raises:
-        StartupError: it cannot; gives the reason.
-    """
+    """Raise StartupError with the reason if no server could listen at an address."""
     problem = problem_with(host, port)
     if problem:
         raise StartupError(f"cannot listen on {in_url(host)}:{port}: {problem}")
 
 
 def check_address_of_command() -> None:
-    """Check the address that ``bentoml serve`` was given, if this process runs that command.
-
-    Raises:
-        StartupError: it cannot listen there.
-    """
+    """Check the address that ``bentoml serve`` was given, if this process runs that command."""
     context = click.get_current_context(silent=True)
     if context is None or not {"host", "port"} <= context.params.keys():
         return

@@ -58,8 +58,9 @@ def test_a_large_jpeg_is_decoded_scaled_unless_that_is_turned_off(
 
 
 def test_errors_of_a_batch_keep_their_places(toy_folder: Path) -> None:
-    images = [CorruptImage("sent broken"), encoded(GREEN), b"no image"]
-    first, second, third = batch_classified(toy_folder, images, Parameters(1))
+    first, second, third = batch_classified(
+        toy_folder, [CorruptImage("sent broken"), encoded(GREEN), b"no image"], Parameters(1)
+    )
     assert first == {"error": {"code": "corrupt_image", "message": "sent broken"}}
     assert second["label"] == "green"
     assert third["error"]["code"] == "unsupported_image"
