@@ -10,7 +10,7 @@ import pytest
 from model_spec import ModelSpec
 from tests.serving.answers import MODEL, as_base64, assert_red
 from tests.support.servers import Server, metric
-from tests.support.toys import BLUE, GREEN, RED, encoded
+from tests.support.toys import BLUE, RED, encoded
 
 pytestmark = pytest.mark.slow
 
@@ -84,17 +84,6 @@ def test_parameters_may_be_fields_a_query_or_keys(
     assert_red(answer, top_k=2)
 
 
-def test_a_batch_is_answered_in_the_order_sent(client: httpx.Client) -> None:
-    colours = (BLUE, RED, GREEN)
-    files = [("images", (f"{i}.png", encoded(colour))) for i, colour in enumerate(colours)]
-    by_form = client.post("/classify_batch", files=files, data={"top_k": "1"}).json()
-    texts = [as_base64(encoded(colour)) for colour in colours]
-    by_json = client.post("/classify_batch", json={"images": texts, "top_k": 1}).json()
-    assert [result["label"] for result in by_form["results"]] == ["blue", "red", "green"]
-    assert by_json["results"] == by_form["results"]
-    assert by_form["model"] == MODEL
-
-
 def test_a_bad_image_of_a_batch_is_an_error_in_its_place(client: httpx.Client) -> None:
     files: list[tuple[str, Any]] = [
         ("images", ("0.png", encoded(BLUE))),
@@ -149,25 +138,6 @@ def test_every_form_of_a_request_gets_the_same_explanation(client: httpx.Client,
     assert red["map"]["png"].startswith("data:image/png;base64,iVBORw0KGgo")
     assert answer["method"] == "occlusion"
     assert answer["image"] == {"width": 8, "height": 8}
-
-
-CLASSIFY_AND_EXPLAIN: dict[str, dict[str, Any]] = {
-    "form": EXPLAIN_FORMS["form"] | {"data": {"explain": "true", "class_ids": "2,0", "map": "png"}},
-    "raw": EXPLAIN_FORMS["raw"] | {"params": {"explain": "true", "class_ids": "2,0", "map": "png"}},
-    "json": {"json": EXPLAIN_FORMS["json"]["json"] | {"explain": True}},
-}
-
-
-@pytest.mark.parametrize("form", CLASSIFY_AND_EXPLAIN)
-def test_classify_explains_as_explain_does(client: httpx.Client, form: str) -> None:
-    explained = client.post("/explain", **EXPLAIN_FORMS[form]).json()
-    response = client.post("/classify", **CLASSIFY_AND_EXPLAIN[form])
-    assert response.status_code == 200
-    answer = response.json()
-    part = ("predictions", "crop", "image", "method")
-    assert answer.pop("explanation") == {name: explained[name] for name in part}
-    assert_red(answer)
-    assert "total;dur=" in response.headers["server-timing"]
 
 
 def test_several_images_are_not_explained(client: httpx.Client) -> None:

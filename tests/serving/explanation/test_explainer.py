@@ -7,7 +7,7 @@ import pytest
 
 from errors import CorruptImage, DeadlineExceeded, InvalidParameter, ModelUnavailable, Overloaded
 from inference.explanation.activations import ActivationSession
-from model_spec import EXPLANATION_FILE, ModelSpec, Precision
+from model_spec import EXPLANATION_FILE
 from serving.api.schema import ClassifyOutput, ExplainOutput
 from serving.explanation import explainer
 from serving.explanation.explainer import Explainer
@@ -55,15 +55,6 @@ def test_a_model_without_maps_is_explained_by_occlusion(toy_folder: Path) -> Non
     assert (red["confidence"], red["logit"], red["check"]) == (round(HIGH, 6), None, None)
     assert answer["method"] == "occlusion"
     assert LOW < covered < HIGH
-
-
-@pytest.mark.parametrize("precision", [Precision.INT8, Precision.FP16])
-def test_a_rounded_model_without_maps_is_explained_by_occlusion(
-    precision: Precision, toy_folder: Path, toy_spec: ModelSpec
-) -> None:
-    toy_spec.model_copy(update={"precision": precision}).save(toy_folder)
-    answer = explained(toy_folder, encoded(RED), Parameters(1))
-    assert answer["method"] == "occlusion"
 
 
 def test_answers_are_what_the_schema_says(mapped_folder: Path) -> None:
