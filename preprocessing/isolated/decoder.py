@@ -17,15 +17,13 @@ from typing import NamedTuple
 import numpy as np
 
 from errors import (
-    ClassifierError,
     CorruptImage,
     DeadlineExceeded,
-    ExtremeAspectRatio,
+    ImageError,
     ImageTooLarge,
     InternalError,
     ModelUnavailable,
     Overloaded,
-    UnsupportedImage,
 )
 from preprocessing.budget import DecodeBudget
 from preprocessing.encoded import Encoded
@@ -39,10 +37,7 @@ MAX_WAITING = 16
 """Requests that wait for the process; further ones are refused. The queue of the ordinary
 images has hundreds of places, which these must not take."""
 
-_ERRORS: dict[str, type[ClassifierError]] = {
-    error.code: error
-    for error in (CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage, InternalError)
-}
+_ERRORS = {error.code: error for error in (*ImageError.__subclasses__(), InternalError)}
 
 _GRACE_SECONDS = 2.0
 """The kernel ends the process in time. If it has not by then, the process does not run at all."""

@@ -112,7 +112,6 @@ def _ties(side: Side) -> float:
 
 
 def _source(image: Image.Image | Pixels, left: int, top: int, right: int, bottom: int) -> Any:
-    """A part of an image."""
     if isinstance(image, np.ndarray):
         pixels = image[top:bottom, left:right].tobytes()
     else:
@@ -121,7 +120,6 @@ def _source(image: Image.Image | Pixels, left: int, top: int, right: int, bottom
 
 
 def _pass(source: Any, size: tuple[int, int], algorithm: Any, box: Any) -> Any:
-    """One pass of a resize."""
     target = library.ImageData(*size, library.PixelType.U8x3)
     options = library.ResizeOptions(algorithm, crop_box=box)
     # One for each call: a shared one would have threads wait for each other.

@@ -94,8 +94,6 @@ def _read_texts(texts: dict[str, str]) -> Parameters:
 
 
 class _Kind(NamedTuple):
-    """How a parameter is read."""
-
     of_text: Callable[[str], Any]
     of_json: Callable[[object], Any]
 
