@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from errors import (
+    ClassifierError,
     CorruptImage,
     DeadlineExceeded,
     ImageError,
@@ -37,7 +38,10 @@ MAX_WAITING = 16
 """Requests that wait for the process; further ones are refused. The queue of the ordinary
 images has hundreds of places, which these must not take."""
 
-_ERRORS = {error.code: error for error in (*ImageError.__subclasses__(), InternalError)}
+_ERRORS: dict[str, type[ClassifierError]] = {
+    InternalError.code: InternalError,
+    **{error.code: error for error in ImageError.__subclasses__()},
+}
 
 _GRACE_SECONDS = 2.0
 """The kernel ends the process in time. If it has not by then, the process does not run at all."""

@@ -87,7 +87,7 @@ async def meanwhile(
     others = [asyncio.create_task(runner.infer(each, later())) for each in requests]
     await asyncio.sleep(0)
     gate.open()
-    return await asyncio.gather(stopped, *others)
+    return [await each for each in (stopped, *others)]
 
 
 def sample(name: str) -> float:
