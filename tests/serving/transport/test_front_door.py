@@ -1,5 +1,6 @@
 """Requests as the front door lets them through, and responses as they leave."""
 
+import asyncio
 import re
 import time
 from unittest import mock
