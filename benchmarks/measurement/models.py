@@ -17,6 +17,9 @@ HOME = FOLDER / "home"
 
 NEAR_ZERO = "near_zero"
 
+_ERROR = "error: "
+"""Begins the line in which conversion says why it has saved nothing; more lines may follow."""
+
 _CONVERT = ("conversion.convert_to_onnx", "--architecture")
 _TOY = "benchmarks.measurement.toy_models"
 _COMMANDS = {
@@ -62,9 +65,9 @@ class RefusedError(Exception):
 def obtain(name: str) -> Model:
     """A model, converted or made if it is not there yet; ends the command if that fails."""
     HOME.mkdir(parents=True, exist_ok=True)
-    tag, said = _converted(_COMMANDS[name])
+    tag, reason = _converted(_COMMANDS[name])
     if not tag:
-        raise SystemExit(said)
+        raise SystemExit(reason)
     return Model(name, tag)
 
 
@@ -78,14 +81,14 @@ def obtain_lower(model: Model, precision: Precision, device: Device, given: Lowe
         raise RefusedError(f"{model.name} is not converted: it is {Precision.FP32.value} only")
     if given.calibration is None:
         raise RefusedError(f"{precision.value} needs photographs: --calibration FOLDER")
-    tag, said = _converted([*command, "--precision", precision.value, *given.arguments], device)
+    tag, reason = _converted([*command, "--precision", precision.value, *given.arguments], device)
     if not tag:
-        raise RefusedError(said)
+        raise RefusedError(reason)
     return replace(model, tag=tag)
 
 
 def _converted(command: Sequence[str], device: Device = Device.CPU) -> tuple[str, str]:
-    """The tag that a conversion prints, empty if it refuses, and the last line that it logs."""
+    """The tag that a conversion prints, or an empty one and the line that says why it refuses."""
     with subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=PROJECT,
@@ -96,7 +99,9 @@ def _converted(command: Sequence[str], device: Device = Device.CPU) -> tuple[str
     ) as process:
         assert process.stderr is not None
         assert process.stdout is not None
-        said = ""
-        for said in process.stderr:
-            print(said, end="", file=sys.stderr)
-        return process.stdout.read().strip(), said.strip()
+        reason = ""
+        for line in process.stderr:
+            print(line, end="", file=sys.stderr)
+            if not reason.startswith(_ERROR):
+                reason = line
+        return process.stdout.read().strip(), reason.removeprefix(_ERROR).strip()

@@ -39,6 +39,14 @@ def test_what_conversion_says_is_the_reason(
 ) -> None:
     monkeypatch.setattr(models, "HOME", tmp_path)
     monkeypatch.setitem(models._COMMANDS, "resnet50", (*models._CONVERT, "none_of_torchvision"))
-    assert refused(RESNET, Lowering(tmp_path)).startswith(
-        "error: no architecture 'none_of_torchvision'"
+    assert refused(RESNET, Lowering(tmp_path)).startswith("no architecture 'none_of_torchvision'")
+
+
+def test_the_reason_is_the_line_of_the_error_whatever_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "refusing.py").write_text(
+        "import sys\nsys.exit('tried two\\nerror: not saved: slower\\nentropy 1.03')\n"
     )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert models._converted(["refusing"], Device.CPU) == ("", "not saved: slower")
