@@ -26,15 +26,7 @@ from conversion.sources.lookup import DEFAULT
 from conversion.sources.onnx_file import PREFIX as ONNX
 from errors import INTERRUPTED, StartupError
 from inference.sessions.openvino_session import require_bf16
-from model_spec import (
-    COMPARED,
-    MODEL_NAME,
-    ONNX_FILE,
-    Activation,
-    Golden,
-    ModelSpec,
-    Precision,
-)
+from model_spec import COMPARED, MODEL_NAME, ONNX_FILE, Activation, Golden, ModelSpec, Precision
 from settings import load_settings
 
 if TYPE_CHECKING:

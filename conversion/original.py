@@ -29,11 +29,7 @@ _OF_ONE_OUTPUT = 2
 
 @dataclass(frozen=True)
 class Original:
-    """The PyTorch model: its network in eval mode and what is known about it.
-
-    Attributes:
-        multi_label: whether an image may show several classes.
-    """
+    """The PyTorch model: its network in eval mode and what is known about it."""
 
     network: nn.Module
     preprocessing: Preprocessing

@@ -15,14 +15,12 @@ TAIL = 0.025
 
 @dataclass(frozen=True)
 class Comparison:
-    """The first model beside the second.
+    """The first model beside the second, over the photographs that both classified.
+
+    ``only_first`` are those labelled ones that only the first got right.
 
     Attributes:
-        photographs: that both classified.
         agreement: share with the same most probable class.
-        labelled: photographs whose class is known.
-        only_first: of these, those that only the first got right.
-        only_second: of these, those that only the second got right.
         difference: top-1 of the first minus top-1 of the second; None without labels.
         interval: of 95 % of the difference, :func:`paired_interval`.
         p_value: of McNemar's exact test that both are as good.

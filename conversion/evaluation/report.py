@@ -39,8 +39,6 @@ class Report:
     Attributes:
         labels_from: where the labels come from, in words.
         notes: what was found in the folder and not used.
-        photographs: found in the folder.
-        unlabelled: of these, those whose class is not known.
         failures: names of those that were not classified, by error code.
         models: the model, and the one that it was compared with, if any.
         comparison: None with one model.

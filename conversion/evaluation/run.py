@@ -29,10 +29,8 @@ class Mistake(NamedTuple):
 
     Attributes:
         confidence: in that class.
-        name: of the photograph.
         class_id: that it shows.
         own_confidence: in the class that it shows.
-        best: the most probable classes with their probabilities.
         jpeg: what the model saw.
     """
 

@@ -36,7 +36,6 @@ class Norm:
     Attributes:
         scale: tensor ``[C]``.
         shift: tensor ``[C]``; None without one.
-        epsilon: added to the variance.
     """
 
     scale: str

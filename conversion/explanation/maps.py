@@ -56,11 +56,7 @@ def addition(head: Head, classes: int) -> bytes:
 
 
 class _Nodes:
-    """A model that only adds to another one.
-
-    Attributes:
-        model: what was added so far.
-    """
+    """A ``model`` that only adds to another one."""
 
     def __init__(self) -> None:
         self.model = ModelProto()

@@ -40,8 +40,6 @@ class Shares:
     Attributes:
         searching: calibrate and choose a recipe.
         judging: judge what was found.
-        source: where they are from, in words.
-        notes: what was found and not used.
     """
 
     searching: tuple[Photograph, ...]

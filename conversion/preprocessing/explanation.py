@@ -20,8 +20,6 @@ class Explanation:
     """A photograph, and what a model sees of it.
 
     Attributes:
-        name: of the photograph's file.
-        model: its tag.
         photograph: decoded as the service does it: a large JPEG at a part of its size.
         across: its width, and what the crop takes of it.
         down: its height, and what the crop takes of it.

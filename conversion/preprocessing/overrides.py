@@ -95,12 +95,7 @@ class Overrides(Frozen):
 
 
 class Given(NamedTuple):
-    """What the user gave.
-
-    Attributes:
-        overrides: the fields.
-        where: they are from.
-    """
+    """The fields that the user gave, and where they are from."""
 
     overrides: Overrides
     where: str

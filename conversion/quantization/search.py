@@ -55,12 +55,10 @@ class Tried:
     """A recipe and what its graph was measured to be on the samples.
 
     Attributes:
-        folder: of the model.
         distance: mean over the photographs of half the sum of all differences of probabilities.
         agreement: share with the class of fp32, of those of which fp32 is sure; None if it is sure
             of none: then the distance decides.
         shift: of the mean confidence.
-        speed_up: times fp32.
     """
 
     recipe: Recipe

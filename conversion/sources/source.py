@@ -51,12 +51,9 @@ class Description:
 
 
 class Source(ABC):
-    """A network that can be converted.
+    """A network that can be converted, by the name that the user gives.
 
     Every method raises ConversionError for what it cannot give.
-
-    Attributes:
-        name: as the user gives it.
     """
 
     def __init__(self, name: str) -> None:

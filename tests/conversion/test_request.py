@@ -26,24 +26,7 @@ def test_random_weights_are_not_pretrained_and_have_no_hash() -> None:
     )
 
 
-def test_the_preprocessing_is_the_sources_but_for_what_is_given() -> None:
-    source = RANDOM.description
-    asked = replace(RANDOM, given=Given(Overrides(interpolation=Interpolation.BICUBIC), "a.json"))
-    assert asked.description == replace(
-        source,
-        assumed=False,
-        preprocessing=source.preprocessing.model_copy(
-            update={
-                "interpolation": Interpolation.BICUBIC,
-                "source": f"interpolation: a.json; else {source.preprocessing.source}",
-            }
-        ),
-    )
-
-
-def test_whatever_decides_about_the_outcome_changes_the_fingerprint(
-    tmp_path: Path,
-) -> None:
+def test_whatever_decides_about_the_outcome_changes_the_fingerprint(tmp_path: Path) -> None:
     labels, swapped, other = (tmp_path / name for name in ("labels.txt", "swapped.txt", "other"))
     other.mkdir()
     labels.write_text("one\ntwo\n")

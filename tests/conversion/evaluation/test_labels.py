@@ -59,7 +59,7 @@ def test_other_folders_are_without_label_and_named(tmp_path: Path) -> None:
     put(tmp_path, "red/a.jpg", "pink/b.jpg", "3/c.jpg", "d.jpg", "1.jpg")
     found = read_folder(tmp_path, LABELS)
     assert {name for name, class_id in classes(found).items() if class_id is None} == {
-        *("pink/b.jpg", "3/c.jpg", "d.jpg", "1.jpg"),
+        *("pink/b.jpg", "3/c.jpg", "d.jpg", "1.jpg")
     }
     assert found.notes == (
         "folders that name none of the model's classes, or several: 3, pink (2)",

@@ -63,11 +63,7 @@ HEADS = {
         GEMM,
         SOFTMAX,
     ),
-    "channels last": (
-        "pooled = ReduceMean <keepdims = 0> (numbers, last_places)",
-        GEMM,
-        SOFTMAX,
-    ),
+    "channels last": ("pooled = ReduceMean <keepdims = 0> (numbers, last_places)", GEMM, SOFTMAX),
     "matrix product and sum": (
         POOL,
         "product = MatMul (pooled, weights)",
@@ -120,11 +116,7 @@ OTHERS = {
     "the activation reads the input, not a global average pooling": (
         "probabilities = Sigmoid (logits)",
     ),
-    "a sum makes the logits, not a linear layer": (
-        POOL,
-        "logits = Add (pooled, pooled)",
-        SOFTMAX,
-    ),
+    "a sum makes the logits, not a linear layer": (POOL, "logits = Add (pooled, pooled)", SOFTMAX),
     "MatMul makes the logits, with weights that are no constant": (
         POOL,
         "logits = MatMul (pooled, pooled)",

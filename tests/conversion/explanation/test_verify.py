@@ -5,15 +5,7 @@ import pytest
 
 from conversion.explanation.verify import explanation_of
 from model_spec import EXPLANATION_FILE, ONNX_FILE, Explanation, Precision
-from tests.conversion.explanation.heads import (
-    CLASSES,
-    GEMM,
-    HEADS,
-    OTHERS,
-    PIXELS,
-    SOFTMAX,
-    graph,
-)
+from tests.conversion.explanation.heads import CLASSES, GEMM, HEADS, OTHERS, PIXELS, SOFTMAX, graph
 
 
 def explained(

@@ -108,10 +108,7 @@ def test_the_preprocessing_is_imagenets_and_only_assumed() -> None:
             "my_package.models:without_argument(num_classes=2) failed (TypeError: "
             "without_argument() got an unexpected keyword argument 'num_classes')",
         ),
-        (
-            "my_package.models:other",
-            "my_package.models:other gave a list, not a torch.nn.Module",
-        ),
+        ("my_package.models:other", "my_package.models:other gave a list, not a torch.nn.Module"),
         (
             "my_package.models:usage",
             "my_package.models:usage(num_classes=2) failed (it ends the program: usage: train.py; "

@@ -41,10 +41,7 @@ def archive(*names: str) -> bytes:
     ("content", "expected"),
     [
         (written(partial(torch.save, STATE)), Format.TORCH),
-        (
-            written(partial(torch.save, STATE, _use_new_zipfile_serialization=False)),
-            Format.TORCH,
-        ),
+        (written(partial(torch.save, STATE, _use_new_zipfile_serialization=False)), Format.TORCH),
         (save(STATE), Format.SAFETENSORS),
     ],
 )

@@ -115,8 +115,7 @@ def test_counters_beside_the_weights_do_not_matter(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "names",
-    [("student", "teacher"), ("model", "state_dict"), ("a.b", "a.c"), ("ema", "swa")],
+    "names", [("student", "teacher"), ("model", "state_dict"), ("a.b", "a.c"), ("ema", "swa")]
 )
 def test_several_entries_that_fit_are_refused_with_the_choice(names: tuple[str, str]) -> None:
     entries = {name: state_of(value) for value, name in enumerate(names, start=2)}
