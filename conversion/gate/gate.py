@@ -37,6 +37,9 @@ LEAST_SPEED_UP = 1.15
 FEWEST_LABELLED = math.ceil(math.log(TAIL) / math.log(1 - MOST_DROP))
 """Labelled photographs: among fewer, none may show a drop that happens once in a hundred."""
 
+_USUALLY_ENOUGH = 1_000
+"""Labelled photographs."""
+
 FEWEST_UNLABELLED = math.ceil(Z * Z * LEAST_AGREEMENT / (1 - LEAST_AGREEMENT))
 """Photographs without labels: with fewer, Wilson's interval reaches below the limit even if all
 agree."""
@@ -163,6 +166,8 @@ def _photographs_needed(comparison: Comparison, drop: float) -> str:
     variance = differing - drop * drop
     if drop - Z * math.sqrt(variance / comparison.labelled) >= MOST_DROP:
         return "more photographs would not help"
+    if drop >= MOST_DROP and comparison.labelled >= _USUALLY_ENOUGH:
+        return "more photographs are unlikely to help"
     if drop >= MOST_DROP:
         return (
             f"they may be too few to tell: it takes at least {FEWEST_LABELLED} that were not used "

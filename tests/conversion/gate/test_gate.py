@@ -89,6 +89,7 @@ def test_what_is_as_good_and_faster_passes() -> None:
         (labelled(400, 4, 4, 0.014), "to show it takes about 769 labelled photographs"),
         (labelled(400, 0, 8, 0.035), "falls by 2.00 points"),
         (labelled(400, 0, 8, 0.035), "too few to tell: it takes at least 368"),
+        (labelled(1272, 17, 32, 0.0228), "limit 1.00; more photographs are unlikely to help"),
         # 0.04 - 1.96 × √(0.04 × 0.96 / 400) = 0.0208
         (labelled(400, 0, 16, 0.06), "more photographs would not help"),
     ],
