@@ -68,8 +68,13 @@ INVALID = [
     ("max_aspect_ratio", "wide", "Input should be a valid number"),
     ("max_pixels", "1.5", "Input should be a valid integer"),
     ("max_pixels", "many", "Input should be a valid integer"),
-    ("workers", "0", "Input should be greater than 0"),
-    ("deadline_ms", "0", "Input should be greater than 0"),
+    *(
+        (name, "0", "Input should be greater than 0")
+        for name, default in DEFAULTS.items()
+        if name in ("workers", "intra_op_threads", "max_batch_size")
+        or (type(default) is int and name != "drain_ms")
+    ),
+    ("drain_ms", "-1", "Input should be greater than or equal to 0"),
 ]
 
 

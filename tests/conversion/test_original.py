@@ -118,12 +118,13 @@ def test_random_weights_need_labels_where_none_are_known(folder: Path) -> None:
     )
 
 
-def test_equal_seeds_give_equal_networks(folder: Path) -> None:
-    request = own(seed=3, labels_file=folder / "labels.txt")
-    first, second = (original_of(request).network for _ in range(2))
-    parameters = [nn.utils.parameters_to_vector(each.parameters()) for each in (first, second)]
-    assert torch.equal(*parameters)
-    assert not first.training
+def test_equal_seeds_give_equal_networks_and_others_give_others(folder: Path) -> None:
+    labels = folder / "labels.txt"
+    networks = [original_of(own(seed=seed, labels_file=labels)).network for seed in (3, 3, 4)]
+    first, second, other = (nn.utils.parameters_to_vector(each.parameters()) for each in networks)
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+    assert not networks[0].training
 
 
 def test_one_output_needs_sigmoid_and_two_labels(folder: Path) -> None:

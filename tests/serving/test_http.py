@@ -10,7 +10,7 @@ import pytest
 from model_spec import ModelSpec
 from tests.serving.answers import MODEL, as_base64, assert_red
 from tests.support.servers import Server, metric
-from tests.support.toys import BLUE, RED, encoded
+from tests.support.toys import BLACK, BLUE, RED, encoded
 
 pytestmark = pytest.mark.slow
 
@@ -82,6 +82,16 @@ def test_parameters_may_be_fields_a_query_or_keys(
     assert answer.pop("reason") == "the confidence 0.992248 in 'red' is below its threshold 1.0"
     assert answer.pop("embedding") == [255.0, 0.0, 0.0]
     assert_red(answer, top_k=2)
+
+
+def test_a_batch_is_answered_in_the_order_sent(client: httpx.Client) -> None:
+    images = [encoded(colour) for colour in (BLUE, RED, BLACK)]
+    form = {"files": [("images", image) for image in images], "data": {"threshold": "0.5"}}
+    body = {"json": {"images": [as_base64(image) for image in images], "threshold": 0.5}}
+    for request in (form, body):
+        answer = client.post("/classify_batch", **request).json()
+        assert [result["decision"] for result in answer["results"]] == ["blue", "red", None]
+        assert answer["model"] == MODEL
 
 
 def test_a_bad_image_of_a_batch_is_an_error_in_its_place(client: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,10 @@ BAD_REQUESTS: dict[str, tuple[str, dict[str, Any], int, str, str]] = {
     ),
     "body too large": (
         *(ONE, raw(bytes(MAX_BODY_BYTES + 1))),
+        *(413, "body_too_large", str(MAX_BODY_BYTES)),
+    ),
+    "chunked body too large": (
+        *(ONE, {"content": iter([bytes(60_000)] * 2)}),
         *(413, "body_too_large", str(MAX_BODY_BYTES)),
     ),
     "raw batch as curl sends it": (
@@ -117,6 +122,18 @@ def test_pickles_are_refused_on_every_route(
     response = client.post(path, **raw(pickle.dumps(Bomb()), content_type))
     assert_error(response, 415, "unsupported_media_type", "")
     assert not (tmp_path / "exploded").exists()
+
+
+def test_a_url_is_never_fetched(client: httpx.Client) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/a.png"
+        client.post(ONE, **form(image=(None, url)))
+        client.post(ONE, json={"image": url})
+        client.post(BATCH, json={"images": [url]})
+        client.post(ONE, content=url)
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_no_temporary_file_is_left(client: httpx.Client, toy_server: Server) -> None:

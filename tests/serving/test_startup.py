@@ -63,6 +63,12 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    home = toy_home(tmp_path)
+    (home / "models/image_classifier/toy/model.onnx").write_bytes(b"changed")
+    assert "is not the file that was converted" in refusal(home, tmp_path)
+
+
 def test_a_setting_that_cannot_be_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     message = refusal(tmp_path / "home", tmp_path, {"CLASSIFIER_WORKERS": "none"})

@@ -37,6 +37,12 @@ def search(fp32: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Searc
     return Search(fp32, samples, Device.CPU, tmp_path)
 
 
+def test_histograms_take_fewer_photographs(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(GREYS) == 52
+    monkeypatch.setattr(module, "ranges", lambda path, method, pixels, *_: len(pixels))
+    assert [search._ranges_of(method) for method in Method] == [52, 32, 32]
+
+
 def test_good_is_fast_and_accurate() -> None:
     assert tried().is_good
     assert not tried(agreement=0.97).is_good

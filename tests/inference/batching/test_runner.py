@@ -41,6 +41,7 @@ async def test_each_image_gets_its_own_probabilities(start: Start) -> None:
     async with start(from_bytes) as runner:
         images = [encoded(colour) for colour in (RED, GREEN, BLUE, BLACK, RED, (0, 85, 170))]
         outcomes = await runner.infer(images, later())
+        assert await runner.infer([], later()) == []
 
     assert numbers(outcomes) == exactly(
         (HIGH, LOW, LOW),

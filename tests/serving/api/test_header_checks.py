@@ -8,6 +8,7 @@ import pytest
 from errors import UnsupportedMediaType
 from serving.api.header_checks import check_codings
 from tests.serving.answers import assert_red
+from tests.serving.conftest import MAX_BODY_BYTES
 from tests.serving.raw import connected, one_response
 from tests.support.servers import Server
 from tests.support.toys import RED, encoded
@@ -33,6 +34,7 @@ CONDEMNED: dict[str, tuple[str, str, int, str]] = {
     "top_k of zero, batch": (f"{BATCH}?top_k=0", "content-type: application/json", 422, "not '0'"),
     "many parameters": (f"/classify?{'a=1&' * 17}", "accept: */*", 400, "too many fields"),
     "deadline": ("/classify", "x-deadline-ms: soon", 422, "X-Deadline-Ms"),
+    "long body": ("/classify", "content-length: 999999999", 413, f"limit of {MAX_BODY_BYTES} "),
     "gzip": ("/classify", "content-encoding: gzip", 415, "content-encoding 'gzip'"),
     "coding of the batch": (
         BATCH,
@@ -53,7 +55,8 @@ CONDEMNED: dict[str, tuple[str, str, int, str]] = {
 @pytest.mark.parametrize("name", CONDEMNED)
 def test_it_is_refused_before_its_body_is_sent(toy_server: Server, name: str) -> None:
     path, header, status, text = CONDEMNED[name]
-    length = "" if "transfer-encoding" in header else "content-length: 1000\r\n"
+    has_length = header.startswith(("content-length", "transfer-encoding"))
+    length = "" if has_length else "content-length: 1000\r\n"
     with connected(toy_server) as connection:
         connection.sendall(
             f"POST {path} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from conversion.errors import ONE_OUTPUT
 from conversion.graph.verify import PyTorchModel
 from conversion.original import original_of
-from conversion.photographs import photograph_pixels
+from conversion.photographs import PHOTOGRAPHS, photograph, photograph_pixels
 from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
 from conversion.sources.lookup import source_of
@@ -39,6 +40,20 @@ def test_a_folder_has_labels_preprocessing_and_weights(saved: Path) -> None:
     assert path == saved
     assert (weights.pretrained, weights.source) == (True, "hf:my-vit")
     assert weights.sha256 == sha256_of_file(saved / "model.safetensors")
+
+
+def test_answers_are_those_of_transformers_own_pipeline(saved: Path) -> None:
+    source = source_of(f"hf:{saved}")
+    preprocessing = source.description.preprocessing
+    network = source.build_published(saved).eval()
+    ours = PyTorchModel(network, preprocessing, 3).probabilities(photograph_pixels(preprocessing))
+    pipeline = transformers.pipeline("image-classification", model=str(saved))
+    for path, answer in zip(PHOTOGRAPHS, ours, strict=True):
+        # Without its EXIF data: the pipeline would turn the photograph once more.
+        image = Image.fromarray(np.asarray(photograph(path)))
+        theirs = {each["label"]: each["score"] for each in pipeline(image)}
+        expected = [theirs[label] for label in LABELS]
+        np.testing.assert_allclose(answer, expected, atol=1e-3)
 
 
 def test_several_labels_at_once_get_sigmoid(folder: Path) -> None:
