@@ -88,9 +88,7 @@ TWO_READERS: dict[str, File] = {
     "WebP with Exif data and no canvas": File(
         lambda: made.riff([made.webp_frame(made.WEBP), (b"EXIF", exif(6).tobytes())]), RED
     ),
-}
-
-DEAREST: dict[str, File] = {
+    # As dear as their formats allow.
     "PNG with 4 MB that give no pixel": File(lambda: no_pixels(4_000_000), RED),
     "PNG turned by 2,400,000 numbers": File(
         lambda: made.in_png(made.chunk(b"eXIf", exif_of_numbers(_NUMBERS))), TOO_LARGE

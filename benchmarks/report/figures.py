@@ -87,9 +87,5 @@ class ModelFigures:
 
     def reason(self, stack: str) -> str | None:
         """Why a stack is absent; None if it was measured."""
-        reasons = (
-            each.reason
-            for each in self.results.absences
-            if (each.model, each.stack) == (self.model, stack)
-        )
-        return next(reasons, None)
+        reasons = {(each.model, each.stack): each.reason for each in self.results.absences}
+        return reasons.get((self.model, stack))

@@ -21,8 +21,7 @@ def _images() -> list[bytes]:
 
 def is_in_order(deployment: Deployment) -> str:
     """Each image of a form gets the answer that it gets alone, in the order sent."""
-    parts = [("images", (f"{i}", image)) for i, image in enumerate(_images())]
-    return _as_alone(deployment, deployment.ask("POST", "/classify_batch", files=parts).json())
+    return _as_alone(deployment, _answer(deployment, _images()))
 
 
 def is_in_order_as_json(deployment: Deployment) -> str:
@@ -33,19 +32,20 @@ def is_in_order_as_json(deployment: Deployment) -> str:
 
 def keeps_errors_apart(deployment: Deployment) -> str:
     """A bad image is an error in its place, and its neighbours get their answers."""
-    contents: Sequence[tuple[str, bytes]] = [
-        ("0", photograph()),
-        ("1", b"this is no image"),
-        ("2", photograph()),
-    ]
-    parts = [("images", content) for content in contents]
-    results = deployment.ask("POST", "/classify_batch", files=parts).json()["results"]
-    if len(results) != len(contents) or "error" not in results[1]:
+    results = _answer(deployment, [photograph(), b"this is no image", photograph()])["results"]
+    if len(results) != 3 or "error" not in results[1]:
         raise Failed(f"the results are {results}")
     alone = deployment.classify(photograph())
     agreement(results[0], alone)
     agreement(results[2], alone)
     return f"{results[1]['error']['code']} in its place"
+
+
+def _answer(deployment: Deployment, images: Sequence[bytes]) -> Mapping[str, Any]:
+    """The answer to a form of images."""
+    parts = [("images", (f"{i}", image)) for i, image in enumerate(images)]
+    answer: Mapping[str, Any] = deployment.ask("POST", "/classify_batch", files=parts).json()
+    return answer
 
 
 def _as_alone(deployment: Deployment, answer: Mapping[str, Any]) -> str:

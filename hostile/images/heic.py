@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from itertools import count
+from typing import Any
 
 from PIL import Image
 
@@ -25,11 +26,15 @@ _BRAND = slice(8, 12)
 
 
 def heic(*images: Image.Image, **options: object) -> bytes:
-    library = import_module("pillow_heif")
-    made, buffer = library.HeifFile(), BytesIO()
+    made = import_module("pillow_heif").HeifFile()
     for image in images:
         made.add_from_pillow(image)
-    made.save(buffer, primary_index=0, enc_params=dict(QUICKLY), **options)
+    return _saved(made, primary_index=0, enc_params=dict(QUICKLY), **options)
+
+
+def _saved(made: Any, **options: object) -> bytes:
+    buffer = BytesIO()
+    made.save(buffer, **options)
     return buffer.getvalue()
 
 
@@ -50,12 +55,9 @@ def of_brand(brand: bytes, content: bytes) -> bytes:
 
 
 def deep() -> bytes:
-    library = import_module("pillow_heif")
-    red_of_16_bits = struct.pack("<HHH", 0xFFFF, 0, 0) * _TILE * _TILE
-    made, buffer = library.HeifFile(), BytesIO()
-    made.add_frombytes("RGB;16", (_TILE, _TILE), red_of_16_bits)
-    made.save(buffer)
-    return buffer.getvalue()
+    made = import_module("pillow_heif").HeifFile()
+    made.add_frombytes("RGB;16", (_TILE, _TILE), struct.pack("<HHH", 0xFFFF, 0, 0) * _TILE**2)
+    return _saved(made)
 
 
 def turned() -> bytes:

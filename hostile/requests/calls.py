@@ -13,11 +13,11 @@ from hostile.images.containers import JPEG, PNG
 from hostile.images.files import BODY, FILES, MEGABYTE, UNSUPPORTED, File
 from hostile.images.heic import HEICS
 from hostile.requests.expected import PAGE, RED, Outcome, refused
-from hostile.two_readers import DEAREST, TWO_READERS
+from hostile.two_readers import TWO_READERS
 from serving.api.dialects import error_body
 from serving.bento import ROUTES
 
-ALL_FILES = FILES | HEICS | TWO_READERS | DEAREST
+ALL_FILES = FILES | HEICS | TWO_READERS
 
 INVALID, TOO_LARGE, UNSUPPORTED_TYPE, INVALID_PARAMETER = map(
     refused, (InvalidRequest, BodyTooLarge, UnsupportedMediaType, InvalidParameter)
