@@ -47,9 +47,9 @@ def _gif(junk: bytes) -> bytes:
     return made.gif((1, 1), (_HUGE, _HUGE), before=junk + disposal)
 
 
-def _webp(*more: made.Chunk, flags: int = 0) -> bytes:
-    canvas = (b"VP8X", bytes((flags, 0, 0, 0, 15, 0, 0, 15, 0, 0)))
-    return made.riff([canvas, made.webp_frame(made.WEBP), *more])
+def _webp_with(exif_data: bytes) -> bytes:
+    canvas = (b"VP8X", bytes((8, 0, 0, 0, 15, 0, 0, 15, 0, 0)))
+    return made.riff([canvas, made.webp_frame(made.WEBP), (b"EXIF", exif_data)])
 
 
 def _grid(*cell: int) -> bytes:
@@ -94,7 +94,7 @@ TWO_READERS: dict[str, File] = {
         lambda: made.in_png(made.chunk(b"eXIf", exif_of_numbers(_NUMBERS))), TOO_LARGE
     ),
     "WebP turned by 2,400,000 numbers": File(
-        lambda: _webp((b"EXIF", exif_of_numbers(_NUMBERS)), flags=8), TOO_LARGE
+        lambda: _webp_with(exif_of_numbers(_NUMBERS)), TOO_LARGE
     ),
     "WebP with 65,536 groups of Huffman codes": File(lambda: huffman_groups(1024), CORRUPT),
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import platform
 import random
 import signal
 import sys
@@ -11,16 +12,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import mean
 
+import psutil
+
 from benchmarks.measurement.core import Core
 from benchmarks.measurement.limit import Limit
-from benchmarks.measurement.machine import machine, machine_cpu_seconds
 from benchmarks.measurement.models import Lowering, Model, RefusedError, obtain, obtain_lower
 from benchmarks.measurement.processes import adopt_orphans
-from benchmarks.report.results import Absence, LimitWindow, Results, Window
+from benchmarks.report.results import Absence, LimitWindow, Machine, Results, Window
 from benchmarks.stacks.forms import Form
 from benchmarks.stacks.launch import Running, StackError, launched
 from benchmarks.stacks.stacks import Stack
 from errors import StartupError
+from inference.hardware.cpus import usable_cpus
 from load_generator import wrk
 from model_spec import Precision
 from settings import Device
@@ -28,6 +31,7 @@ from settings import Device
 _CHECKED_IMAGES = 8
 _WARM_UP_SECONDS = 1
 _WARM_UP_CLIENTS = 16
+_GIGABYTE = 10**9
 
 # Of a window's seconds, just before it: the machine's speed drifts within minutes.
 _LIMIT_SHARE = 0.5
@@ -51,7 +55,7 @@ def run(plan: Plan, models: Sequence[str]) -> Results:
     kilobytes = mean(map(len, plan.photographs)) / 1000
     return Results(
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
-        machine=machine(),
+        machine=_machine(),
         photographs=f"{len(plan.photographs)} photographs of {kilobytes:.0f} KB",
         seconds=plan.seconds,
         versions={title: stack.versions() for stack in plan.stacks for title in stack.forms},
@@ -134,11 +138,11 @@ class _Turn:
         seconds, own = self.plan.seconds * _LIMIT_SHARE, self.served.own_limit
         limit = self.limit.measure(seconds)
         own_limit = own.measure(seconds) if own else None
-        machine, before = machine_cpu_seconds(), running.tree.cpu_seconds()
+        machine, before = _machine_cpu_seconds(), running.tree.cpu_seconds()
         url = running.url + form.path
         seen = wrk.send(url, requests, clients=clients, seconds=self.plan.seconds)
         cpu_seconds = running.tree.cpu_seconds() - before
-        others = machine_cpu_seconds() - machine - cpu_seconds - seen.cpu_seconds
+        others = _machine_cpu_seconds() - machine - cpu_seconds - seen.cpu_seconds
         memory = running.tree.memory()
         window = Window(
             model=self.served.model.name,
@@ -192,3 +196,21 @@ def warm_up(url: str, requests: Path) -> None:
 
 def _told(limit: LimitWindow) -> str:
     return f"{limit.images_per_second:.1f}/s, {limit.cpu_ms:.2f} ms CPU"
+
+
+def _machine() -> Machine:
+    about = Path("/proc/cpuinfo").read_text().splitlines()
+    models = (line.partition(":")[2].strip() for line in about if line.startswith("model name"))
+    return Machine(
+        processor=next(models, platform.machine()),
+        cpus=usable_cpus(),
+        memory_gb=psutil.virtual_memory().total / _GIGABYTE,
+        system=f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}",
+        python=platform.python_version(),
+    )
+
+
+def _machine_cpu_seconds() -> float:
+    """Processor time that anything on the machine used, or that its host took, since it started."""
+    times = psutil.cpu_times()
+    return float(sum(times[:3]) + times.irq + times.softirq + times.steal)

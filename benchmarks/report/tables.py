@@ -48,14 +48,15 @@ def summary(results: Results) -> str:
     models = [ModelFigures(results, name) for name in results.models]
     first = models[0]
     shown = [each for each in _SHOWN_CLIENTS if each in first.clients] or first.clients
-    limits = "; ".join(f"{each.model} {_limit_short(each)}" for each in models)
+    limits = [(each.model, *_limit_figures(each)) for each in models]
+    told = [f"{n} {number(speed, 0)} images/s, {number(c, 2)} ms CPU" for n, speed, c in limits]
     head = [
         *("stack", *(f"{each.model}: images/s, % of the limit" for each in models)),
         *(f"{first.model}: CPU × limit", f"{first.model}: p99, ms"),
         *("failed", "memory, MB", "ready, s"),
     ]
     rows = [_summary_row(models, stack, shown) for stack in results.versions]
-    at = f"At {_dotted(map(str, shown))} clients; the limit: {limits}."
+    at = f"At {_dotted(map(str, shown))} clients; the limit: {'; '.join(told)}."
     return "\n\n".join([INTRODUCTION, at, "\n".join(table(head, rows)), _conditions(results)])
 
 
@@ -170,11 +171,6 @@ def _versions(results: Results) -> list[str]:
 
 def _limit_figures(model: ModelFigures) -> tuple[Figure | None, Figure | None]:
     return (model.limit(lambda w: w.limit.images_per_second), model.limit(lambda w: w.limit.cpu_ms))
-
-
-def _limit_short(model: ModelFigures) -> str:
-    speed, cost = _limit_figures(model)
-    return f"{number(speed, 0)} images/s, {number(cost, 2)} ms CPU"
 
 
 def _limit_long(model: ModelFigures) -> str:

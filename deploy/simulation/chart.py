@@ -27,7 +27,8 @@ def draw(days: Mapping[str, Day], file: Path) -> None:
         colour = f"C{index}"
         _line(axes[1], _points(day.replicas, max), name, colour)
         _line(axes[2], [1000 * quantile(counts, 0.99) for counts in day.latencies], name, colour)
-        _line(axes[3], _refused_percent(day), name, colour)
+        pairs = zip(_points(day.refused, sum), _points(day.sent, sum), strict=True)
+        _line(axes[3], [100 * refused / sent for refused, sent in pairs], name, colour)
     axes[2].set_yscale("log")
     titles = (
         *("images sent a second", "replicas"),
@@ -50,8 +51,3 @@ def _line(axes: Any, values: Sequence[float], name: str, colour: str) -> None:
 def _points(values: Sequence[int], of: Callable[[Sequence[int]], float]) -> list[float]:
     starts = range(0, len(values), STEPS_PER_POINT)
     return [float(of(values[start : start + STEPS_PER_POINT])) for start in starts]
-
-
-def _refused_percent(day: Day) -> list[float]:
-    pairs = zip(_points(day.refused, sum), _points(day.sent, sum), strict=True)
-    return [100 * refused / sent for refused, sent in pairs]

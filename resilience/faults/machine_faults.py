@@ -37,11 +37,11 @@ def delete_model(folder: Path) -> Row:
 
 def corrupt_model(folder: Path) -> Row:
     """``model.onnx`` is overwritten in place: nothing while it runs, refused at a restart."""
-
-    def overwrite(path: Path) -> None:
-        path.write_bytes(os.urandom(path.stat().st_size))
-
-    return _change_model(folder, overwrite, "is not the file that was converted")
+    return _change_model(
+        folder,
+        lambda path: path.write_bytes(os.urandom(path.stat().st_size)),
+        "is not the file that was converted",
+    )
 
 
 def fill_disk(folder: Path) -> Row:
@@ -97,7 +97,7 @@ def step_clock(folder: Path) -> Row:
     return scene.row
 
 
-def _change_model(folder: Path, change: Callable[[Path], None], refusal: str) -> Row:
+def _change_model(folder: Path, change: Callable[[Path], object], refusal: str) -> Row:
     with under_load(folder) as scene:
         change(scene.home / "models/image_classifier/toy/model.onnx")
         scene.undisturbed()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -20,15 +19,11 @@ def served(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
     def start() -> AbstractContextManager[Server]:
         home = toy_home(folder)
-        _store_reference(home / "models/image_classifier/toy")
+        model = home / "models/image_classifier/toy"
+        reference = reference_of([(0, 0.95), (2, 0.95)])  # drift is measured against it
+        ModelSpec.load(model).model_copy(update={"reference": reference}).save(model)
         return running(home, folder, {"CLASSIFIER_WORKERS": "1"})
 
     server = shared.server("deployed", start)
     with httpx.Client(base_url=server.url, timeout=20) as client:
         yield client
-
-
-def _store_reference(model: Path) -> None:
-    """Answers that drift is measured against."""
-    reference = reference_of([(0, 0.95), (2, 0.95)])
-    ModelSpec.load(model).model_copy(update={"reference": reference}).save(model)
