@@ -38,6 +38,17 @@ def test_it_writes_a_picture_and_prints_the_numbers(
         assert drawn.format == "PNG"
 
 
+def test_the_picture_goes_where_the_user_says(
+    red: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = red.with_name("seen.png")
+
+    assert main([TOY, str(red), "--output", str(picture)]) == 0
+
+    assert capsys.readouterr().out.splitlines()[-1] == f"picture: {picture}"
+    assert picture.exists()
+
+
 def test_what_is_no_image_is_said_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -173,8 +173,17 @@ def test_every_operation_names_its_statuses() -> None:
     }
 
 
+def test_an_image_may_be_sent_in_four_types() -> None:
+    body = DOCUMENT["paths"]["/classify"]["post"]["requestBody"]
+    assert set(body["content"]) == {FORM, JSON, "image/*", "application/octet-stream"}
+
+
 def test_every_error_is_the_envelope() -> None:
     errors = DOCUMENT["components"]["responses"]
+    assert DOCUMENT["components"]["schemas"]["Error"]["required"] == ["error"]
+    for operation in DOCUMENT["paths"]["/classify"].values():
+        for status in OF_IMAGES - {"200"}:
+            assert operation["responses"][status] == {"$ref": f"#/components/responses/{status}"}
     assert set(errors) == OF_IMAGES - {"200"} | {"404", "405"}
     for response in errors.values():
         schema = response["content"][JSON]["schema"]

@@ -26,7 +26,14 @@ def test_pixels_and_image_lie_on_pages_of_their_own() -> None:
 
 
 def test_a_reply_survives_the_way() -> None:
-    reply = Reply(seconds=0.25, code="corrupt_image", message="message", signal=9, size=(3, 4))
+    reply = Reply(
+        seconds=0.25,
+        code="corrupt_image",
+        message="message",
+        out_of_memory=True,
+        signal=9,
+        size=(3, 4),
+    )
     sent = reply.model_dump_json().encode()
 
     assert Reply.model_validate_json(sent) == reply

@@ -55,6 +55,17 @@ def test_a_name_is_looked_for_on_the_hub() -> None:
     )
 
 
+def test_a_repository_of_the_hub_is_known_by_its_whole_name(no_hub: Path) -> None:
+    pytest.importorskip("huggingface_hub")
+    repository = no_hub / "models--somebody--model"
+    snapshot = repository / "snapshots/0123"
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs/main").write_text("0123")
+    (snapshot / "config.json").write_text('{"model_type": "vit"}')
+    assert saved_folder("hf:somebody/model").name == "hf:somebody/model"
+
+
 def test_an_adapter_is_no_network(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
     assert refusal(tmp_path) == (
