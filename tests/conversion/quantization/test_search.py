@@ -46,14 +46,14 @@ def test_histograms_take_fewer_photographs(search: Search, monkeypatch: pytest.M
 def test_good_is_fast_and_accurate() -> None:
     assert tried().is_good
     assert not tried(agreement=0.97).is_good
-    assert not tried(distance=0.09).is_good
+    assert not tried(distance=0.06).is_good
     assert not tried(shift=-0.04).is_good
     assert not tried(speed_up=1.1).is_good
 
 
 def test_where_fp32_is_sure_of_nothing_the_distance_decides() -> None:
     assert tried(agreement=None).is_good
-    assert not tried(agreement=None, distance=0.09).is_good
+    assert not tried(agreement=None, distance=0.06).is_good
     assert "where fp32 is sure (of none)" in str(tried(agreement=None))
 
 
