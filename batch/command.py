@@ -18,6 +18,7 @@ from settings import load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
     options = options_of(arguments)
     log_to_stderr()
     signal.signal(signal.SIGTERM, _interrupt)

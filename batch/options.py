@@ -37,6 +37,8 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
+    """What was asked for."""
+
     given: str  # folder, pattern, list or URL
     output: Path  # file; its suffix says the format
     model: str | None = None  # a tag, or a folder with a model's files; None: the settings'

@@ -38,9 +38,11 @@ class RunProgress:
             self._bar.stop()
 
     def resume(self, count: int) -> None:
+        """Count photographs that an earlier run has done."""
         self._before += count
 
     def advance(self, count: int, errors: int) -> None:
+        """Count photographs that are done."""
         self._now += count
         self.errors += errors
         if self._bar:

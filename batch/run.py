@@ -24,6 +24,8 @@ _ALL = Shard(0, 1)
 
 @dataclass(frozen=True)
 class Outcome:
+    """What came of a run."""
+
     photographs: int
     by_code: Counter[str | None]  # how many rows have each error code; None: they were classified
 

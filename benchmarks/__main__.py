@@ -25,6 +25,7 @@ _QUICK_BATCH_SIZES = (4,)
 
 
 def main() -> None:
+    """The command."""
     given = _parser().parse_args()
     if given.quick:
         given.concurrency, given.seconds, given.rounds = _QUICK_CLIENTS, 1, 1

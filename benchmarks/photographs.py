@@ -30,6 +30,7 @@ def given_or_made(folder: Path | None) -> list[bytes]:
 
 
 def read(folder: Path) -> list[bytes]:
+    """A folder's JPEG files."""
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
     return [file.read_bytes() for file in files]
 

@@ -81,6 +81,7 @@ def _part(stack: str) -> str:
 
 
 def table(found: Mapping[str, float], limit_ms: float) -> str:
+    """In Markdown, beside the bare limit."""
     total = sum(found.values())
     rows = [[part, f"{ms:.3f}", f"{ms / total:.1%}"] for part, ms in found.items()]
     rows.append(["**together**", f"**{total:.3f}**", f"{total / limit_ms:.2f} × the limit"])
@@ -138,6 +139,7 @@ def _profile(model_name: str, images: Sequence[bytes], seconds: int) -> dict[str
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description=__doc__)
     parser.add_argument("--model", choices=KNOWN, default=NEAR_ZERO)
     parser.add_argument("--photographs", type=Path, help=photographs.HELP)

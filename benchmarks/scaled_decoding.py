@@ -62,6 +62,7 @@ class Look:
 
 
 def main() -> None:
+    """Print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="of photographs")
     parser.add_argument("--model", default=f"{MODEL_NAME}:latest", help="tag in the model store")

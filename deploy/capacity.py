@@ -73,11 +73,13 @@ def break_even(replica: Replica, prices: Prices) -> float:
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> str:
+    """In Markdown."""
     lines = [rows[0], ["---:"] * len(rows[0]), *(row.values() for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def summary(replica: Replica, threshold: float, prices: Prices) -> str:
+    """The figures that hold for every rate."""
     return (
         f"{images_per_second(replica, threshold):.0f} images a second and replica "
         f"({busy_share(threshold / replica.workers):.0%} of {replica.images_per_second:g}), "
@@ -87,6 +89,7 @@ def summary(replica: Replica, threshold: float, prices: Prices) -> str:
 
 
 def main() -> None:
+    """Print the table and the figures."""
     of, prices = Replica(), Prices()
     parser = argparse.ArgumentParser(prog="python -m deploy.capacity")
     parser.add_argument("--images-per-second", type=float, default=of.images_per_second)

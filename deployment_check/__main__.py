@@ -26,6 +26,7 @@ _WIDTH = 120  # columns of a log, which is no terminal
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status."""
     options = parse(arguments)
     terminal = Terminal(Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
     try:
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def classify(deployment: Deployment, terminal: Terminal) -> int:
+    """Classify one image and print the answer."""
     image = deployment.options.image
     assert image is not None
     top_k = deployment.options.top_k
@@ -60,6 +62,7 @@ def classify(deployment: Deployment, terminal: Terminal) -> int:
 
 
 def check(deployment: Deployment, terminal: Terminal) -> int:
+    """Make every check, print what came of it and write the report."""
     started, begun = datetime.now(UTC), time.monotonic()
     loading = LoadChecks(terminal.loop)
     terminal.deployment(deployment)

@@ -16,6 +16,8 @@ Check = Callable[["Deployment"], str]
 
 
 class Verdict(StrEnum):
+    """How a check ended."""
+
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -31,6 +33,8 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Result:
+    """A check that was made."""
+
     group: str
     name: str
     verdict: Verdict
@@ -39,6 +43,7 @@ class Result:
 
 
 def run(group: str, name: str, check: Check, deployment: "Deployment") -> Result:
+    """Make one check."""
     started = time.perf_counter()
     verdict, detail = _outcome(check, deployment)
     seconds = time.perf_counter() - started

@@ -48,6 +48,7 @@ class Deployment:
         self.close()
 
     def close(self) -> None:
+        """Close the connections."""
         self.client.close()
         self.stranger.close()
 
@@ -75,6 +76,7 @@ class Deployment:
                 raise Failed(f"{'; '.join(problems[:3])} in {shown(response)}")
 
     def classify(self, image: bytes, **request: Any) -> dict[str, Any]:
+        """The answer to an image sent as the body."""
         response = self.ask("POST", "/classify", content=image, **request)
         answer: dict[str, Any] = self.content(response)
         return answer
@@ -115,6 +117,7 @@ def shown(response: httpx.Response) -> str:
 
 
 def authorization(api_key: str | None) -> dict[str, str]:
+    """The headers that carry a key."""
     return {"authorization": f"Bearer {api_key}"} if api_key else {}
 
 

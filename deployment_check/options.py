@@ -25,6 +25,8 @@ _EPILOG = (
 
 @dataclass(frozen=True)
 class Options:
+    """What the command is asked to do."""
+
     url: str  # of the deployment, without a slash at its end
     api_key: str | None = field(default=None, repr=False)
     image: Path | None = None  # to classify, instead of checking
@@ -58,6 +60,7 @@ def parse(arguments: list[str] | None = None) -> Options:
 
 
 def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m deployment_check",
         description="Check a running deployment, or classify one image with it.",

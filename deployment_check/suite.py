@@ -29,6 +29,7 @@ LOAD_GROUP = "load"
 
 
 def results(deployment: Deployment, loading: LoadChecks) -> Iterator[Result]:
+    """Make every check, one after another."""
     for group, checks in [*GROUPS.items(), (LOAD_GROUP, loading.checks())]:
         for name, check in checks.items():
             yield run(group, name, check, deployment)

@@ -19,6 +19,7 @@ _COLOURS = 256  # of the palette of a PNG, at most
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
     parser = argparse.ArgumentParser(prog="python -m docs.screenshot", description=__doc__)
     parser.add_argument("url", help="of the running service")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="PNG to write")

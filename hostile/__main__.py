@@ -46,6 +46,8 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Cost:
+    """What a request cost the service's processes together."""
+
     cpu_ms: float = 0.0  # milliseconds of processor time
     rss_mb: float = 0.0  # megabytes of memory at their peak, more than when idle
 
@@ -151,6 +153,7 @@ def _after(client: httpx.Client) -> list[str]:
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(prog="python -m hostile", description=__doc__)
     parser.add_argument("--record", action="store_true", help="for resilience/README.md")
     given = parser.parse_args()

@@ -50,6 +50,7 @@ def _bodies(make: Callable[[str], list[tuple[bytes, Outcome]]], name: str) -> Ca
 
 
 def ask(client: httpx.Client, call: Call) -> Outcome:
+    """Send a request; returns the outcome."""
     try:
         return outcome_of(client.request(call.method, call.path, **call.options()))
     except httpx.TransportError:
@@ -57,6 +58,7 @@ def ask(client: httpx.Client, call: Call) -> Outcome:
 
 
 def ask_for_good(client: httpx.Client) -> Outcome:
+    """Send a request that must be answered."""
     return ask(client, Call(RED, calls.body(PNG)))
 
 

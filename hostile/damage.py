@@ -33,6 +33,8 @@ _PATIENCE = 60.0  # seconds of the clock; the bound is one of processor time
 
 @dataclass(frozen=True)
 class Sound:
+    """A file that is whole."""
+
     content: bytes  # its bytes, of a red image
     start: int  # bytes by which its format is known
     end: int  # bytes after the last that its pixels need

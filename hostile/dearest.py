@@ -51,12 +51,15 @@ _OPTIONS: dict[str, list[dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Found:
+    """A file and what decoding it took."""
+
     seconds: float  # of processor time
     place: str  # where it was decoded
     content: bytes
 
     @property
     def share(self) -> float:
+        """Of what it may take."""
         allowed = MAX_WORKER_SECONDS if self.place == "worker" else _SETTINGS.decode_seconds
         return self.seconds / allowed
 
@@ -121,6 +124,7 @@ def search(image_format: str, seconds: float, chance: random.Random) -> list[Fou
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(prog="python -m hostile.dearest", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for all formats together")
     given = parser.parse_args()

@@ -90,6 +90,7 @@ def fuzz(target: str, seconds: float, folder: Path = FOLDER) -> list[Path]:
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(prog="python -m hostile.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for all targets together")
     parser.add_argument("--repeat", type=Path, metavar="FILE", help="that was found")

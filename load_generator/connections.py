@@ -11,6 +11,8 @@ _LENGTH = b"content-length: "
 
 
 class Response(NamedTuple):
+    """Status and body of an answer, and the client's port that it came to."""
+
     status: int
     body: bytes
     port: int
@@ -40,6 +42,7 @@ class Connections:
 
     @property
     def ports(self) -> set[int]:
+        """The client's ends of the open connections."""
         return {each.port for each in list(self._open) if each.usable}
 
     async def send(self, request: bytes) -> Response:
@@ -136,11 +139,13 @@ class _Connection(asyncio.Protocol):
 
 
 def address(url: str) -> tuple[str, int]:
+    """Host and port of an ``http://`` URL."""
     host, _, port = url.rpartition("//")[2].partition(":")
     return host, int(port or 80)
 
 
 def post(path: str, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """A whole request."""
     own = {"host": "service", "content-length": str(len(body)), **headers}
     lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in own.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body

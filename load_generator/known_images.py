@@ -21,6 +21,8 @@ _OK, _REFUSALS = 200, (503, 504)
 
 @dataclass(frozen=True)
 class Known:
+    """An image and the answer that it must get."""
+
     image: bytes  # encoded
     label: str  # of the most probable class
     confidence: float
@@ -28,9 +30,11 @@ class Known:
 
     @property
     def base64(self) -> str:
+        """The image as JSON carries it."""
         return base64.b64encode(self.image).decode()
 
     def is_right(self, answer: Any) -> bool:
+        """Whether this is the image's answer."""
         if not isinstance(answer, dict) or answer.get("label") != self.label:
             return False
         confidence = answer.get("confidence")
@@ -38,6 +42,8 @@ class Known:
 
 
 class Outcome(Enum):
+    """What became of a request."""
+
     RIGHT = "answered right"
     REFUSED = "refused 503/504"
     LOST = "connection lost"

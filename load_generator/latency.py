@@ -21,11 +21,13 @@ class Latency:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Self:
+        """Of at least one request."""
         ordered = sorted(seconds)
         shares = (0.5, 0.9, 0.99, 0.999, 1.0)
         return cls(len(ordered), fmean(ordered), *(percentile(ordered, each) for each in shares))
 
     def text(self) -> str:
+        """For people."""
         p50, p99, most = (f"{1000 * each:.1f}" for each in (self.p50, self.p99, self.max))
         return f"p50 {p50} ms, p99 {p99} ms, max {most} ms"
 

@@ -19,6 +19,8 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Load:
+    """What clients saw."""
+
     seconds: float  # for how long they sent
     requests: int  # answered well
     failures: int  # answered with an error status, or not at all
@@ -33,6 +35,7 @@ class Load:
 
 
 def prepare(folder: Path, headers: Mapping[str, str], bodies: Sequence[bytes]) -> None:
+    """Write the requests where the generator finds them."""
     folder.mkdir(parents=True)
     lines = [f"{name}: {value}\n" for name, value in headers.items()]
     (folder / "headers").write_text("".join(lines), encoding="utf-8")

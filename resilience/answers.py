@@ -8,6 +8,7 @@ _COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 100, 50), (30, 90, 210)
 
 
 def toy_images() -> list[Known]:
+    """Images whose answers by the toy are worked out by hand."""
     return [_toy_image(colour) for colour in _COLOURS]
 
 

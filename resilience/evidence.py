@@ -35,12 +35,15 @@ _HEADER = "| case | expected | seen | |\n|---|---|---|---|"
 
 @dataclass(frozen=True)
 class Evidence:
+    """One row."""
+
     case: str  # what was done to the service
     expected: str
     seen: str  # instead, or the same with figures
     ok: bool  # whether that is what was expected
 
     def markdown(self) -> str:
+        """One line of a table."""
         cells = (self.case, self.expected, self.seen, "ok" if self.ok else "**FAILED**")
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
@@ -58,6 +61,7 @@ def report(group: str, rows: Iterable[Evidence], *, recorded: bool) -> int:
 
 
 def record(group: str, rows: Iterable[Evidence]) -> None:
+    """Keep the rows of one tool; they replace its earlier ones."""
     FOLDER.mkdir(exist_ok=True)
     content = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -70,6 +74,7 @@ def record(group: str, rows: Iterable[Evidence]) -> None:
 
 
 def page() -> str:
+    """The page, of all groups that were recorded."""
     files = {group: FOLDER / f"{group}.json" for group in _GROUPS}
     return "\n".join([_HEAD, *(_section(g, f) for g, f in files.items() if f.exists())])
 
@@ -86,10 +91,12 @@ def _section(group: str, file: Path) -> str:
 
 
 def table(rows: Sequence[Evidence]) -> str:
+    """In Markdown."""
     return "\n".join([_HEADER, *(row.markdown() for row in rows)])
 
 
 def main() -> None:
+    """The command."""
     PAGE.write_text(page(), encoding="utf-8")
 
 

@@ -13,10 +13,12 @@ from tests.support.servers import Server
 
 
 def workers(server: Server) -> list[psutil.Process]:
+    """The living worker processes, oldest first."""
     return worker_processes(server.process.pid)
 
 
 def worker_ids(server: Server) -> set[int]:
+    """The process ids of the living workers."""
     return {worker.pid for worker in workers(server)}
 
 

@@ -20,6 +20,8 @@ _DECODING = "preprocessing.isolated.process"
 
 @dataclass(frozen=True)
 class Sample:
+    """One look at a tree of processes."""
+
     when: float  # on ``time.monotonic()``
     rss: int  # bytes of memory, of all together
     descriptors: int  # open ones, of all together
@@ -30,12 +32,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Trend:
+    """A straight line through samples."""
+
     level: float  # their mean
     per_minute: float  # how much more in a minute
     growth: float  # how much more from the first to the last
 
 
 def trend(times: Sequence[float], values: Sequence[float]) -> Trend:
+    """The straight line that fits best."""
     slope, _ = linear_regression(times, values)
     return Trend(mean(values), slope * 60, slope * (times[-1] - times[0]))
 
@@ -58,10 +63,12 @@ class Sampler(threading.Thread):
         self.close()
 
     def close(self) -> None:
+        """Look no more."""
         self._stopped.set()
         self.join()
 
     def run(self) -> None:
+        """Look until stopped."""
         while not self._stopped.wait(self._seconds):
             with contextlib.suppress(psutil.NoSuchProcess):
                 self.samples.append(look(self._root))
@@ -97,6 +104,7 @@ def supervisor(port: int) -> psutil.Process | None:
 
 
 def look(root: psutil.Process) -> Sample:
+    """What a process and its descendants hold now."""
     rss = descriptors = 0
     seen = set()
     for process in [root, *root.children(recursive=True)]:

@@ -17,6 +17,8 @@ _FORM: Final = b"boundary"
 
 @dataclass(frozen=True)
 class Route:
+    """How one route is asked."""
+
     path: str
     body: Callable[[bytes], bytes]  # of the request for an image
     headers: Callable[[bytes], Mapping[str, str]]  # beside the length, for a body
@@ -25,6 +27,7 @@ class Route:
     is_refusal: Callable[[Any], bool]  # whether an error has the protocol's own shape
 
     def request(self, image: bytes) -> bytes:
+        """The whole request for an image."""
         body = self.body(image)
         return post(self.path, body, self.headers(body))
 

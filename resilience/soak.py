@@ -44,6 +44,8 @@ _KEPT = 5
 
 @dataclass
 class Soak:
+    """Mixed traffic for some seconds, and what came of it."""
+
     url: str  # of the server
     images: Sequence[Known]  # that are asked for
     seconds: float
@@ -144,6 +146,7 @@ def _soaked(url: str | None, seconds: float) -> list[Evidence]:
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(prog="python -m resilience.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--url", help="of a running server with the default model")

@@ -22,6 +22,8 @@ _OVERLOADED = 503
 
 @dataclass(frozen=True)
 class Call:
+    """One request."""
+
     kind: str  # what it is, in the report
     path: str = "/classify"
     options: dict[str, Any] = field(default_factory=dict)
@@ -30,6 +32,7 @@ class Call:
     method: str = "POST"
 
     def request(self, url: str) -> bytes:
+        """The whole request to a server."""
         made = httpx.Request(self.method, url + self.path, **self.options)
         lines = [
             b"%b %b HTTP/1.1" % (made.method.encode(), made.url.raw_path),
@@ -73,6 +76,7 @@ def good(images: Sequence[Known]) -> Call:
 
 
 def batch_form(chosen: Sequence[Known]) -> Call:
+    """Some of the images in one request."""
     options = {"files": [("images", ("image", known.image)) for known in chosen]}
     return Call("batch, form", "/classify_batch", options, check=_in_order(chosen))
 

@@ -31,6 +31,7 @@ class Decoder:
         self._threads = ThreadPoolExecutor(threads, "decode") if threads else None
 
     async def close(self) -> None:
+        """End the threads and the decoding process."""
         if self._threads:
             self._threads.shutdown()
         await self._isolated.close()

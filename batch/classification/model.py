@@ -31,6 +31,8 @@ class Arrangement(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """What a model gave for a photograph."""
+
     pixels: Pixels  # that it saw, uint8 ``[H, W, 3]``
     probabilities: Probabilities  # float32 ``[classes]``
     embedding: Embeddings | None = None  # ``[size]``; None if none is wanted
@@ -89,6 +91,7 @@ class Model:
         ]
 
     async def close(self) -> None:
+        """End the threads and the decoding process."""
         await self._decoder.close()
 
     async def _run(self, pixels: Pixels) -> list[tuple[Probabilities, Embeddings | None]]:

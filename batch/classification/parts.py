@@ -77,6 +77,7 @@ class PartClassifier:
         return table(rows, self._rows.schema())
 
     async def close(self) -> None:
+        """End threads and processes."""
         self._reader.close()
         await self._model.close()
 

@@ -16,6 +16,8 @@ _QUALITY = 80
 
 
 class Card(NamedTuple):
+    """A photograph on the page."""
+
     name: str  # of the photograph
     jpeg: bytes | None  # what the model saw; None: it could not be read again
     guesses: tuple[tuple[str, float], ...]  # classes with their probabilities, most probable first

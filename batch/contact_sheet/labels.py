@@ -78,6 +78,8 @@ def wordnet_ids(path: PurePath) -> set[str]:
 
 @dataclass(frozen=True)
 class Table:
+    """A CSV file."""
+
     path: Path
     column: str  # that names the class: ``class_id`` or ``label``
     classes: dict[str, str]  # what stands there, by file

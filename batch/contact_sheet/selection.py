@@ -14,6 +14,8 @@ MAX_FAILURES = 100  # listed on the sheet: the first of the input
 
 
 class Shown(NamedTuple):
+    """A photograph that the sheet shows."""
+
     number: int  # of the photograph, from 1
     entry: str
     row: dict[str, Any]  # of the output
@@ -47,6 +49,7 @@ class Selection:
         return list(islice(others, MAX_PHOTOGRAPHS))
 
     def add(self, entries: Sequence[str], rows: pa.Table) -> None:
+        """See the rows of a part."""
         classes = rows.column("class_id").to_pylist()
         for place, (entry, best) in enumerate(zip(entries, classes, strict=True)):
             self.photographs += 1

@@ -30,6 +30,7 @@ class ContactSheet:
         self._selection = Selection(self._labels.class_of)
 
     def seen(self, parts: Iterable[tuple[Part, pa.Table]]) -> Iterator[pa.Table]:
+        """The rows of parts, once they are seen."""
         for part, rows in parts:
             self._selection.add(part.entries, rows)
             yield rows

@@ -34,6 +34,8 @@ class Engine(Protocol):
 
 
 class EngineName(StrEnum):
+    """Engines that can be asked for."""
+
     LOCAL = "local"
     RAY = "ray"
 

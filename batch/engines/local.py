@@ -103,6 +103,7 @@ class LocalEngine:
         self.arrangements = plan(settings, usable_cpus(), gpus)
 
     def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
+        """Each part with its rows, as they get done."""
         pool = _Pool(deque(replace(job, arrangement=each) for each in self.arrangements), parts)
         try:
             yield from pool.results()

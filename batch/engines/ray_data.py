@@ -57,6 +57,7 @@ class RayEngine:
         self.arrangements = plan(settings, max(1, int(resources.get("CPU", 1))), gpus)
 
     def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
+        """Each part with its rows, as they get done."""
         # Ray shows each actor its own GPU only.
         arrangement = self.arrangements[0]
         if arrangement.device_id is not None:

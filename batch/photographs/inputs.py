@@ -40,6 +40,8 @@ Scanned = tuple[str, str, bool]
 
 
 class Kind(StrEnum):
+    """What the argument names."""
+
     FOLDER = "folder"
     PATTERN = "pattern"
     TEXT = "list of paths"
@@ -49,6 +51,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
+    """Where the photographs come from."""
+
     given: str  # as it was typed
     kind: Kind
     column: str | None = None  # of a Parquet file; None for others

@@ -59,10 +59,12 @@ class Listing:
             number += 1
 
     def entries(self) -> Iterator[str]:
+        """Every photograph in order, as ``parts``."""
         for part in self.parts():
             yield from part.entries
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def _has(self, number: int) -> bool:

@@ -36,6 +36,7 @@ class Reader:
         return _ahead(self._threads, self._read, entries, ahead)
 
     def close(self) -> None:
+        """End the threads."""
         self._threads.shutdown()
 
     def _read(self, entry: str) -> Content:

@@ -50,6 +50,8 @@ def printable(entry: str) -> str:
 
 @dataclass(frozen=True)
 class Rows:
+    """How a run tells what became of its photographs."""
+
     model: str  # tag
     labels: Sequence[str]
     top_k: int  # predictions in a row
@@ -58,6 +60,7 @@ class Rows:
     multi_label: bool = False  # whether a decision is a list: a photograph may show several
 
     def schema(self) -> pa.Schema:
+        """The columns."""
         found = SCHEMA
         if self.thresholds is not None:
             decided = pa.list_(pa.string()) if self.multi_label else pa.string()
@@ -70,6 +73,7 @@ class Rows:
     def row(
         self, entry: str, content: Content, outcome: Answer | ClassifierError
     ) -> dict[str, Any]:
+        """The row of one photograph."""
         found: dict[str, Any] = {"path": printable(entry), "model": self.model}
         if not isinstance(content, ClassifierError):
             found["sha256"] = hashlib.sha256(content).hexdigest()

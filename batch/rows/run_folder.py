@@ -67,6 +67,7 @@ class RunFolder:
             )
 
     def done(self) -> set[int]:
+        """Numbers of the parts that are done."""
         return {int(path.stem) for path in self.path.glob("[0-9]*.parquet")}
 
     def save(self, number: int, rows: pa.Table) -> None:

@@ -39,6 +39,8 @@ _LIMIT_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Plan:
+    """What is measured."""
+
     stacks: Sequence[Stack]  # in the order of the tables
     clients: Sequence[int]  # how many at once, one window for each
     seconds: int  # of one window
@@ -66,6 +68,8 @@ def run(plan: Plan, models: Sequence[str]) -> Results:
 
 @dataclass(frozen=True)
 class Served:
+    """A stack and what it serves."""
+
     stack: Stack
     model: Model  # in the stack's precision
     answers: Mapping[bytes, int]  # the right class of some images
@@ -172,6 +176,7 @@ class _Turn:
 
 
 def note(text: str) -> None:
+    """Tell what is done now."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -191,6 +196,7 @@ def right_answers(
 
 
 def warm_up(url: str, requests: Path) -> None:
+    """Send prepared requests for a second."""
     wrk.send(url, requests, clients=_WARM_UP_CLIENTS, seconds=_WARM_UP_SECONDS)
 
 

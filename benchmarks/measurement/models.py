@@ -34,6 +34,8 @@ MODELS = KNOWN[:3]  # what is measured unless something else is asked for
 
 @dataclass(frozen=True)
 class Model:
+    """A model in a model store."""
+
     name: str  # for the tables
     tag: str  # in the store
     home: Path = HOME  # BentoML's, of the store
@@ -53,6 +55,7 @@ class Lowering:
 
     @property
     def arguments(self) -> list[str]:
+        """Of the conversion."""
         allowed = Shortcoming if self.allow_marked else ()
         options = [f"--allow-{each.value.replace(' ', '-')}" for each in allowed]
         return ["--calibration", str(self.calibration), *options]

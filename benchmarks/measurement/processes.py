@@ -46,6 +46,7 @@ class Tree:
         return Memory(sum(each.pss for each in found), sum(each.rss for each in found))
 
     def settle(self) -> None:
+        """Wait until they have finished what they were doing."""
         end = time.monotonic() + _SETTLE_SECONDS
         while time.monotonic() < end:
             before = self.cpu_seconds()
@@ -54,6 +55,7 @@ class Tree:
                 return
 
     def kill(self) -> None:
+        """End all of them and forget them."""
         while living := self._processes():
             for process in living:
                 with contextlib.suppress(ProcessLookupError):

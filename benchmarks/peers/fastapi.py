@@ -17,6 +17,7 @@ from benchmarks.peers import given
 
 @asynccontextmanager
 async def load_model(app: FastAPI) -> AsyncIterator[None]:
+    """Before the first request."""
     app.state.core = Core(given.MODEL)
     yield
 
@@ -26,6 +27,7 @@ app = FastAPI(lifespan=load_model)
 
 @app.post("/classify")
 async def classify(request: Request) -> JSONResponse:
+    """The raw body is the image."""
     (answer,) = app.state.core.classify([await request.body()])
     return JSONResponse(answer)
 

@@ -13,22 +13,30 @@ from benchmarks.peers import given
 
 
 class Classify(litserve.LitAPI):
+    """The whole classifier."""
+
     def setup(self, device: str) -> None:
+        """In each worker."""
         self.core = Core(given.MODEL)
 
     def decode_request(self, request: Annotated[bytes, Body(media_type="image/jpeg")]) -> bytes:
+        """The raw body is the image."""
         return request
 
     def batch(self, inputs: list[bytes]) -> list[bytes]:
+        """As they are."""
         return inputs
 
     def predict(self, x: list[bytes]) -> list[dict[str, Any]]:
+        """Answers of a batch."""
         return self.core.classify(x)
 
     def unbatch(self, output: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """As they are."""
         return output
 
     def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
+        """JSON."""
         return output
 
 

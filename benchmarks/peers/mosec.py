@@ -27,6 +27,8 @@ class _Egress(_Stage):
 
 
 class Classify(_Ingress, _Egress):
+    """The whole classifier."""
+
     def forward(self, data: Any) -> Any:
         """The answers for a batch of images; mosec gives a batch of one as the image itself."""
         if given.MAX_BATCH_SIZE == 1:
@@ -35,12 +37,18 @@ class Classify(_Ingress, _Egress):
 
 
 class Decode(_Ingress):
+    """Bytes → pixels."""
+
     def forward(self, data: bytes) -> Any:
+        """uint8 ``[H, W, 3]``."""
         return self.core.pixels(data)
 
 
 class Infer(_Egress):
+    """Pixels → answers."""
+
     def forward(self, data: list[Any]) -> list[dict[str, Any]]:
+        """Answers of a batch."""
         return [self.core.answer(row) for row in self.core.probabilities(data)]
 
 

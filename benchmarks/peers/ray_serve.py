@@ -12,14 +12,18 @@ from benchmarks.peers import given
 
 @serve.deployment(num_replicas=given.WORKERS, max_ongoing_requests=256)
 class Classifier:
+    """The whole classifier."""
+
     def __init__(self) -> None:
         self.core = Core(given.MODEL)
 
     @serve.batch(max_batch_size=given.MAX_BATCH_SIZE, batch_wait_timeout_s=0.0)
     async def classify(self, images: list[bytes]) -> list[dict[str, object]]:
+        """Answers of a batch."""
         return self.core.classify(images)
 
     async def __call__(self, request: Request) -> dict[str, object]:
+        """The raw body is the image."""
         answer: dict[str, object] = await self.classify(await request.body())
         return answer
 

@@ -19,6 +19,8 @@ _QUIET = {"access": {"enabled": False}}
 
 @bentoml.service(workers=given.MODEL_WORKERS, logging=_QUIET)
 class Model:
+    """Pixels → probabilities, in batches."""
+
     def __init__(self) -> None:
         self.core = Core(given.MODEL)
 
@@ -30,6 +32,8 @@ class Model:
 
 @bentoml.service(workers=given.WORKERS, logging=_QUIET)
 class Classifier:
+    """Images → answers."""
+
     model = bentoml.depends(Model)
 
     def __init__(self) -> None:
@@ -39,6 +43,7 @@ class Classifier:
     async def classify(
         self, image: Annotated[Path, ContentType("image/jpeg")], /
     ) -> dict[str, Any]:
+        """The raw body is the image."""
         pixels = self.core.pixels(image.read_bytes())
         (probabilities,) = await self.model.to_async.probabilities(pixels[None])
         return self.core.answer(probabilities)

@@ -15,6 +15,8 @@ from benchmarks.peers import given
 
 
 class Classify:
+    """The whole classifier."""
+
     def __init__(self) -> None:
         self.core = Core(given.MODEL)
 

@@ -37,10 +37,12 @@ def shown(document: str) -> str:
 
 
 def replaced(document: str, tables: str) -> str:
+    """The document with other tables."""
     return _BLOCK.sub(lambda _: f"{_BEGIN}\n{tables}\n{_END}", document)
 
 
 def publish(results: Results) -> None:
+    """Bring the kept results, the documents and the chart up to date."""
     results.save(PUBLISHED)
     for path, render in DOCUMENTS.items():
         document = path.read_text(encoding="utf-8")
@@ -50,6 +52,7 @@ def publish(results: Results) -> None:
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     parser.add_argument(
         "results", nargs="*", type=Path, default=[PUBLISHED], help="runs of different models"

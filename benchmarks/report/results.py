@@ -11,12 +11,16 @@ class _Frozen(BaseModel):
 
 
 class LimitWindow(_Frozen):
+    """The bare limit, measured for some seconds."""
+
     batch_size: int  # images in one ``session.run``
     images_per_second: float  # of all processes together
     cpu_ms: float  # processor time of one image
 
 
 class Window(_Frozen):
+    """A stack under load for some seconds."""
+
     model: str
     stack: str  # its title, request form included
     round: int  # from 1
@@ -37,6 +41,7 @@ class Window(_Frozen):
 
     @property
     def images_per_second(self) -> float:
+        """Requests answered well; each has one image."""
         return self.requests / self.seconds
 
     @property
@@ -77,6 +82,8 @@ class Absence(_Frozen):
 
 
 class Machine(_Frozen):
+    """Where it ran."""
+
     processor: str
     cpus: int  # usable ones
     memory_gb: float  # installed
@@ -85,6 +92,8 @@ class Machine(_Frozen):
 
 
 class Results(_Frozen):
+    """One run."""
+
     date: str  # UTC, ISO 8601
     machine: Machine
     photographs: str  # how many, and their mean size
@@ -95,6 +104,7 @@ class Results(_Frozen):
 
     @property
     def models(self) -> list[str]:
+        """Names of the measured and the absent, in the order of the run."""
         measured = [each.model for each in self.windows]
         return list(dict.fromkeys(measured + [each.model for each in self.absences]))
 
@@ -114,6 +124,7 @@ class Results(_Frozen):
 
     @classmethod
     def load(cls, file: Path) -> Self:
+        """Read the JSON file."""
         return cls.model_validate_json(file.read_bytes())
 
     def save(self, file: Path) -> None:

@@ -12,6 +12,8 @@ _TRITON_HEADER_BYTES = 160
 
 @dataclass(frozen=True)
 class Form:
+    """A kind of request."""
+
     path: str  # that it is POSTed to
     headers: dict[str, str]
     body: Callable[[bytes], bytes]

@@ -29,6 +29,8 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class Running:
+    """A stack that answered right."""
+
     url: str  # without a path
     process_id: int  # of what was started
     tree: Tree  # all its processes

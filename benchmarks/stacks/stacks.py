@@ -43,6 +43,8 @@ print(json.dumps({name: found[name] for name in sys.argv[1:] if name in found}))
 
 @dataclass(frozen=True)
 class Stack:
+    """A server and how it is asked."""
+
     name: str  # for the command line
     forms: Mapping[str, Form]  # each measured on its own, by the title it gets in the tables
     module: str | None = None  # in ``benchmarks.peers``; None: the project's own service
@@ -58,6 +60,7 @@ class Stack:
         return venv / "bin" / "python" if self.peer else Path(sys.executable)
 
     def command(self, port: int) -> list[str]:
+        """Starts it on a port of 127.0.0.1."""
         if self.peer:
             return [str(self.python), "-m", f"benchmarks.peers.{self.module}"]
         target = f"benchmarks.peers.{self.module}:Classifier" if self.module else "."

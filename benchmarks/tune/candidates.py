@@ -28,6 +28,8 @@ _ON_THE_CPU = frozenset(Precision) - {Precision.FP16}
 
 @dataclass(frozen=True)
 class Variant:
+    """A model that may stand in for the one that is tuned."""
+
     tag: str  # in the model store
     precision: Precision
 
@@ -50,14 +52,17 @@ def stages(settings: Settings, variants: Sequence[Variant] = ()) -> list[Stage]:
 
 
 def upon(base: Values, stage: Stage) -> Iterator[Values]:
+    """The candidates of a stage, given the best of those before."""
     return ({**base, **option} for option in stage)
 
 
 def told(values: Values) -> str:
+    """Settings in a line."""
     return ", ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
 
 
 def variables(values: Values) -> dict[str, str]:
+    """As environment variables."""
     return {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
 
 

@@ -21,10 +21,12 @@ class Pair:
 
     @property
     def speed(self) -> float:
+        """The candidate's images per second ÷ the defaults'."""
         return self.candidate.per_second / self.default.per_second
 
     @property
     def slowness(self) -> float:
+        """The candidate's p99 ÷ the defaults'."""
         return self.candidate.p99_ms / self.default.p99_ms
 
 
@@ -47,6 +49,8 @@ class Measured:
 
 @dataclass(frozen=True)
 class Choice:
+    """What was chosen."""
+
     best: Measured  # of all that were measured
     meets: bool  # whether its p99 is within the target
     worth_it: bool  # whether the defaults should be left for it

@@ -20,6 +20,8 @@ from settings import PREFIX, Device
 
 @dataclass(frozen=True)
 class Options:
+    """How it is searched."""
+
     p99_ms: float
     clients: Sequence[int]  # numbers of clients, one window for each
     seconds: int  # of one window
@@ -58,10 +60,12 @@ class Search:
 
     @property
     def default(self) -> Measured:
+        """The defaults."""
         return reference([pair for _, pairs in self.pairs for pair in pairs])
 
     @property
     def candidates(self) -> list[Measured]:
+        """Each once, over all of its windows."""
         default = self.default
         return [relative(values, pairs, default) for values, pairs in self.pairs]
 
@@ -143,6 +147,7 @@ class Search:
 
 
 def search(options: Options, model: Model, stages: Sequence[Stage]) -> Search:
+    """Search until the end."""
     with tempfile.TemporaryDirectory(prefix="tune-") as temporary:
         answers = right_answers(model, options.photographs)
         found = Search(options, model, Path(temporary), answers)

@@ -35,6 +35,7 @@ def prepare(tag: str, folder: Path) -> None:
 
 
 def main() -> int:
+    """Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m deploy.cerebrium.prepare")
     parser.add_argument("folder", type=Path, help="that does not exist yet")
     parser.add_argument("--bento", default="image_classifier:latest", help="tag")

@@ -13,11 +13,13 @@ _SECONDS = 4.0  # less than the health check's timeout, so that this says what i
 
 
 def address() -> tuple[str, int]:
+    """Where the service listens."""
     host = os.environ.get("BENTOML_HOST", "127.0.0.1")
     return host, int(os.environ.get("PORT") or os.environ.get("BENTOML_PORT") or 3000)
 
 
 def problem() -> str | None:
+    """What keeps the service from being ready; None if it is."""
     host, port = address()
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)

@@ -14,6 +14,7 @@ _COLUMNS = f"{_WITHIN} | p99 (ms) | refused | replica-hours | most"
 
 
 def table(first: str, rows: Iterable[tuple[str, compare.Summary]]) -> str:
+    """In Markdown."""
     lines = [f"| {first} | {_COLUMNS} | meets |", "|---|---:|---:|---:|---:|---:|---|"]
     for name, summary in rows:
         meets = "yes" if summary.meets_objective else "no"
@@ -22,6 +23,7 @@ def table(first: str, rows: Iterable[tuple[str, compare.Summary]]) -> str:
 
 
 def main() -> None:
+    """Print the tables and draw the chart."""
     arguments = _arguments()
     replica = Replica(
         workers=arguments.workers,

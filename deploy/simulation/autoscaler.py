@@ -37,6 +37,8 @@ class Direction:
 
 @dataclass(frozen=True)
 class Rule:
+    """What the ScaledObject says."""
+
     threshold: float  # of the metric, for each replica (``AverageValue``)
     minimum: int
     maximum: int

@@ -20,6 +20,8 @@ OBJECTIVE_SHARE = 0.99
 
 @dataclass(frozen=True)
 class Scenario:
+    """What a day is simulated with."""
+
     rule: Rule
     sampling: Sampling
     replica: Replica
@@ -27,6 +29,8 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Summary:
+    """Some days with one scenario."""
+
     within: float  # share of the images sent that were answered in time, on the worst day
     p99: float  # seconds, of the images answered on the worst day
     refused: float  # share of the images sent on all days
@@ -35,9 +39,11 @@ class Summary:
 
     @property
     def meets_objective(self) -> bool:
+        """On every day."""
         return self.within >= OBJECTIVE_SHARE
 
     def cells(self) -> list[str]:
+        """For a table."""
         return [
             f"{self.within:.2%}",
             f"{self.p99 * 1000:.0f}",
@@ -55,6 +61,7 @@ def one_day(scenario: Scenario, seed: int) -> Day:
 
 
 def summarise(days: Sequence[Day]) -> Summary:
+    """All days of one scenario."""
     return Summary(
         within=min(day.answered_within(OBJECTIVE_SECONDS) for day in days),
         p99=max(day.quantile(0.99) for day in days),
@@ -65,6 +72,7 @@ def summarise(days: Sequence[Day]) -> Summary:
 
 
 def summaries(scenarios: Iterable[Scenario], days: int = DAYS) -> list[Summary]:
+    """One for each scenario, computed on all processors."""
     listed = list(scenarios)
     pairs = [(scenario, seed) for scenario in listed for seed in range(days)]
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -73,6 +81,7 @@ def summaries(scenarios: Iterable[Scenario], days: int = DAYS) -> list[Summary]:
 
 
 def with_threshold(scenario: Scenario, threshold: float) -> Scenario:
+    """The same with another threshold."""
     return replace(scenario, rule=replace(scenario.rule, threshold=threshold))
 
 
@@ -88,6 +97,7 @@ def recommended(found: Iterable[tuple[float, Summary]]) -> float:
 
 
 def variants(scenario: Scenario) -> dict[str, Scenario]:
+    """What else could be different, by its name."""
     rule = scenario.rule
     quick = [replace(each, period=15) for each in rule.up.policies]
     hasty = replace(rule.down, window=60, policies=[Policy("Percent", 100, 15)])

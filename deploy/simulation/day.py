@@ -21,6 +21,8 @@ STEPS_PER_POINT = 20  # steps that a point of ``Day.latencies`` stands for: five
 
 @dataclass(frozen=True)
 class Replica:
+    """One pod."""
+
     workers: int = 2
     images_per_second: float = 96.0  # of all of them together, at their best
     start_seconds: float = 30.0  # from the decision until it is ready
@@ -41,6 +43,8 @@ class Replica:
 
 @dataclass
 class Day:
+    """The result of a day."""
+
     sent: list[int] = field(default_factory=list)  # images, for each step
     refused: list[int] = field(default_factory=list)  # images among them, for each step
     replicas: list[int] = field(default_factory=list)  # existing ones, ready or not, for each step
@@ -49,9 +53,11 @@ class Day:
 
     @property
     def replica_hours(self) -> float:
+        """Replicas × hours, ready or not."""
         return sum(self.replicas) * SYNC_SECONDS / 3600
 
     def answered_within(self, seconds: float) -> float:
+        """Share of the images sent that were answered within some time."""
         bins = round(seconds / _BIN_SECONDS)
         return float(np.sum(self.latencies, axis=0)[:bins].sum()) / sum(self.sent)
 
@@ -60,6 +66,7 @@ class Day:
         return quantile(np.sum(self.latencies, axis=0), share)
 
     def record(self, times: Times, outcome: Outcome) -> None:
+        """Count one step's images."""
         if len(self.sent) % STEPS_PER_POINT == 0:
             self.latencies.append(np.zeros(_BINS, np.int64))
         images = int(np.isfinite(times).sum())

@@ -20,6 +20,7 @@ class Sampling:
     window: int  # seconds that the query averages over
 
     def times(self, start: int, end: int) -> range:
+        """Seconds of the scrapes after ``start`` and until ``end``."""
         return range(start - start % self.interval + self.interval, end + 1, self.interval)
 
 

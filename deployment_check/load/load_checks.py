@@ -26,6 +26,7 @@ class LoadChecks:
         self._announce = announce
 
     def checks(self) -> Mapping[str, Check]:
+        """By name."""
         return {
             "1 client": self._make,
             "closed loop": self._after(lambda options: judge(self.found.phases[_CLOSED])),

@@ -39,6 +39,8 @@ Announce = Callable[[str, float], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class Phase:
+    """One loop."""
+
     name: str  # for people
     begin: float  # seconds since the load test began
     seconds: float  # for which requests were sent
@@ -60,18 +62,23 @@ class Phase:
 
     @property
     def throughput(self) -> float:
+        """Right answers a second, until the last one came."""
         return len(self.of(Outcome.RIGHT)) / (self.end - self.begin)
 
     def of(self, outcome: Outcome) -> list[Exchange]:
+        """The requests that ended so."""
         return [each for each in self.exchanges if each.outcome is outcome]
 
     def counts(self) -> dict[str, int]:
+        """Requests by what became of them."""
         found = Counter(each.outcome for each in self.exchanges)
         return {outcome.value: found[outcome] for outcome in Outcome}
 
 
 @dataclass(frozen=True)
 class LoadTest:
+    """What a load test found."""
+
     phases: Sequence[Phase] = ()  # in the order in which they were
     looks: Sequence[Look] = ()
     problems: Sequence[str] = field(default_factory=list)  # why there was no look
@@ -118,6 +125,7 @@ class Sender:
         self._images = itertools.cycle(images)
 
     async def send(self) -> tuple[Outcome, str]:
+        """Send the next image and judge the answer."""
         known = next(self._images)
         try:
             async with self._session.post(self._url, data=known.image) as response:
@@ -138,6 +146,7 @@ def session(options: Options) -> aiohttp.ClientSession:
 
 
 async def load(options: Options, images: Sequence[Known], announce: Announce) -> LoadTest:
+    """Make the load test."""
     async with session(options) as opened:
         seen = Observer(opened, options.url, max(_LEAST_INTERVAL, options.seconds / _LOOKS))
         loops = _Loops(options, Sender(opened, options.url, images), seen, announce)

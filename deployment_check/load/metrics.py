@@ -21,6 +21,7 @@ class Metrics:
         ]
 
     def total(self, name: str, **labels: str) -> float:
+        """The sum of a metric over all samples with these labels; 0 without any."""
         wanted = labels.items()
         return sum(
             sample.value
@@ -29,6 +30,7 @@ class Metrics:
         )
 
     def by(self, name: str, label: str) -> dict[str, float]:
+        """A metric by the values of one of its labels."""
         return {
             sample.labels[label]: sample.value
             for sample in self._samples
@@ -38,6 +40,8 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Look:
+    """A look at ``/metrics``."""
+
     when: float  # seconds since the load test began
     metrics: Metrics
 

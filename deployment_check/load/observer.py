@@ -23,6 +23,8 @@ HIDDEN = (401, 403, 404)
 
 @dataclass(frozen=True)
 class Probe:
+    """One request to ``/readyz``."""
+
     when: float  # seconds since the load test began
     seconds: float  # until the answer
     problem: str | None  # that it was not ready, or gave no answer; None if it was
@@ -54,6 +56,7 @@ class Observer:
             await asyncio.gather(*watchers, return_exceptions=True)
 
     def now(self) -> float:
+        """Seconds since the watch began."""
         return asyncio.get_running_loop().time() - self._begun
 
     async def settled(self) -> Look | None:

@@ -26,6 +26,8 @@ _TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class BadRequest:
+    """A request, and the error that it must get."""
+
     status: int
     code: str  # in the envelope
     options: dict[str, Any] = field(default_factory=dict)
@@ -37,6 +39,7 @@ class BadRequest:
 
 @cache
 def bad_requests() -> Mapping[str, BadRequest]:
+    """All of them, by name."""
     return {
         **_unreadable(),
         **_no_images(),

@@ -25,6 +25,7 @@ def is_in_order(deployment: Deployment) -> str:
 
 
 def is_in_order_as_json(deployment: Deployment) -> str:
+    """The same, as JSON."""
     texts = [base64.b64encode(image).decode() for image in _images()]
     answer = deployment.ask("POST", "/classify_batch", json={"images": texts}).json()
     return _as_alone(deployment, answer)

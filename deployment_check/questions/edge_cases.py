@@ -23,6 +23,7 @@ def is_seen_alike(name: str, deployment: Deployment) -> str:
 
 
 def is_answered(name: str, deployment: Deployment) -> str:
+    """An odd image gets an answer."""
     response = deployment.client.post("/classify", content=oddities()[name])
     if response.status_code == 413:
         raise Skipped("the limit is lower here")

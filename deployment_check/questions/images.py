@@ -19,6 +19,7 @@ _LOW_BYTE = 77
 
 @cache
 def photograph() -> bytes:
+    """A photograph, JPEG."""
     return (TEST_IMAGES / _FILE).read_bytes()
 
 
@@ -29,6 +30,7 @@ def picture() -> Image.Image:
 
 
 def encoded(image: Image.Image, image_format: str = "PNG", **options: Any) -> bytes:
+    """An image in a format."""
     buffer = BytesIO()
     image.save(buffer, image_format, **options)
     return buffer.getvalue()

@@ -9,6 +9,7 @@ from load_generator.known_images import EXPECTED, TEST_IMAGES
 
 
 def is_known(name: str, deployment: Deployment) -> str:
+    """One test image."""
     if reason := deployment.why_answers_are_unknown:
         raise Skipped(reason)
     answer = deployment.classify((TEST_IMAGES / name).read_bytes())

@@ -26,6 +26,7 @@ _DOTS = 700  # in one loop: more would only make the page heavier
 
 
 def charts(found: LoadTest) -> list[str]:
+    """Every chart that there are figures for, as HTML."""
     always = latency_distribution, latency_percentiles, throughput, latency_over_time
     drawn = [chart(found) for chart in always]
     over_time = [series.READINESS]

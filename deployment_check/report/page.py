@@ -30,6 +30,7 @@ _COLUMNS = (
 
 
 def page(report: Report) -> str:
+    """The whole page."""
     phases = report.load.phases
     groups = groupby(report.results, key=lambda result: result.group)
     return _PAGES.get_template("page.html").render(

@@ -24,6 +24,8 @@ _DECIMALS = 4
 
 @dataclass(frozen=True)
 class Answer:
+    """What the deployment says of an image."""
+
     image: bytes  # encoded
     name: str  # of its file
     predictions: Sequence[Mapping[str, Any]]  # most probable first
@@ -31,6 +33,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Report:
+    """All findings."""
+
     url: str
     health: Mapping[str, Any]  # what it said of itself
     started: datetime
@@ -42,12 +46,15 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
+        """Failed if any check has."""
         return Verdict.FAILED if self.count(Verdict.FAILED) else Verdict.PASSED
 
     def count(self, verdict: Verdict) -> int:
+        """How many checks ended so."""
         return sum(result.verdict is verdict for result in self.results)
 
     def content(self) -> dict[str, Any]:
+        """What stands in ``report.json``."""
         return {
             "url": self.url,
             "started": self.started.isoformat(timespec="seconds"),

@@ -108,6 +108,8 @@ def readiness(found: LoadTest) -> Lines:
 
 
 class Series(NamedTuple):
+    """What is drawn over time."""
+
     title: str
     unit: str
     lines: Callable[[LoadTest], Lines]

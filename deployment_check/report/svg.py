@@ -28,6 +28,7 @@ class Scale:
     last: float  # pixel
 
     def __call__(self, value: float) -> float:
+        """The pixel of a value."""
         return round(self.first + value / self.high * (self.last - self.first), 1)
 
     def ticks(self) -> list[float]:
@@ -41,6 +42,8 @@ class Scale:
 
 @dataclass
 class Chart:
+    """A chart that is being drawn."""
+
     title: str
     x_label: str  # with its unit
     y_label: str  # with its unit
@@ -57,6 +60,7 @@ class Chart:
         self.up = Scale(self.y * 1.05 or 1.0, HEIGHT - _BOTTOM, _TOP)
 
     def band(self, start: float, end: float, text: str) -> None:
+        """A part of the x axis with a name."""
         left, right = self.across(start), self.across(end)
         self._bands += 1
         shade = "odd" if self._bands % 2 else ""
@@ -107,6 +111,7 @@ class Chart:
             )
 
     def dots(self, points: Iterable[Point], colour: str, name: str) -> None:
+        """A dot for each point."""
         self._legend[name] = colour
         circles = "".join(
             f'<circle cx="{self.across(x)}" cy="{self.up(y)}" r="2"/>' for x, y in points
@@ -114,6 +119,7 @@ class Chart:
         self._marks.append(f'<g class="dots {colour}">{circles}</g>')
 
     def render(self) -> str:
+        """The figure as HTML."""
         keys = "".join(
             f'<span class="key"><i class="{colour}"></i>{escape(name)}</span>'
             for name, colour in self._legend.items()
@@ -160,4 +166,5 @@ def number(value: float) -> str:
 
 
 def highest(points: Iterable[Point]) -> float:
+    """The greatest y, for an axis."""
     return max((y for _, y in points), default=0.0) or 1.0

@@ -21,15 +21,18 @@ _GIF_FLAGS = 10
 
 
 def segment(marker: int, content: bytes = b"") -> bytes:
+    """A segment of a JPEG."""
     return bytes((0xFF, marker)) + struct.pack(">H", len(content) + 2) + content
 
 
 def chunk(name: bytes, content: bytes = b"") -> bytes:
+    """A chunk of a PNG."""
     checksum = zlib.crc32(name + content)
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
 
 
 def png_header(width: int, height: int, *, depth: int = 8, colour_type: int = 2) -> bytes:
+    """The first chunk of a PNG."""
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0))
 
 
@@ -49,10 +52,12 @@ def png_of(width: int, height: int, *, depth: int = 1, colour_type: int = 0) -> 
 
 
 def in_jpeg(filling: bytes, jpeg: bytes = JPEG) -> bytes:
+    """A JPEG with more bytes after its start."""
     return jpeg[:2] + filling + jpeg[2:]
 
 
 def in_png(filling: bytes) -> bytes:
+    """A PNG with more bytes after its first chunk."""
     return PNG[:_PNG_HEADER_END] + filling + PNG[_PNG_HEADER_END:]
 
 
@@ -63,11 +68,13 @@ def in_texts(kind: bytes, head: bytes, count: int, text: bytes = bytes(2**20)) -
 
 
 def in_exif(data: bytes) -> bytes:
+    """A JPEG with Exif data in as many segments as it needs."""
     pieces = (data[start : start + 65_000] for start in range(0, len(data), 65_000))
     return in_jpeg(b"".join(segment(0xE1, b"Exif\0\0" + piece) for piece in pieces))
 
 
 def in_gif(filling: bytes) -> bytes:
+    """A GIF with more bytes before its image."""
     flags = GIF[_GIF_FLAGS]
     start = _GIF_HEADER_END + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
     return GIF[:start] + filling + GIF[start:]
@@ -76,6 +83,7 @@ def in_gif(filling: bytes) -> bytes:
 def gif(
     screen: tuple[int, int], frame: tuple[int, int], data: bytes = b"", before: bytes = b""
 ) -> bytes:
+    """A GIF of two colours with this image data, and these bytes before it."""
     header = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + b"\xff\0\0\0\0\0"
     return (
         header + before + b"\x2c" + struct.pack("<HHHHB", 0, 0, *frame, 0) + b"\x02" + data + b"\0;"
@@ -86,6 +94,7 @@ Chunk = tuple[bytes, bytes]
 
 
 def riff(chunks: Iterable[Chunk]) -> bytes:
+    """A WebP of chunks, each a name and its content."""
     body = b"WEBP" + b"".join(_riff_chunk(*each) for each in chunks)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
@@ -96,6 +105,7 @@ def webp_canvas(width: int, height: int, *, animated: bool = False) -> Chunk:
 
 
 def webp_frame(webp: bytes) -> Chunk:
+    """The frame of a plain WebP."""
     return webp[12:16], webp[20 : 20 + int.from_bytes(webp[16:20], "little")]
 
 

@@ -33,16 +33,20 @@ BODY = 19 * MEGABYTE  # just below the default limit of a body
 
 @dataclass(frozen=True)
 class File:
+    """A hostile file."""
+
     make: Callable[[], bytes]
     expected: Outcome
 
 
 def red(width: int, height: int) -> Image.Image:
+    """A red image."""
     return Image.new("RGB", (width, height), (255, 0, 0))
 
 
 @functools.cache
 def lossless_webp() -> bytes:
+    """A WebP of 27 MP in 1 KB."""
     return save(red(SIDE, SIDE), "WEBP", lossless=True, method=0)
 
 
@@ -60,6 +64,7 @@ def scans(count: int, **options: int) -> bytes:
 
 
 def zip_file() -> bytes:
+    """An archive with a script."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("../evil.sh", "echo owned")

@@ -26,6 +26,7 @@ _BRAND = slice(8, 12)
 
 
 def heic(*images: Image.Image, **options: object) -> bytes:
+    """A HEIC of images, the first of which is shown."""
     made = import_module("pillow_heif").HeifFile()
     for image in images:
         made.add_from_pillow(image)
@@ -40,6 +41,7 @@ def _saved(made: Any, **options: object) -> bytes:
 
 @functools.cache
 def small() -> bytes:
+    """A red tile."""
     return heic(red(_TILE, _TILE))
 
 
@@ -55,6 +57,7 @@ def of_brand(brand: bytes, content: bytes) -> bytes:
 
 
 def deep() -> bytes:
+    """Ten bits a channel."""
     made = import_module("pillow_heif").HeifFile()
     made.add_frombytes("RGB;16", (_TILE, _TILE), struct.pack("<HHH", 0xFFFF, 0, 0) * _TILE**2)
     return _saved(made)

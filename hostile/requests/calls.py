@@ -32,6 +32,8 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Call:
+    """A hostile request."""
+
     expected: Outcome
     options: Callable[[], dict[str, Any]] = field(default=dict)
     path: str = CLASSIFY
@@ -45,6 +47,7 @@ def sent(expected: Outcome, path: str = CLASSIFY, **options: Any) -> Call:
 
 
 def body(content: bytes, content_type: str = "") -> Callable[[], dict[str, Any]]:
+    """Options of a request with a body."""
     headers = {"content-type": content_type} if content_type else {}
     return lambda: {"content": content, "headers": headers}
 
@@ -59,6 +62,7 @@ def repeated(start: bytes, middle: bytes, count: int, end: bytes, content_type: 
 
 
 def form(name: str, file_name: str, content: bytes = PNG) -> Callable[[], dict[str, Any]]:
+    """Options of a form with one file, whose names are sent as they are."""
     head = f'--B\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"\r\n\r\n'
     return body(head.encode() + content + b"\r\n--B--\r\n", FORM)
 
@@ -194,6 +198,7 @@ def with_pickles_called_otherwise() -> dict[str, Call]:
 
 
 def with_file_names() -> dict[str, Call]:
+    """A red image under names that nobody should use."""
     return {
         **{f"file {name}": Call(RED, form("image", text)) for name, text in FILE_NAMES.items()},
         "field of 400 characters": Call(INVALID, form("a" * 400, "a.png")),
@@ -202,6 +207,7 @@ def with_file_names() -> dict[str, Call]:
 
 
 def with_files() -> dict[str, Call]:
+    """Every hostile file as a body."""
     return {name: _with_file(file) for name, file in ALL_FILES.items()}
 
 

@@ -25,6 +25,7 @@ PAGE = Outcome(200, "")
 
 
 def refused(error: type[ClassifierError]) -> Outcome:
+    """The outcome of an error."""
     return Outcome(int(error.status), error.code)
 
 

@@ -22,6 +22,7 @@ _PARAMETERS: dict[str, dict[str, str]] = {
 
 
 def to_explain() -> dict[str, Call]:
+    """Requests by name."""
     return {
         **{
             f"explain: {name}": sent(

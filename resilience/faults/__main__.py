@@ -30,6 +30,7 @@ FAULTS: dict[str, Callable[[Path], Row]] = {
 
 
 def run(name: str) -> Row:
+    """Run one fault in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="fault-") as folder:
         try:
             return FAULTS[name](Path(folder))
@@ -45,6 +46,7 @@ def evidence(name: str) -> Evidence:
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(prog="python -m resilience.faults", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="FAULT", help=", ".join(FAULTS))
     parser.add_argument("--record", action="store_true", help="for resilience/README.md")

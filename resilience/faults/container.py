@@ -102,6 +102,7 @@ def _docker(*arguments: str) -> str:
 
 
 def main(url: str, container: str, command: str) -> None:
+    """Run both."""
     print(replace_worker(container))
     print(stop_under_load(url, container, command))
 

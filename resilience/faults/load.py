@@ -24,6 +24,8 @@ Asked = tuple[bytes, Callable[[int, bytes], tuple[Outcome, str]]]
 
 @dataclass(frozen=True)
 class Exchange:
+    """One request."""
+
     begun: float  # on ``time.monotonic()``, as ``ended``
     ended: float
     outcome: Outcome
@@ -59,6 +61,7 @@ class Load:
 
     @property
     def ports(self) -> set[int]:
+        """The clients' ends of their present connections."""
         return self._connections.ports
 
     def stop(self) -> None:
@@ -67,9 +70,11 @@ class Load:
         self._thread.join(_TIMEOUT + 10)
 
     def reconnect(self) -> None:
+        """Every client takes a new connection for its next request."""
         self._loop.call_soon_threadsafe(self._connections.close)
 
     def of(self, outcome: Outcome) -> list[Exchange]:
+        """The requests that ended so."""
         return [exchange for exchange in list(self.exchanges) if exchange.outcome is outcome]
 
     def _run(self) -> None:

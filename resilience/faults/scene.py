@@ -27,6 +27,8 @@ _SHOWN = 3
 
 @dataclass
 class Row:
+    """What one fault did."""
+
     counts: Mapping[Outcome, int] = field(default_factory=dict)  # of requests
     recovery: float | None = None  # seconds until all was well again; None: it was all the time
     problems: list[str] = field(default_factory=list)
@@ -39,11 +41,13 @@ class Row:
 
     @property
     def verdict(self) -> str:
+        """``ok``, or why not."""
         if self.skipped:
             return f"skipped: {self.skipped}"
         return "FAILED: " + "; ".join(self.problems) if self.problems else "ok"
 
     def seen(self) -> str:
+        """All of it in words."""
         counts = [f"{n} {outcome.value}" for outcome, n in self.counts.items() if n]
         recovered = [] if self.recovery is None else [f"recovered in {self.recovery:.1f} s"]
         verdict = [] if self.verdict == "ok" else [self.verdict]
@@ -52,6 +56,8 @@ class Row:
 
 @dataclass
 class Scene:
+    """A server under load."""
+
     server: Server  # with the toy model
     load: Load  # on it
     home: Path  # BentoML's, where the model is
@@ -59,6 +65,7 @@ class Scene:
     row: Row = field(default_factory=Row)
 
     def expect(self, true: bool, what: str) -> None:
+        """Note an expectation that failed."""
         self.row.expect(true, what)
 
     def expect_lost(self, ports: set[int]) -> None:
@@ -67,6 +74,7 @@ class Scene:
         self.expect(not lost, f"lost for no reason: {[each.detail for each in lost[:_SHOWN]]}")
 
     def expect_same_workers(self) -> None:
+        """No worker has died."""
         now = worker_ids(self.server)
         self.expect(now == self.before, f"workers {self.before} have become {now}")
 
