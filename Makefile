@@ -251,12 +251,12 @@ PEERS := $(patsubst benchmarks/peers/requirements/%.txt,%,$(wildcard benchmarks/
 
 bench-peers: $(PEERS:%=$(BENCHMARKS)/venv-%/.installed) ## Install what the service is compared with
 
-# With the Pillow and ONNX Runtime of the service. A peer that cannot be installed
-# stands in the table as absent.
+# With what decodes, resizes and classifies in the service. A peer that cannot be installed stands
+# in the table as absent.
 $(BENCHMARKS)/venv-%/.installed: benchmarks/peers/requirements/%.txt benchmarks/peers/core.txt $(BIN)/.developing
 	@echo "installing $* into $(BENCHMARKS)/venv-$*"
 	@mkdir -p $(BENCHMARKS)
-	@$(BIN)/pip freeze | grep -iE '^(onnxruntime|pillow)' > $(BENCHMARKS)/versions.txt
+	@$(BIN)/pip freeze | grep -iE '^(cykooz|onnxruntime|pillow|simplejpeg)' > $(BENCHMARKS)/versions.txt
 	@$(PYTHON) -m venv $(BENCHMARKS)/venv-$*
 	@$(BENCHMARKS)/venv-$*/bin/pip install --quiet --disable-pip-version-check \
 		-c $(BENCHMARKS)/versions.txt -r $< && touch $@ || echo "$* could not be installed"

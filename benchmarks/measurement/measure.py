@@ -95,7 +95,9 @@ def measure(plan: Plan, model: Model) -> Iterator[Window | Absence]:
 
 
 def _served(plan: Plan, model: Model, stack: Stack, limits: contextlib.ExitStack) -> Served:
-    """What a stack serves; a RefusedError or StartupError without its model or its device."""
+    """What a stack serves; a RefusedError or StartupError if it cannot be compared."""
+    if other := stack.other_work():
+        raise RefusedError(f"it would decode or compute otherwise: {other}; make bench-peers again")
     if stack.precision is Precision.FP32:
         return Served(stack, model, right_answers(model, plan.photographs))
     lower = obtain_lower(model, stack.precision, stack.device, plan.lowering)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,7 +32,9 @@ _RAY = {
 _TRITON = {"LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
 
 _BENTOML = ("bentoml", "starlette", "uvicorn", "uvloop", "httptools")
-_SHARED = ("numpy", "onnxruntime", "onnxruntime-gpu", "pillow")
+# What decodes, resizes and classifies, in the service as in its peers.
+WORK = ("cykooz-resizer", "onnxruntime", "onnxruntime-gpu", "pillow", "simplejpeg")
+_SHARED = ("numpy", *WORK)
 _NAME = re.compile(r"^\w[\w-]*", re.MULTILINE)
 _ASK_VERSIONS = """
 import importlib.metadata, json, sys
@@ -82,15 +84,29 @@ class Stack:
 
     def versions(self) -> dict[str, str]:
         """Of its packages; none if it is not installed."""
-        if not self.python.exists():
-            return {}
         packages = [*_BENTOML, *_SHARED]
         if self.peer:
             required = (_PEERS / "requirements" / f"{self.peer}.txt").read_text()
             packages = [*_NAME.findall(required), *_SHARED]
-        command = [str(self.python), "-c", _ASK_VERSIONS, *packages]
-        found: dict[str, str] = json.loads(subprocess.check_output(command))
-        return found
+        return _versions(self.python, packages)
+
+    def other_work(self) -> str:
+        """Libraries of its work that are not in the service's versions; empty if all are."""
+        theirs = self.versions()
+        ours = _versions(Path(sys.executable), WORK) if theirs else {}
+        return ", ".join(
+            f"{name} {theirs.get(name, 'is missing')} (ours {version})"
+            for name, version in ours.items()
+            if theirs.get(name) != version
+        )
+
+
+def _versions(python: Path, packages: Sequence[str]) -> dict[str, str]:
+    if not python.exists():
+        return {}
+    command = [str(python), "-c", _ASK_VERSIONS, *packages]
+    found: dict[str, str] = json.loads(subprocess.check_output(command))
+    return found
 
 
 def _ours(name: str, titles: Mapping[str, Form], **settings: int) -> Stack:

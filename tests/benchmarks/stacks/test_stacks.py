@@ -1,10 +1,14 @@
+import tomllib
 from pathlib import Path
+
+import pytest
 
 from benchmarks.measurement.models import Model
 from benchmarks.stacks import forms
-from benchmarks.stacks.stacks import DEFAULT, OURS, STACKS
+from benchmarks.stacks.stacks import DEFAULT, OURS, STACKS, WORK, Stack
 from model_spec import Precision
 from settings import Device
+from tests.support.servers import PROJECT
 
 
 def test_ours_in_int8_stands_behind_ours_and_peers_stay_in_float32() -> None:
@@ -26,3 +30,23 @@ def test_ours_in_int8_is_ours_on_either_engine(tmp_path: Path) -> None:
         variables = stack.environment(model, 3000, tmp_path)
         assert variables == {**ours, "CLASSIFIER_DEVICE": device.value}
         assert variables["CLASSIFIER_MODEL"] == model.tag
+
+
+def test_peers_are_given_what_does_the_services_work() -> None:
+    core = (PROJECT / "benchmarks/peers/core.txt").read_text().splitlines()[1:]
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert set(core) <= set(project["dependencies"])
+    assert {name for name in WORK if any(line.startswith(f"{name}>=") for line in core)} == {*WORK}
+
+
+def test_a_peer_that_decodes_or_computes_otherwise_is_told_from_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = STACKS[OURS].versions()
+    assert STACKS[OURS].other_work() == ""
+    other = {**ours, "pillow": "1.0"}
+    del other["simplejpeg"]
+    monkeypatch.setattr(Stack, "versions", lambda stack: other)
+    assert STACKS["fastapi"].other_work() == (
+        f"pillow 1.0 (ours {ours['pillow']}), simplejpeg is missing (ours {ours['simplejpeg']})"
+    )
