@@ -199,7 +199,7 @@ class Preprocessing(Frozen):
 
     @property
     def _crop_exceeds(self) -> tuple[bool, bool]:
-        """The resize: in height, in width."""
+        """Whether the crop is larger than the resize: in height, in width."""
         crop, resize = self.crop_size, self.resize_size
         return crop.height > resize.height, crop.width > resize.width
 

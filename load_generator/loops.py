@@ -63,7 +63,7 @@ async def closed_loop(
 async def open_loop(send: Send, schedule: Sequence[float], connections: int) -> list[Exchange]:
     """Requests that are sent at given moments, or as soon after as a connection is free.
 
-    The schedule is in seconds from now, ascending. The time is counted of what waits.
+    The schedule is in seconds from now, ascending. Waiting for a connection is timed, too.
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()

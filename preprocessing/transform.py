@@ -175,7 +175,7 @@ def _widest(preprocessing: Preprocessing) -> float:
 
 
 def _widened(side: Side, widest: float) -> Side:
-    """The crop, and around it what makes its edges exact if it is then at most so much wider."""
+    """The crop with what makes its edges exact, unless that is over ``widest`` times its size."""
     step = _exact_step(side.length, side.resized)
     first = side.offset // step * step
     size = -(-(side.offset + side.size) // step) * step - first

@@ -92,7 +92,7 @@ class Stack:
 
     def other_work(self) -> str:
         """Libraries of its work that are not in the service's versions; empty if all are."""
-        theirs = self.versions()
+        theirs = self.versions() if self.peer else {}
         ours = _versions(Path(sys.executable), WORK) if theirs else {}
         return ", ".join(
             f"{name} {theirs.get(name, 'is missing')} (ours {version})"

@@ -38,7 +38,7 @@ FEWEST_LABELLED = math.ceil(math.log(TAIL) / math.log(1 - MOST_DROP))
 """Labelled photographs: among fewer, none may show a drop that happens once in a hundred."""
 
 _USUALLY_ENOUGH = 1_000
-"""Labelled photographs."""
+"""Labelled photographs: with so many, a drop beyond the limit is no accident."""
 
 FEWEST_UNLABELLED = math.ceil(Z * Z * LEAST_AGREEMENT / (1 - LEAST_AGREEMENT))
 """Photographs without labels: with fewer, Wilson's interval reaches below the limit even if all

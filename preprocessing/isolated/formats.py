@@ -53,7 +53,7 @@ def is_heic(content: Encoded) -> bool:
 
 
 def refusal(content: bytes, formats: tuple[str, ...]) -> ImageError:
-    """What is wrong with a file that Pillow does not open as one of the formats, its names."""
+    """What is wrong with a file that Pillow does not open; ``formats`` are Pillow's names."""
     if _FRAME_OF_OTHER_BITS.search(content) and content.startswith(b"\xff\xd8\xff"):
         return UnsupportedImage("JPEGs with other than 8 bits a channel are not supported")
     if _START.match(content):

@@ -22,7 +22,7 @@ _A = -0.75
 
 
 class _Taps(NamedTuple):
-    """Which pixels of a side make each pixel of the result: both are ``[taps, size]``."""
+    """Which pixels of a side make each pixel of the result, and how much: ``[taps, size]``."""
 
     indices: npt.NDArray[np.intp]
     weights: npt.NDArray[np.float64]

@@ -6,7 +6,7 @@ from preprocessing.pixels import Side
 
 
 def sides(width: int, height: int, box: Box, preprocessing: Preprocessing) -> tuple[Side, Side]:
-    """Width and height of an image, of which the box is the photograph, and the crop in them."""
+    """How an image, whose box is the photograph, is resized and cropped in width and in height."""
     size = float(box.right - box.left), float(box.bottom - box.top)
     resized = resized_size(*size, preprocessing)
     crop, rounding = preprocessing.crop_size, preprocessing.rounding

@@ -126,14 +126,20 @@ def bytes_tensor(elements: Iterable[bytes]) -> bytes:
 
 
 def _elements(binary: memoryview) -> Iterable[memoryview]:
-    start, size = 0, len(binary)
-    while start < size:
+    start = 0
+    while start < len(binary):
         begin = start + _LENGTH.size
-        end = begin + _LENGTH.unpack_from(binary, start)[0] if begin <= size else begin
-        if end > size:
-            raise InvalidRequest("the tensor's binary data is cut off")
+        if begin > len(binary):
+            raise _cut_off()
+        end = begin + _LENGTH.unpack_from(binary, start)[0]
+        if end > len(binary):
+            raise _cut_off()
         yield binary[begin:end]
         start = end
+
+
+def _cut_off() -> InvalidRequest:
+    return InvalidRequest("the tensor's binary data is cut off")
 
 
 def _flat(data: object) -> Iterable[object]:
