@@ -28,7 +28,7 @@ from PIL import Image, ImageFilter
 
 from inference import Session, open_session
 from model_spec import MODEL_NAME, Preprocessing
-from preprocessing import DecodeLimits, decode_scaled, least_side, transform
+from preprocessing import DecodeLimits, decode_trusted, least_side, transform
 from preprocessing.pixels import Pixels
 from settings import Device, Settings
 from tests.support.images import save
@@ -135,7 +135,7 @@ def scaled(preprocessing: Preprocessing, least: int | None) -> Callable[[bytes],
     """The service's way; ``least`` as in ``decode_scaled``."""
 
     def way(encoded: bytes) -> Pixels:
-        decoded = decode_scaled(encoded, _LIMITS, least)
+        decoded = decode_trusted(encoded, _LIMITS, least)
         return transform(decoded.image, preprocessing, decoded.box)
 
     return way

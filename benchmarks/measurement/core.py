@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from inference.answers.top_k import prediction
 from inference.sessions.session import open_session
-from preprocessing import DecodeLimits, decode_scaled, least_side, transform
+from preprocessing import decode_trusted, transform
+from preprocessing.isolated.messages import Setup
 from settings import Device, Settings
 
 TOP_K = 5
@@ -24,13 +25,11 @@ class Core:
     def __init__(self, folder: Path, device: Device = Device.CPU) -> None:
         self._session = open_session(folder, device, intra_op_threads=1)
         self.spec = self._session.spec
-        settings = Settings()
-        self._limits = DecodeLimits(settings.max_pixels, settings.max_aspect_ratio)
-        self._least = least_side(self.spec.preprocessing) if settings.scaled_decode else None
+        self._setup = Setup.from_settings(self.spec.preprocessing, Settings())
 
     def pixels(self, encoded: bytes) -> npt.NDArray[np.uint8]:
         """An encoded image → uint8 ``[H, W, 3]``."""
-        decoded = decode_scaled(encoded, self._limits, self._least)
+        decoded = decode_trusted(encoded, self._setup.limits, self._setup.least_side)
         return transform(decoded.image, self.spec.preprocessing, decoded.box)
 
     def probabilities(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:

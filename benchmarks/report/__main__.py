@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.report import chart, tables
 from benchmarks.report.results import Results
+from benchmarks.stacks.stacks import DEFAULT
 
 _PROJECT = Path(__file__).parents[2]
 
@@ -59,7 +60,8 @@ def main() -> None:
     )
     parser.add_argument("--publish", action="store_true", help="in the documents, too")
     given = parser.parse_args()
-    results = reduce(Results.with_models_of, map(Results.load, given.results))
+    found = reduce(Results.with_models_of, map(Results.load, given.results))
+    results = found.in_order([title for stack in DEFAULT for title in stack.forms])
     print(tables.summary(results), tables.details(results), sep="\n\n")
     if given.publish:
         publish(results)

@@ -1,5 +1,6 @@
 """What a benchmark measured, as its JSON file has it; everything shown is computed from it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -121,6 +122,12 @@ class Results(_Frozen):
                 "absences": self.absences + other.absences,
             }
         )
+
+    def in_order(self, titles: Sequence[str]) -> Self:
+        """With its stacks in the order of these titles; the others come last."""
+        places = {title: place for place, title in enumerate(titles)}
+        stacks = sorted(self.versions, key=lambda title: places.get(title, len(places)))
+        return self.model_copy(update={"versions": {each: self.versions[each] for each in stacks}})
 
     @classmethod
     def load(cls, file: Path) -> Self:

@@ -8,9 +8,8 @@ from benchmarks.report.results import Results
 LIMIT = "the bare limit"
 
 INTRODUCTION = """\
-- **The limit** is the work without a server: a process per processor decodes, resizes and
-  classifies in memory, in fp32. Limit and peers decode JPEGs with Pillow, this service with
-  simplejpeg, which is faster: so it may pass the limit, as does a model in int8.
+- **The limit** is the same work without a server: a process per processor decodes, resizes and
+  classifies in memory, in fp32. A model in int8 may pass it.
 - **near_zero** is a model that costs nothing, so its columns show what the server costs. On a CPU
   a large network hides that; beside a GPU it decides the throughput.
 - **Several times as fast as stock BentoML**, in BentoML: a service as its documentation teaches
@@ -63,10 +62,10 @@ def summary(results: Results) -> str:
 
 def details(results: Results) -> str:
     """Every figure, for the benchmarks' README."""
-    stacks = list(results.versions)
     parts = [INTRODUCTION, "", _conditions(results), ""]
     for name in results.models:
         model = ModelFigures(results, name)
+        stacks = [each for each in results.versions if model.of(each) or model.reason(each)]
         parts += [f"### {name}", "", _limit_long(model), ""]
         for clients in model.clients:
             parts += [*_load_table(model, stacks, clients), ""]

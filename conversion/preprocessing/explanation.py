@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from model_spec import Channels, Preprocessing
-from preprocessing import decode_ordinary, decode_scaled, transform
+from preprocessing import decode_trusted, transform
 from preprocessing.isolated.formats import install
 from preprocessing.isolated.messages import Setup
 from preprocessing.orientation import Box
@@ -79,10 +79,7 @@ def explain(path: Path, model: str, setup: Setup) -> Explanation:
         OSError: it cannot be read.
     """
     encoded = path.read_bytes()
-    decoded = decode_ordinary(encoded, setup.limits, setup.least_side)
-    if decoded is None:
-        decoded = decode_scaled(encoded, setup.limits, setup.least_side, install())
-    image, box, _ = decoded
+    image, box, _ = decode_trusted(encoded, setup.limits, setup.least_side, install())
     photograph = Image.fromarray(image) if isinstance(image, np.ndarray) else image
     across, down = sides(*photograph.size, box, setup.preprocessing)
     pixels = transform(image, setup.preprocessing, box)

@@ -5,10 +5,11 @@ from io import BytesIO
 
 from PIL import Image
 
-from preprocessing.decode import Decoded, draft, load, open_image
+from preprocessing.decode import Decoded, decode_scaled, draft, load, open_image
 from preprocessing.decode_limits import DecodeLimits
 from preprocessing.encoded import Encoded
 from preprocessing.fast_jpeg import decode_jpeg, divisor_for, is_soon_decoded
+from preprocessing.isolated.formats import FORMATS
 from preprocessing.ordinary import OrdinaryImage, recognise
 from preprocessing.ordinary.image import Odd
 from preprocessing.orientation import UPRIGHT, Box
@@ -61,6 +62,21 @@ def decode_ordinary(
         return load(opened, drafted, image.orientation)
     except Odd:
         return None
+
+
+def decode_trusted(
+    encoded: Encoded,
+    limits: DecodeLimits,
+    least_side: int | None,
+    formats: tuple[str, ...] = FORMATS,
+) -> Decoded[Image.Image] | Decoded[Pixels]:
+    """Decode a file of the user's own as the service does it, but here and without bounds.
+
+    Raises:
+        ImageError: as ``decode_scaled``, which takes the same arguments.
+    """
+    ordinary = decode_ordinary(encoded, limits, least_side)
+    return ordinary or decode_scaled(encoded, limits, least_side, formats)
 
 
 def _is_cheap(image: OrdinaryImage) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage
-from preprocessing import decode_ordinary, decode_scaled, fast_jpeg
+from preprocessing import decode_ordinary, decode_scaled, decode_trusted, fast_jpeg
 from preprocessing.fast_jpeg import MAX_BYTES, MAX_PIXELS_OF_PASSES, decode_jpeg, is_soon_decoded
 from preprocessing.ordinary import OrdinaryImage
 from tests.support.images import LIMITS, exif, save, textured
@@ -46,6 +46,12 @@ def test_pixels_and_box_are_pillows(
     assert isinstance(decoded.image, np.ndarray)
     assert (decoded.image == of_pillow(encoded, least_side)).all()
     assert decoded.box == decode_scaled(encoded, LIMITS, least_side).box
+
+
+def test_a_trusted_jpeg_is_decoded_as_the_service_decodes_it() -> None:
+    decoded = decode_trusted(save(textured(300, 200), "JPEG"), LIMITS, None)
+
+    assert isinstance(decoded.image, np.ndarray)
 
 
 @pytest.mark.parametrize("side", range(1, 18))

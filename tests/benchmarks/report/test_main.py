@@ -51,3 +51,7 @@ def test_runs_of_different_models_are_put_together_and_others_are_not() -> None:
     assert (both.seconds, both.absences) == (1, one.absences)
     with pytest.raises(ValueError, match=r"models of both runs: \['toy'\]"):
         one.with_models_of(one)
+
+
+def test_stacks_stand_in_the_order_of_the_command_and_unknown_ones_last() -> None:
+    assert list(results().in_order(["peer", "ours"]).versions) == ["peer", "ours", "gone"]

@@ -85,3 +85,9 @@ def test_a_quiet_machine_is_not_complained_about() -> None:
         window["other_cpu_seconds"] = 0.4
     shown = tables.summary(Results.model_validate(content))
     assert shown.endswith("Other processes and the host used 10 % of the machine meanwhile.")
+
+
+def test_the_details_of_a_model_show_only_the_stacks_that_were_to_serve_it() -> None:
+    other = results().model_copy(update={"versions": {"ours": {}, "elsewhere": {}}})
+    assert "| elsewhere | – |" in tables.details(other)  # its versions
+    assert tables.details(other).count("| elsewhere |") == 1

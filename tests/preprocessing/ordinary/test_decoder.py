@@ -9,7 +9,7 @@ from PIL import Image
 from errors import CorruptImage
 from hostile.images.containers import PNG_START, chunk, in_jpeg, png_header
 from hostile.images.dear import no_pixels
-from preprocessing import DecodeLimits, decode_ordinary, decode_scaled
+from preprocessing import DecodeLimits, decode_ordinary, decode_scaled, decode_trusted
 from preprocessing.ordinary.decoder import MAX_BYTES
 from tests.support.images import save, textured
 
@@ -19,6 +19,16 @@ LEAST_SIDE = 640
 
 def is_ordinary(encoded: bytes) -> bool:
     return decode_ordinary(encoded, LIMITS, LEAST_SIDE) is not None
+
+
+def test_a_trusted_file_that_is_not_ordinary_is_decoded_without_bounds() -> None:
+    encoded = save(textured(300, 200), "GIF")
+
+    image, box, divisor = decode_trusted(encoded, LIMITS, LEAST_SIDE)
+
+    assert decode_ordinary(encoded, LIMITS, LEAST_SIDE) is None
+    assert isinstance(image, Image.Image)
+    assert (image.size, box, divisor) == ((300, 200), (0, 0, 300, 200), 1)
 
 
 def flat(image_format: str, width: int, height: int, **options: bool) -> bytes:
