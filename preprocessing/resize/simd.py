@@ -115,7 +115,7 @@ def _source(image: Image.Image | Pixels, left: int, top: int, right: int, bottom
     if isinstance(image, np.ndarray):
         rows = image.reshape(len(image), -1)[top:bottom, _CHANNELS * left : _CHANNELS * right]
         # Row by row. An array's own tobytes() goes byte by byte before numpy 2.4: 2 ms an image.
-        pixels = memoryview(rows).tobytes()
+        pixels = rows.data.tobytes()
     else:
         pixels = image.crop((left, top, right, bottom)).tobytes()
     return library.ImageData(right - left, bottom - top, library.PixelType.U8x3, pixels)
