@@ -43,6 +43,8 @@ _URL_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _PAD = b"="
 _BASE64_GROUP = 4
 
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
 _DATA_URI = re.compile(r"data:[^,]*,", re.IGNORECASE)
 
 _JSON_STRUCTURE = (b",", b"[", b"{", b":")
@@ -195,6 +197,14 @@ def json_object(body: bytes, max_parts: int = MAX_JSON_PARTS) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InvalidRequest("the JSON body must be an object")
     return content
+
+
+def is_text(text: str) -> bool:
+    """Whether a text of a JSON body can be sent back.
+
+    An escape may be half of a character (RFC 8259, 8.2), which UTF-8 does not have.
+    """
+    return _HALF_CHARACTER.search(text) is None
 
 
 def _or_query(in_body: Parameters, request: Request) -> Parameters:

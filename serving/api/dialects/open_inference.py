@@ -32,7 +32,7 @@ from serving.api.dialects.tensors import (
     split_body,
 )
 from serving.api.header_checks import JSON, OCTETS
-from serving.api.parsing import MAX_JSON_PARTS, check_count
+from serving.api.parsing import MAX_JSON_PARTS, check_count, is_text
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.classifier import Classifier
@@ -185,7 +185,7 @@ def _only(found: object, name: str) -> dict[str, Any]:
 
 def _identity(content: dict[str, Any]) -> str | None:
     found = content.get("id")
-    if found is not None and not isinstance(found, str):
+    if found is not None and not (isinstance(found, str) and is_text(found)):
         raise InvalidRequest("'id' must be a text")
     return found
 

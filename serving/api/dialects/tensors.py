@@ -84,7 +84,7 @@ def encoded_images(tensor: dict[str, Any], binary: memoryview | None, count: int
     if binary is None:
         found = [image_of_base64(each, "data") for each in _flat(tensor.get("data"))]
     else:
-        found = list(_elements(binary))
+        found = list(_elements(binary, count))
     _check_count(len(found), count)
     if not all(map(len, found)):
         raise InvalidRequest("an image is empty (0 bytes)")
@@ -125,9 +125,12 @@ def bytes_tensor(elements: Iterable[bytes]) -> bytes:
     return b"".join(_LENGTH.pack(len(element)) + element for element in elements)
 
 
-def _elements(binary: memoryview) -> Iterable[memoryview]:
+def _elements(binary: memoryview, count: int) -> Iterable[memoryview]:
+    """At most ``count`` elements: 19 MB may hold millions of empty ones."""
     start = 0
-    while start < len(binary):
+    for _ in range(count):
+        if start == len(binary):
+            return
         begin = start + _LENGTH.size
         if begin > len(binary):
             raise _cut_off()
@@ -136,6 +139,8 @@ def _elements(binary: memoryview) -> Iterable[memoryview]:
             raise _cut_off()
         yield binary[begin:end]
         start = end
+    if start < len(binary):
+        raise InvalidRequest(f"the shape has {count} elements, the data more")
 
 
 def _cut_off() -> InvalidRequest:

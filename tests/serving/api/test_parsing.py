@@ -9,7 +9,7 @@ import time
 import pytest
 
 from errors import ClassifierError, InvalidParameter, InvalidRequest
-from serving.api.parsing import parse_classify, parse_classify_batch
+from serving.api.parsing import is_text, parse_classify, parse_classify_batch
 from serving.api.requests import Request
 from tests.support.toys import encoded
 
@@ -175,3 +175,11 @@ def test_a_form_has_one_top_k() -> None:
     assert parse_classify(form_with_top_k("3"))[1].top_k == 3
     with pytest.raises(InvalidParameter, match="the form has 2 fields 'top_k', send one"):
         parse_classify(form_with_top_k("3", "3"))
+
+
+@pytest.mark.parametrize(
+    ("text", "can_be_sent"),
+    [("a", True), ("\U0001f600", True), ("\ud83d", False), ("a\udfff", False)],
+)
+def test_half_a_character_is_no_text(text: str, can_be_sent: bool) -> None:
+    assert is_text(text) is can_be_sent

@@ -69,6 +69,8 @@ def test_images_as_base64_and_as_bytes() -> None:
         ({"data": "YWJj"}, None, "neither a list 'data' nor binary data"),
         ({}, None, "neither a list 'data' nor binary data"),
         ({}, ONE, "the shape has 2 elements, the data 1"),
+        ({}, 3 * ONE, "the shape has 2 elements, the data more"),
+        ({}, bytes(100_000_000), "the shape has 2 elements, the data more"),
         ({}, ONE + ONE[:-1], "cut off"),
         ({}, ONE + b"\1\0", "cut off"),
         ({}, ONE + b"\xff\xff\xff\xff", "cut off"),
