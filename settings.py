@@ -5,7 +5,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import StartupError
@@ -30,7 +31,7 @@ class Device(StrEnum):
 
     @property
     def on_cpu(self) -> bool:
-        """Whether it needs no GPU; of auto it is not known."""
+        """Whether it needs no GPU; for auto that is not known."""
         return self in (Device.CPU, Device.OPENVINO)
 
 
@@ -50,13 +51,24 @@ def _access_log(given: object) -> object:
     return AccessLog.OFF if text in {"false", "0", "no"} else given
 
 
+def _checked_keys(keys: SecretStr) -> SecretStr:
+    text = keys.get_secret_value()
+    if text and not _listed(text):
+        raise ValueError("there is no key in it, and everybody would be let in")
+    if not all(key.isprintable() for key in _listed(text)):
+        raise ValueError("a key holds a line break or the like; keys are separated by commas")
+    return keys
+
+
 class Settings(BaseSettings):
     """What an operator may choose; ``None`` means: derived from the machine.
 
     docs/settings.md documents each of them in full.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     # The model and where it runs.
     model: str | None = None  # its tag in the BentoML model store
@@ -69,7 +81,7 @@ class Settings(BaseSettings):
 
     # Batches and queues.
     max_batch_size: PositiveInt | None = None  # images in one session.run
-    # Of waiting for company.
+    # For which a batch waits for more images.
     max_batch_delay_ms: Annotated[float, Field(ge=0, le=_HOUR_MS, allow_inf_nan=False)] = 0.0
     max_pending_images: PositiveInt = 256  # in a worker, before it answers 503
     max_pending_explanations: PositiveInt = 8  # in a worker, before it answers 503
@@ -94,7 +106,8 @@ class Settings(BaseSettings):
     scaled_decode: bool = True  # decode large JPEGs at 1/2, 1/4 or 1/8 of their size
 
     # Who may ask, and what is logged.
-    api_keys: SecretStr = SecretStr("")  # separated by commas; a client must send one of them
+    # Separated by commas; a client must send one of them.
+    api_keys: Annotated[SecretStr, AfterValidator(_checked_keys)] = SecretStr("")
     pages_need_key: bool = False  # also /model, /metrics and the documents
     cors_origins: str = ""  # whose pages may ask, separated by commas; * for all
     access_log: Annotated[AccessLog, BeforeValidator(_access_log)] = AccessLog.OFF
@@ -141,7 +154,7 @@ class Settings(BaseSettings):
 
     @property
     def max_batch_delay(self) -> float:
-        """Seconds a batch waits for company."""
+        """Seconds that a batch waits for more images."""
         return self.max_batch_delay_ms / 1000
 
 
@@ -158,11 +171,15 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problems = (
-            f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}={e['input']}: {e['msg']}"
-            for e in error.errors()
-        )
-        raise StartupError("; ".join(problems)) from error
+        raise StartupError("; ".join(map(_problem, error.errors()))) from error
+
+
+def _problem(error: ErrorDetails) -> str:
+    """The variable, its value unless that is a secret, and what is wrong with it."""
+    name = str(error["loc"][0])
+    is_secret = isinstance(Settings.model_fields[name].default, SecretStr)
+    value = "…" if is_secret else error["input"]
+    return f"{PREFIX}{name.upper()}={value}: {error['msg']}"
 
 
 @lru_cache(1)

@@ -12,14 +12,15 @@ import numpy as np
 from errors import ClassifierError, InternalError, InvalidParameter
 from inference import OnnxRunner, RunnerOptions, Session
 from inference.answers.decision import decision, thresholds_for
-from inference.answers.embedding import EmbeddingForm, told
+from inference.answers.embedding import EmbeddingForm, as_json
 from inference.answers.top_k import DECIMALS, prediction
 from inference.arrays import Probabilities
 from inference.batching.pipeline import Row
 from inference.hardware.gpu import GpuMonitor
 from preprocessing.budget import DecodeBudget
-from preprocessing.encoded import Encoded, format_of
+from preprocessing.encoded import Encoded
 from preprocessing.isolated.decoder import IsolatedDecoder
+from preprocessing.isolated.formats import format_of
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
 from serving.golden import check_session
@@ -41,15 +42,14 @@ logger = logging.getLogger("image_classifier")
 class Classifier:
     """Encoded images in, the answers of the public contract out.
 
-    Deadlines are ``time.monotonic()`` seconds. ``times`` are noted where the caller wants to know
-    them.
+    Deadlines are ``time.monotonic()`` seconds. ``times`` are the caller's, and are filled in.
 
     Attributes:
         tag: of the model in the model store.
         setup: of decoding and transforming.
-        isolated: decodes the images that are not ordinary ones.
+        isolated: decodes unusual images.
         gpu: that the session runs on; None without one.
-        predictions: counts what it sees; None: nobody does.
+        predictions: counts the answers for ``/metrics``; None before the worker is ready.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class Classifier:
         check_session(self.session, folder)
 
     async def close(self) -> None:
-        """Answer what was taken, then stop."""
+        """Answer all accepted requests, then stop."""
         await self._runner.close()
         await self.isolated.close()
 
     def check_room(self, deadline: float) -> None:
-        """Refuse what could not be answered by a deadline, before it is read.
+        """Refuse an image that could not be answered by a deadline, before it is read.
 
         Raises:
             Overloaded: too many images wait, or for too long.
@@ -126,8 +126,8 @@ class Classifier:
     ) -> dict[str, Any]:
         """The response of ``/classify_batch``.
 
-        An image that cannot be classified is an error in its place, as is the error that stands
-        for one that could not be read.
+        An image that cannot be classified is an error in its place. An error among the images
+        stays in its place.
 
         Raises:
             ClassifierError: none of them can be classified now.
@@ -170,7 +170,7 @@ class Classifier:
         times.answered = time.perf_counter()
         rows: list[Probabilities | ClassifierError] = [_safe(outcome) for outcome in outcomes]
         for image, row in zip(images, rows, strict=True):
-            # Pixels have no format, and those of an explanation are not a client's photographs.
+            # Pixels have no format, and those of an explanation are no photographs.
             if not isinstance(row, ClassifierError) and not isinstance(image, np.ndarray):
                 best = int(row.argmax())
                 self._count(image, {"class_id": best, "confidence": float(row[best])})
@@ -224,7 +224,7 @@ class Classifier:
                 probabilities, request.thresholds, labels, multi_label=self.spec.multi_label
             )
         if row.embedding is not None and request.wants_embedding():
-            embedding = told(row.embedding, request.embedding, normalised=request.normalised)
+            embedding = as_json(row.embedding, request.embedding, normalised=request.normalised)
             found[EMBEDDING] = embedding
         return found
 

@@ -1,4 +1,4 @@
-"""At its start a worker asks itself as a client would: it is ready if the answer is right."""
+"""At its start a worker sends itself a request: it is ready if the answer is right."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ _OF_LIMITS = {error.code for error in (BodyTooLarge, ImageTooLarge, ExtremeAspec
 # Clients' images may be decoded scaled, which moves probabilities a little.
 _SCALED_DECODE_TOLERANCE = 0.1
 
-# Beyond the deadline, within which the service answers by itself.
+# More than the deadline, after which the service answers 504.
 _MORE_SECONDS = 5.0
 
 
@@ -53,9 +53,9 @@ def _ask(
 ) -> tuple[int, dict[str, Any]]:
     http = HTTPConnection("localhost")
     http.sock = client
-    headers = {"connection": "close", "x-request-id": "self-check"}
+    headers: dict[str, str | bytes] = {"connection": "close", "x-request-id": "self-check"}
     if settings.keys:
-        headers["x-api-key"] = settings.keys[0]
+        headers["x-api-key"] = settings.keys[0].encode()
     with contextlib.suppress(ConnectionError):  # refused before all of it was sent
         http.request("POST", f"/classify?top_k={len(spec.labels)}", image, headers)
     response = http.getresponse()

@@ -89,6 +89,25 @@ def test_an_invalid_value_names_its_variable_and_what_is_wrong(
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("secret\nother", "a key holds a line break or the like; keys are separated by commas"),
+        ("secret\tother", "a key holds a line break or the like; keys are separated by commas"),
+        (" , ", "there is no key in it, and everybody would be let in"),
+    ],
+)
+def test_keys_that_no_client_can_send_are_refused_and_not_shown(
+    keys: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLASSIFIER_API_KEYS", keys)
+
+    with pytest.raises(StartupError) as caught:
+        load_settings()
+    assert str(caught.value) == f"CLASSIFIER_API_KEYS=…: Value error, {problem}"
+    assert "secret" not in str(caught.value.__cause__)
+
+
 def test_every_invalid_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLASSIFIER_WORKERS", "0")
     monkeypatch.setenv("CLASSIFIER_DEVICE", "tpu")

@@ -12,7 +12,7 @@ from batch.classification.decoding import Content
 from batch.classification.model import Answer
 from errors import ClassifierError
 from inference.answers.decision import Thresholds, decision
-from inference.answers.embedding import EmbeddingForm, told
+from inference.answers.embedding import EmbeddingForm, as_json
 from inference.answers.top_k import prediction
 from preprocessing import stored_size
 
@@ -90,5 +90,5 @@ class Rows:
                 outcome.probabilities, self.thresholds, self.labels, multi_label=self.multi_label
             )
         if outcome.embedding is not None:
-            answer["embedding"] = told(outcome.embedding, EmbeddingForm.LIST, normalised=False)
+            answer["embedding"] = as_json(outcome.embedding, EmbeddingForm.LIST, normalised=False)
         return answer

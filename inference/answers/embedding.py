@@ -1,4 +1,4 @@
-"""An embedding: what the network's last linear layer reads, and how it is told."""
+"""An embedding, the input of the network's last linear layer, as JSON."""
 
 import base64
 from enum import StrEnum
@@ -16,11 +16,11 @@ class EmbeddingForm(StrEnum):
     BASE64 = "base64"
 
 
-def told(embedding: Embeddings, form: EmbeddingForm, *, normalised: bool) -> list[float] | str:
-    """An embedding as it stands in a response: numbers, or base64 of float32, little-endian.
+def as_json(embedding: Embeddings, form: EmbeddingForm, *, normalised: bool) -> list[float] | str:
+    """An embedding as responses have it: numbers, or base64 of float32, little-endian.
 
-    Normalised, it is divided by its Euclidean length, so that the scalar product of two of them
-    is their cosine; a vector of zeros stays one.
+    A normalised one is divided by its Euclidean length: the scalar product of two is then their
+    cosine. A vector of zeros stays as it is.
     """
     vector = embedding.astype("<f4")
     if normalised and (length := np.linalg.norm(vector)):

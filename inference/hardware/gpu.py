@@ -46,31 +46,52 @@ def _driver_gpus() -> int:
 
 
 def _visible_gpus(count: int) -> list[int | str]:
-    """Indices (or UUIDs) of the visible GPUs, in CUDA's order.
+    """Indices of the visible GPUs, or UUIDs of their parts (MIG), in CUDA's order.
 
-    As CUDA reads ``CUDA_VISIBLE_DEVICES``: the list ends at the first entry it
-    cannot understand or that does not exist.
+    As CUDA reads ``CUDA_VISIBLE_DEVICES``: the list ends at the first entry that names no GPU.
     """
     setting = os.environ.get("CUDA_VISIBLE_DEVICES")
     if setting is None:
         return list(range(count))
     visible: list[int | str] = []
     for entry in setting.split(","):
-        name = entry.strip()
-        if name.isdigit() and int(name) < count:
-            visible.append(int(name))
-        elif name.startswith(("GPU-", "MIG-")) and count:
-            visible.append(name)
-        else:
+        gpu = _named(entry.strip(), count)
+        if gpu is None:
             break
+        visible.append(gpu)
     return visible
 
 
-def wait_without_spinning(device_id: int) -> None:
-    """Have a thread that waits for the GPU sleep, before this process first uses the GPU.
+def _named(name: str, count: int) -> int | str | None:
+    """The GPU that an entry names: by its index, or the start of its UUID; None without one."""
+    if name.startswith("MIG-"):
+        return name if count and _has_part(name) else None
+    if name.startswith("GPU-"):
+        found = [index for index in range(count) if _uuid(index).startswith(name)]
+        return found[0] if len(found) == 1 else None
+    return int(name) if name.isdecimal() and int(name) < count else None
 
-    By default it spins: on an H100 a run then costs the processor as much time as the GPU,
-    time that decoding needs. Sleeping makes a run about 0.1 ms longer.
+
+def _uuid(index: int) -> str:
+    try:
+        return str(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(index)))
+    except pynvml.NVMLError:
+        return ""
+
+
+def _has_part(uuid: str) -> bool:
+    try:
+        pynvml.nvmlDeviceGetHandleByUUID(uuid)
+    except pynvml.NVMLError:
+        return False
+    return True
+
+
+def wait_without_spinning(device_id: int) -> None:
+    """Have threads that wait for the GPU sleep. Called before this process uses the GPU.
+
+    By default they spin: on an H100 a run then costs the processor as much time as the GPU, time
+    that decoding needs. Sleeping makes a run about 0.1 ms longer.
     """
     try:
         driver = ctypes.CDLL("libcuda.so.1")

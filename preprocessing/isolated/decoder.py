@@ -35,8 +35,8 @@ from preprocessing.pixels import Picture
 logger = logging.getLogger("image_classifier.decoding")
 
 MAX_WAITING = 16
-"""Requests that wait for the process; further ones are refused. The queue of the ordinary
-images has hundreds of places, which these must not take."""
+"""Requests that wait for the process; further ones are refused, so that unusual images do not take
+the hundreds of places that ordinary ones have in their queue."""
 
 _ERRORS: dict[str, type[ClassifierError]] = {
     InternalError.code: InternalError,
@@ -44,15 +44,14 @@ _ERRORS: dict[str, type[ClassifierError]] = {
 }
 
 _GRACE_SECONDS = 2.0
-"""The kernel ends the process in time. If it has not by then, the process does not run at all."""
+"""After the deadline, at which the kernel ends the process. If it has not, the process is stuck."""
 
 _LARGE_BYTES = 1 << 20
-"""An image of more takes milliseconds to copy, so that a thread does it, and its memory is given
-back to the system when it is done."""
+"""To copy a larger image takes milliseconds: a thread does it, and gives its memory back after."""
 
 _MODULE = "preprocessing.isolated.process"
 _SOURCE = Path(__file__).parents[2]
-# Threads have address space of their own, which is bounded, and cannot be forked.
+# Threads take address space, which is bounded, and a fork does not copy them.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 
 
@@ -83,7 +82,7 @@ class IsolatedDecoder:
         self._process: _Process | None = None
 
     def start(self) -> None:
-        """Start the process, so that the first image need not wait until it has."""
+        """Start the process, so that the first image does not wait for its start."""
         connection, theirs = socket.socketpair()
         connection.setblocking(False)
         file = _unnamed_file(self._setup.memory_size)
@@ -107,20 +106,20 @@ class IsolatedDecoder:
         )
 
     async def picture(self, encoded: Encoded, budget: DecodeBudget, deadline: float) -> Picture:
-        """Decode any image by ``time.monotonic()`` seconds, and transform it as the model takes it.
+        """Decode any image by ``time.monotonic()`` seconds, and transform it for the model.
 
-        What decoding takes of the budget is counted.
+        Counts the processor time of decoding in the budget.
 
         Raises:
             ImageError: the service does not take it, or decoding it takes too much.
-            DeadlineExceeded: its turn did not come, or it was not done, in time.
+            DeadlineExceeded: it did not get its turn in time, or took too long.
             Overloaded: too many requests wait.
-            ModelUnavailable: the process has ended for another reason, or is closed.
+            ModelUnavailable: the process has ended for another reason, or was closed.
         """
         await self._take_turn(deadline)
         job = asyncio.ensure_future(self._decode(encoded, budget, deadline))
         job.add_done_callback(self._end_turn)
-        # A client that leaves does not end the process: it is busy until it has answered.
+        # A client may leave: the process is busy until it has answered, all the same.
         return await asyncio.shield(job)
 
     async def close(self) -> None:
@@ -130,15 +129,13 @@ class IsolatedDecoder:
             self._stop()
 
     async def _take_turn(self, deadline: float) -> None:
-        if not self._turn.locked():
-            await self._turn.acquire()
-            return
         if self._waiting >= MAX_WAITING:
             message = f"{self._waiting} requests wait with images that are not ordinary ones"
             raise Overloaded(message, retry_after=1)
         self._waiting += 1
         try:
-            await asyncio.wait_for(self._turn.acquire(), deadline - time.monotonic())
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await self._turn.acquire()
         except TimeoutError as error:
             raise _late() from error
         finally:
@@ -147,7 +144,7 @@ class IsolatedDecoder:
     def _end_turn(self, job: "asyncio.Future[Picture]") -> None:
         self._turn.release()
         if not job.cancelled():
-            job.exception()  # whoever waited for it may have left
+            job.exception()  # the client may have left: asyncio would log it
 
     async def _decode(self, encoded: Encoded, budget: DecodeBudget, deadline: float) -> Picture:
         if self._closed:
@@ -168,7 +165,7 @@ class IsolatedDecoder:
         return Picture(np.frombuffer(pixels, np.uint8).reshape(shape), *reply.size)
 
     async def _ask(self, encoded: Encoded, budget: float, deadline: float) -> Reply:
-        """Have an image decoded within so many seconds of processor time, by a deadline."""
+        """Have an image decoded within a budget of processor time, by a deadline."""
         try:
             sent = await self._answer(encoded, budget, deadline)
         except (OSError, TimeoutError) as error:
@@ -180,7 +177,7 @@ class IsolatedDecoder:
         return Reply.model_validate_json(sent)
 
     async def _answer(self, encoded: Encoded, budget: float, deadline: float) -> bytes:
-        """What the process, or its keeper, answers; empty if both have ended."""
+        """The answer of the process, or of its keeper; empty if both have ended."""
         if self._process is None:
             self.start()
         assert self._process is not None
@@ -198,7 +195,7 @@ class IsolatedDecoder:
         return sent
 
     async def _write(self, encoded: Encoded, file: int) -> None:
-        """Put an image where the process sees it; a large one takes some time, in a thread."""
+        """Write an image into the shared memory; a large one in a thread."""
         start = self._setup.encoded_start
         if len(encoded) > _LARGE_BYTES:
             await asyncio.to_thread(os.pwrite, file, encoded, start)
@@ -226,7 +223,7 @@ class IsolatedDecoder:
             raise _ERRORS[reply.code](reply.message)
 
     def _stop(self) -> None:
-        """End the keeper and its process, and leave the memory that they see."""
+        """End the keeper and its process, and close the memory that they share."""
         if self._process is None:
             return
         connection, file, keeper = self._process

@@ -1,7 +1,7 @@
-"""What a worker and its decoding process tell each other.
+"""Messages between a worker and its decoding process.
 
-The encoded image and the pixels lie in memory that both see. Sent are only a request, which
-says how large the image is and what decoding it may cost, and a reply, which says what came of it.
+The encoded image and the pixels are in shared memory. A request says how large the image is, and
+what decoding it may cost. A reply says how that ended.
 """
 
 import mmap
@@ -31,20 +31,20 @@ REQUEST = struct.Struct("=Qdd")
 MAX_REPLY_BYTES = 4096
 
 BUSY = 0
-"""Offset of the byte that is 1 while an image is decoded, so that a process that ends with a
-request unanswered is told from one that ends between two."""
+"""Offset of the byte that is 1 while an image is decoded: a process that ends then has left a
+request unanswered."""
 
 STARTED, SECONDS = 8, struct.Struct("=d")
-"""Offset of the processor time that the process had taken before that image."""
+"""Offset of the processor time that the process had taken before this image."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a decoding process is started with.
+    """How images are decoded and transformed, and within which limits.
 
     Attributes:
         least_side: pixels that the shorter side of a scaled JPEG keeps; None: none is scaled.
-        memory_bytes: that decoding may take, beyond what the process has anyway.
+        memory_bytes: that decoding may take, beyond what the process takes without an image.
         max_encoded_bytes: of one image.
     """
 
@@ -70,10 +70,10 @@ class Setup:
     ) -> tuple[Pixels, Decoded[Any]] | None:
         """Decode and transform an ordinary image here, in the caller's own thread.
 
-        Notes ``times`` and what it takes of the request's ``budget``.
+        Fills in ``times``, and counts its processor time in the request's ``budget``.
 
         Returns:
-            What the model takes, and what it was made of; None if the image is to be decoded in a
+            The model's pixels, and the photograph; None if the image has to be decoded in a
             process of its own.
 
         Raises:
@@ -91,7 +91,7 @@ class Setup:
 
     @property
     def pixels_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of what the model takes."""
+        """Height, width and channels of the model's pixels."""
         return self.preprocessing.pixels_shape
 
     @property
@@ -113,17 +113,17 @@ class Setup:
 
 
 SETUP_JSON = TypeAdapter(Setup)
-"""A setup as it stands in the command line of the process."""
+"""A setup in the command line of the process."""
 
 
 class Reply(Frozen):
-    """What came of a request.
+    """How a request ended.
 
     Attributes:
-        seconds: of processor time that it took, however it ended.
-        code: of the error; None: the pixels are there.
+        seconds: of processor time that it took.
+        code: of the error; None without one.
         message: of the error.
-        out_of_memory: whether it took more memory than it may.
+        out_of_memory: whether it needed more memory than it may take.
         signal: that ended the process; 0 if it ended by itself.
         size: width and height of the photograph, upright, in pixels; None without pixels.
     """

@@ -1,11 +1,11 @@
 """The decoding process and its keeper: ``python -m preprocessing.isolated.process``.
 
 The keeper loads what decoding needs, then forks a process that decodes one image after the
-other. When the kernel ends that process, the keeper answers in its place and forks the next,
-which takes milliseconds. A process that had to give an image up, or that took much memory, ends
-by itself: what its libraries have left behind concerns no other image. Keeper and process
-end when the worker closes its end of the connection, and only then: who ends every process of a
-container or of a terminal still gets the last answers from the worker.
+other. When the kernel ends that process, the keeper answers in its place and forks the next one,
+which takes milliseconds. A process that gave an image up, or that took much memory, ends by
+itself, so that what its libraries have left behind touches no other image. Keeper and process end
+when the worker closes its end of the connection. They ignore signals to end, which a container or a
+terminal sends to all processes: the worker still needs their last answers.
 
 Time is bounded everywhere, memory on Linux.
 """
@@ -39,26 +39,26 @@ from preprocessing.transform import transform
 logger = logging.getLogger("image_classifier.decoding")
 
 _NICENESS = 5
-"""Ordinary images go first. With every processor busy this process still gets a quarter of one
+"""Ordinary images go first. With all processors busy, this process still gets a quarter of one
 (sched(7): the weights of nice 0 and 5 are 1024 and 335)."""
 
 _OUT_OF_MEMORY_SCORE = "500"
-"""Should the machine's memory run out, this process is ended, not the worker (proc(5))."""
+"""If the machine runs out of memory, the kernel ends this process, not the worker (proc(5))."""
 
 _LEAST_SECONDS = 0.001
 """Zero would switch a timer off."""
 
 _ENDED, _RENEWED = 0, 3
-"""Exit status of a process: the worker has gone; the next one is to go on."""
+"""Exit statuses of a process: the worker has gone; another process is needed."""
 
 _FAILURES = (CorruptImage.code, InternalError.code)
-"""What a decoder, or its wrapper, had to give up in the middle of."""
+"""Errors after which a decoder may be in an unknown state."""
 
 _KEPT_MEMORY = 64 * 1024 * 1024
-"""Bytes of memory that a process may have taken and yet decode the next image."""
+"""Bytes of memory that a process may take; after more it ends."""
 
 _PAUSE_SECONDS = 0.1
-"""Before the next process, if one has ended without an image: its start may be what fails."""
+"""Before the next process, if one has ended without an image: starting it may be what fails."""
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def main() -> None:
 def _keep(
     connection: socket.socket, memory: mmap.mmap, setup: Setup, formats: tuple[str, ...]
 ) -> bool:
-    """Have one process decode until it ends; whether there is to be another."""
+    """Have one process decode until it ends; returns whether another is needed."""
     process = os.fork()
     if process == 0:
         _bound(setup.memory_bytes)
@@ -97,7 +97,7 @@ def _keep(
 
 
 def _send(connection: socket.socket, reply: Reply) -> bool:
-    """Send a reply; whether the worker is still there."""
+    """Send a reply; returns whether the worker is still there."""
     try:
         connection.send(reply.model_dump_json().encode())
     except OSError:
@@ -106,7 +106,7 @@ def _send(connection: socket.socket, reply: Reply) -> bool:
 
 
 def _bound(memory_bytes: int) -> None:
-    """Bound what a decoding process may take; its time is bounded for each image anew."""
+    """Bound the memory and the files of a decoding process; each image bounds its time."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         try:
@@ -117,14 +117,14 @@ def _bound(memory_bytes: int) -> None:
         else:
             limit = pages * mmap.PAGESIZE + memory_bytes
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    # What decoding needs is loaded: nothing has to be opened any more.
+    # All that decoding needs is loaded: no file has to be opened.
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 
 
 def _serve(
     connection: socket.socket, memory: mmap.mmap, setup: Setup, formats: tuple[str, ...]
 ) -> int:
-    """Decode one image after the other, until there is an exit status."""
+    """Decode one image after the other; returns the exit status."""
     own = _peak_of_memory()
     while request := connection.recv(REQUEST.size):
         size, processor_seconds, seconds = REQUEST.unpack(request)
@@ -145,7 +145,7 @@ def _serve(
 
 
 def _peak_of_memory() -> int:
-    """Bytes of this process, at most, since it began."""
+    """The most bytes that this process has had."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 

@@ -13,7 +13,7 @@ import json
 import re
 from typing import Any, NamedTuple, cast
 
-from errors import ClassifierError, InvalidParameter, InvalidRequest, value_or_raise
+from errors import ClassifierError, InvalidParameter, InvalidRequest, shortened, value_or_raise
 from preprocessing.encoded import Encoded
 from serving.api.header_checks import FORM, JSON, TEXT_FORM, unsupported
 from serving.api.multipart import Part, parse_multipart
@@ -43,8 +43,6 @@ _URL_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _PAD = b"="
 _BASE64_GROUP = 4
 
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-
 _DATA_URI = re.compile(r"data:[^,]*,", re.IGNORECASE)
 
 _JSON_STRUCTURE = (b",", b"[", b"{", b":")
@@ -57,7 +55,7 @@ class Parsed(NamedTuple):
 
     Attributes:
         images: encoded images in the order sent; an error in place of an unreadable one.
-        parameters: from the body, else from the query.
+        parameters: from the body, or else from the query.
     """
 
     images: list[Encoded | ClassifierError]
@@ -118,7 +116,7 @@ def _from_form(request: Request, fields: tuple[str, ...], max_images: int = 1) -
     parts = parse_multipart(request.content_type, request.body, max_parts=max_images + _OTHER_PARTS)
     images = [_from_part(part) for part in parts if part.name in fields]
     if not images:
-        found = ", ".join(sorted({repr(part.name) for part in parts})) or "none"
+        found = ", ".join(sorted({shortened(part.name) for part in parts})) or "none"
         raise InvalidRequest(f"the form has no file field {fields[0]!r} (fields found: {found})")
     texts = [
         (part.name, str(part.content, "utf-8", "replace")) for part in parts if part.name in KINDS
@@ -146,7 +144,7 @@ def _check_no_text_form(request: Request) -> None:
 
 
 def read_base64(text: object, name: str) -> Encoded | ClassifierError:
-    """An image as base64 of either alphabet, padded or not, with or without a data URI's head.
+    """An image as base64 of either alphabet, padded or not, or as a data URI.
 
     Returns:
         The encoded image, or what is wrong with the text, which the error calls ``name``.
@@ -182,12 +180,15 @@ def _not_empty(content: Encoded) -> Encoded | ClassifierError:
 
 
 def json_object(body: bytes, max_parts: int = MAX_JSON_PARTS) -> dict[str, Any]:
-    """The JSON object in a body, which may have so many items, roughly.
+    """The JSON object in a body.
+
+    Args:
+        max_parts: commas, colons and brackets in the body, those in texts included.
 
     Raises:
         InvalidRequest: it is no JSON object, or has more parts.
     """
-    # Base64 has none of these. Parsing a list of a million items would take seconds.
+    # Base64 has none of these. To parse a list of a million items would take seconds.
     if sum(body.count(each) for each in _JSON_STRUCTURE) > max_parts:
         raise InvalidRequest("the JSON body has too many parts")
     try:
@@ -197,14 +198,6 @@ def json_object(body: bytes, max_parts: int = MAX_JSON_PARTS) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InvalidRequest("the JSON body must be an object")
     return content
-
-
-def is_text(text: str) -> bool:
-    """Whether a text of a JSON body can be sent back.
-
-    An escape may be half of a character (RFC 8259, 8.2), which UTF-8 does not have.
-    """
-    return _HALF_CHARACTER.search(text) is None
 
 
 def _or_query(in_body: Parameters, request: Request) -> Parameters:

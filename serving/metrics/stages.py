@@ -2,23 +2,22 @@
 
 ========== =====================================================================================
 receive    from the complete header until the body is whole
-decode     encoded bytes → RGB; with the wait for the decoding process, if the image is unusual
+decode     encoded bytes → RGB; for an unusual image with the wait for the decoding process
 transform  resize and crop
 queue      what the images waited for: a thread, the other images of their batch, a session
 inference  ``session.run`` of the batches that the images were in
 total      from the complete header until the response is written
 ========== =====================================================================================
 
-The difference to ``total`` is parsing the request and writing the answer. Of a request with
-several images, decode and transform are sums over them, and a run that several of them share
-counts once.
+What the stages leave of ``total`` is parsing the request and writing the answer. For a request
+with several images, decode and transform are sums, and a run that images share counts once.
 """
 
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference.batching.deferred import Histogram, Observations, Tell
+from inference.batching.deferred import Histogram, Observations, Record
 from preprocessing.budget import DecodeTimes
 
 if TYPE_CHECKING:
@@ -115,10 +114,9 @@ class RequestTimes:
         decode = transform = inference = 0.0
         counted = None
         for image in self.images:
-            if not image.transform_ended:  # it could not be decoded
-                continue
-            decode += image.transform_began - image.decode_began
-            transform += image.transform_ended - image.transform_began
+            if image.transform_ended:  # not for pixels, nor for what could not be decoded
+                decode += image.transform_began - image.decode_began
+                transform += image.transform_ended - image.transform_began
             if image.run is not None and image.run is not counted:
                 counted = image.run
                 inference += counted.ended - counted.began
@@ -138,7 +136,7 @@ class RequestTimes:
 
 def observe(endpoint: str, times: RequestTimes) -> None:
     """Record the stages of a request that was answered with 200."""
-    _observations.add(_teller(endpoint), times.durations())
+    _observations.add(_observe(endpoint), times.durations())
 
 
 def write() -> None:
@@ -147,11 +145,11 @@ def write() -> None:
 
 
 @lru_cache
-def _teller(endpoint: str) -> Tell:
+def _observe(endpoint: str) -> Record:
     histograms = [_histogram.labels(endpoint, stage) for stage in STAGES]
 
-    def tell(requests: list[Durations]) -> None:
+    def observe(requests: list[Durations]) -> None:
         for histogram, seconds in zip(histograms, zip(*requests, strict=True), strict=True):
             histogram.observe_all([each for each in seconds if each is not None])
 
-    return tell
+    return observe

@@ -1,8 +1,8 @@
 """The folder in which all workers keep their metrics until ``/metrics`` adds them up.
 
 prometheus_client counts in memory-mapped files, one set for each process. BentoML puts them
-below ``BENTOML_HOME``. There a full disk kills the workers with SIGBUS, and two services that
-share the folder delete each other's files. So the folder is in memory, and of one service alone.
+below ``BENTOML_HOME``, where a full disk kills the workers with SIGBUS, and where two services
+delete each other's files. So each service has a folder of its own, in memory.
 """
 
 import contextlib
@@ -18,15 +18,6 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from serving.compat.bentoml_parts import metrics_folder, set_metrics_folder
 
-__all__ = [
-    "choose_metrics_folder",
-    "forget_process",
-    "hold_metrics_folder",
-    "metrics_folder",
-    "remove_metrics_folder",
-    "workers_folder",
-]
-
 # A file system in memory on Linux, also in containers with a read-only root.
 _MEMORY = Path("/dev/shm")  # noqa: S108
 
@@ -34,7 +25,7 @@ _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _PREFIX = "image-classifier-"
 
-# A folder is made some moments before it is held.
+# A folder is made some moments before it is locked.
 _YOUNG_SECONDS = 60.0
 
 
@@ -50,14 +41,13 @@ def workers_folder() -> Path:
 
 
 def hold_metrics_folder() -> None:
-    """Keep other services from removing the folder while this process lives.
+    """Lock the folder while this process lives, and remove those of supervisors that were killed.
 
-    Removes the folders of supervisors that were killed. A lock tells whether one lives: containers
-    that share the memory have process ids of their own.
+    Process ids would not do: containers that share the memory have their own.
     """
     folder = metrics_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(OSError):  # then nobody can lock it
+    with contextlib.suppress(OSError):  # this file system has no locks
         _lock(folder)
     for other in folder.parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # held, not ours to remove, or just removed
@@ -68,7 +58,7 @@ def hold_metrics_folder() -> None:
 
 
 def forget_process(process: int) -> None:
-    """Take back what a dead worker had in progress."""
+    """Remove a dead worker's requests in progress."""
     mark_process_dead(process, str(metrics_folder()))  # type: ignore[no-untyped-call]
 
 

@@ -1,7 +1,7 @@
 """The page at ``/``: its files, read once and served from memory.
 
-They are the same for every model and hold nothing of the deployment: what the page shows, it
-asks of the routes that every client has.
+They are the same for every model and hold nothing of the deployment: the page asks the routes that
+every client has.
 """
 
 import hashlib
@@ -15,12 +15,7 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.transport.http_request import Header
-
-FOLDER = "/page/"
-"""Where the page's files are, but for ``index.html``, which is at ``/``."""
-
-DOCUMENTS = "/docs"
-"""Where BentoML's page of the API is; BentoML itself has it at ``/``."""
+from serving.transport.keys import DOCUMENTS, SITE, SITE_FOLDER
 
 STATIC = Path(__file__).with_name("static")
 """The files; nothing builds them."""
@@ -33,7 +28,7 @@ _MEDIA_TYPES = {
 }
 
 # Scripts and styles of these files only, requests to this service only, nothing written as HTML.
-# A photograph is shown from the browser's memory (blob:), an icon stands in the page (data:).
+# Photographs come from the browser's memory (blob:), the icon is part of the page (data:).
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     b"img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -57,7 +52,7 @@ def files() -> Mapping[str, File]:
 
 
 def _path(name: str) -> str:
-    return "/" if name == _INDEX else FOLDER + name
+    return SITE if name == _INDEX else SITE_FOLDER + name
 
 
 def _read(path: Path) -> File:
@@ -66,7 +61,7 @@ def _read(path: Path) -> File:
     headers = [
         (b"content-type", _MEDIA_TYPES[path.suffix]),
         (b"etag", etag),
-        # Asked for again each time, and answered 304: after a roll-out no file is an old one.
+        # A browser asks each time, and gets 304: after a roll-out it has no old file.
         (b"cache-control", b"no-cache"),
         (b"content-security-policy", _POLICY),
     ]
@@ -86,6 +81,7 @@ class Site:
         if file is not None:
             await _send(file, dict(scope["headers"]), send)
         elif scope["type"] == "http" and scope["path"] == DOCUMENTS:
+            # BentoML itself has it at the root.
             await self._app({**scope, "path": "/", "raw_path": b"/"}, receive, send)
         else:
             await self._app(scope, receive, send)

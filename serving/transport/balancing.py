@@ -1,12 +1,11 @@
 """Connections spread evenly over the workers.
 
-All workers accept from one listening socket. Whoever wakes first could take every connection of
-a client's pool and keep them while the other workers idle. So a worker accepts a connection only
-if no other worker has fewer, and otherwise leaves it in the kernel's queue. Nobody loses a
-connection that was not accepted yet.
+All workers accept from one listening socket. The first worker to wake could take all connections
+of a client's pool, and keep them while the other workers idle. So a worker accepts a connection
+only if no other worker has fewer, and otherwise leaves it in the kernel's queue, where it is safe.
 
-A worker that starts after its clients would still get none. So a worker with too many says
-``Connection: close`` in some responses, and those clients connect again.
+A worker that starts after its clients would still get none. So a worker with too many connections
+says ``Connection: close`` in some responses, and those clients connect again.
 """
 
 import asyncio
@@ -21,13 +20,13 @@ from serving.workers.table import WorkerTable
 # a closed one needs time to come back to another worker.
 _LOOK_SECONDS = 0.02
 
-# How soon a worker looks again for a connection that it has left to another.
+# Until a worker looks again for a connection that it has left to another.
 _TURN_SECONDS = 0.005
 
 # A connection that no worker has taken for this long may be taken by any.
 _LONGEST_TURN_SECONDS = 0.1
 
-# Without a look for this long it is another connection that waits.
+# After this long without a look, the waiting connection is a new one.
 _NEW_TURN_SECONDS = 0.05
 
 # A worker that has no descriptors left accepts nothing for this long.

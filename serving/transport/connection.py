@@ -1,17 +1,21 @@
-"""A client's TCP connection, without HTTP: back-pressure both ways, timers, and how it ends."""
+"""A client's TCP connection, without HTTP: back-pressure both ways, timers, and its end."""
 
 import asyncio
 from collections.abc import Callable
 
-# After a refusal the client may still send. Its bytes are read and dropped within these bounds:
-# closing at once would reset the connection before the client has read the answer.
+# After a refusal the client may go on sending. Its bytes are read and dropped within these bounds:
+# to close at once would reset the connection before the client has read the answer.
 LINGER_SECONDS = 1.0
 BODY_LINGER_SECONDS = 10.0
 _LINGER_BYTES = 50_000_000
 
+# A client that has not read what was written to it within this long is cut off: its connection
+# would hold memory, and delay the end of the worker, for ever.
+UNREAD_SECONDS = 60.0
+
 
 class Connection(asyncio.Protocol):
-    """A connection that closes itself when it is idle, and after a last answer.
+    """A connection that closes itself when it is idle, and after its last answer.
 
     Args:
         loop: the event loop.
@@ -27,24 +31,28 @@ class Connection(asyncio.Protocol):
         # When the connection closes if no request begins; None while one is answered.
         self._idle_until: float | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
-        # Whether everything that still comes is dropped, and the bytes dropped so far.
+        # Whether all further bytes are dropped, and how many were dropped so far.
         self._has_ended = False
         self._dropped = 0
         self._reading_paused = False
         self._writable: asyncio.Event | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than the application writes."""
+        """Wait for a client that reads more slowly than the application writes."""
         self._writable = asyncio.Event()
+        self._unread_timer = self._loop.call_later(UNREAD_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client has caught up, or is gone."""
+        """Go on: the client has caught up, or is gone."""
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
         if self._writable is not None:
             self._writable.set()
             self._writable = None
 
     def pause_reading(self) -> None:
-        """Let the client wait until the application has taken the body that is here."""
+        """Stop reading until the application has taken the received part of the body."""
         if not self._reading_paused and not self.transport.is_closing():
             self._reading_paused = True
             self.transport.pause_reading()
@@ -56,7 +64,7 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
 
     async def until_writable(self) -> None:
-        """Wait while the client has much to read."""
+        """Wait until the client has read most of what was written."""
         if self._writable is not None:
             await self._writable.wait()
 
@@ -64,7 +72,7 @@ class Connection(asyncio.Protocol):
         """Close the connection unless a request begins within the keep-alive time."""
         self._stop_timer()
         self._idle_until = self._loop.time() + self._keep_alive_seconds
-        # A timer for each request would cost as much as parsing it.
+        # To start a timer for each request would cost as much as to parse it.
         if self._idle_timer is None:
             self._idle_timer = self._loop.call_at(self._idle_until, self._close_if_idle)
 
@@ -78,7 +86,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _linger(self, seconds: float) -> None:
-        """Drop what still comes, and close when the client does or after some seconds."""
+        """Drop all further bytes, and close when the client does or after some seconds."""
         self._has_ended = True
         self.resume_reading()
         if self.transport.can_write_eof():

@@ -1,7 +1,7 @@
 """The front door: the outermost ASGI layer, in front of BentoML's application.
 
-It answers the routes of the public contract and passes only pages and probes on. So a body is
-bounded before it is read, an unknown path never becomes a metric label, and every error has the
+It answers the routes of the public contract, and passes only pages and probes on. So bodies are
+bounded before they are read, unknown paths never become metric labels, and all errors have the
 same envelope.
 """
 
@@ -27,7 +27,7 @@ from errors import (
     without_traces,
 )
 from serving.api import dialects
-from serving.api.header_checks import check_codings
+from serving.api.header_checks import check_codings, media_type_of
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.api.routes import HEAD_CHECKS, check_room
@@ -73,11 +73,11 @@ class _Exchange(NamedTuple):
 
 
 class FrontDoor:
-    """ASGI application around those of pages.
+    """ASGI application around the one that answers pages.
 
     Args:
         app: answers pages and probes.
-        routes: answered here.
+        routes: that the front door answers.
         settings: the service's.
         monitor: gives this process's model state, or None before the service has started.
     """
@@ -94,12 +94,11 @@ class FrontDoor:
         self._listed = ", ".join(routes)
         self._settings = settings
         self._monitor = monitor
-        self._started: Monitor | None = None
         self._keys = ApiKeys(settings.keys, pages_need_key=settings.pages_need_key)
         self._bodies = HeldBodies(settings.max_held_body_bytes)
         self._refusals = Pacer()
         self._cross_origin = CrossOrigin(settings.origins)
-        # Told of every request that was answered.
+        # Called after every request.
         self._listeners: list[Callable[[Answered], None]] = []
         if settings.access_log is not AccessLog.OFF:
             self._listeners.append(AccessLogger(settings.access_log).write)
@@ -130,12 +129,12 @@ class FrontDoor:
         finally:
             seconds = sender.times.durations().total
             end(endpoint, sender.status, seconds)
-            if sender.tells_times and sender.status == HTTPStatus.OK:
+            if sender.sends_timing and sender.status == HTTPStatus.OK:
                 stages.observe(endpoint, sender.times)
             if self._listeners:
-                self._tell(scope["method"], endpoint, sender)
+                self._notify(scope["method"], endpoint, sender)
 
-    def _tell(self, method: str, endpoint: str, sender: ResponseSender) -> None:
+    def _notify(self, method: str, endpoint: str, sender: ResponseSender) -> None:
         classifier = self._current_monitor().classifier
         answered = Answered(
             method,
@@ -151,9 +150,7 @@ class FrontDoor:
 
     def _current_monitor(self) -> Monitor:
         """This process's monitor; before the service has started, one that is unready."""
-        if self._started is None:
-            self._started = self._monitor()
-        return self._started or Monitor()
+        return self._monitor() or Monitor()
 
     async def _serve(self, exchange: _Exchange) -> None:
         scope, headers, _, receive, send = exchange
@@ -163,7 +160,7 @@ class FrontDoor:
             return
         except Overloaded as error:
             response = _error_response(error, scope)
-            wait = self._refusals.wait(self._patience(headers))
+            wait = self._refusals.wait(self._timeout(headers))
             if wait:
                 _stop_reading(receive)
                 await asyncio.sleep(wait)
@@ -189,15 +186,15 @@ class FrontDoor:
             await self._app(scope, receive, EnvelopeErrors(send))
             return None
         assert match is not None
-        patience = self._patience(headers)
+        timeout = self._timeout(headers)
         query = scope["query_string"].decode("latin-1")
         monitor = self._current_monitor()
         check_head = HEAD_CHECKS.get(endpoint)
         if check_head is not None:
-            send.tells_times = True
+            send.sends_timing = True
             check_codings(scope["headers"])
             check_head(content_type, query)
-            check_room(endpoint, monitor, query, time.monotonic() + patience)
+            check_room(endpoint, monitor, query, time.monotonic() + timeout)
         source = request_behind(receive)
         with HeldBody(self._bodies, self._settings.max_body_bytes) as held:
             body = await read_body(headers, receive, source, held, self._settings.body_timeout)
@@ -206,7 +203,7 @@ class FrontDoor:
                 content_type,
                 query,
                 body,
-                time.monotonic() + patience,
+                time.monotonic() + timeout,
                 send.times,
                 headers,
                 match.captured,
@@ -217,7 +214,7 @@ class FrontDoor:
         self, match: Match | None, path: str, method: str, content_type: str
     ) -> Endpoint | None:
         """The endpoint of a route; None for pages."""
-        if "pickle" in content_type.lower():
+        if "pickle" in media_type_of(content_type):
             raise UnsupportedMediaType("pickled content is never accepted")
         methods = match.methods if match else {}
         if method in methods:
@@ -229,8 +226,8 @@ class FrontDoor:
             raise _not_allowed(path, method, {*methods, *(_READ_METHODS if of_pages else ())})
         raise RouteNotFound(f"no such route; there are {self._listed}")
 
-    def _patience(self, headers: Mapping[bytes, bytes]) -> float:
-        """Seconds until the deadline: the service's, or the client's if that is earlier."""
+    def _timeout(self, headers: Mapping[bytes, bytes]) -> float:
+        """Seconds that the answer may take: the service's, or the client's if that is less."""
         asked = headers.get(DEADLINE_HEADER)
         if asked is None:
             return self._settings.deadline
@@ -271,7 +268,7 @@ def _error_response(error: ClassifierError, scope: Scope) -> Response:
 
 
 def _stop_reading(receive: Receive) -> None:
-    """Read no more until the response is sent: nobody waits for the rest of the body."""
+    """Read no more until the response is sent: the rest of the body will be dropped."""
     source = request_behind(receive)
     if source is not None:
         source.stop_reading()

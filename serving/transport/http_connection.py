@@ -1,11 +1,10 @@
 """One client's connection: parses HTTP requests and hands each to the application.
 
-httptools parses. This protocol adds what an application cannot see: a header has bounds in time
-and size, bytes that are not HTTP get the error envelope, and a client that leaves is noticed at
-once. A client that has closed its side of the connection counts as gone.
+httptools parses. This protocol adds what an application cannot do: it bounds headers in time and
+size, answers bytes that are not HTTP with the error envelope, and notices at once that a client
+leaves. A client that has closed its side of the connection counts as gone.
 
-Requests are not pipelined. If a client sends more before it has its answer, the connection is
-closed behind that answer.
+Pipelined requests are not answered: the connection is closed after the answer to the first one.
 """
 
 import asyncio
@@ -35,9 +34,9 @@ MAX_HEADER_BYTES = 65_536
 class HttpConnection(Connection):
     """One connection. uvicorn's server makes it and ends it.
 
-    Between two requests the keep-alive timer runs. The header timer runs while the client owes
-    the first request, the rest of a header, or the rest of a body that was answered early. The
-    front door times all other bodies.
+    Between two requests the keep-alive timer runs. The header timer runs while the first request,
+    the rest of a header, or the rest of a body that was answered early is missing. The front door
+    times all other bodies.
 
     Args:
         config: uvicorn's: the application and the keep-alive time.
@@ -76,7 +75,7 @@ class HttpConnection(Connection):
         """Wait for the first request."""
         self.transport = transport
         self._server_state.connections.add(self)
-        self._ends = connection_scope(transport)
+        self._connection_scope = connection_scope(transport)
         self._start_timer(self._header_seconds, self._header_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -90,13 +89,13 @@ class HttpConnection(Connection):
             request.lose_client()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come."""
+        """Parse received bytes."""
         if self._has_ended:
             self._drop(data)
             return
         request = self._request
         if request is not None and not (request.is_answered or request.more_body):
-            self._end_behind_answer()
+            self._close_after_answer()
             return
         self._idle_until = None
         self._overhead += len(data)
@@ -123,7 +122,9 @@ class HttpConnection(Connection):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add a header."""
+        """Add a header; drop trailers, which come behind a body in chunks (RFC 9110, 6.5.1)."""
+        if not self._in_header:
+            return
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self._expects_continue = True
@@ -138,7 +139,7 @@ class HttpConnection(Connection):
         version = self._parser.get_http_version()
         request = HttpRequest(
             {
-                **self._ends,
+                **self._connection_scope,
                 **request_scope(self._parser, self._url),
                 "http_version": version,
                 "headers": self._headers,
@@ -169,7 +170,7 @@ class HttpConnection(Connection):
         """Expect the next header."""
         self._in_header = True
         self._overhead = 0
-        # Only a connection that is read tells when its client leaves.
+        # A connection that is not read does not notice that its client leaves.
         self.resume_reading()
         if self._is_answering():
             assert self._request is not None
@@ -180,7 +181,7 @@ class HttpConnection(Connection):
     # What a request calls
 
     def answered(self, request: HttpRequest) -> None:
-        """Close the connection behind an answer, or wait for the next request."""
+        """Close the connection after an answer, or wait for the next request."""
         self._server_state.total_requests += 1
         self.resume_reading()
         if self.transport.is_closing() or self._has_ended:
@@ -192,7 +193,7 @@ class HttpConnection(Connection):
                 self._wait_for_next_request()
         elif request.more_body:
             self._linger(BODY_LINGER_SECONDS)
-        elif request.has_follower:
+        elif request.is_pipelined:
             self._linger(LINGER_SECONDS)
         else:
             self.transport.close()
@@ -200,7 +201,7 @@ class HttpConnection(Connection):
     # What the server calls
 
     def shutdown(self) -> None:
-        """Close now, or behind the answer that is due."""
+        """Close now, or after the answer that is due."""
         if self._is_answering():
             assert self._request is not None
             self._request.keep_alive = False
@@ -212,11 +213,11 @@ class HttpConnection(Connection):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # No other protocol is spoken here. The request is answered as any other.
-            self._end_behind_answer()
+            # The service speaks no other protocol, and answers the request like any other.
+            self._close_after_answer()
         except httptools.HttpParserError:
             if self._is_answering() and self._in_header:
-                self._end_behind_answer()
+                self._close_after_answer()
             else:
                 not_http = InvalidRequest("this is not HTTP as the service speaks it")
                 self._refuse(self._refusal or not_http)
@@ -229,7 +230,7 @@ class HttpConnection(Connection):
         return self._request is not None and not self._request.is_answered
 
     def _date_header(self) -> bytes:
-        """The lines of uvicorn's default headers, which it makes anew each second."""
+        """The lines of uvicorn's default headers, which it renews each second."""
         if self._server_state.default_headers is not self._default_headers:
             self._default_headers = self._server_state.default_headers
             self._default_lines = header_lines(self._default_headers)
@@ -245,7 +246,7 @@ class HttpConnection(Connection):
             self.transport.close()
 
     def _refuse(self, error: ClassifierError) -> None:
-        """Send an error for what is no request, and end the connection."""
+        """Answer bytes that are no request with an error, and end the connection."""
         begin(OTHER)
         end(OTHER, error.status, 0.0)
         request = self._request if self._is_answering() else None
@@ -257,15 +258,15 @@ class HttpConnection(Connection):
             self.transport.write(status_line(error.status) + lines + b"\r\n" + response.body)
         self._linger(LINGER_SECONDS)
 
-    def _end_behind_answer(self) -> None:
-        """Drop what comes from now on; the connection ends behind the answer that is due."""
+    def _close_after_answer(self) -> None:
+        """Drop all further bytes, and close the connection after the answer that is due."""
         if self._request is not None:
             self._request.keep_alive = False
-            self._request.has_follower = True
+            self._request.is_pipelined = True
 
 
 class _PipelinedRequest(Exception):
-    """Another request has begun before its predecessor was answered."""
+    """A request has begun before the one before it was answered."""
 
 
 def _too_large() -> HeaderTooLarge:

@@ -1,4 +1,4 @@
-"""One request on a connection: its body comes in here, and its response leaves."""
+"""One request on a connection: receives its body, and sends its response."""
 
 import asyncio
 import logging
@@ -24,17 +24,17 @@ logger = logging.getLogger("image_classifier.http")
 
 Header = tuple[bytes, bytes]
 
-# Memory of a bytes object beside its content: tiny pieces consist mostly of that.
+# Memory of a bytes object beside its content: most of the memory of tiny pieces.
 _PIECE_BYTES = 64
 
-# Most photographs are smaller: the application is woken once for each.
+# Most photographs are smaller, and so wake the application once.
 _READ_AHEAD_BYTES = 262_144
 
 _CLOSE_LINE = b"connection: close\r\n"
 _CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
 _NO_BODY = (204, 304)
 
-# A header of another application must not hold a second one.
+# A header of another application must not inject a second one.
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -49,7 +49,7 @@ def status_line(status: int) -> bytes:
 
 
 def header_lines(headers: Iterable[Header]) -> bytes:
-    """The lines of headers. Their values must hold no line breaks: nothing here looks for them."""
+    """The lines of headers. Values with line breaks are not looked for: there must be none."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
@@ -69,7 +69,7 @@ def connection_scope(transport: asyncio.Transport) -> Scope:
 
 
 def request_scope(parser: httptools.HttpRequestParser, target: bytes) -> Scope:
-    """The part of ASGI's scope that stands in the request line."""
+    """The part of ASGI's scope that the request line gives."""
     url = httptools.parse_url(target)
     path = url.path.decode("ascii")
     return {
@@ -85,20 +85,19 @@ class HttpRequest:
 
     Args:
         scope: ASGI's.
-        connection: on which it came.
+        connection: that received it.
         date_header: a line of every response.
         keep_alive: whether the client wants to keep the connection.
-        expects_continue: whether the client waits to be told to send the body.
+        expects_continue: whether the client waits for ``100 Continue`` before it sends the body.
 
     Attributes:
-        more_body: whether some of the body has not come yet.
-        keep_alive: whether the connection stays open behind the response.
-        has_follower: whether the client has sent more before it had its answer.
+        more_body: whether a part of the body is missing.
+        keep_alive: whether the connection stays open after the response.
+        is_pipelined: whether the client has sent more before it got the response.
         has_begun_answer: whether some of the response is written.
         is_answered: whether all of it is.
-        client_is_gone: whether nobody is there to be answered.
-        on_client_gone: called once when the client leaves before it is answered. So no task has
-            to wait for that.
+        client_is_gone: whether the client has left before it was answered.
+        on_client_gone: called once when that happens, so that no task has to wait for it.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class HttpRequest:
         self.scope = scope
         self.more_body = True
         self.keep_alive = keep_alive
-        self.has_follower = False
+        self.is_pipelined = False
         self.has_begun_answer = False
         self.is_answered = False
         self.client_is_gone = False
@@ -129,7 +128,7 @@ class HttpRequest:
         self._is_chunked = False
 
     async def run(self, app: ASGIApp) -> None:
-        """Have the application answer."""
+        """Let the application answer."""
         try:
             await app(self.scope, self.receive, self.send)
         except Exception:
@@ -148,12 +147,12 @@ class HttpRequest:
             self._arrival.set()
 
     def complete_body(self) -> None:
-        """All of the body has come."""
+        """The body is complete."""
         self.more_body = False
         self._arrival.set()
 
     def lose_client(self) -> None:
-        """Nobody waits for the answer any more."""
+        """The client has left."""
         if self.is_answered or self.client_is_gone:
             return
         self.client_is_gone = True
@@ -162,7 +161,7 @@ class HttpRequest:
             self.on_client_gone()
 
     def whole_body(self) -> bytes | None:
-        """Take the body if all of it has come, without waiting; None if it has not."""
+        """Take the body without waiting; None if it is not complete."""
         if self.more_body or self._expects_continue or self.client_is_gone:
             return None
         return self._take()
@@ -186,24 +185,22 @@ class HttpRequest:
 
     # The response
 
-    def respond(self, status: int, lines: bytes, body: bytes) -> None:
-        """Write a whole response in one piece.
+    async def respond(self, status: int, lines: bytes, body: bytes) -> None:
+        """Write a whole response in one piece, once the client has read those before.
 
         Args:
             status: of the response.
             lines: its header, with the body's length.
             body: all of it; not sent if the request was a HEAD.
         """
-        if not self.client_is_gone:
-            content = b"" if self.scope["method"] == "HEAD" else body
-            self._connection.transport.write(self._begin(status, lines) + content)
-            self._complete()
+        await self._connection.until_writable()
+        self._respond(status, lines, body)
 
     async def send(self, message: Any) -> None:
         """ASGI's: write a response in parts.
 
         Raises:
-            RuntimeError: a header that holds a control character, or a message out of turn.
+            RuntimeError: a header has a control character, or the message is out of turn.
         """
         await self._connection.until_writable()
         if self.client_is_gone:
@@ -222,6 +219,12 @@ class HttpRequest:
             content = self._head + content
         self._connection.transport.write(content)
         if not more:
+            self._complete()
+
+    def _respond(self, status: int, lines: bytes, body: bytes) -> None:
+        if not self.client_is_gone:
+            content = b"" if self.scope["method"] == "HEAD" else body
+            self._connection.transport.write(self._begin(status, lines) + content)
             self._complete()
 
     def _checked_head(self, status: int, headers: list[Header]) -> bytes:
@@ -263,17 +266,17 @@ class HttpRequest:
         self._connection.answered(self)
 
     def _finish(self) -> None:
-        """An application that has failed leaves a response that is missing, or cut short."""
+        """Answer for an application that has failed, or close a response that is cut short."""
         if self.is_answered or self.client_is_gone:
             return
         if self.has_begun_answer:
             self._connection.transport.close()
         else:
             response = error_response(InternalError("internal error"))
-            self.respond(response.status, header_lines(response.raw_headers()), response.body)
+            self._respond(response.status, header_lines(response.raw_headers()), response.body)
 
     def _take(self) -> bytes:
-        """The body that is here; it is held no longer."""
+        """The received part of the body, which is held no longer."""
         pieces = self._pieces
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         self._forget_body()

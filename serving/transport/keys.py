@@ -1,4 +1,4 @@
-"""API keys: checked if the deployer has set any, on the paths that ask for one."""
+"""API keys: checked if the deployer has set any, on the paths that need one."""
 
 import hmac
 from collections.abc import Iterable, Mapping
@@ -10,16 +10,18 @@ from serving.metrics.requests import OTHER
 _BEARER = "bearer "
 
 _PROBES = frozenset({"/livez", "/readyz", "/healthz", "/health", *dialects.PROBES})
-# The page for people: files that are the same in every deployment, and that ask for the key.
-_SITE, _SITE_FOLDER = "/", "/page/"
-_PAGES = frozenset({_SITE, "/docs", "/docs.json", "/schema.json"})
-_FOLDERS = (_SITE_FOLDER, "/static_content/", "/assets/")
-# Endpoints that ask for a key where pages do.
-_DOCUMENTS = frozenset({"/metrics", "/model"})
+SITE, SITE_FOLDER, DOCUMENTS = "/", "/page/", "/docs"
+"""The page for people, its files, and BentoML's page of the API. The first two are the same in all
+deployments and need no key: the page asks for it."""
+
+_PAGES = frozenset({SITE, DOCUMENTS, "/docs.json", "/schema.json"})
+_FOLDERS = (SITE_FOLDER, "/static_content/", "/assets/")
+# Endpoints that need a key only if pages do.
+_LIKE_PAGES = frozenset({"/metrics", "/model"})
 
 
 def is_page(path: str) -> bool:
-    """Whether another application answers: the site, or BentoML's."""
+    """Whether the site or BentoML's application answers."""
     return path in _PROBES or path in _PAGES or path.startswith(_FOLDERS)
 
 
@@ -35,7 +37,7 @@ class ApiKeys:
 
     Args:
         keys: if empty, every client is accepted.
-        pages_need_key: whether pages and documents ask for one, too.
+        pages_need_key: whether pages and documents need one, too.
     """
 
     def __init__(self, keys: Iterable[str], *, pages_need_key: bool) -> None:
@@ -60,10 +62,10 @@ class ApiKeys:
             )
 
     def _asks(self, path: str, *, of_page: bool) -> bool:
-        of_site = of_page and (path == _SITE or path.startswith(_SITE_FOLDER))
+        of_site = of_page and (path == SITE or path.startswith(SITE_FOLDER))
         if path in _PROBES or of_site:
             return False
-        return self._pages_need_key or not (of_page or path in _DOCUMENTS)
+        return self._pages_need_key or not (of_page or path in _LIKE_PAGES)
 
     def _known(self, given: bytes) -> bool:
         # Compare all keys in constant time: the response time must not reveal them.

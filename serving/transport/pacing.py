@@ -4,8 +4,7 @@ import time
 
 REFUSALS_PER_SECOND = 200
 """Refusals that a worker sends without delay. Each costs up to 0.7 ms of processor time, and some
-clients ignore ``Retry-After``. Without delay, refusing them cost more than half of the throughput
-of accepted requests."""
+clients ignore ``Retry-After``: without delays, refusals cost more than half of the throughput."""
 
 LONGEST_SECONDS = 1.0
 """A refusal waits this long at most: the smallest value of ``Retry-After``."""
@@ -26,15 +25,15 @@ class Pacer:
         self._longest = longest
         self._last_turn = 0.0
 
-    def wait(self, patience: float) -> float:
+    def wait(self, timeout: float) -> float:
         """Take the next turn; returns the seconds until it comes.
 
         Args:
-            patience: seconds until the client's deadline. A longer wait is skipped.
+            timeout: seconds until the client's deadline; a longer wait is skipped.
         """
         now = time.monotonic()
         turn = min(max(now, self._last_turn + self._interval), now + self._longest)
-        if turn - now > patience:
+        if turn - now > timeout:
             return 0.0
         self._last_turn = turn
         return turn - now

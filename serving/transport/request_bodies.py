@@ -21,7 +21,7 @@ class ClientGone(Exception):
 
 
 class HeldBodies:
-    """The bodies that a worker holds now, each from its first bytes until the answer.
+    """The bodies that a worker holds, each from its first bytes until the answer.
 
     Attributes:
         held: bytes.
@@ -59,7 +59,7 @@ class HeldBody:
             raise BodyTooLarge(message, headers=_CLOSE)
 
     def take(self, count: int) -> None:
-        """Count bytes that have come. They stay counted even beyond the limit.
+        """Count received bytes. They stay counted even beyond the limit.
 
         Raises:
             BodyTooLarge: this body has more bytes than its limit.
@@ -69,7 +69,7 @@ class HeldBody:
         self._bodies.held += count
         self.expect(self._size)
         if self._bodies.held > self._bodies.limit:
-            message = "the service holds as many bytes of requests as it may"
+            message = "the service holds the most bytes of requests that it may"
             raise Overloaded(message, retry_after=_RETRY_SECONDS)
 
     def __enter__(self) -> Self:

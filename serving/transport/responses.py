@@ -1,5 +1,4 @@
-"""What leaves by the front door: headers added, also for pages of other origins, statuses
-remembered, errors in the envelope."""
+"""How the front door sends responses: with more headers, and with errors in the envelope."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -14,7 +13,7 @@ from serving.metrics.trace_context import TraceContext
 from serving.transport.http_request import Header, header_lines, request_behind
 
 CLIENT_GONE = 499
-"""Status in metrics and logs, as nginx counts it, if nobody was there to be answered."""
+"""Status in metrics and logs if the client left before it was answered; nginx's number."""
 
 REQUEST_ID = b"x-request-id"
 TRACE_ID = b"x-trace-id"
@@ -24,7 +23,7 @@ _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    # Unless the response has a stricter one. BentoML's page would report to others.
+    # Unless the response has a stricter one. BentoML's page would report to other hosts.
     (
         b"content-security-policy",
         b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
@@ -34,7 +33,7 @@ _SECURITY_HEADERS = [
 
 _SECURITY_LINES = header_lines(_SECURITY_HEADERS)
 
-# What a page of another origin may read and send.
+# Headers that a page of another origin may read, and send.
 _EXPOSED = b"retry-after, server-timing, x-request-id, x-trace-id"
 _ALLOWED = [
     "authorization",
@@ -59,15 +58,15 @@ class ResponseSender:
         status: of the response, or CLIENT_GONE.
         has_begun: whether a response was begun.
         times: of the request.
-        tells_times: whether the response says where the time went.
+        sends_timing: whether the response has a ``Server-Timing`` header.
     """
 
     def __init__(
         self,
         send: Send,
         request_id: bytes,
-        headers: Iterable[Header] = (),
-        trace: TraceContext | None = None,
+        headers: Iterable[Header],
+        trace: TraceContext | None,
     ) -> None:
         self._send = send
         self._request = request_behind(send)
@@ -79,7 +78,7 @@ class ResponseSender:
         self.status = CLIENT_GONE
         self.has_begun = False
         self.times = RequestTimes()
-        self.tells_times = False
+        self.sends_timing = False
 
     async def __call__(self, message: Message) -> None:
         """Pass one of ASGI's messages on."""
@@ -95,13 +94,13 @@ class ResponseSender:
 
     async def respond(self, response: Response) -> None:
         """Send a whole response."""
-        if self.tells_times:
+        if self.sends_timing:
             self._headers.append((SERVER_TIMING, self.times.header()))
         if self._request is None:  # uvicorn's own protocol
             await send_response(response, self)
             return
         lines = header_lines([*response.raw_headers(), *self._headers]) + _SECURITY_LINES
-        self._request.respond(response.status, lines, response.body)
+        await self._request.respond(response.status, lines, response.body)
         if not self._request.client_is_gone:
             self.status, self.has_begun = response.status, True
 
@@ -152,12 +151,12 @@ class CrossOrigin:
         )
 
     def is_preflight(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
-        """Whether a browser asks what a page may ask."""
+        """Whether a browser asks if a page may send a request."""
         asked = b"origin" in headers and b"access-control-request-method" in headers
         return asked and bool(self._origins) and scope["method"] == "OPTIONS"
 
     async def answer_preflight(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer such a request."""
+        """Answer a preflight."""
         await self._preflight(scope, receive, EnvelopeErrors(send))
 
     def headers(self, request: Mapping[bytes, bytes]) -> list[Header]:
@@ -172,4 +171,4 @@ class CrossOrigin:
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """No request comes behind a preflight."""
+    """Never called: the middleware answers preflights itself."""

@@ -13,20 +13,20 @@ from serving.workers.command import status_of
 
 _LARGEST_PORT = 65535
 
-# Of BentoML, which says where it listens.
+# BentoML logs here where it listens.
 _bentoml_logger = logging.getLogger("bentoml.serve")
 
 
 def in_url(host: str) -> str:
-    """A host as it stands in a URL: IPv6 addresses in brackets."""
+    """A host as URLs have it: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def problem_with(host: str, port: str) -> str | None:
     """Why a server cannot listen at an address; None if it can."""
     try:
-        if int(port) > _LARGEST_PORT:
-            return f"the largest port is {_LARGEST_PORT}"
+        if not 0 <= int(port) <= _LARGEST_PORT:
+            return f"a port is 0 to {_LARGEST_PORT}"
         is_v6 = isinstance(ipaddress.ip_address(host), ipaddress.IPv6Address)
         family = socket.AF_INET6 if is_v6 else socket.AF_INET
         with socket.create_server((host, int(port)), family=family):

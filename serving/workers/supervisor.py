@@ -1,8 +1,8 @@
 """What the supervisor, the parent of the worker processes, does beside BentoML's own work.
 
 BentoML replaces a worker that has died. It never notices one that is stopped, stuck in
-``session.run`` or never done with loading: that one would keep its connections, or delay the
-end of the service, for ever. A thread here kills it, and it is replaced like any dead one.
+``session.run`` or still loading: such a worker would keep its connections, or delay the end of the
+service, for ever. A thread here kills it, and BentoML replaces it like any dead one.
 """
 
 import atexit
@@ -15,27 +15,23 @@ import time
 
 import psutil
 
+from serving.compat.bentoml_parts import metrics_folder
 from serving.compat.process_manager import use_prompt_arbiter, worker_processes
 from serving.compat.versions import is_supported
-from serving.metrics.storage import (
-    forget_process,
-    hold_metrics_folder,
-    metrics_folder,
-    remove_metrics_folder,
-)
+from serving.metrics.storage import forget_process, hold_metrics_folder, remove_metrics_folder
 from serving.workers.shutdown import name_supervisor
 from serving.workers.table import WorkerTable, lives
 
 logger = logging.getLogger("image_classifier.supervisor")
 
 KILL_SECONDS = 10.0
-"""A worker that has not beaten for this long is killed: five times what makes it unready."""
+"""A worker without a beat for this long is killed; a fifth of it makes the service unready."""
 
 _LOOK_SECONDS = 0.5
 
 
 def supervise(workers: int, start_seconds: float) -> None:
-    """Start to watch over so many workers. Called before BentoML starts them."""
+    """Start to watch the workers. Called before BentoML starts them."""
     if is_supported():
         use_prompt_arbiter()
     name_supervisor()
@@ -46,7 +42,7 @@ def supervise(workers: int, start_seconds: float) -> None:
 
 
 class Watch:
-    """Kills workers that hang and cleans up behind those that have died.
+    """Kills workers that hang, and cleans up after those that have died.
 
     Args:
         start_seconds: that a worker may take until its first beat.
@@ -59,25 +55,25 @@ class Watch:
         self._begun: set[int] = set()
 
     def run(self) -> None:
-        """Look again and again."""
+        """Look for ever."""
         while True:
             try:
                 self.look()
-                time.sleep(_LOOK_SECONDS)
             except Exception:
                 logger.exception("the watch over the workers failed, and goes on")
+            time.sleep(_LOOK_SECONDS)
 
     def look(self) -> None:
         """Look once."""
         for process in self._table.silent(KILL_SECONDS):
-            # Its number may have been given to another process since it died.
+            # Another process may have the id of a worker that has died since.
             if _is_child(process):
                 _kill(process, f"has not answered for {KILL_SECONDS:g} s")
         self._begun |= set(self._table.processes())
         for process in [each for each in self._begun if not lives(each)]:
             self._begun.remove(process)
             forget_process(process)
-        # Looking for children reads every process of the machine: not if all are there.
+        # To look for children reads every process of the machine: only if some are missing.
         if len(self._begun) < self._table.workers:
             self._kill_unstarted()
 

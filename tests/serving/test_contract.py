@@ -188,5 +188,7 @@ def test_every_error_is_the_envelope() -> None:
     for response in errors.values():
         schema = response["content"][JSON]["schema"]
         assert schema == {"$ref": "#/components/schemas/Error"}
+    without_id = {s for s in errors if not errors[s]["headers"]["X-Request-ID"].get("required")}
+    assert without_id == {"400", "408", "431"}
     assert "Retry-After" in errors["503"]["headers"]
     assert errors["405"]["headers"]["Allow"]["required"]

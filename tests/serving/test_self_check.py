@@ -57,8 +57,9 @@ def test_the_golden_answer_is_right(check: Check, caplog: pytest.LogCaptureFixtu
     assert caplog.records == []
 
 
-def test_a_key_is_sent_where_one_is_needed(check: Check) -> None:
-    check(Settings(api_keys=SecretStr("first, second")))
+@pytest.mark.parametrize("keys", ["first, second", "clé", "钥匙"])
+def test_a_key_is_sent_where_one_is_needed(check: Check, keys: str) -> None:
+    check(Settings(api_keys=SecretStr(keys)))
 
 
 def test_another_answer_than_pytorch_gave_is_a_problem(check: Check) -> None:

@@ -41,7 +41,7 @@ HEAD_CHECKS: Mapping[Endpoint, Callable[[str, str], None]] = {
     predecessor.predict: check_classify_head,
     open_inference.infer: open_inference.check_infer_head,
 }
-"""As of ``serving.api.routes``."""
+"""Part of ``serving.api.routes.HEAD_CHECKS``."""
 
 
 def error_body(error: ClassifierError, method: str, path: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ async def classify(monitor: Monitor, settings: Settings, request: Request) -> Re
 
 
 def _check_function(asked: object, classifier: Classifier) -> None:
-    """The graph ends in one activation; another cannot be had."""
+    """Refuse another activation than the one that the graph ends in."""
     own = classifier.spec.activation.value
     if asked is not None and asked != own:
         raise InvalidParameter(f"{_FUNCTION} must be {own!r}, not {shortened(asked)}")

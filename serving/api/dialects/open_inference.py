@@ -1,13 +1,14 @@
 """The Open Inference Protocol, version 2, over HTTP: what KServe and Triton speak.
 
 The model takes one of two inputs: ``image``, BYTES ``[N]``, encoded images; or ``pixels``, UINT8
-``[N, H, W, C]``, what preprocessing would have made of them. Its output is ``probabilities``, FP32
+``[N, H, W, C]``, already preprocessed. Its output is ``probabilities``, FP32
 ``[N, classes]``, or its best classes as the classification extension writes them.
 
 The specification and its clients disagree on what ``/v2/health`` answers: ``live`` or ``ready``.
 Each answer has both.
 """
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
@@ -32,7 +33,7 @@ from serving.api.dialects.tensors import (
     split_body,
 )
 from serving.api.header_checks import JSON, OCTETS
-from serving.api.parsing import MAX_JSON_PARTS, check_count, is_text
+from serving.api.parsing import MAX_JSON_PARTS, check_count
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.classifier import Classifier
@@ -46,6 +47,9 @@ IMAGE = "image"
 PIXELS = "pixels"
 PROBABILITIES = "probabilities"
 
+# JSON's escapes can write half of a pair; no response can.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 _BYTES, _UINT8, _FP32 = "BYTES", "UINT8", "FP32"
 _PLATFORM = "onnxruntime_onnx"
 
@@ -54,8 +58,8 @@ class _Output(NamedTuple):
     """The output that a client wants.
 
     Attributes:
-        classes: how many of the best, as text; None: all probabilities.
-        is_binary: whether its bytes follow the JSON.
+        classes: number of best classes, as text; None: all probabilities.
+        is_binary: whether it is sent as bytes after the JSON.
     """
 
     classes: int | None
@@ -125,7 +129,7 @@ async def infer(monitor: Monitor, settings: Settings, request: Request) -> Respo
 
 
 def check_infer_head(content_type: str, query: str) -> None:
-    """Any content type: clients of the binary extension send several, or none."""
+    """Accept any content type: clients of the binary extension send several, or none."""
 
 
 def _all_or_first_error(answers: Sequence[Probabilities | ClassifierError]) -> Probabilities:
@@ -185,8 +189,8 @@ def _only(found: object, name: str) -> dict[str, Any]:
 
 def _identity(content: dict[str, Any]) -> str | None:
     found = content.get("id")
-    if found is not None and not (isinstance(found, str) and is_text(found)):
-        raise InvalidRequest("'id' must be a text")
+    if found is not None and (not isinstance(found, str) or _SURROGATE.search(found)):
+        raise InvalidRequest("'id' must be a text that UTF-8 can hold")
     return found
 
 

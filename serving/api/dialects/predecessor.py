@@ -1,4 +1,4 @@
-"""``POST /predict``, as the FastAPI service answered that this one replaces.
+"""``POST /predict``, as in the FastAPI service that this one replaces.
 
 A client of that service moves by changing the host. New clients use ``/classify``.
 """

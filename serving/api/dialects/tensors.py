@@ -1,14 +1,14 @@
-"""Tensors of the Open Inference Protocol: as JSON, and as bytes behind it.
+"""Tensors of the Open Inference Protocol: as JSON, and as bytes after it.
 
-The binary extension puts a tensor's bytes behind the JSON. A header says how long the JSON is.
-Elements of type BYTES have their length before them, as four bytes, the lowest first.
+The binary extension puts a tensor's bytes after the JSON. A header says how long the JSON is.
+Before each element of type BYTES stands its length, as four bytes, the lowest first.
 Source: Triton's ``extension_binary_data``.
 """
 
 import contextlib
 import struct
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ JSON_BYTES_HEADER = "inference-header-content-length"
 """Header with the number of bytes of the JSON; all that follows is binary."""
 
 BINARY_SIZE = "binary_data_size"
-"""Parameter of a tensor: its bytes behind the JSON."""
+"""Parameter of a tensor: how many bytes it has after the JSON."""
 
 _LENGTH = struct.Struct("<I")
 
@@ -31,17 +31,18 @@ _DIMENSIONS = 4
 
 
 class Body(NamedTuple):
-    """A request's body: a JSON object, and the bytes behind it."""
+    """A request's body: a JSON object, and the bytes after it."""
 
     content: dict[str, Any]
     binary: memoryview
 
 
 def split_body(body: bytes, json_bytes: bytes | None, max_json_parts: int) -> Body:
-    """The JSON of a body, which may have so many items, and the bytes behind it.
+    """The JSON of a body, and the bytes after it.
 
     Args:
         json_bytes: value of the header ``JSON_BYTES_HEADER``; None without it.
+        max_json_parts: as of ``json_object``.
 
     Raises:
         InvalidRequest: the header is no number, or the JSON no object.
@@ -58,10 +59,10 @@ def split_body(body: bytes, json_bytes: bytes | None, max_json_parts: int) -> Bo
 
 
 def binary_of(tensor: dict[str, Any], binary: memoryview) -> memoryview | None:
-    """The bytes of a request's only tensor; None if it stands in the JSON.
+    """The bytes of a request's only tensor; None if its data is in the JSON.
 
     Raises:
-        InvalidRequest: there are fewer bytes, or more.
+        InvalidRequest: there are fewer bytes than it says, or more.
     """
     size = dict_of(tensor, "parameters").get(BINARY_SIZE)
     if size is None and not len(binary):
@@ -79,12 +80,13 @@ def encoded_images(tensor: dict[str, Any], binary: memoryview | None, count: int
     Its ``data`` holds base64, unless it is binary.
 
     Raises:
-        InvalidRequest: there are not as many, or one is cut off or empty or no base64.
+        InvalidRequest: there are fewer or more, or one is cut off, empty or no base64.
     """
-    if binary is None:
-        found = [image_of_base64(each, "data") for each in _flat(tensor.get("data"))]
-    else:
-        found = list(_elements(binary, count))
+    elements = _elements(binary) if binary is not None else _from_base64(tensor.get("data"))
+    # A body of zeros holds millions of elements: look at no more than could be right.
+    found = list(islice(elements, count + 1))
+    if len(found) > count:
+        raise InvalidRequest(f"the shape has {count} elements, the data more")
     _check_count(len(found), count)
     if not all(map(len, found)):
         raise InvalidRequest("an image is empty (0 bytes)")
@@ -99,7 +101,7 @@ def pixels(
     Its ``data`` holds numbers, nested or not, unless it is binary.
 
     Raises:
-        InvalidRequest: there are not as many numbers, or some are no whole numbers of 0 to 255.
+        InvalidRequest: there are fewer or more numbers, or one is not a whole number from 0 to 255.
     """
     values = _numbers(tensor.get("data")) if binary is None else np.frombuffer(binary, np.uint8)
     _check_count(values.size, int(np.prod(shape)))
@@ -121,16 +123,20 @@ def dict_of(content: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def bytes_tensor(elements: Iterable[bytes]) -> bytes:
-    """A tensor of type BYTES, as the binary extension has it."""
+    """A tensor of type BYTES in the binary extension's format."""
     return b"".join(_LENGTH.pack(len(element)) + element for element in elements)
 
 
-def _elements(binary: memoryview, count: int) -> Iterable[memoryview]:
-    """At most ``count`` elements: 19 MB may hold millions of empty ones."""
+def _from_base64(data: object) -> Iterator[Encoded]:
+    """The images of a list; the protocol allows lists in it."""
+    for each in _list(data):
+        for text in each if isinstance(each, list) else (each,):
+            yield image_of_base64(text, "data")
+
+
+def _elements(binary: memoryview) -> Iterator[memoryview]:
     start = 0
-    for _ in range(count):
-        if start == len(binary):
-            return
+    while start < len(binary):
         begin = start + _LENGTH.size
         if begin > len(binary):
             raise _cut_off()
@@ -139,18 +145,10 @@ def _elements(binary: memoryview, count: int) -> Iterable[memoryview]:
             raise _cut_off()
         yield binary[begin:end]
         start = end
-    if start < len(binary):
-        raise InvalidRequest(f"the shape has {count} elements, the data more")
 
 
 def _cut_off() -> InvalidRequest:
     return InvalidRequest("the tensor's binary data is cut off")
-
-
-def _flat(data: object) -> Iterable[object]:
-    """Items of a list; those of lists in it, which the protocol allows, in their place."""
-    for each in _list(data):
-        yield from each if isinstance(each, list) else (each,)
 
 
 def _list(data: object) -> list[Any]:

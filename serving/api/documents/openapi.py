@@ -1,4 +1,4 @@
-"""The OpenAPI document: every form of request, every response."""
+"""The OpenAPI document: all forms of requests, all responses."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -37,8 +37,8 @@ _OUTPUTS = (ClassifyOutput, ClassifyBatchOutput, ExplainOutput, HealthOutput, Mo
 
 _NOTE = (
     "Every response that is not a success is an `Error`, 404 for an unknown route and 405 for "
-    "a wrong method, too; only `/health` describes the model in its 503. "
-    "API keys are asked for where the deployer has set any."
+    "a wrong method, too. Only `/health` describes the model in its 503, and other protocols have "
+    "errors of their own. API keys are asked for where the deployer has set any."
 )
 
 _ERRORS = {
@@ -67,7 +67,9 @@ _SERVER_TIMING = {
         "schema": _ANY_TEXT,
     }
 }
+_MAYBE_AN_ID = {_REQUEST_ID: {"description": "Unless it was no request", "schema": _ANY_TEXT}}
 _HEADERS: dict[int, dict[str, Any]] = {
+    **dict.fromkeys((400, 408, 431), _MAYBE_AN_ID),
     401: {"WWW-Authenticate": {"required": True, "schema": _ANY_TEXT}},
     405: {"Allow": {"required": True, "schema": _ANY_TEXT}},
     415: {"Accept-Encoding": {"description": "If the body is coded", "schema": _ANY_TEXT}},
@@ -141,7 +143,7 @@ def _components() -> dict[str, Any]:
 
 def _paths() -> dict[str, dict[str, Any]]:
     others = other_protocols.paths()
-    page = _operation("page", "A page to try the service in a browser", _PAGE, (401, *_OF_ANY))
+    page = _operation("page", "A page to try the service in a browser", _PAGE, _OF_ANY)
     others["/"]["get"] = page | {"tags": [_PROBE_TAG]}
     metrics = _probe("metrics", _OF_METRICS, 401, *_OF_A_BODY)
     return {

@@ -90,16 +90,16 @@ function chooseFromGrid(item) {
   byId(item.error ? "error" : "result").scrollIntoView({ block: "nearest" });
 }
 
-/** What is asked for beside the images, by name. */
+/** What is asked for beside the images, by name; without the fields that are empty. */
 function parameters() {
-  return { top_k: topK.value, ...(threshold.value && { threshold: threshold.value }) };
+  return { ...(topK.value && { top_k: topK.value }), ...(threshold.value && { threshold: threshold.value }) };
 }
 
 /** Ask why, and show it if the same image is still shown. */
 async function explain(item) {
   const { signal } = running;
   status.textContent = `Looking where the model saw it …`;
-  const body = formOf("image", [item], { top_k: Math.min(topK.value, MOST_MAPS) });
+  const body = formOf("image", [item], topK.value && { top_k: Math.min(topK.value, MOST_MAPS) });
   try {
     item.why ??= (await ask("explain", { body, signal, onWait })).answer;
     if (item === chosen) showMaps(item.why);

@@ -34,6 +34,10 @@ class NVMLError(Exception):
     """As the real one: the base of all."""
 
 
+UUIDS = {"handle 0": "GPU-8932f937-d72c", "handle 1": "GPU-8f2c3b4a-1e77"}
+PART = "MIG-4d5e6f70-9a1b"
+
+
 class Driver:
     """What this room asks of NVML, for two GPUs; ``percent`` None means: it cannot say."""
 
@@ -49,7 +53,8 @@ class Driver:
             nvmlInit=self._init,
             nvmlDeviceGetCount=self._initialised(lambda: 2),
             nvmlDeviceGetHandleByIndex=self._initialised(lambda index: f"handle {index}"),
-            nvmlDeviceGetHandleByUUID=self._initialised(lambda uuid: f"handle {uuid}"),
+            nvmlDeviceGetHandleByUUID=self._initialised(self._by_uuid),
+            nvmlDeviceGetUUID=self._initialised(UUIDS.__getitem__),
             nvmlDeviceGetUtilizationRates=self._initialised(self._rates),
             nvmlDeviceGetMemoryInfo=self._initialised(self._memory),
             nvmlMemory_v2=pynvml.nvmlMemory_v2,
@@ -69,6 +74,11 @@ class Driver:
             return function(*args)
 
         return checked
+
+    def _by_uuid(self, uuid: str) -> str:
+        if uuid not in (*UUIDS.values(), PART):
+            raise NVMLError("not found")
+        return f"handle {uuid}"
 
     def _rates(self, handle: str) -> SimpleNamespace:
         self.asked.append(handle)
@@ -109,9 +119,12 @@ VISIBLE: list[tuple[str | None, list[int | str]]] = [
     ("-1", []),
     ("0,-1,1", [0]),
     ("NoDevFiles", []),
-    ("GPU-8932f937", ["GPU-8932f937"]),
-    ("GPU-8932f937,GPU-1d2c3b4a", ["GPU-8932f937", "GPU-1d2c3b4a"]),
-    ("MIG-4d5e6f70", ["MIG-4d5e6f70"]),
+    ("GPU-8932f937-d72c", [0]),
+    ("GPU-8f,GPU-89", [1, 0]),
+    ("GPU-8", []),  # of both
+    ("GPU-8932f937-d72c,GPU-00000000,1", [0]),
+    (PART, [PART]),
+    ("MIG-00000000", []),
 ]
 
 
@@ -123,8 +136,8 @@ def test_visible_gpus_are_those_that_cuda_sees(
     if setting is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", setting)
 
-    assert gpu._visible_gpus(2) == expected
     assert count_gpus() == len(expected)
+    assert gpu._visible_gpus(2) == expected
     assert gpu._visible_gpus(0) == []
 
 
@@ -160,7 +173,8 @@ def test_utilisation_is_none_while_nvml_cannot_say(driver: Driver) -> None:
         (None, 1, "handle 1"),
         ("1,0", 0, "handle 1"),
         ("1,0", 1, "handle 0"),
-        ("GPU-8932f937", 0, "handle GPU-8932f937"),
+        ("GPU-8f2c", 0, "handle 1"),
+        (PART, 0, f"handle {PART}"),
     ],
 )
 def test_the_gpu_that_is_watched_is_the_one_that_cuda_means(

@@ -126,6 +126,22 @@ def test_an_image_that_waits_too_long_is_refused() -> None:
     assert np.array_equal(pixels, here(GIF))
 
 
+def test_an_image_that_comes_as_a_turn_ends_waits_no_longer_than_its_deadline() -> None:
+    async def test(isolated: IsolatedDecoder) -> Any:
+        await isolated._turn.acquire()
+        first = asyncio.create_task(isolated._take_turn(time.monotonic() + 60))
+        await asyncio.sleep(0)
+        # The turn is free for a moment, in which the first one has not taken it yet.
+        asyncio.get_running_loop().call_soon(isolated._turn.release)
+        late = asyncio.create_task(ask(isolated, GIF, seconds=0.1))
+        await first
+        found = await asyncio.wait_for(late, 30)
+        isolated._turn.release()
+        return found
+
+    assert isinstance(run(test), DeadlineExceeded)
+
+
 def test_only_so_many_wait() -> None:
     async def test(isolated: IsolatedDecoder) -> list[Any]:
         return await asyncio.gather(*(ask(isolated, GIF) for _ in range(MAX_WAITING + 3)))

@@ -12,7 +12,7 @@ from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge, 
 from hostile.images.heic import QUICKLY
 from preprocessing import decode_scaled, stored_size, transform
 from preprocessing.isolated.decoder import IsolatedDecoder
-from preprocessing.isolated.formats import FORMATS, install, refusal
+from preprocessing.isolated.formats import FORMATS, format_of, install, refusal
 from tests.preprocessing.isolated.decoding import LIMITS, WANTED, ask, here, run
 from tests.support.images import exif, save, textured
 
@@ -94,6 +94,16 @@ def test_transparency_shows_white(heif: Any) -> None:
 
 def test_the_size_of_a_heic_is_told(heif: Any) -> None:
     assert stored_size(heic(textured(96, 64))) == (96, 64)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_start_of_a_file_tells_its_format(name: str) -> None:
+    image = save(textured(16, 16), name)
+    assert format_of(image) == format_of(memoryview(image)) == name.lower()
+
+
+def test_the_start_of_a_heic_tells_its_format(heif: Any) -> None:
+    assert format_of(heic(textured(96, 64))) == "heic"
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from errors import ClassifierError, InvalidParameter, InvalidRequest
-from serving.api.parsing import is_text, parse_classify, parse_classify_batch
+from serving.api.parsing import parse_classify, parse_classify_batch
 from serving.api.requests import Request
 from tests.support.toys import encoded
 
@@ -131,6 +131,16 @@ def test_several_images_are_sent_elsewhere(count: int) -> None:
         parse_classify(request(body, "multipart/form-data; boundary=B"))
 
 
+def test_the_fields_found_instead_of_an_image_are_named_in_short() -> None:
+    part = b'--B\r\nContent-Disposition: form-data; name="%b"\r\n\r\nx\r\n'
+    body = part % b"img" + part % (b"x" * 4000) + b"--B--\r\n"
+    with pytest.raises(InvalidRequest) as caught:
+        parse_classify(request(body, "multipart/form-data; boundary=B"))
+    assert caught.value.message == (
+        f"the form has no file field 'image' (fields found: 'img', '{'x' * 20}…')"
+    )
+
+
 def test_a_batch_of_as_many_images_as_allowed_passes() -> None:
     uri = "data:image/png;base64,AAAA"
     body = ('{"images":[' + ",".join([f'"{uri}"'] * 64) + '],"top_k":3}').encode()
@@ -175,11 +185,3 @@ def test_a_form_has_one_top_k() -> None:
     assert parse_classify(form_with_top_k("3"))[1].top_k == 3
     with pytest.raises(InvalidParameter, match="the form has 2 fields 'top_k', send one"):
         parse_classify(form_with_top_k("3", "3"))
-
-
-@pytest.mark.parametrize(
-    ("text", "can_be_sent"),
-    [("a", True), ("\U0001f600", True), ("\ud83d", False), ("a\udfff", False)],
-)
-def test_half_a_character_is_no_text(text: str, can_be_sent: bool) -> None:
-    assert is_text(text) is can_be_sent

@@ -80,6 +80,15 @@ def test_an_image_that_cannot_be_decoded_adds_nothing() -> None:
     assert (durations.decode, durations.inference, durations.queue) == (0.0, 0.0, 0.5)
 
 
+def test_pixels_that_need_no_decoding_have_an_inference() -> None:
+    times = RequestTimes()
+    times.received = times.submitted = 100.0
+    times.new_image().run = Run(100.25, 100.375)
+    times.answered = 100.5
+    durations = times.durations()
+    assert (durations.decode, durations.inference, durations.queue) == (0.0, 0.125, 0.375)
+
+
 def test_images_decoded_side_by_side_leave_no_negative_wait() -> None:
     times = RequestTimes()
     times.received = times.submitted = 100.0

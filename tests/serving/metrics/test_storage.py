@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from bentoml._internal.configuration.containers import BentoMLContainer
 
+from serving.compat.bentoml_parts import metrics_folder
 from serving.metrics import storage
 from serving.metrics.storage import (
     choose_metrics_folder,
@@ -32,7 +33,7 @@ def test_a_worker_has_the_folder_of_its_supervisor(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
-    assert storage.workers_folder() == storage.metrics_folder()
+    assert storage.workers_folder() == metrics_folder()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     assert storage.workers_folder() == tmp_path
 

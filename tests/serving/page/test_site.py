@@ -5,7 +5,8 @@ import re
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from serving.page.site import DOCUMENTS, STATIC, Site, files
+from serving.page.site import STATIC, Site, files
+from serving.transport.keys import DOCUMENTS
 from tests.serving.asgi import call, scope
 from tests.support.documents import DOCS, table_rows
 

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.health import Monitor
+from serving.transport import connection as connection_module
 from serving.transport.front_door import FrontDoor
 from serving.transport.http_connection import HttpConnection
 from settings import Settings
@@ -99,6 +100,44 @@ async def test_a_body_without_end_is_not_dropped_for_ever() -> None:
         assert not wire.closed
         connection.data_received(bytes(1_000_000))
     assert wire.closed
+
+
+@in_loop
+async def test_a_trailer_is_no_header() -> None:
+    connection, wire = connected(door(echo_length))
+    connection.data_received(CHUNKED + b"4\r\nbody\r\n0\r\nx-request-id: forged\r\n\r\n")
+    await until_done(connection)
+    assert wire.written.startswith(b"HTTP/1.1 200 ")
+    assert wire.written.endswith(b"\r\n\r\n4\n")
+    assert b"forged" not in wire.written
+
+
+@in_loop
+async def test_a_client_that_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "UNREAD_SECONDS", 0.01)
+    connection, wire = connected(door(echo_length))
+    connection.pause_writing()
+    connection.resume_writing()
+    assert connection._unread_timer is not None
+    assert connection._unread_timer.cancelled()
+    connection.pause_writing()
+    while not wire.aborted:
+        await asyncio.sleep(0.01)
+
+
+@in_loop
+async def test_a_client_that_reads_nothing_gets_no_second_response() -> None:
+    """Or its connection could fill the memory with responses."""
+    connection, wire = connected(door(echo_length))
+    await ask(connection)
+    connection.pause_writing()
+    connection.data_received(HEAD % 1 + b"x")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert wire.written.count(b"HTTP/1.1 ") == 1
+    connection.resume_writing()
+    await until_done(connection)
+    assert wire.written.count(b"HTTP/1.1 ") == 2
 
 
 @in_loop

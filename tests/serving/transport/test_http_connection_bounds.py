@@ -131,7 +131,7 @@ def test_the_time_of_a_body_is_not_that_of_a_header(connection: socket.socket) -
     assert one_response(connection).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_body_that_trickles_in_behind_its_answer_is_ended(connection: socket.socket) -> None:
+def test_a_body_that_trickles_in_after_its_answer_is_ended(connection: socket.socket) -> None:
     connection.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\ncontent-length: 99999\r\n\r\n")
     assert one_response(connection).startswith(b"HTTP/1.1 200 ")
     with pytest.raises(ConnectionError):

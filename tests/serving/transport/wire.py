@@ -18,7 +18,7 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.pieces: list[bytes] = []
-        self.closed = self.ended = False
+        self.closed = self.ended = self.aborted = False
         self.reads = True
         self.protocol: asyncio.Protocol | None = None
 
@@ -45,6 +45,10 @@ class Wire(asyncio.Transport):
         self.closed = True
         if protocol:
             asyncio.get_running_loop().call_soon(protocol.connection_lost, None)
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.close()
 
     @property
     def written(self) -> bytes:

@@ -30,7 +30,8 @@ def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("localhost", "3000", "'localhost' does not appear to be an IPv4 or IPv6 address"),
         ("127.0.0.1", "80x", "invalid literal for int"),
-        ("127.0.0.1", "99999", "65535"),
+        ("127.0.0.1", "99999", "a port is 0 to 65535"),
+        ("127.0.0.1", "-1", "a port is 0 to 65535"),
     ],
 )
 def test_the_error_names_the_fault_of_an_address(host: str, port: str, problem: str) -> None:

@@ -119,3 +119,21 @@ def test_what_a_dead_worker_had_in_progress_is_forgotten(
     beat_as(os.getpid(), 1)  # another has taken its place
     watch.look()
     assert forgotten == [worker.pid]
+
+
+def test_a_look_that_fails_is_logged_and_repeated_after_a_pause(
+    table: WorkerTable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Watch(table, START_SECONDS)
+    failures = iter([OSError("no descriptor"), OSError("no descriptor"), KeyboardInterrupt()])
+    pauses: list[float] = []
+
+    def fail() -> None:
+        raise next(failures)
+
+    monkeypatch.setattr(watch, "look", fail)
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    with pytest.raises(KeyboardInterrupt):
+        watch.run()
+    assert pauses == [0.5, 0.5]
+    assert caplog.messages == ["the watch over the workers failed, and goes on"] * 2

@@ -128,6 +128,7 @@ def test_the_classification_extension_gives_the_best_classes(client: httpx.Clien
         ({"inputs": [image_input(*[encoded(RED)] * 5)]}, 422, "5 images sent"),
         ({"inputs": [image_input(b"no image")]}, 415, "not an image"),
         ({"inputs": [image_input(encoded(RED), b"no image")]}, 415, "image 1: "),
+        ({"inputs": [image_input(encoded(RED))], "id": 7}, 400, "'id' must be a text"),
         (
             {"inputs": [{"name": "pixels", "datatype": "UINT8", "shape": [1, 4, 4], "data": []}]},
             400,
@@ -155,6 +156,13 @@ def test_what_cannot_be_inferred_is_refused_in_the_protocols_shape(
     assert response.status_code == status
     assert set(response.json()) == {"error"}
     assert re.search(message, response.json()["error"])
+
+
+def test_an_id_that_no_response_can_hold_is_refused(client: httpx.Client) -> None:
+    asked = {"inputs": [image_input(encoded(RED))], "id": "\ud800"}
+    response = client.post(INFER, content=json.dumps(asked))
+    assert response.status_code == 400
+    assert response.json() == {"error": "'id' must be a text that UTF-8 can hold"}
 
 
 @pytest.mark.parametrize(

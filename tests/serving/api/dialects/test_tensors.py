@@ -68,9 +68,10 @@ def test_images_as_base64_and_as_bytes() -> None:
         ({"data": ["YWJj", 1]}, None, "must be base64"),
         ({"data": "YWJj"}, None, "neither a list 'data' nor binary data"),
         ({}, None, "neither a list 'data' nor binary data"),
+        # What follows is not read: there may be millions of elements.
+        ({"data": [*["YWJj"] * 3, 1]}, None, "the shape has 2 elements, the data more"),
+        ({}, ONE * 3 + b"\1", "the shape has 2 elements, the data more"),
         ({}, ONE, "the shape has 2 elements, the data 1"),
-        ({}, 3 * ONE, "the shape has 2 elements, the data more"),
-        ({}, bytes(100_000_000), "the shape has 2 elements, the data more"),
         ({}, ONE + ONE[:-1], "cut off"),
         ({}, ONE + b"\1\0", "cut off"),
         ({}, ONE + b"\xff\xff\xff\xff", "cut off"),

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.serving.page.browser.conftest import Opened, Tabs
+from tests.serving.page.browser.conftest import RED_BARS, Opened, Tabs
 from tests.support.images import rotated_twin
 from tests.support.servers import PROJECT, Server
 from tests.support.toys import BLUE, RED
@@ -57,6 +57,19 @@ def test_a_photograph_that_a_phone_stored_turned_is_outlined_upright(
     for element in ("#crop", "#heat"):
         found = opened.page.locator(element).evaluate(place)
         assert found == ["0%", "25%", "100%", "50%"], element
+
+
+def test_an_empty_number_of_classes_means_the_services_own(
+    opened: Opened, images: dict[str, Path]
+) -> None:
+    opened.page.fill("#top-k", "")
+    opened.choose(images["red.png"])
+    assert opened.texts("#bars li") == RED_BARS
+    opened.page.click("#explain")
+    opened.page.wait_for_selector("#heat:visible, #error:visible")
+    assert opened.texts("#map-choice label") == ["red", "green", "blue"]
+    opened.page.click("#code summary")
+    assert "top_k" not in opened.text("#curl") + opened.text("#python")
 
 
 def drawn(opened: Opened) -> list[bool]:
