@@ -83,7 +83,7 @@ class ClassifierError(Exception):
 
 
 def value_or_raise(outcome: Value | BaseException) -> Value:
-    """What came; raised, if it is an error.
+    """The value. An error is raised.
 
     Don't bind the outcome: exception, traceback and frame form a reference cycle that keeps the
     request's body alive until the next full collection.

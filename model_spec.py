@@ -57,7 +57,7 @@ SPEC_FILE = "spec.json"
 FORMAT_VERSION: Final = 2
 """Of ``spec.json``."""
 EXPLANATION_FILE = "explanation.onnx-part"
-"""Bytes that, behind those of ``model.onnx``, are a model with the three outputs below, too."""
+"""Bytes that, appended to ``model.onnx``, give it the three outputs below, too."""
 
 LOGITS, MAPS, BIAS = "explanation/logits", "explanation/maps", "explanation/bias"
 """float32 ``[N, classes]``, ``[N, classes, h, w]`` and ``[classes]``."""
@@ -121,10 +121,10 @@ class ClassActivation(Frozen):
 
 
 class Explanation(Frozen):
-    """How the service can say why.
+    """How the service can explain its answers.
 
     Attributes:
-        class_activation: None where the network has no such maps.
+        class_activation: None if the network has no such maps.
         reason: why it has none; None if it has.
     """
 
@@ -147,9 +147,8 @@ class ModelSpec(Frozen):
         files: sha256 of each file of the model, by name, ``model.onnx`` first.
         labels: one per class, in the order of the class ids.
         activation: that the graph ends with.
-        multi_label: whether an image may show several classes or none: each probability stands
-            for itself. Otherwise the probabilities of an image sum to 1, also of a network with
-            one sigmoid output.
+        multi_label: whether an image may show several classes or none: probabilities are then
+            independent. Otherwise those of an image sum to 1, also with one sigmoid output.
         temperature: that the graph divides logits by before the activation.
         comparison: of bf16 and int8 with fp32; the verification is of the fp32 graph.
         thresholds: least confidence of a decision: one for all classes, or one per class, in the
@@ -157,7 +156,7 @@ class ModelSpec(Frozen):
         reference: answers that drift is measured against; None: no drift is measured.
         embedding: the graph's second output, ``[N, size]``: what the last linear layer reads;
             None where the network ends otherwise.
-        explanation: how the service can say why.
+        explanation: how the service can explain its answers.
     """
 
     format_version: Literal[2] = FORMAT_VERSION
@@ -213,7 +212,7 @@ class ModelSpec(Frozen):
 
     @property
     def shortcomings(self) -> list[Shortcoming]:
-        """What the model was not shown to be beside fp32."""
+        """How a model of lower precision may be worse than fp32."""
         return list(self.comparison.shortcomings) if self.comparison else []
 
     def save(self, folder: Path) -> None:
@@ -241,7 +240,7 @@ class ModelSpec(Frozen):
         """Check that files of the model are those that were converted.
 
         Raises:
-            StartupError: one is missing, unreadable or another.
+            StartupError: one is missing, unreadable or has changed.
         """
         for name in names:
             try:

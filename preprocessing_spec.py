@@ -81,7 +81,7 @@ class Channels(StrEnum):
 
 
 class Size(Frozen):
-    """Height and width in pixels; a number stands for a square."""
+    """Height and width in pixels; a number means a square."""
 
     height: SidePixels
     width: SidePixels
@@ -205,7 +205,7 @@ class Preprocessing(Frozen):
 
 
 def _of_white(numbers: tuple[float, ...]) -> str:
-    """Numbers on the scale 0…1, to so many digits that a reader knows them again."""
+    """Numbers on the scale 0…1, with the digits that a reader knows them by."""
     digits = 4
     shown = [f"{number / WHITE:.{digits}g}" for number in numbers]
     return " ".join(shown) if len(set(shown)) > 1 else shown[0]

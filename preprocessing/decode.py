@@ -22,7 +22,7 @@ from errors import CorruptImage, ImageError
 from preprocessing.decode_limits import DecodeLimits
 from preprocessing.encoded import Encoded
 from preprocessing.isolated.formats import CORRUPT, FORMATS, install, is_heic, refusal
-from preprocessing.ordinary.image import Odd
+from preprocessing.ordinary.image import NotOrdinary
 from preprocessing.orientation import Box, orientation_of, upright
 from preprocessing.pixels import Pixels
 
@@ -30,7 +30,7 @@ from preprocessing.pixels import Pixels
 # would only warn at this size.
 Image.MAX_IMAGE_PIXELS = None
 
-# About odd metadata, one for every tag: a file could fill the log.
+# Pillow warns of each odd tag of metadata: a file could fill the log.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # Images are decoded side by side, by as many threads as there are processors.
@@ -53,9 +53,9 @@ class Decoded(NamedTuple, Generic[RgbImage]):
 
     Attributes:
         image: RGB, upright.
-        box: what of the image is the photograph: all of it, except that the outer pixels of
-            a scaled one may reach over the photograph's edge.
-        divisor: of the photograph's sides, 1, 2, 4 or 8: it was decoded at a part of its size.
+        box: the part of the image that is the photograph: all of it, but that the outer pixels of
+            a scaled image may reach over the photograph's edge.
+        divisor: 1, 2, 4 or 8: the image was decoded at this part of its size.
     """
 
     image: RgbImage
@@ -88,8 +88,8 @@ def decode_scaled(
 
     libjpeg then computes fewer pixels of each block of 8 x 8.
 
-    How long it takes and how much memory is not bounded here: some files of a few kilobytes
-    keep a decoder busy for minutes.
+    Time and memory are not bounded here: some files of a few kilobytes keep a decoder busy for
+    minutes.
 
     Args:
         least_side: pixels that the shorter side must keep; None: nothing is scaled.
@@ -147,7 +147,7 @@ def load(
 
     Raises:
         CorruptImage: it cannot be decoded.
-        Odd: its file has taken too much time.
+        NotOrdinary: its file has taken too much time.
     """
     size = image.size
     try:
@@ -159,24 +159,24 @@ def load(
             orientation = orientation_of(image)
         turned, box = upright(image, drafted.box, orientation)
         return Decoded(_to_rgb(turned), box, drafted.divisor)
-    except (MemoryError, Odd, ImageError):
+    except (MemoryError, NotOrdinary, ImageError):
         raise
     except Exception as error:
         # Pillow's decoders raise many types for broken files (OSError, SyntaxError,
-        # ValueError, struct.error, EOFError, …): whatever they raise is the file's fault.
+        # ValueError, struct.error, EOFError, …): all of them are the file's fault.
         raise CorruptImage(CORRUPT) from error
 
 
 def draft(image: Image.Image, limits: DecodeLimits, least_side: int | None) -> Drafted:
-    """Have an image loaded scaled.
+    """Have a large JPEG loaded at a part of its size.
 
-    The box is exact: a side is divided by a power of two, while the pixels are whole ones.
+    The box is exact: its sides are those of the file, divided by a power of two.
 
     Raises:
         ImageError: the image is over a limit.
     """
     full = image.size
-    # None: nothing is scaled. Of a HEIC, draft would take the thumbnail.
+    # None: the image is loaded in full. Of a HEIC, draft would take the thumbnail.
     drafted = None
     if least_side and image.format in _SCALED:
         drafted = image.draft(None, (least_side, least_side))

@@ -1,4 +1,4 @@
-"""What an image may cost its decoder, as far as its header tells."""
+"""Limits that are checked on an image's header."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ class DecodeLimits:
     """Checked on an image's header, before any pixel is decoded.
 
     Attributes:
-        max_pixels: that decoding computes: width × height, but of a large JPEG, decoded at a
-            part of its size, those of that part.
+        max_pixels: that decoding computes: width × height; fewer for a large JPEG that is decoded
+            at a part of its size.
         max_aspect_ratio: longer side divided by shorter side.
     """
 
@@ -19,9 +19,7 @@ class DecodeLimits:
     max_aspect_ratio: float
 
     def check(self, full: tuple[int, int], scaled: tuple[int, int]) -> None:
-        """Refuse what is long and narrow, or more pixels than the limit once it is scaled.
-
-        Both sizes are width and height in pixels.
+        """Check width and height in pixels, of the whole image and as it is decoded.
 
         Raises:
             ImageTooLarge: decoding would compute more pixels than the limit.

@@ -1,4 +1,4 @@
-"""The orientation of a photograph: what its EXIF data says to do with the stored image."""
+"""The orientation of a photograph: how its EXIF data says to turn the stored image."""
 
 from typing import NamedTuple
 
@@ -46,10 +46,7 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def upright(image: Image.Image, box: Box, orientation: int) -> tuple[Image.Image, Box]:
-    """Turn a stored image upright, and a box in it with it.
-
-    The orientation is that of its EXIF data, 1 to 8.
-    """
+    """Turn a stored image, and a box in it, upright; the orientation is 1 to 8."""
     method = _METHODS.get(orientation)
     if method is None:
         return image, box

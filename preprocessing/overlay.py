@@ -1,4 +1,4 @@
-"""A map of numbers → PNG, to be laid over the photograph."""
+"""A map of numbers → PNG to lay over the photograph."""
 
 from io import BytesIO
 
@@ -18,7 +18,7 @@ def overlay(values: npt.NDArray[np.float32], width: int, height: int) -> bytes:
     """Draw a map ``[h, w]``: transparent where it is 0 or less, red where it is largest.
 
     Returns:
-        A PNG with a palette, of so many pixels.
+        A PNG with a palette, ``width`` x ``height``.
     """
     largest = max(float(values.max()), float(np.finfo(np.float32).tiny))
     share = np.clip(values / largest, 0, 1)

@@ -12,7 +12,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class Picture(NamedTuple):
-    """What a model sees of a photograph, and the photograph's size, upright."""
+    """A model's pixels of a photograph, and the photograph's own size, upright."""
 
     pixels: Pixels
     width: int
@@ -27,8 +27,8 @@ class Side(NamedTuple):
         start: where the photograph begins in it.
         length: of the photograph, in the image's pixels; with a fraction if it was decoded scaled.
         resized: pixels that it becomes.
-        offset: of these, how many lie before the crop.
-        size: how many the crop has.
+        offset: number of these before the crop.
+        size: number of these in the crop.
     """
 
     pixels: int
@@ -57,5 +57,5 @@ class Side(NamedTuple):
 
 
 def picture_of(pixels: Pixels) -> Image.Image:
-    """What a model sees, as a picture."""
+    """A model's pixels as an image."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

@@ -36,11 +36,11 @@ _FILTERS = {
 # In output pixels: the support of the widest filter, Lanczos.
 _SUPPORT = 3
 
-# Around the crop, more is computed if that makes its edges exact: at most so many times its side.
-# The second bound covers the whole of photographs up to 3:1.
+# A wider part is computed if that makes the crop's edges exact: at most this many times the crop's
+# side. The second bound covers the whole of photographs up to 3:1.
 _WIDEST, _WIDEST_EXACT = 1.3, 4
 
-# With 2, many 24-megapixel photographs are decoded at 1/8, and 1.5 % got another class; with 4,
+# With 2, many photographs of 24 megapixels are decoded at 1/8, and 1.5 % got another class. With 4,
 # decoding 12 megapixels cost half as much again (benchmarks/decoding.md).
 _OVERSAMPLING = 2.5
 
@@ -64,10 +64,10 @@ def transform(
 
     Args:
         image: RGB.
-        box: what of the image is the photograph; all of it by default.
+        box: the part of the image that is the photograph; all of it by default.
 
     Returns:
-        Of ``preprocessing.pixels_shape``: RGB, of which the graph makes BGR, or grey.
+        Pixels of ``preprocessing.pixels_shape``: RGB, which the graph makes BGR if needed, or grey.
     """
     width, height = image.shape[1::-1] if isinstance(image, np.ndarray) else image.size
     across, down = sides(width, height, box or Box(0, 0, width, height), preprocessing)
@@ -82,7 +82,7 @@ def transform(
 def crop_box(width: int, height: int, preprocessing: Preprocessing) -> Box:
     """Edges of what ``transform`` shows of a photograph of this size, in its pixels.
 
-    With padding they lie outside of the photograph.
+    With padding they are outside of the photograph.
     """
     across, down = sides(width, height, Box(0, 0, width, height), preprocessing)
     size = preprocessing.crop_size
@@ -126,7 +126,7 @@ def _pillow(image: Image.Image | Pixels) -> Image.Image:
 
 
 def _padded(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
-    """With equal borders left and right, above and below; an odd pixel is right or below."""
+    """Add equal borders left and right, above and below; an odd pixel is right or below."""
     height, width, _ = pixels.shape
     size = preprocessing.crop_size
     canvas = Image.new("RGB", (size.width, size.height), preprocessing.pad_colour)
@@ -165,7 +165,7 @@ def _resize(
 
 
 def _widest(preprocessing: Preprocessing) -> float:
-    """How many times as wide as the crop may be what is computed."""
+    """How many times as wide as the crop the computed part may be."""
     # Box jumps: an edge that is off by a rounding takes another pixel. Grey costs little.
     if preprocessing.interpolation is Interpolation.BOX or preprocessing.channels is Channels.GREY:
         return math.inf
@@ -175,7 +175,7 @@ def _widest(preprocessing: Preprocessing) -> float:
 
 
 def _widened(side: Side, widest: float) -> Side:
-    """The crop with what makes its edges exact, unless that is over ``widest`` times its size."""
+    """The crop, widened to exact edges unless that is over ``widest`` times its size."""
     step = _exact_step(side.length, side.resized)
     first = side.offset // step * step
     size = -(-(side.offset + side.size) // step) * step - first
@@ -183,7 +183,7 @@ def _widened(side: Side, widest: float) -> Side:
 
 
 def _exact_step(length: float, resized: int) -> int:
-    """Every so many output pixels an edge is a whole source pixel, or a half, a quarter, ..."""
+    """Output pixels from one edge at a whole source pixel, or a half, a quarter, …, to the next."""
     numerator, _ = length.as_integer_ratio()  # over a power of two
     step = resized // math.gcd(resized, numerator)
     return step // (step & -step)

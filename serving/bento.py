@@ -70,7 +70,7 @@ class ClassifierService(WrappedService):
     monitor: Monitor | None = None
 
     def wrapped(self, app: ASGIApp) -> ASGIApp:
-        """The pages behind the front door, on this service's connections."""
+        """Put the front door before the pages, and have it served on this service's connections."""
         if is_supported():
             use_server(HttpConnection, _listen)
         return FrontDoor(Site(app), ROUTES, current_settings(), lambda: self.monitor)
@@ -112,7 +112,7 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
         monitor.classifier.start(folder)
         monitor.problem = None  # or the front door would refuse the worker's own request, too
         await check_over_http(session.spec, folder, settings)
-        # From now on: the golden image says nothing of what clients send.
+        # Not before: the golden image is not a client's.
         predictions = Predictions(session.spec, worker_number(), workers_folder())
         monitor.classifier.predictions = predictions
         request_metrics.also_write(predictions.write)
@@ -141,7 +141,7 @@ def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
 
 
 def start_balancing(monitor: Monitor, settings: Settings) -> None:
-    """Share connections with the other workers, and leave all to them at shutdown."""
+    """Share connections with the other workers, and leave them all connections at shutdown."""
     balancer = HttpConnection.balancer = Balancer(monitor.table, worker_number())
     if monitor.problem:
         balancer.leave()
@@ -154,7 +154,7 @@ def start_balancing(monitor: Monitor, settings: Settings) -> None:
 
 
 def start_recording(monitor: Monitor) -> asyncio.Task[None]:
-    """Write this worker's metrics again and again, so that any worker can show them."""
+    """Write this worker's metrics every second, so that any worker can show them."""
     gpu = monitor.classifier.gpu if monitor.classifier else None
     resources = ResourceRecorder(worker_number(), gpu)
     return asyncio.create_task(record_for_ever(resources.record, request_metrics.write))

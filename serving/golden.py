@@ -1,4 +1,4 @@
-"""The model's golden image: whether its answer is right still, and what an image like it costs."""
+"""The model's golden image: whether its answer is still right, and what an image like it costs."""
 
 from functools import partial
 from pathlib import Path
@@ -27,12 +27,12 @@ def check_golden(
     """Compare the answer for the golden image with the one PyTorch gave at conversion.
 
     Args:
-        confidence: that its class has now.
-        closest: that the most probable class has now.
-        more_tolerance: beside the golden image's own.
+        confidence: of its class, now.
+        closest: confidence of the most probable class, now.
+        more_tolerance: added to the golden image's own.
 
     Raises:
-        ModelUnavailable: it is another one.
+        ModelUnavailable: the answers differ.
     """
     tolerance = golden.tolerance + more_tolerance
     if not (abs(confidence - golden.confidence) <= tolerance and closest - confidence <= tolerance):

@@ -58,7 +58,7 @@ class Monitor:
         classifier: the model once it is loaded.
         explainer: says why the classifier answers so; None before it is loaded.
         problem: why it cannot classify; None when it can.
-        draining: whether the worker shuts down and only finishes what still arrives.
+        draining: whether the worker shuts down, and only answers what still arrives.
         table: of all workers; None if there is only this process.
     """
 

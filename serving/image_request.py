@@ -14,8 +14,8 @@ class ImageRequest(NamedTuple):
     """An image of a request.
 
     Attributes:
-        image: its pixels if it was decoded apart.
-        top_k: classes wanted; None: the probabilities themselves.
+        image: encoded, or its pixels if they are known.
+        top_k: classes wanted; None: all probabilities.
         thresholds: for a decision; None: none is wanted.
         budget: that all images of the request share.
         normalised: whether the embedding is to have the length 1.

@@ -19,7 +19,7 @@ MAX_CLASSES = 20
 
 
 class MapForm(StrEnum):
-    """How a map is told."""
+    """How responses have a map."""
 
     VALUES = "values"
     PNG = "png"
@@ -31,9 +31,9 @@ class Parameters(NamedTuple):
     Attributes:
         top_k: how many classes are wanted.
         threshold: least confidence of a decision, for all classes.
-        embedding: whether and how it is wanted; by default it is not.
-        normalised: whether the embedding is to have the length 1; by default it is as it is.
-        explain: whether an answer of ``/classify`` is to have the explanation; by default not.
+        embedding: its form; by default there is none.
+        normalised: whether the embedding is divided by its length; by default not.
+        explain: whether an answer of ``/classify`` has the explanation; by default not.
         class_ids: classes to explain instead of the best ones.
         map: form of the maps of an explanation.
     """

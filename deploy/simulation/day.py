@@ -11,7 +11,7 @@ from deploy.simulation.autoscaler import SYNC_SECONDS, Autoscaler, Rule
 from deploy.simulation.manifests import Sampling
 from deploy.simulation.queueing import Outcome, Times, in_system, serve
 from deploy.simulation.traffic import arrivals
-from inference.batching.runner import PATIENCE
+from inference.batching.runner import QUEUE_SHARE
 from settings import Settings
 
 _BIN_SECONDS = 0.001
@@ -37,7 +37,7 @@ class Replica:
     @property
     def longest(self) -> float:
         """Longest wait, in seconds, with which an image is accepted: OnnxRunner.check_room."""
-        ahead = math.floor(PATIENCE * self.deadline / self.seconds)
+        ahead = math.floor(QUEUE_SHARE * self.deadline / self.seconds)
         return min(self.pending - 1, ahead) * self.seconds
 
 

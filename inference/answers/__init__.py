@@ -1,1 +1,1 @@
-"""What a client is told of probabilities: the best classes, the decision, the embedding, drift."""
+"""From probabilities to answers: the best classes, the decision, the embedding, drift."""

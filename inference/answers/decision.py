@@ -14,7 +14,7 @@ Thresholds = npt.NDArray[np.float64]
 
 
 def thresholds_for(values: Sequence[float], classes: int) -> Thresholds | None:
-    """The threshold of each class, of one for all or one per class; None if there are none."""
+    """The threshold of each class. Values are one for all, one per class, or none: then None."""
     return np.broadcast_to(np.array(values), classes) if values else None
 
 
@@ -25,11 +25,11 @@ def decision(
     *,
     multi_label: bool,
 ) -> dict[str, Any]:
-    """``decision`` and ``reason`` as they stand in a response.
+    """``decision`` and ``reason`` in the form of a response.
 
-    The decision is the label of the most probable class, or None if its confidence, as it is
-    told, is below its threshold. With ``multi_label`` it is a list of all labels that reach
-    theirs, most probable first. The reason says why there is no label; else it is None.
+    The decision is the label of the most probable class, or None if its rounded confidence is
+    below its threshold. With ``multi_label`` it is a list of all labels that reach their
+    thresholds, most probable first. The reason says why there is no label; None if there is one.
     """
     if multi_label:
         decided = [labels[each] for each in _reaching(probabilities, thresholds)]

@@ -1,9 +1,9 @@
-"""Drift: how far today's answers are from those for the photographs of the reference.
+"""Drift: how far the latest answers are from those for the photographs of the reference.
 
 The population stability index compares two distributions over the same bins:
 ``sum((actual - expected) * ln(actual / expected))`` (Siddiqi, Credit Risk Scorecards, 2006). By
 his rule of thumb less than 0.1 is no change, and more than 0.25 a great one. Half an image is
-added to every bin, so that an empty one gives no infinity.
+added to every bin: an empty bin would give infinity.
 """
 
 from collections import Counter, deque
@@ -17,10 +17,10 @@ SHOWN_CLASSES = 20
 """Classes with a bin of their own; all others share one."""
 
 WINDOW = 1000
-"""Images that today's answers are: the last of each worker."""
+"""Latest answers that are compared, of each worker."""
 
 LEAST = 200
-"""Images below which chance alone would look like a change."""
+"""With fewer answers, chance alone would look like a change."""
 
 _ADDED = 0.5
 
@@ -31,7 +31,7 @@ def confidence_bin(confidence: float) -> int:
 
 
 def reference_of(answers: Iterable[tuple[int, float]]) -> Reference:
-    """The reference that answers give, at least one: each the best class and its confidence."""
+    """The reference of some answers, at least one: each is the best class and its confidence."""
     classes, confidences = Counter[int](), [0] * CONFIDENCE_BINS
     for class_id, confidence in answers:
         classes[class_id] += 1
@@ -64,12 +64,12 @@ class Drift:
         self._window: deque[tuple[int, int]] = deque(maxlen=WINDOW)
 
     def add(self, class_id: int, confidence: float) -> None:
-        """Take one more answer into the window."""
+        """Add an answer to the window."""
         bin_of_class = self._bins.get(class_id, len(self._bins))
         self._window.append((bin_of_class, confidence_bin(confidence)))
 
     def indices(self) -> tuple[float, float] | None:
-        """Of the classes and of the confidence; None as long as there are too few answers."""
+        """Indices of the classes and of the confidence; None if there are too few answers."""
         if len(self._window) < LEAST:
             return None
         classes, confidences = zip(*self._window, strict=True)

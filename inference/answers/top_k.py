@@ -1,4 +1,4 @@
-"""The best classes of an answer, and how they are told."""
+"""The best classes of an answer, and their form in a response."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,14 +8,14 @@ import numpy as np
 from inference.arrays import Probabilities
 
 DECIMALS = 6
-"""Of a confidence: enough for a reader, and finer than float32 probabilities are exact."""
+"""Of a confidence: enough for a reader, and more than are exact in float32."""
 
-# So many classes are found faster one by one than by sorting 1,000: 4 µs for five, not 8.
+# Up to this many classes are found faster one by one than by sorting: five of 1,000 in 4 µs, not 8.
 _FEW = 8
 
 
 def prediction(probabilities: Probabilities, labels: Sequence[str], count: int) -> dict[str, Any]:
-    """The best class, and the ``count`` best as ``predictions``, as they stand in a response."""
+    """The best class, and the ``count`` best as ``predictions``, in the form of a response."""
     predictions = [
         {
             "class_id": class_id,
@@ -28,7 +28,7 @@ def prediction(probabilities: Probabilities, labels: Sequence[str], count: int) 
 
 
 def confidence_in(probabilities: Probabilities, class_id: int) -> float:
-    """The probability of a class as a response tells it."""
+    """The probability of a class, rounded as in responses."""
     return round(probabilities.item(class_id), DECIMALS)
 
 

@@ -10,21 +10,21 @@ import numpy as np
 from inference.arrays import Pixels
 
 GROUP = 8
-"""Most images that the session's thread takes at a time and answers together. Hand-overs between
-threads that follow each other find their code in the caches: without a network, groups of four
-save 12 % of an image's CPU time against single images, groups of eight another 8 %, and larger
-ones nothing more."""
+"""Images that the session's thread takes at a time and answers together, at most. Hand-overs that
+follow each other find their code in the caches: without a network, groups of four save 12 % of an
+image's CPU time, groups of eight another 8 %, and larger groups nothing more."""
 
 GROUP_SECONDS = 0.035
-"""Target duration of a group. For a slow model, the hand-over costs little beside the network, and
-a larger group would only make every image wait for all of them."""
+"""Target duration of a group. For a slow model the hand-over costs little, and a larger group would
+only make each image wait for the others."""
 
 LARGEST = 64
 
 GAIN = 0.1
-"""A batch that is not small must make an image so much cheaper than one of half its size."""
+"""An image must be cheaper by this share than in a batch of half the size, unless that is small."""
 
-# Smaller differences do not count: a smaller batch of the same cost fits caches better under load.
+# Smaller differences do not count: of two batches that cost the same, the smaller one fits caches
+# better under load.
 _NOISE = 0.01
 
 # A batch of up to this many images delays no image that would not wait in a group as well.
@@ -57,7 +57,7 @@ def worthwhile_sizes(
     *,
     first_is_dearer: bool = False,
 ) -> Sizes:
-    """A batch of one image, doubled while that makes images cheaper.
+    """Begin with a batch of one image, and double it while that makes images cheaper.
 
     Each size that is tried delays the worker's readiness, so the search stops at the first size
     that gains nothing.
@@ -89,7 +89,7 @@ def worthwhile_sizes(
 
 
 def seconds_of(action: Callable[[], object]) -> float:
-    """The fastest of some times: the first makes memory grow, and others share the machine."""
+    """The fastest of a few runs: the first makes memory grow, and other programs disturb some."""
     seconds: list[float] = []
     while len(seconds) < _TIMES and sum(seconds) < _SECONDS:
         started = time.perf_counter()

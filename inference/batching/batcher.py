@@ -1,7 +1,7 @@
-"""The adaptive batcher: while one batch runs, arrivals queue; what waits is the next batch.
+"""The adaptive batcher: while one batch runs, arrivals queue; the queue is the next batch.
 
-No job waits for company when the worker thread is idle, so at low load a batch is one
-item and costs no delay; as load grows batches grow by themselves, up to the maximum.
+An idle worker thread starts at once: at low load a batch is one item and costs no delay. As the
+load grows, batches grow by themselves, up to the maximum.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class _Job(Generic[Item, Result]):
     expiry: asyncio.TimerHandle
 
 
-# Jobs join a batch during this part of the time from its first job's arrival to the deadline.
+# Jobs may join a batch during this share of the time from its first job's arrival to its deadline.
 _JOINING = 1 / 3
 
 # Weight of the newest batch in the running mean of the seconds one item takes.
@@ -61,8 +61,8 @@ class Batcher(Generic[Item, Result]):
         process: Process[Item, Result],
         *,
         max_batch_size: int,
-        max_delay: float = 0.0,
-        on_drop: Callable[[int], None] = lambda dropped: None,
+        max_delay: float,
+        on_drop: Callable[[int], None],
     ) -> None:
         self._process = process
         self._max_batch_size = max_batch_size
@@ -105,7 +105,7 @@ class Batcher(Generic[Item, Result]):
         return 0.0 if started is None else time.monotonic() - started
 
     def progressed(self) -> None:
-        """Note that a step of the current batch is done; ``process`` calls this between steps."""
+        """Note that a step of the current batch is done; ``process`` calls it between steps."""
         if self._busy_since is not None:
             self._busy_since = time.monotonic()
 
@@ -123,7 +123,7 @@ class Batcher(Generic[Item, Result]):
         return [job.item for job in joining]
 
     async def close(self) -> None:
-        """Finish every job that was taken, then stop the thread."""
+        """Finish all accepted jobs, then stop the thread."""
         if not self._closing:
             self._closing = True
             self._jobs.put(None)
@@ -139,7 +139,7 @@ class Batcher(Generic[Item, Result]):
             previous = self.seconds_per_item or newest
             self.seconds_per_item = (1 - _NEWEST) * previous + _NEWEST * newest
             self._loop.call_soon_threadsafe(_settle, batch, outcomes)
-            # Nothing that was answered is kept until there is something to do again.
+            # Forget what was answered before the thread waits for the next job.
             self._batch = batch = []
             del outcomes
 
@@ -148,14 +148,14 @@ class Batcher(Generic[Item, Result]):
         while self._waiting or self._receive(math.inf):
             until = self._waiting[0].arrival + self._max_delay
             while self._max_delay and len(self._waiting) < self._max_batch_size:
-                if not self._receive(until):  # no more company comes in time
+                if not self._receive(until):  # no more jobs come in time
                     break
             if batch := self._take(self._max_batch_size):
                 return batch
         return []
 
     def _receive(self, until: float) -> bool:
-        """Have one more job wait here, if it comes until ``time.monotonic()`` seconds."""
+        """Move one more job to this thread, if it comes until ``time.monotonic()`` seconds."""
         if self._ended:
             return False
         seconds = max(0.0, until - time.monotonic())
@@ -170,7 +170,7 @@ class Batcher(Generic[Item, Result]):
         return True
 
     def _take(self, most: int) -> list[_Job[Item, Result]]:
-        """Jobs that somebody still waits for; others are dropped."""
+        """Up to ``most`` jobs that a client still waits for; others are dropped."""
         now = time.monotonic()
         live: list[_Job[Item, Result]] = []
         dead = 0

@@ -1,8 +1,8 @@
 """Metrics that are written many at a time, when the code that writes them is in the caches.
 
-prometheus_client writes each value into a file that all processes read, which takes 5 µs or more:
-a histogram observed with every request costs as much as reading the request. So observations wait
-in memory, and each bucket that they fall into is written once for all of them.
+prometheus_client writes each value into a file that all processes read. That takes 5 µs or more:
+to observe a histogram with every request costs as much as to read the request. So observations
+wait in memory, and each bucket that they fall into is written once for all of them.
 """
 
 import math
@@ -16,36 +16,35 @@ import prometheus_client
 from prometheus_client import Gauge
 
 MOST = 1000
-"""Observations that wait: to write so many takes a few milliseconds, in which a thread does
-nothing else."""
+"""Observations that wait at most. To write this many keeps a thread busy for a few milliseconds."""
 
-Tell = Callable[[list[Any]], object]
-"""Takes values of one metric, the oldest first."""
+Record = Callable[[list[Any]], object]
+"""Records values of one metric, the oldest first."""
 
 
 class Observations:
-    """What is yet to be told to metrics, by any thread."""
+    """Values that are not recorded yet. Any thread may add some, and write them."""
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[Tell, Any]] = deque()
+        self._waiting: deque[tuple[Record, Any]] = deque()
 
-    def add(self, tell: Tell, value: Any) -> None:
-        """Have ``tell`` called with a value, among others: soon, or now if too many wait."""
-        self._waiting.append((tell, value))
+    def add(self, record: Record, value: Any) -> None:
+        """Keep a value for ``record`` until the next write. Write now if ``MOST`` values wait."""
+        self._waiting.append((record, value))
         if len(self._waiting) >= MOST:
             self.write()
 
     def write(self) -> None:
-        """Tell what has been added."""
-        values: dict[Tell, list[Any]] = {}
+        """Record all values that were added."""
+        waiting: dict[Record, list[Any]] = {}
         for _ in range(len(self._waiting)):
             try:
-                tell, value = self._waiting.popleft()
+                record, value = self._waiting.popleft()
             except IndexError:  # another thread has been faster
                 break
-            values.setdefault(tell, []).append(value)
-        for tell, told in values.items():
-            tell(told)
+            waiting.setdefault(record, []).append(value)
+        for record, values in waiting.items():
+            record(values)
 
 
 class Histogram(prometheus_client.Histogram):
@@ -60,7 +59,7 @@ class Histogram(prometheus_client.Histogram):
 
 
 class Level:
-    """A gauge that is written now and then, as it is a sample anyway."""
+    """A gauge that is written now and then: a scrape sees one sample of it anyway."""
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge

@@ -58,7 +58,7 @@ class Row(NamedTuple):
 
 
 Answer = Callable[[Input, Row], Output]
-"""Makes of an input's row what its client is told."""
+"""Makes the answer of an input and its row."""
 
 WantsEmbedding = Callable[[Input], bool]
 """Whether an input asks for its embedding."""
@@ -72,7 +72,7 @@ class RunnerOptions:
         max_batch_size: images in one ``session.run`` at most.
         max_group_size: images that the session's thread takes at a time and answers together,
             in one batch or more.
-        max_batch_delay: seconds a batch may wait for company.
+        max_batch_delay: seconds a batch may wait for more images.
         max_pending_images: images taken and not yet answered, at most.
         decode_threads: threads that prepare images ahead of the session, so that a GPU
             never waits; 0 prepares them in the session's own thread, which saves two
@@ -136,7 +136,7 @@ class Pipeline(Generic[Input, Output]):
             self._session.run(self._batch[:size])
 
     async def close(self) -> None:
-        """Stop the threads, when everything that was taken is answered."""
+        """Stop the threads, after all accepted inputs are answered."""
         if self._pool:
             await asyncio.to_thread(self._pool.shutdown)
         await self.batcher.close()
@@ -186,8 +186,8 @@ class Pipeline(Generic[Input, Output]):
     ) -> tuple[list[Input], list[Pixels | ClassifierError | None]]:
         """The group and its pixels.
 
-        Also admits images that arrive during decoding, if a batch is larger than a group:
-        decoding takes as long now as later, and a run of the session is saved.
+        Also admits images that arrive during decoding, if a batch is larger than a group: to decode
+        them takes as long now as later, and saves a run of the session.
         """
         group, prepared = [*inputs], list[Pixels | ClassifierError | None]()
         started = time.perf_counter()

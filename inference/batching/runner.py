@@ -1,4 +1,4 @@
-"""OnnxRunner: takes the images of requests, as many as can be answered in time."""
+"""OnnxRunner: admits the images of requests, if they can be answered in time."""
 
 import asyncio
 import math
@@ -23,12 +23,12 @@ from inference.sessions.session import Session
 PrepareApart = Callable[[Input, float], Awaitable[Input]]
 """Makes, by a deadline, an input that ``Prepare`` has pixels for. Raises a ClassifierError."""
 
-PATIENCE = 1 / 3
-"""Share of the time to a deadline that the queue may be expected to take: hardly anything
-accepted comes too late, and an overload is over soon after its cause."""
+QUEUE_SHARE = 1 / 3
+"""Share of the time to a deadline that an image may be expected to spend in the queue: hardly any
+accepted image misses its deadline, and an overload is over soon after its cause."""
 
 _CLOSING_SECONDS = 0.005
-"""Between two looks at whether everything that was taken is answered."""
+"""Until it is checked again whether all accepted inputs are answered."""
 
 
 class OnnxRunner(Generic[Input, Output]):
@@ -53,7 +53,7 @@ class OnnxRunner(Generic[Input, Output]):
         answer: Answer[Input, Output],
         options: RunnerOptions,
         *,
-        wants_embedding: WantsEmbedding[Input] = lambda value: False,
+        wants_embedding: WantsEmbedding[Input],
     ) -> None:
         self._pipeline = Pipeline(session, prepare, answer, wants_embedding, options)
         self._submit = self._pipeline.submit
@@ -108,18 +108,18 @@ class OnnxRunner(Generic[Input, Output]):
             ]
 
     def busy_seconds(self) -> float:
-        """For how long one image has been decoded or one batch been run; 0 without one."""
+        """Seconds that decoding an image, or running a batch, has taken; 0 without one."""
         return self._pipeline.batcher.busy_seconds()
 
     async def close(self) -> None:
-        """Finish what was taken, then stop the threads."""
+        """Finish all accepted inputs, then stop the threads."""
         self._closing = True
         while self._pending or self._apart:
             await asyncio.sleep(_CLOSING_SECONDS)
         await self._pipeline.close()
 
     def check_room(self, count: int, deadline: float) -> None:
-        """Refuse so many images if they would not be answered in time.
+        """Refuse ``count`` images if they would not be answered in time.
 
         Raises:
             Overloaded: too many images wait, or for too long.
@@ -130,7 +130,7 @@ class OnnxRunner(Generic[Input, Output]):
         wait = self._pending * self._pipeline.batcher.seconds_per_item
         if self._pending + count > self._max_pending:
             reason = f"there is room for {self._max_pending}"
-        elif wait > PATIENCE * max(0.0, deadline - time.monotonic()):
+        elif wait > QUEUE_SHARE * max(0.0, deadline - time.monotonic()):
             reason = f"for about {wait:.1f} s"
         else:
             return
@@ -152,8 +152,8 @@ class OnnxRunner(Generic[Input, Output]):
     def _preparing_apart(self) -> Iterator[None]:
         """Count a request whose images are prepared apart.
 
-        They take no room in the queue until they are prepared: the images of one request could
-        fill it for seconds. ``prepare_apart`` itself limits how many requests wait.
+        Its images take no room in the queue until then: one request could fill it for seconds.
+        ``prepare_apart`` itself limits how many requests wait.
         """
         self._apart += 1
         try:
@@ -174,7 +174,7 @@ class OnnxRunner(Generic[Input, Output]):
         return answer
 
     async def _answer_or_error_apart(self, value: Input, deadline: float) -> Output | BaseException:
-        """One after the other: what one request sends apart takes one place there."""
+        """Called for one image after the other: a request takes one place in that queue."""
         try:
             return await self._answer_apart(value, deadline)
         except ClassifierError as error:

@@ -1,7 +1,7 @@
 """A session that gives class activation maps beside the probabilities.
 
-The session that classifies does not have these outputs: ONNX Runtime computes every output of a
-graph, also those that nobody asks for, which took 7 % more processor time (EfficientNet-Lite0).
+The session that classifies does not have these outputs: ONNX Runtime computes all outputs of a
+graph, also those that are not wanted, which took 7 % more processor time (EfficientNet-Lite0).
 """
 
 import ctypes
@@ -77,7 +77,7 @@ class ActivationSession:
     def run(self, pixels: Pixels) -> Activations:
         """What the network computes for one image; from one thread at a time."""
         options = onnxruntime.RunOptions()
-        # Explanations are few: none keeps memory for the next one.
+        # Explanations are few: keep no memory for the next one.
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         probabilities, logits, maps, bias = self._session.run(
             self._outputs, {self._input: pixels[None]}, options
@@ -88,8 +88,8 @@ class ActivationSession:
 def give_memory_back() -> None:
     """Return freed memory to the system: glibc keeps most of what loading took (malloc_trim(3)).
 
-    Measured with EfficientNet-Lite0: 37 MB for an open session instead of 78, and nothing that
-    stays when it is closed instead of 70.
+    Measured with EfficientNet-Lite0: an open session takes 37 MB instead of 78, and a closed one
+    leaves nothing instead of 70.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

@@ -26,7 +26,7 @@ async def occlusion_maps(
 ) -> tuple[Probabilities, npt.NDArray[np.float32]]:
     """Classify an image, then once more for each patch that is covered with grey.
 
-    A row of patches is classified at a time, so that other images have their turn between two.
+    A row of patches is classified at a time, so that other images have their turn in between.
 
     Returns:
         The image's probabilities, and float32 ``[classes, h, w]``: by how much each of them falls

@@ -11,8 +11,8 @@ _CGROUP_V1_PERIOD = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
 def usable_cpus() -> int:
     """Processors of the affinity mask, further limited by the cgroup's quota; at least 1.
 
-    A container with half a machine's time still sees all of its processors: threads
-    made for those it sees would only be throttled.
+    A container with half of a machine's processor time still sees all processors: with a thread for
+    each of them, it would only be throttled.
     """
     cpus = _affinity()
     quota = _cgroup_quota()

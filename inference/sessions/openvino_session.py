@@ -14,8 +14,8 @@ from settings import PREFIX, Device
 
 OPENVINO_PACKAGES = "pip install '.[openvino]'"
 
-# Its import reports itself to OpenVINO's makers, unless the user has opted out in a file of the
-# home folder. OpenVINO does without it, and it is not needed for ONNX.
+# Its import is reported to OpenVINO's makers, unless the user has opted out in a file of the home
+# folder. OpenVINO runs without it, and it is not needed for ONNX.
 _REPORTS_ITS_IMPORT = "openvino.tools.ovc"
 
 _CPU = "CPU"
@@ -58,7 +58,7 @@ class OpenVinoSession:
         return outputs[self.spec.output_name].copy(), outputs[self.spec.embedding].copy()
 
     def _outputs(self, pixels: Pixels) -> Any:
-        # Inputs and outputs are used where they lie; the next inference overwrites the outputs.
+        # Inputs and outputs are not copied: the next inference overwrites the outputs.
         inputs = {self.spec.input_name: pixels}
         return self._request.infer(inputs, share_inputs=True, share_outputs=True)
 

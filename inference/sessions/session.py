@@ -22,7 +22,7 @@ logger = logging.getLogger("image_classifier.session")
 
 _ERRORS_ONLY = 3  # of ONNX Runtime's log
 
-# In a page about where in its source it stands.
+# In an error message of a page.
 _GPU_FAILURE = re.compile(
     r"(?:(?:CUDA|CUBLAS|CUDNN) failure |Failed to allocate memory)[^;]*[^; ]"
     "|Please install TensorRT libraries"
@@ -30,7 +30,7 @@ _GPU_FAILURE = re.compile(
 
 
 class _UnavailableError(Exception):
-    """A device cannot be had; says what is missing."""
+    """A device is not available; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class OnnxSession:
 
 
 Session = OnnxSession | OpenVinoSession
-"""A loaded model; whoever runs it need not know what loaded it."""
+"""A loaded model, of either engine."""
 
 
 def open_session(
@@ -162,7 +162,7 @@ def check_device(folder: Path, device: Device, max_batch_size: int = 1) -> None:
     """Open a session on an explicit device and drop it again; TensorRT builds its engine here.
 
     Raises:
-        StartupError: it cannot be had.
+        StartupError: it is not available.
     """
     open_session(folder, device, intra_op_threads=1, max_batch_size=max_batch_size)
 
@@ -179,7 +179,7 @@ def _open(spec: ModelSpec, device: Device, options: _Options) -> OnnxSession:
 
 
 def _require_gpu(device: Device, device_id: int) -> None:
-    """Tell what is missing before ONNX Runtime would fall back to the CPU without a word."""
+    """Raise for what is missing, where ONNX Runtime would silently take the CPU."""
     wanted = PROVIDERS[device][0]
     if wanted not in onnxruntime.get_available_providers():
         raise _UnavailableError(f"this build of ONNX Runtime has no {wanted}")
@@ -190,7 +190,7 @@ def _require_gpu(device: Device, device_id: int) -> None:
         raise _UnavailableError(f"the NVIDIA driver shows {gpus} GPUs, index {device_id} wanted")
     # Finds CUDA and cuDNN where pip put them; without effect where the system has them.
     onnxruntime.preload_dlls()
-    # It warns with each session that CUDA is no plugin; checked below is what it gives.
+    # It warns with each session that CUDA is no plugin; the providers it has are checked below.
     onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
     wait_without_spinning(device_id)
 

@@ -1,16 +1,15 @@
-"""Ordinary images: files that are recognised completely, down to the last byte that counts.
+"""Ordinary images: files of which every byte that matters is understood.
 
-An ordinary image may be decoded in the worker itself, because three things are known of it:
-how large it is, that every reader finds the same parts in it, and how often a decoder goes over
-it. The decoder is given a file that is put together anew from the parts that the pixels depend
-on, so that nothing else reaches it.
+The worker itself may decode an ordinary image, because three things are known of it: its size, that
+all readers find the same parts in it, and the number of passes that its decoder makes. The decoder
+gets a new file, made of the parts that the pixels depend on, and nothing else.
 
-What is not recognised is not wrong. It is decoded in a process of its own, whose time and
-memory the kernel bounds: :mod:`preprocessing.isolated`.
+Other images are not wrong. They are decoded in a process of its own, whose time and memory the
+kernel bounds: :mod:`preprocessing.isolated`.
 """
 
 from preprocessing.ordinary import jpeg, png, webp
-from preprocessing.ordinary.image import Odd, OrdinaryImage
+from preprocessing.ordinary.image import NotOrdinary, OrdinaryImage
 
 __all__ = ["OrdinaryImage", "recognise"]
 
@@ -26,6 +25,6 @@ def recognise(encoded: bytes) -> OrdinaryImage | None:
         if encoded.startswith(start):
             try:
                 return read(encoded)
-            except Odd:
+            except NotOrdinary:
                 return None
     return None

@@ -11,7 +11,7 @@ from preprocessing.encoded import Encoded
 from preprocessing.fast_jpeg import decode_jpeg, divisor_for, is_soon_decoded
 from preprocessing.isolated.formats import FORMATS
 from preprocessing.ordinary import OrdinaryImage, recognise
-from preprocessing.ordinary.image import Odd
+from preprocessing.ordinary.image import NotOrdinary
 from preprocessing.orientation import UPRIGHT, Box
 from preprocessing.pixels import Pixels
 
@@ -20,19 +20,18 @@ MAX_BYTES = {"JPEG": 8 * 1024 * 1024, "PNG": 8 * 1024 * 1024, "WEBP": 1024 * 102
 (hostile/dearest.py)."""
 
 MAX_PIXELS = {"JPEG": 5_000_000, "PNG": 2_100_000, "WEBP": 2_100_000}
-"""That decoding computes: 1920 x 1080 where a pixel costs much. A JPEG of a phone has fewer, since
-it is decoded at a part of its size."""
+"""That decoding computes: 1920 x 1080 where a pixel costs much. A phone's JPEG has fewer, since it
+is decoded at a part of its size."""
 
 MAX_FULL_PIXELS = 25_000_000
-"""Of a file: those that scaled decoding passes over count, too, and each as often as there are
-passes over the whole image."""
+"""Of a file, times its passes: pixels that scaled decoding skips count, too."""
 
 MAX_SECONDS, MAX_SECONDS_PER_PIXEL = 0.01, 5e-8
-"""Of processor time while a decoder is fed; three times what it takes. A megabyte in a PNG can be
-arranged to take a sixth of a second and to give no pixel."""
+"""Of processor time while a decoder reads; three times what it takes. A megabyte in a PNG can be
+made to take a sixth of a second and to give no pixel."""
 
 _PIECE_BYTES = 4096
-"""From this on, what a decoder reads are pixels."""
+"""A decoder that reads this much at a time reads pixels."""
 
 
 def decode_ordinary(
@@ -41,14 +40,15 @@ def decode_ordinary(
     """Decode an ordinary image (:mod:`preprocessing.ordinary`) that costs little.
 
     Returns:
-        None if it is not ordinary: then ``decode_scaled``, which takes the same arguments, is to
+        None if it is not ordinary: then ``decode_scaled``, which takes the same arguments, has to
         decode it, in a process whose time and memory are bounded.
 
     Raises:
         ImageError: as ``decode_scaled``.
     """
-    content = bytes(encoded)
-    image = recognise(content) if len(content) <= max(MAX_BYTES.values()) else None
+    if len(encoded) > max(MAX_BYTES.values()):
+        return None
+    image = recognise(bytes(encoded))
     if image is None or not _is_cheap(image):
         return None
     decoded = _upright_jpeg(image, limits, least_side)
@@ -60,7 +60,7 @@ def decode_ordinary(
         if opened.width * opened.height > MAX_PIXELS[image.format]:
             return None
         return load(opened, drafted, image.orientation)
-    except Odd:
+    except NotOrdinary:
         return None
 
 
@@ -80,7 +80,7 @@ def decode_trusted(
 
 
 def _is_cheap(image: OrdinaryImage) -> bool:
-    """As far as that can be told before it is opened."""
+    """Whether its size and passes are within the bounds; its header is not read yet."""
     return (
         len(image.content) <= MAX_BYTES[image.format]
         and image.width * image.height * image.passes <= MAX_FULL_PIXELS
@@ -88,7 +88,7 @@ def _is_cheap(image: OrdinaryImage) -> bool:
 
 
 class _Metered(BytesIO):
-    """A file that raises Odd once this thread has spent more time with it than its pixels take.
+    """A file that raises NotOrdinary when reading it takes this thread longer than it should.
 
     Decoders of PNGs and JPEGs read 64 KB at a time.
     """
@@ -101,14 +101,14 @@ class _Metered(BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size >= _PIECE_BYTES and time.thread_time() > self._end:
-            raise Odd
+            raise NotOrdinary
         return super().read(size)
 
 
 def _upright_jpeg(
     image: OrdinaryImage, limits: DecodeLimits, least_side: int | None
 ) -> Decoded[Pixels] | None:
-    """Decode an ordinary JPEG that needs no turning; None if Pillow is to do it.
+    """Decode an ordinary JPEG that is stored upright; None if Pillow has to decode it.
 
     Raises:
         ImageError: it is over a limit.

@@ -21,10 +21,10 @@ _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
     """Orientation 1 to 8, as Pillow's ``getexif`` finds it.
 
-    Exif data may have their prefix. The XMP packet counts if they say nothing.
+    Exif data may begin with their prefix. The XMP packet counts if they have no orientation.
 
     Raises:
-        Odd: the Exif data are damaged, or larger than a camera's.
+        NotOrdinary: the Exif data are damaged, or larger than a camera's.
     """
     found = _in_first_directory(_PREFIX.sub(b"", exif, count=1)) if exif else None
     if found is None:
@@ -43,7 +43,7 @@ def _in_first_directory(tiff: bytes) -> int | None:
     must(start + 2 <= len(tiff))
     (count,) = struct.unpack_from(order + "H", tiff, start)
     end = start + 2 + count * _ENTRY_BYTES
-    # Behind the entries stands where the next directory is.
+    # After the entries comes the offset of the next directory.
     must(count <= MAX_TAGS and end + 4 <= len(tiff))
     found, outside = None, 0
     for tag, kind, items, value in struct.iter_unpack(order + "HHL4s", tiff[start + 2 : end]):

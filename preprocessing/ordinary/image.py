@@ -1,19 +1,19 @@
-"""What is known of an ordinary image."""
+"""An ordinary image."""
 
 from dataclasses import dataclass
 
 
-class Odd(Exception):
-    """The file is not an ordinary one; nothing is said of whether it is a good one."""
+class NotOrdinary(Exception):
+    """The file is not an ordinary image. It may be a good one all the same."""
 
 
 @dataclass(frozen=True)
 class OrdinaryImage:
-    """An image that was recognised completely.
+    """An image of which every byte that matters is understood.
 
     Attributes:
         format: as Pillow names it: JPEG, PNG or WEBP.
-        content: the file anew, with only the parts that the pixels depend on.
+        content: a new file, with only the parts that the pixels depend on.
         width: pixels, as stored.
         height: pixels, as stored.
         orientation: of its Exif data, 1 to 8.
@@ -29,6 +29,6 @@ class OrdinaryImage:
 
 
 def must(condition: bool) -> None:
-    """Raise :class:`Odd` unless a rule is kept."""
+    """Raise :class:`NotOrdinary` unless a rule is kept."""
     if not condition:
-        raise Odd
+        raise NotOrdinary

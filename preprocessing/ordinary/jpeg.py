@@ -1,9 +1,8 @@
 """Ordinary JPEGs: baseline and progressive, 8 bits, grey or three channels, Huffman coded.
 
-The grammar (ITU-T T.81, annex B) is kept to the letter: segments follow each other without a
-byte between them, and within a scan only ``00`` or a restart number follows ``FF``. libjpeg
-skips what it does not know, and so finds other parts than we do in a file that breaks these
-rules. In a file that keeps them there is nothing to skip.
+Only files that keep the grammar (ITU-T T.81, annex B) are ordinary: segments follow each other
+without a byte between them, and within a scan only ``00`` or a restart number follows ``FF``. In
+other files libjpeg skips bytes, and may find other parts than this reader does.
 """
 
 import itertools
@@ -12,7 +11,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from preprocessing.ordinary.exif import orientation_of
-from preprocessing.ordinary.image import Odd, OrdinaryImage, must
+from preprocessing.ordinary.image import NotOrdinary, OrdinaryImage, must
 
 START = b"\xff\xd8\xff"
 
@@ -27,7 +26,7 @@ _PROGRESSIVE, _SCAN = 0xC2, 0xDA
 _FRAMES = (0xC0, 0xC1, _PROGRESSIVE)
 _TABLES = (0xC4, 0xDB, 0xDD)  # Huffman, quantisation, restart interval
 _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})
-# The metadata that say how the channels are meant.
+# The metadata that say which colours the channels are.
 _COLOUR = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 _APP1, _EXIF, _XMP = 0xE1, b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _NEEDED = frozenset({_SCAN, *_FRAMES, *_TABLES})
@@ -51,14 +50,14 @@ def read(encoded: bytes) -> OrdinaryImage:
     """The image.
 
     Raises:
-        Odd: it is not an ordinary JPEG.
+        NotOrdinary: it is not an ordinary JPEG.
     """
     segments = _segments(encoded)
     kept = [each.whole for each in segments if _is_needed(each)]
     frame, scans = _frame_and_scans(segments)
     tables = sum([len(each.content) for each in segments if each.marker in _TABLES])
     must(tables <= MAX_TABLE_BYTES)
-    # Decoding then makes the pixels in a pass of their own, behind those of the scans.
+    # Several scans, or a progressive one, are put together in one more pass.
     is_put_together = len(scans) > 1 or frame.marker == _PROGRESSIVE
     return OrdinaryImage(
         format="JPEG",
@@ -81,19 +80,19 @@ def _segments(encoded: bytes) -> list[_Segment]:
         mark, marker, length = _HEAD.unpack_from(encoded, position)
         end = content_end = position + 2 + length
         if mark != _MARKED or length < _LENGTH_BYTES or end >= size:
-            raise Odd
+            raise NotOrdinary
         if marker == _SCAN:
             following = _END_OF_SCAN.search(encoded, end)
             if following is None:
-                raise Odd
+                raise NotOrdinary
             end = following.start()
         found.append(_Segment(marker, encoded[position + 4 : content_end], view[position:end]))
         position = end
-    raise Odd
+    raise NotOrdinary
 
 
 def _is_needed(segment: _Segment) -> bool:
-    """Whether pixels depend on it; refuses what is neither needed nor metadata."""
+    """Whether pixels depend on it. Raises NotOrdinary for a segment that is not known."""
     marker = segment.marker
     if marker in _NEEDED:
         return True
@@ -102,7 +101,7 @@ def _is_needed(segment: _Segment) -> bool:
 
 
 def _frame_and_scans(segments: list[_Segment]) -> tuple[_Segment, list[_Segment]]:
-    """The one frame and its scans, which come behind it."""
+    """The one frame, and its scans, which follow it."""
     headers = [each for each in segments if each.marker == _SCAN or each.marker in _FRAMES]
     must(len(headers) > 1 and headers[0].marker in _FRAMES)
     must(all(each.marker == _SCAN for each in headers[1:]))
@@ -134,7 +133,7 @@ def _is_scan_of(scan: bytes, channels: bytes) -> bool:
 
 
 def _orientation(segments: list[_Segment]) -> int:
-    """From the metadata in front of the first scan; Pillow looks no further."""
+    """From the metadata before the first scan; Pillow reads no further."""
     heads = itertools.takewhile(lambda each: each.marker != _SCAN, segments)
     metadata = [each.content for each in heads if each.marker == _APP1]
     exif = [each for each in metadata if each.startswith(_EXIF)]

@@ -7,14 +7,15 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from preprocessing.ordinary.image import Odd, OrdinaryImage, must
+from preprocessing.ordinary.image import NotOrdinary, OrdinaryImage, must
 
 START = b"\x89PNG\r\n\x1a\n"
 
 FREE_CHUNKS, BYTES_PER_CHUNK = 64, 1024
-"""Pillow spends some microseconds on each chunk, so that there may not be many small ones."""
+"""Chunks that a file may have. Pillow spends microseconds on each, so there may not be many small
+ones."""
 
-# Of all chunks, a letter each: those that pixels depend on, and metadata (m) between them.
+# A letter for each chunk: those that pixels depend on, with metadata (m) between them.
 _ORDER = re.compile(r"Hm*(P?)m*(T?)m*D+m*E")
 _LETTERS = {b"IHDR": "H", b"PLTE": "P", b"tRNS": "T", b"IDAT": "D", b"IEND": "E"}
 _METADATA = frozenset(
@@ -37,12 +38,12 @@ def read(encoded: bytes) -> OrdinaryImage:
     """The image.
 
     Raises:
-        Odd: it is not an ordinary PNG.
+        NotOrdinary: it is not an ordinary PNG.
     """
     chunks = list(_chunks(encoded))
     order = _ORDER.fullmatch("".join(map(_letter, chunks)))
     if order is None:
-        raise Odd
+        raise NotOrdinary
     header = chunks[0].content
     _check_layout(header[8:], bool(order[1]), bool(order[2]))
     return OrdinaryImage(
@@ -64,7 +65,7 @@ def _chunks(encoded: bytes) -> Iterator[_Chunk]:
         if kind == b"IEND":
             return
         position = end
-    raise Odd
+    raise NotOrdinary
 
 
 def _letter(chunk: _Chunk) -> str:

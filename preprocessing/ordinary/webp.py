@@ -6,7 +6,7 @@ Source: RFC 9649 (the container) and RFC 6386, 9.1 (the header of a VP8 frame).
 from collections.abc import Iterator
 
 from preprocessing.ordinary.exif import orientation_of
-from preprocessing.ordinary.image import Odd, OrdinaryImage, must
+from preprocessing.ordinary.image import NotOrdinary, OrdinaryImage, must
 
 START = b"RIFF"
 
@@ -26,7 +26,7 @@ def read(encoded: bytes) -> OrdinaryImage:
     """The image.
 
     Raises:
-        Odd: it is not an ordinary WebP.
+        NotOrdinary: it is not an ordinary WebP.
     """
     must(encoded[8:12] == b"WEBP")
     chunks = dict(_chunks(encoded))
@@ -65,7 +65,7 @@ def _chunks(encoded: bytes) -> Iterator[tuple[bytes, bytes]]:
         position = start + length + length % 2
         if position >= end:
             return
-    raise Odd
+    raise NotOrdinary
 
 
 def _size(frame: bytes) -> tuple[int, int]:

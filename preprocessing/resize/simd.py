@@ -1,8 +1,8 @@
-"""Resize and crop with SIMD instructions, for less than half of the time of Pillow's.
+"""Resize and crop with SIMD instructions, in less than half of Pillow's time.
 
-cykooz_resizer has Pillow's filters and edges, the latter in 64-bit floats, but weights of 16 bits
-where Pillow's have 22: a value near a rounding edge may come out one higher or lower, three in a
-thousand. PyTorch's kernels for bytes, with which transformers resizes, have 16 bits, too.
+cykooz_resizer has Pillow's filters, and its edges in 64-bit floats, but weights of 16 bits instead
+of 22: three values in a thousand, near a rounding edge, come out one higher or lower. PyTorch's
+kernels for bytes, which transformers uses, have 16 bits, too.
 """
 
 from math import gcd
@@ -100,10 +100,10 @@ def _across(
 
 
 def _ties(side: Side) -> float:
-    """About the share of a bilinear pass's values that lie exactly between two integers.
+    """About the share of a bilinear pass's values that are exactly between two integers.
 
-    Where it shrinks, they are multiples of one over the sum of the filter's integer weights:
-    twice the scale's numerator, times the scale. Where it enlarges, ties are too many.
+    When it shrinks, values are multiples of one over the sum of the filter's integer weights, which
+    is twice the scale's numerator times the scale. When it enlarges, ties are too many.
     """
     numerator, denominator = side.length.as_integer_ratio()
     common = gcd(numerator, denominator * side.resized)

@@ -1,4 +1,4 @@
-"""Which size a photograph is resized to, and where the crop lies in it."""
+"""The size that a photograph is resized to, and the place of the crop in it."""
 
 from model_spec import Preprocessing, ResizeMode, Rounding
 from preprocessing.orientation import Box

@@ -10,7 +10,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from errors import InvalidRequest
 
-# It logs every malformed form; the client is told anyway.
+# It logs every malformed form. The error response says so already.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 _FILE_TYPES = (b"image/", b"application/octet-stream")
@@ -18,7 +18,7 @@ _FILE_TYPES = (b"image/", b"application/octet-stream")
 # python-multipart's own limit; RFC 2046 has 70.
 _MAX_BOUNDARY_BYTES = 256
 
-# RFC 5987's and RFC 2231's ways to write a file name; the parser leaves them out.
+# File names as RFC 5987 and RFC 2231 write them; the parser ignores them.
 _EXTENDED_FILE_NAME = re.compile(rb";\s*filename\*[0-9*]*\s*=", re.IGNORECASE)
 
 # Within this many bytes every image format has one that is not text.
@@ -32,7 +32,8 @@ class Part:
     """One part of a form.
 
     Attributes:
-        is_file: whether it has a file name, the type of bytes or an image, or is no text.
+        is_file: whether it has a file name, the content type of bytes or of an image, or content
+            that is not text.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """The parameters of a request, from the query, a form or JSON.
 
-All raise InvalidParameter for a value that is out of its bounds, or of another kind.
+Each function raises InvalidParameter for a value that is out of its bounds, or of another kind.
 """
 
 import re
@@ -32,20 +32,18 @@ _MAX_QUERY_FIELDS = 16
 
 # int() and float() alone take underscores and the digits of every script.
 _WHOLE_NUMBER = re.compile(r"\s*-?[0-9]+\s*")
-# No two parts in a row match the same characters: the time to refuse a text grows with its length.
-_NUMBER = re.compile(r"\s*-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*")
+_NUMBER = re.compile(r"\s*-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*")
 
 _CLASS_ID = re.compile(r"\s*[0-9]{1,9}\s*")
 
-# Fields that a browser leaves empty, and None as BentoML's client sends it: as JSON, as it sends
-# lists and texts in forms, too.
+# A browser sends empty fields. BentoML's client sends None, lists and texts in forms as JSON.
 _ABSENT = ("", "null")
 
 _TRUTHS = {"true": True, "false": False}
 
 
 def parameters_of_query(query: str) -> Parameters:
-    """The parameters in a query string; of several with one name the last one counts.
+    """The parameters in a query string; if a name comes twice, the last value counts.
 
     Raises:
         InvalidRequest: the query has too many fields.
@@ -60,7 +58,7 @@ def parameters_of_query(query: str) -> Parameters:
 
 
 def parameters_of_form(fields: Sequence[tuple[str, str]]) -> Parameters:
-    """The parameters among a form's text fields, each with its name; one may be there once."""
+    """The parameters in a form's text fields, given as names and values; each name comes once."""
     if not fields:
         return DEFAULTS
     names = [name for name, _ in fields]

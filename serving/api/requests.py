@@ -16,9 +16,9 @@ class Request(NamedTuple):
         query: the query string, not decoded.
         body: all of it.
         deadline: ``time.monotonic()`` seconds by which it must be answered.
-        times: of its stages; None where nobody wants to know.
+        times: of its stages; None: they are not measured.
         headers: by name in lower case.
-        captured: what stands in the path for each ``{name}`` of the route.
+        captured: the part of the path for each ``{name}`` of the route.
     """
 
     content_type: str

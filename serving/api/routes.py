@@ -62,7 +62,7 @@ async def model(monitor: Monitor, settings: Settings, request: Request) -> Respo
 async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Response:
     """``GET /metrics``: of all workers together, in Prometheus' text format"""
     request_metrics.write()
-    # Reads and merges a file per worker, which would block the event loop.
+    # Merges a file of each worker, which would block the event loop.
     body, content_type = await asyncio.to_thread(metrics_text)
     return Response(body, media_type=content_type)
 
@@ -70,8 +70,7 @@ async def metrics(monitor: Monitor, settings: Settings, request: Request) -> Res
 def check_room(endpoint: Endpoint, monitor: Monitor, query: str, deadline: float) -> None:
     """Refuse a request with images that would wait too long, before its body is read.
 
-    Its endpoint is one of ``HEAD_CHECKS``, which has checked the query. The deadline is in
-    ``time.monotonic()`` seconds.
+    Only for endpoints in ``HEAD_CHECKS``. The deadline is in ``time.monotonic()`` seconds.
 
     Raises:
         Overloaded: too many images wait, or for too long.

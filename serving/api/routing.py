@@ -13,7 +13,7 @@ from settings import Settings
 Endpoint = Callable[[Monitor, Settings, Request], Awaitable[Response]]
 
 Routes = Mapping[str, Mapping[str, Endpoint]]
-"""Endpoint by path and method. A part ``{name}`` of a path stands for any one part."""
+"""Endpoint by path and method. A part ``{name}`` of a path matches any one part."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -24,9 +24,9 @@ class Match(NamedTuple):
     """The route of a path.
 
     Attributes:
-        route: as it stands in the table; the path in metrics and logs.
+        route: as in the table of routes, in metrics and in logs.
         methods: endpoint by method.
-        captured: what stands in the path for each ``{name}``.
+        captured: the part of the path for each ``{name}``.
     """
 
     route: str

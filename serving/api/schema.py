@@ -110,7 +110,7 @@ class ClassMap(BaseModel):
 
 
 class MapCheck(BaseModel):
-    """What shows that a class activation map is the whole reason for a logit."""
+    """Shows that a class activation map explains all of a logit."""
 
     mean_plus_bias: float = Field(description="Mean of the map plus the class's bias")
 

@@ -12,7 +12,7 @@ import psutil
 from bentoml._internal.utils import circus
 
 _CHECK_SECONDS = 1.0
-"""Between two looks for dead workers. BentoML asks for ten."""
+"""From one look for dead workers to the next. BentoML asks for ten."""
 
 _STOP_AGAIN_SECONDS = 0.1
 
@@ -24,7 +24,7 @@ _NO_REPLACEMENT = "BENTOML_CONTAINERIZED"
 
 
 class PromptArbiter(circus.Arbiter):
-    """Replaces a dead worker within a second, and never forgets that it was told to stop."""
+    """Replaces a dead worker within a second, and stops even if it was busy when asked to."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{**options, "check_delay": _CHECK_SECONDS})
@@ -34,7 +34,7 @@ class PromptArbiter(circus.Arbiter):
         return None if self._is_busy() else super().manage_watchers()
 
     def stop(self) -> Any:
-        """Stop, as soon as no other command runs. circus would refuse meanwhile."""
+        """Stop as soon as no other command runs. circus itself would refuse to."""
         if not self._is_busy():
             return super().stop()
         assert self.loop is not None

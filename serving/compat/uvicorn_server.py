@@ -39,7 +39,7 @@ class WorkerServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         config.http = type(self).connection  # type: ignore[assignment]
         config.ws = "none"
-        # Nobody asks for the address of a proxy's client.
+        # The service never uses the address of a client behind a proxy.
         config.proxy_headers = False
         super().__init__(config)
         self._drain_seconds = 0.0
@@ -70,7 +70,7 @@ class WorkerServer(uvicorn.Server):
             end()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application, then listen, unless the process has been told to end."""
+        """Start the application, then listen, unless the process was asked to end."""
         await super().startup(sockets=[])
         if self.should_exit:
             return
@@ -80,10 +80,10 @@ class WorkerServer(uvicorn.Server):
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[socket.socket]:
-        """A client's end of a connection to this very worker.
+        """A client's end of a connection to this worker.
 
-        All workers share one listening socket, where another one might answer. Only for a server
-        that does not listen yet: it waits until no connection is left.
+        Over the listening socket, which all workers share, another one might answer. Only for a
+        server that does not listen yet: at the end it waits until no connection is left.
         """
         client, accepted = socket.socketpair()
         await asyncio.get_running_loop().connect_accepted_socket(self._protocol(), accepted)

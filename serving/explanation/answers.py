@@ -1,4 +1,4 @@
-"""Which classes are explained, and how that is told."""
+"""Which classes are explained, and the explanation as responses have it."""
 
 import base64
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from serving.parameters import (
 )
 
 EXPLANATION = "explanation"
-"""Key of an answer of ``/classify`` that explains itself."""
+"""Key of the explanation in an answer of ``/classify``."""
 
 _PIXEL_DECIMALS = 3
 
@@ -41,12 +41,12 @@ class Method(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """What a model says of an image, and where it sees it.
+    """A model's answer for an image, and its maps.
 
     Attributes:
         maps: float32 ``[classes, h, w]``, over the crop.
-        logits: float32 ``[classes]``; None where the method does not show them.
-        sums: float32 ``[classes]``, the mean of each map plus the bias; None likewise.
+        logits: float32 ``[classes]``; None if the method has none.
+        sums: float32 ``[classes]``, the mean of each map plus the bias; None if it has none.
     """
 
     method: Method
@@ -57,10 +57,13 @@ class Evidence(NamedTuple):
 
 
 def check_classes(parameters: Parameters, classes: int) -> None:
-    """Check which classes of a model with so many a client wants to have explained.
+    """Check which classes a client wants to have explained.
+
+    Args:
+        classes: that the model has.
 
     Raises:
-        InvalidParameter: the model has no such class, or too many are asked for.
+        InvalidParameter: the model has no such class, or too many are wanted.
     """
     for each in parameters.class_ids or ():
         if not 0 <= each < classes:
@@ -88,7 +91,7 @@ def _wanted(parameters: Parameters, probabilities: Probabilities) -> list[int]:
 def explanation(
     evidence: Evidence, picture: Picture, parameters: Parameters, spec: ModelSpec
 ) -> dict[str, Any]:
-    """The response of ``/explain``, but for its footer; the explanation of ``/classify``."""
+    """The response of ``/explain`` without its footer; the explanation of ``/classify``."""
     left, top, right, bottom = crop_box(picture.width, picture.height, spec.preprocessing)
     sides = {"x": left, "y": top, "width": right - left, "height": bottom - top}
     return {

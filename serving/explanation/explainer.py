@@ -1,8 +1,8 @@
 """Explainer: encoded image in, the explanation of its answer out; one at a time.
 
-Plain classification pays nothing for it: its thread and its session exist from the first
-explanation on, and the session goes again when nobody has asked for some time. The thread gives
-way to those that classify.
+Plain classification costs no more for it: its thread and its session begin with the first
+explanation, the session is closed when it was idle for some time, and the thread has a lower
+priority than those that classify.
 """
 
 import asyncio
@@ -44,10 +44,10 @@ logger = logging.getLogger("image_classifier.explanation")
 Result = TypeVar("Result")
 
 _IDLE_SECONDS = 300.0
-"""After the last explanation, until the session's memory is given back."""
+"""After the last explanation, until the session is closed."""
 
 _CLOSING_SECONDS = 0.005
-"""Between two looks at whether everything that was taken is answered."""
+"""Until it is checked again whether all accepted requests are answered."""
 
 _NICENESS = 5
 """Of the thread: with every processor busy it still gets a quarter of one (sched(7))."""
@@ -64,14 +64,14 @@ class Explainer:
         self._spec = classifier.spec
         self._folder = folder
         self._settings = settings
-        self._pool = ThreadPoolExecutor(1, "explain", initializer=_give_way)
+        self._pool = ThreadPoolExecutor(1, "explain", initializer=_lower_priority)
         self._session: ActivationSession | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._pending = 0
         self._closing = False
 
     def check_room(self) -> None:
-        """Refuse what would wait too long, before it is read.
+        """Refuse an image that would wait too long, before it is read.
 
         Raises:
             Overloaded: too many explanations wait.
@@ -107,7 +107,7 @@ class Explainer:
         deadline: float,
         times: RequestTimes | None = None,
     ) -> dict[str, Any]:
-        """The response of ``/classify``, with that of ``/explain``, but for its footer, in it.
+        """The response of ``/classify`` with the explanation of ``/explain``.
 
         Raises:
             ClassifierError: the image cannot be explained, or not now.
@@ -119,7 +119,7 @@ class Explainer:
         return answer | {EXPLANATION: found}
 
     async def close(self) -> None:
-        """Answer what was taken, then stop."""
+        """Answer all accepted requests, then stop."""
         self._closing = True
         while self._pending:
             await asyncio.sleep(_CLOSING_SECONDS)
@@ -130,7 +130,7 @@ class Explainer:
     async def _admitted(
         self, image: Encoded, parameters: Parameters, deadline: float, times: RequestTimes
     ) -> dict[str, Any]:
-        """Explain an image for which there is room; the response but for its footer."""
+        """The response of ``/explain`` without its footer, if there is room."""
         check_classes(parameters, len(self._spec.labels))
         self.check_room()
         self._pending += 1
@@ -141,7 +141,7 @@ class Explainer:
             raise DeadlineExceeded("the deadline passed before the image was explained") from error
         finally:
             self._pending -= 1
-            self._drop_later()
+            self._close_session_later()
 
     async def _explain(
         self, image: Encoded, parameters: Parameters, deadline: float, times: ImageTimes
@@ -166,7 +166,7 @@ class Explainer:
     def _ordinary_picture(
         self, image: Encoded, budget: DecodeBudget, times: ImageTimes
     ) -> Picture | None:
-        """None: it is to be decoded in a process of its own."""
+        """None: it has to be decoded in a process of its own."""
         found = self.classifier.setup.ordinary(image, budget, times)
         if found is None:
             return None
@@ -189,7 +189,7 @@ class Explainer:
         )
 
     def _opened(self) -> ActivationSession:
-        """A session, of files that may have changed since the start of the service."""
+        """A session. Its files are checked again: they may have changed since the start."""
         names = [ONNX_FILE, *self._spec.explanation.files]
         try:
             self._spec.check_files(self._folder, names)
@@ -207,19 +207,19 @@ class Explainer:
         probabilities, maps = await occlusion_maps(picture.pixels, classify)
         return Evidence(Method.OCCLUSION, probabilities, maps)
 
-    def _drop_later(self) -> None:
-        """Give the session's memory back once nobody has asked for some time."""
+    def _close_session_later(self) -> None:
+        """Close the session when it was idle for some time."""
         if self._idle:
             self._idle.cancel()
         loop = asyncio.get_running_loop()
-        self._idle = loop.call_later(_IDLE_SECONDS, self._pool.submit, self._drop)
+        self._idle = loop.call_later(_IDLE_SECONDS, self._pool.submit, self._close_session)
 
-    def _drop(self) -> None:
+    def _close_session(self) -> None:
         self._session = None
         give_memory_back()
 
 
-def _give_way() -> None:
-    """Classifications go first. On Linux a thread has a niceness of its own."""
+def _lower_priority() -> None:
+    """Let classifications go first. On Linux a thread has a niceness of its own."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

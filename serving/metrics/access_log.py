@@ -1,7 +1,7 @@
 """One line in the log for a request, and fewer under load.
 
-A worker writes up to ``LINES_PER_SECOND`` lines in each second, and as many again for answers
-that are the service's fault. The next line says how many requests were left out before it.
+In each second a worker writes up to ``LINES_PER_SECOND`` lines, and the same number again for
+failures of the service. The next line says how many requests were left out before it.
 """
 
 import logging
@@ -56,7 +56,7 @@ class AccessLogger:
         self._form = form
         self._samples = {False: _Sample(), True: _Sample()}
         if form is AccessLog.JSON:
-            # Nothing but the object may stand in a line, so BentoML's format is passed by.
+            # A line is the object alone: without the date and level of BentoML's format.
             _json.handlers = [logging.StreamHandler(sys.stdout)]
             _json.setLevel(logging.INFO)
             _json.propagate = False
@@ -74,7 +74,7 @@ class AccessLogger:
 
 
 def is_failure(status: int) -> bool:
-    """Whether an answer is the service's fault; to refuse what is too much is none."""
+    """Whether an answer is the service's fault; a refusal under overload is not."""
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE
 
 

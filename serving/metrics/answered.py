@@ -1,4 +1,4 @@
-"""A request that was answered, for the log and the trace. Neither images nor keys are in it."""
+"""A request that was answered, for the log and the trace; without images and keys."""
 
 from typing import NamedTuple
 

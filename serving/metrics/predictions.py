@@ -1,8 +1,8 @@
-"""What the images are and what is seen in them: formats, classes, confidence, drift.
+"""Metrics of the images and of the predictions: formats, classes, confidence, drift.
 
-A series for each of a thousand classes would be too many, so some classes have one of their own
-and all others share one. They are the most frequent of the model's reference; without one, those
-that were predicted first. All workers show the same: they agree in a file.
+A thousand classes would be too many series: 20 classes have one each, and all others share one.
+The 20 are the most frequent classes of the model's reference. Without a reference they are the
+first that any worker predicts: workers agree on them in a file.
 """
 
 import contextlib
@@ -83,7 +83,7 @@ class ShownClasses:
 
 
 class Predictions:
-    """Counts what the model of a worker, numbered from 1, sees.
+    """Counts the predictions of a worker, numbered from 1.
 
     The folder is one that all workers share.
     """
@@ -97,8 +97,8 @@ class Predictions:
         self._observations = Observations()
 
     def add(self, seen: Seen) -> None:
-        """Count an image, when the metrics are written."""
-        self._observations.add(self._tell, seen)
+        """Count an image the next time the metrics are written."""
+        self._observations.add(self._record, seen)
 
     def write(self) -> None:
         """Bring the metrics up to date."""
@@ -107,7 +107,7 @@ class Predictions:
             for name, index in zip(("classes", "confidence"), indices, strict=True):
                 _stability_index.labels(name, self._worker).set(index)
 
-    def _tell(self, images: list[Seen]) -> None:
+    def _record(self, images: list[Seen]) -> None:
         formats, classes, confidences = zip(*images, strict=True)
         _confidence.observe_all(confidences)
         for name, count in Counter(formats).items():

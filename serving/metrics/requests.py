@@ -1,7 +1,7 @@
 """Request metrics, with BentoML's names and labels.
 
-BentoML's own counting sits behind the front door and would never see a classification. It is
-switched off, and the same metrics are counted here.
+BentoML counts behind the front door, where it would never see a classification. Its counting is
+off, and the same metrics are counted here.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import bentoml
 from prometheus_client import Counter, Gauge
 
 from inference.batching import metrics
-from inference.batching.deferred import Histogram, Level, Observations, Tell
+from inference.batching.deferred import Histogram, Level, Observations, Record
 from serving.metrics import stages
 
 OTHER = "other"
@@ -39,7 +39,7 @@ _in_progress = Gauge(
     multiprocess_mode="livesum",
 )
 
-# Looking up labels costs more than counting: keep the labelled metrics.
+# To look up labels costs more than to count: keep the labelled metrics.
 _CHILDREN = 256
 
 _levels: dict[str, Level] = {}
@@ -48,7 +48,7 @@ _observations = Observations()
 
 
 def begin(endpoint: str) -> None:
-    """A request has arrived."""
+    """Count a request that has arrived."""
     level = _levels.get(endpoint)
     if level is None:
         level = _levels[endpoint] = Level(_in_progress.labels(**_labels(endpoint)))
@@ -56,7 +56,7 @@ def begin(endpoint: str) -> None:
 
 
 def end(endpoint: str, status: int, seconds: float) -> None:
-    """A request was answered after some seconds."""
+    """Count a request that was answered after some seconds."""
     _levels[endpoint].now -= 1
     _observations.add(_observe(endpoint, status), seconds)
 
@@ -78,7 +78,7 @@ def write() -> None:
 
 
 @lru_cache(_CHILDREN)
-def _observe(endpoint: str, status: int) -> Tell:
+def _observe(endpoint: str, status: int) -> Record:
     # As int: str() of an enum member differs between Python versions.
     labels = _labels(endpoint) | {"http_response_code": int(status)}
     total, duration = _total.labels(**labels), _duration.labels(**labels)

@@ -32,7 +32,7 @@ def is_configured() -> bool:
 
 
 def check() -> None:
-    """Refuse to start where spans are wanted and cannot be had.
+    """Refuse to start if spans are configured and cannot be sent.
 
     Raises:
         StartupError: OpenTelemetry's exporter is not installed.
@@ -67,7 +67,7 @@ class Spans:
         self._tracer = self._provider.get_tracer(_SERVICE)
 
     def export(self, answered: Answered) -> None:
-        """Send the spans of a request, soon, from another thread."""
+        """Queue the spans of a request; another thread sends them."""
         times = answered.times
         # From the clock of the stages to the time of day.
         offset = time.time() - time.perf_counter()
@@ -98,7 +98,7 @@ class Spans:
         span.end(_nanoseconds(ended + offset))
 
     def close(self) -> None:
-        """Send what waits, and end the thread."""
+        """Send the queued spans, and end the thread."""
         self._provider.shutdown()
 
     def _parent(self, answered: Answered) -> "Context | None":
@@ -115,18 +115,18 @@ class Spans:
 
 
 def intervals(times: RequestTimes) -> Iterator[Interval]:
-    """The stages of a request, those of each image and the runs that they share, once each."""
+    """The stages of a request and of each image; a run that images share comes once."""
     if times.received:
         yield "receive", times.began, times.received
-    runs = None
+    run = None
     for image in times.images:
         if image.transform_ended:
             yield "queue", times.submitted, image.decode_began
             yield "decode", image.decode_began, image.transform_began
             yield "transform", image.transform_began, image.transform_ended
-        if image.run is not None and image.run is not runs:
-            runs = image.run
-            yield "inference", runs.began, runs.ended
+        if image.run is not None and image.run is not run:
+            run = image.run
+            yield "inference", run.began, run.ended
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -13,7 +13,7 @@ _SAMPLED = 1
 
 
 class TraceContext(NamedTuple):
-    """Where a request stands in its client's trace.
+    """The place of a request in its client's trace.
 
     Attributes:
         trace_id: 32 hexadecimal digits.
@@ -31,7 +31,7 @@ def trace_context(header: bytes | None) -> TraceContext | None:
     found = _TRACEPARENT.fullmatch(header) if header else None
     if found is None or found["version"] == _INVALID_VERSION:
         return None
-    # Later versions may have more fields behind those of the first.
+    # Later versions may add fields at the end.
     if found["version"] == _FIRST_VERSION and found["more"] is not None:
         return None
     if not int(found["trace"], 16) or not int(found["span"], 16):

@@ -28,8 +28,8 @@ def preflight(tag: str, settings: Settings) -> str:
         The tag of the one model that ``tag`` means now.
 
     Raises:
-        StartupError: the address is taken, the model is missing or damaged, or an explicit
-            device cannot be had, or spans are wanted and cannot be sent.
+        StartupError: the address is in use, the model is missing or damaged, an explicit device
+            is not available, or OpenTelemetry's exporter is configured and not installed.
     """
     check_address_of_command()
     spans.check()
@@ -55,7 +55,7 @@ def serve_only(tag: str) -> None:
 
 
 def _check_elsewhere(folder: Path, device: Device, max_batch_size: int) -> None:
-    """Check in another process: the supervisor would keep the memory, the GPU's, too."""
+    """Check in another process: this one would keep the memory, the GPU's, too."""
     source = str(Path(__file__).parents[2])
     if source not in sys.path:
         # BentoML removes a Bento's folder from the path after the import. The new process

@@ -1,4 +1,4 @@
-"""How a worker learns that it must end, and ends in good order.
+"""How a worker learns that it must end, and how it ends.
 
 SIGTERM reaches uvicorn's server. The worker is unready at once, serves on for a while, then
 accepts nothing more, finishes what it has accepted, and ends.
@@ -21,9 +21,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def drain_at_end(seconds: float, on_signal: Callable[[], object]) -> None:
     """Serve on for some seconds after the first signal to end.
 
-    Load balancers need this long to see that the worker is unready. uvicorn's own connections,
-    which run with versions that were not tried, end at once. ``on_signal`` is called in the event
-    loop at the signal.
+    Load balancers need this long to see that the worker is unready. ``on_signal`` is called in the
+    event loop at the signal. With versions of uvicorn that were not tried, the worker ends at once.
     """
     if WorkerServer.running is not None:
         WorkerServer.running.drain_at_exit(seconds, on_signal)

@@ -12,8 +12,8 @@ from inference.hardware.gpu import count_gpus, least_memory
 from serving.workers.table import shared_folder
 from settings import Device, Settings
 
-# Python runs one thread at a time, so several processes decode for one GPU. More than a few
-# only cost GPU memory.
+# Python runs one thread at a time, so several processes decode for one GPU. More than four gain
+# nothing and cost GPU memory.
 _GPU_WORKERS = 4
 
 _GPU_WORKER_BYTES = 4 * 2**30

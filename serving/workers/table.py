@@ -1,10 +1,9 @@
 """The table in which the processes of one service see each other.
 
-Every worker has a row of its own in one small shared file: its process id, when it was last
-well, and how many connections it has. It writes its row from its event loop, every quarter of a
-second, and only while its session is not stuck. So readers see which worker hangs: the other
-workers for ``/health``, the supervisor to kill it. Each worker writes its own row only: nothing
-needs a lock.
+Every worker has a row in one small shared file: its process id, the time of its last beat, and the
+number of its connections. It beats from its event loop, every quarter of a second, unless its
+session is stuck. So the other workers see for ``/health``, and the supervisor sees, which worker
+hangs. Each worker writes its own row only: nothing needs a lock.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ import numpy as np
 import psutil
 
 BEAT_SECONDS = 0.25
-"""Between two beats."""
+"""From one beat to the next."""
 
 SILENT_SECONDS = 2.0
 """A worker is silent after eight missed beats: more than a busy machine makes it miss."""
@@ -62,17 +61,17 @@ class WorkerTable:
         return len(self._process)
 
     def begin(self, worker: int) -> None:
-        """This process is a worker, has no connections, and is expected to beat from now on."""
+        """Begin a worker's row: this process has no connections, and beats from now on."""
         self._open[worker - 1] = 0
         self._process[worker - 1] = os.getpid()
         self.beat(worker)
 
     def beat(self, worker: int) -> None:
-        """The worker is well."""
+        """Note that a worker is well."""
         self._beaten[worker - 1] = time.monotonic()
 
     def count(self, worker: int, change: int) -> None:
-        """The worker has opened or closed connections."""
+        """Note that a worker has opened or closed connections."""
         self._open[worker - 1] += change
 
     def surplus(self, worker: int) -> int:

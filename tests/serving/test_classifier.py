@@ -21,12 +21,6 @@ from tests.support.images import LIMITS, save, textured
 from tests.support.toys import BLACK, GREEN, RED, encoded, write_toy_model
 
 
-def test_equal_probabilities_are_ordered_by_class_id(toy_folder: Path) -> None:
-    answer = classified(toy_folder, encoded(BLACK))
-    assert [each["class_id"] for each in answer["predictions"]] == [0, 1, 2]
-    assert answer["confidence"] == 0.333333
-
-
 @pytest.mark.parametrize("top_k", [None, 4, 10**100])
 def test_a_top_k_above_the_number_of_classes_gives_them_all(
     toy_folder: Path, top_k: int | None

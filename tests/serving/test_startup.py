@@ -171,7 +171,7 @@ def test_told_to_end_while_it_starts_its_workers_it_ends_at_the_first_signal(
 
 
 def test_sigterm_answers_what_was_taken_and_exits_with_0(tmp_path: Path) -> None:
-    # Requests wait for company far longer than it takes to stop: they are in flight.
+    # Batches wait for more images far longer than it takes to stop: requests are in flight.
     waiting = {"CLASSIFIER_MAX_BATCH_DELAY_MS": "5000", "CLASSIFIER_MAX_BATCH_SIZE": "8"}
     settings = ONE_WORKER | waiting
     with running(toy_home(tmp_path), tmp_path, settings) as server, ThreadPoolExecutor() as threads:

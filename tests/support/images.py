@@ -1,4 +1,4 @@
-"""Images for the tests of this room: made by Pillow, or by hand where Pillow cannot."""
+"""Images made by Pillow, or by hand where Pillow cannot."""
 
 import struct
 import zlib

@@ -174,7 +174,7 @@ def _operation(
 
 def _error(status: HTTPStatus, schema: Schema) -> Schema:
     if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE):
-        schema = {"anyOf": [schema, _OBJECT]}  # told before the path is known
+        schema = {"anyOf": [schema, _OBJECT]}  # answered before the path is known
     found = _response(status.phrase, schema)
     if status in _HEADERS:
         found["headers"] = {_HEADERS[status]: {"required": True, "schema": _TEXT}}

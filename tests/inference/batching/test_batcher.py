@@ -90,12 +90,12 @@ async def test_a_wrong_number_of_results_fails_the_whole_batch(
 
 
 @in_loop
-async def test_a_batch_waits_for_company_but_not_beyond_its_delay() -> None:
+async def test_a_batch_waits_for_more_jobs_but_not_beyond_its_delay() -> None:
     worker = Worker()
     async with worker.batcher(max_batch_size=3, max_delay=0.5) as batcher:
         started = time.monotonic()
-        company = batcher.submit(1, later()), batcher.submit(2, later())
-        assert [await future for future in company] == [10, 20]
+        futures = batcher.submit(1, later()), batcher.submit(2, later())
+        assert [await future for future in futures] == [10, 20]
         waited = time.monotonic() - started
 
     assert worker.batches == [[1, 2]]
@@ -114,7 +114,7 @@ async def test_a_full_batch_does_not_wait() -> None:
 
 
 @in_loop
-async def test_closing_does_not_wait_for_company() -> None:
+async def test_closing_does_not_wait_for_more_jobs() -> None:
     worker = Worker()
     async with worker.batcher(max_batch_size=8, max_delay=10 * PATIENCE) as batcher:
         future = batcher.submit(1, later())

@@ -138,10 +138,6 @@ def test_a_gpu_beyond_the_last_is_named(
         open_session(toy_folder, device, intra_op_threads=1, device_id=2)
 
 
-def test_the_cpu_can_always_be_had(toy_folder: Path) -> None:
-    check_device(toy_folder, Device.CPU)
-
-
 @pytest.mark.parametrize("device", [Device.CPU, Device.AUTO])
 def test_a_damaged_model_is_refused(device: Device, toy_folder: Path) -> None:
     model = toy_folder / ONNX_FILE

@@ -3,7 +3,7 @@ import struct
 import pytest
 
 from preprocessing.ordinary.exif import MAX_TAGS, orientation_of
-from preprocessing.ordinary.image import Odd
+from preprocessing.ordinary.image import NotOrdinary
 
 SHORT, LONG, TEXT = 3, 4, 2
 
@@ -72,5 +72,5 @@ def test_the_first_of_two_counts() -> None:
     ],
 )  # fmt: skip
 def test_damaged_or_large_data_are_not_ordinary(data: bytes) -> None:
-    with pytest.raises(Odd):
+    with pytest.raises(NotOrdinary):
         orientation_of(data)

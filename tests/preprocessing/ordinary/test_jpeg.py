@@ -134,7 +134,7 @@ def test_the_last_segment_that_is_allowed_is() -> None:
     assert recognise(in_jpeg(segment(0xFE) * (free + 1), JPEG)) is None
 
 
-def test_a_small_image_is_unchanged() -> None:
+def test_an_image_of_one_pixel_is_ordinary() -> None:
     image = recognise(save(Image.new("RGB", (1, 1)), "JPEG"))
 
     assert image is not None
