@@ -1,6 +1,6 @@
 """``python -m conversion.convert_to_onnx``: PyTorch model → ONNX → BentoML model store.
 
-What happens goes to standard error, the tag of the model to standard output.
+The log goes to standard error, the tag of the model to standard output.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from batch.log import log_to_stderr
 from conversion import store
 from conversion.errors import ConversionError
 from conversion.gate.arguments import add_arguments
-from conversion.gate.photographs import divided
+from conversion.gate.photographs import split
 from conversion.outputs.thresholds import read_thresholds
 from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
 from conversion.preprocessing.overrides import add_options, from_options
@@ -74,14 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def convert(request: Request) -> str:
-    """Convert, verify and save; does nothing if the same request was converted before.
+    """Convert, verify and save a model; if the same request was converted before, find that model.
 
     Returns:
         The tag of the model in the model store.
 
     Raises:
         ConversionError: nothing was saved.
-        StartupError: a setting is wrong, or cannot be had.
+        StartupError: a setting is wrong, or this machine cannot have it.
     """
     tag = store.find(request.fingerprint)
     if tag:
@@ -102,7 +102,7 @@ def convert(request: Request) -> str:
     logger.info("converting %s (%s)", request.source.name, weights.source)
     original = with_pixels_it_needs(original_of(request), request.given, request.precision)
     if request.precision in COMPARED and request.calibration:
-        divided(request.calibration, original.labels)  # before it takes minutes
+        split(request.calibration, original.labels)  # refuses a folder before the export
     thresholds = read_thresholds(request.threshold, original.labels) if request.threshold else ()
     with tempfile.TemporaryDirectory() as name:
         folder, spec = _made(original, request, Path(name))
@@ -188,7 +188,7 @@ def _export(
 
 
 def _log_all_to_stderr() -> None:
-    # ONNX Runtime's quantization writes to the root logger, which would add a handler of its own.
+    # ONNX Runtime's quantization logs to the root logger, which would then add a handler.
     logging.getLogger().addHandler(logging.NullHandler())
     logging.getLogger("image_classifier").setLevel(logging.INFO)
     log_to_stderr()

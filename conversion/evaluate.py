@@ -1,8 +1,8 @@
 """``python -m conversion.evaluate``: how good a converted model is on a folder of photographs.
 
-The photographs go through the decoding, the pixels and the session of the service, on the device
-of ``CLASSIFIER_DEVICE`` and with its other settings. The result goes to standard output, progress
-to standard error.
+The photographs go through the service's own decoding, resizing and session, on the device of
+``CLASSIFIER_DEVICE`` and with its other settings. The result goes to standard output, progress to
+standard error.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
+        print("interrupted: no file is half written", file=sys.stderr)
         return INTERRUPTED
     return 0
 
@@ -75,19 +75,21 @@ def evaluate(
     """Classify the photographs of a folder and compare a model's answers with their labels.
 
     Args:
-        against: tag of a model of the same classes to compare it with.
-        unlabelled: whether photographs are of use even if none has a label.
+        against: tag of a model with the same classes, to compare it with.
+        unlabelled: whether photographs are useful even if none has a label.
         precision: that a threshold must reach, 0…1.
 
     Raises:
-        ConversionError: there is no such model, nothing to evaluate, or the models have other
+        ConversionError: there is no such model, nothing to evaluate, or the models have different
             classes.
         StartupError: a model cannot be loaded.
     """
     folders = [store.folder_of(each) for each in (tag, against) if each]
     labels = [ModelSpec.load(each).labels for each in folders]
     if labels[0] != labels[-1]:
-        raise ConversionError(f"{tag} and {against} have other classes: they cannot be compared")
+        raise ConversionError(
+            f"{tag} and {against} have different classes: they cannot be compared"
+        )
     photographs = read_folder(folder, labels[0])
     needs_labels = against is None and not unlabelled
     if needs_labels and all(each.class_id is None for each in photographs.photographs):
@@ -112,19 +114,19 @@ def _stored(tag: str, found: Run) -> str:
 
 
 def _stored_calibrated(evaluated: Evaluated) -> str:
-    """Save a model again with the temperature and the threshold that were found; its new tag.
+    """Save a model again with the temperature and the threshold that were found; returns its tag.
 
     Raises:
-        ConversionError: nothing was found, or nothing that is sure enough, or it cannot be saved.
+        ConversionError: no temperature or threshold was found, or the model cannot be saved.
     """
     found = evaluated.calibration
     if found is None:
         raise ConversionError(
             "not stored: no temperature was fitted; that takes 40 labelled photographs, and a "
-            "model that tells one class an image"
+            "model with one class for each image"
         )
     if found.is_at_an_end:
-        raise ConversionError("not stored: the temperature is at the end of those that were tried")
+        raise ConversionError("not stored: the best temperature is the last one that was tried")
     threshold = found.calibrated_threshold
     if found.precision is not None and threshold is None:
         raise ConversionError(f"not stored: no threshold reaches {found.precision:.2%}")
@@ -154,7 +156,7 @@ def _report(
                 pretrained=model.session.spec.weights.pretrained,
                 images_per_second=model.answers / model.seconds,
                 scores=scores(predictions, len(labels)),
-                # Of several labels at once a folder names only one.
+                # A folder names only one of an image's several labels.
                 calibration=None
                 if model.session.spec.multi_label
                 else calibrate(predictions, precision),
@@ -185,8 +187,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "folder",
         type=Path,
-        help="with photographs and their labels: folders named after the classes, a CSV file with "
-        "the columns file and label or class_id, or ImageNet's file names",
+        help="photographs and their labels: folders named after the classes, a CSV file with the "
+        "columns file and label or class_id, or ImageNet's file names",
     )
     parser.add_argument(
         "--model",
@@ -199,14 +201,13 @@ def _parser() -> argparse.ArgumentParser:
         "--at-precision",
         metavar="SHARE",
         type=_share,
-        help="look for the threshold above which this share of the answers is right, such as 0.95",
+        help="find the threshold above which this share of the answers is right, such as 0.95",
     )
     storing = parser.add_mutually_exclusive_group()
     storing.add_argument(
         "--store",
         action="store_true",
-        help="save the model again with the temperature, and with the threshold if one was looked "
-        "for",
+        help="save the model again with the temperature, and with the threshold of --at-precision",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the result as JSON")
     parser.add_argument(
@@ -215,8 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     storing.add_argument(
         "--store-reference",
         action="store_true",
-        help="save the model again with these answers as the reference that a service measures "
-        "drift against; prints its new tag",
+        help="save the model again with these answers as the reference for drift",
     )
     return parser
 

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 _LINES = 10
-"""Of progress, where there is no terminal."""
+"""Lines of progress, where there is no terminal."""
 
 Advance = Callable[[int], object]
-"""Is called with the number that was done since the last call."""
+"""Called with the number of photographs that were done since the last call."""
 
 
 @contextmanager

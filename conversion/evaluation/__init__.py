@@ -1,1 +1,1 @@
-"""How good a converted model is on photographs whose classes are known. Without torch."""
+"""How good a converted model is on labelled photographs. Does not import torch."""

@@ -17,22 +17,22 @@ from conversion.evaluation.scores import Prediction, calibration_error, wilson_i
 from inference.answers.top_k import DECIMALS
 
 TEMPERATURES = 1.02 ** np.arange(-80, 81)
-"""That are tried: 0.2 to 4.9 in steps of 2 %."""
+"""Tried temperatures: 0.2 to 4.9 in steps of 2 %."""
 
 _AS_IT_IS = 80
-"""Place of the temperature 1."""
+"""Index of the temperature 1."""
 
 _SEED = 0
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
-"""Probabilities below it are taken for it: their logarithm is needed."""
+"""Smaller probabilities are replaced by it, since their logarithm is needed."""
 
 _PHOTOGRAPHS = 20
-"""Fewer in a half say nothing of a temperature."""
+"""Fewest photographs in a half."""
 
 
 class Curve(NamedTuple):
-    """What is kept of an answer: enough for its confidence and its likelihood at each temperature.
+    """What is kept of an answer, for its confidence and its likelihood at each temperature.
 
     Attributes:
         log_sums: float32, log Σ (p / p_max)^(1/T) for each of ``TEMPERATURES``.
@@ -48,11 +48,11 @@ class Threshold:
     """The least confidence for a precision.
 
     Attributes:
-        value: that reaches the precision over all photographs.
-        answered: held-out photographs with at least their half's confidence.
-        right: of these.
-        interval: of 95 % of the precision of held-out photographs, by Wilson.
-        photographs: all that are labelled.
+        value: the threshold that reaches the precision over all photographs.
+        answered: held-out photographs that reach the threshold found on the other half.
+        right: of these, those with the right answer.
+        interval: Wilson's interval of 95 % of the precision of held-out photographs.
+        photographs: all labelled ones.
     """
 
     value: float
@@ -64,20 +64,21 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What labelled photographs say of a model's confidences.
+    """How true a model's confidences are, and the temperature that makes them truer.
 
-    The photographs are halved at random; what is said of held-out photographs is said of each half
-    by what was fitted on the other.
+    The photographs are halved at random. Figures of held-out photographs are of each half, with
+    what was fitted on the other half.
 
     Attributes:
         temperature: fitted on all photographs.
         of_halves: fitted on each half.
-        is_at_an_end: whether a temperature beyond those that are tried may be better.
+        is_at_an_end: whether the best temperature is the first or last that was tried.
         error_before: expected calibration error.
         error_after: of held-out photographs, with the temperature.
         confidence_after: mean of held-out photographs, with the temperature.
         precision: that was asked for; None if none was.
-        threshold: for the precision without the temperature; None if no threshold reaches it.
+        threshold: for the precision, without the temperature; None if the photographs or one of
+            the halves do not reach it.
         calibrated_threshold: the same with the temperature.
     """
 
@@ -93,7 +94,7 @@ class Calibration:
 
 
 def curve(probabilities: npt.NDArray[np.float32], class_id: int) -> Curve:
-    """What is kept of an answer: float32 ``[classes]`` that sum to 1."""
+    """The curve of an answer: float32 ``[classes]`` that sum to 1."""
     logs = np.log(probabilities.clip(_SMALLEST))
     below = logs - logs.max()
     log_sums = np.log(np.exp(below / TEMPERATURES[:, None]).sum(axis=1))
@@ -170,12 +171,12 @@ class _Known:
         ]
 
     def best_place(self) -> int:
-        """Place of the temperature at which the labels are most likely."""
+        """Index of the temperature at which the labels are most likely."""
         losses = self.log_sums + self.gaps[:, None] / TEMPERATURES
         return int(losses.mean(axis=0).argmin())
 
     def at(self, place: int) -> list[Prediction]:
-        """The predictions with the confidences that they have at a temperature."""
+        """The predictions with their confidences at a temperature."""
         confidences = np.exp(-self.log_sums[:, place].astype(float)).round(DECIMALS)
         return [
             each._replace(confidence=float(confidence))
@@ -186,7 +187,7 @@ class _Known:
 def _threshold(
     known: _Known, halves: Sequence[_Known], places: Sequence[int], best: int, precision: float
 ) -> Threshold | None:
-    """Chosen on all photographs at the best place; measured on each half with the other's."""
+    """Chosen on all photographs at the best place, measured on each half with the other half's."""
     value = least_confidence(known.at(best), precision)
     own = [
         least_confidence(half.at(place), precision)
@@ -206,9 +207,9 @@ def _threshold(
 
 
 def least_confidence(predictions: Sequence[Prediction], precision: float) -> float | None:
-    """The lowest confidence from which on the share of right answers is at least a precision.
+    """The lowest confidence from which on the share of right answers reaches a precision.
 
-    None if no answers reach it.
+    None if it is never reached.
     """
     ordered = sorted(predictions, key=lambda each: -each.confidence)
     right, found = 0, None

@@ -4,22 +4,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from conversion.evaluation.scores import Prediction, Z
 
-from conversion.evaluation.scores import Prediction
-
-_RESAMPLES, _SEED = 10_000, 0
-TAIL = 0.025
-"""On each side of an interval of 95 %."""
+_HALVINGS = 50
+"""Of the bisection: more digits than a float has."""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """The first model beside the second, over the photographs that both classified.
 
-    ``only_first`` are those labelled ones that only the first got right.
-
     Attributes:
+        labelled: photographs whose class is known.
+        only_first: of these, those that only the first model recognised.
+        only_second: of these, those that only the second model recognised.
         agreement: share with the same most probable class.
         difference: top-1 of the first minus top-1 of the second; None without labels.
         interval: of 95 % of the difference, :func:`paired_interval`.
@@ -55,23 +53,40 @@ def compare(first: Sequence[Prediction], second: Sequence[Prediction]) -> Compar
 
 
 def paired_interval(only_first: int, only_second: int, count: int) -> tuple[float, float]:
-    """Interval of 95 % of the difference of two shares over the same photographs.
+    """Score interval of 95 % of the difference of two shares over the same photographs.
 
-    Paired bootstrap: percentiles of 10,000 seeded resamples of the photographs. Drawing
-    photographs with replacement draws these counts from a multinomial distribution.
+    A bootstrap's would be too narrow where the models differ on a few photographs only.
 
-    Where the models never differ, resamples say nothing: then the share of photographs on which
-    they might is bounded exactly (Clopper and Pearson, 1934), and with it the difference.
+    Source: Tango, Equivalence test and confidence interval for the difference in proportions for
+    the paired-sample design, Statistics in Medicine 17, 1998.
 
-    ``count`` is of all photographs, at least one.
+    Args:
+        only_first: photographs that only the first model recognised.
+        only_second: photographs that only the second model recognised.
+        count: all photographs, at least one.
     """
-    if only_first + only_second == 0:
-        bound = 1 - TAIL ** (1 / count)
-        return -bound, bound
-    shares = np.array([only_first, only_second, count - only_first - only_second]) / count
-    drawn = np.random.default_rng(_SEED).multinomial(count, shares, _RESAMPLES)
-    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / count, [TAIL, 1 - TAIL])
-    return float(low), float(high)
+    return -_high_end(only_second, only_first, count), _high_end(only_first, only_second, count)
+
+
+def _high_end(more: int, less: int, count: int) -> float:
+    """The largest difference of the two shares that the score test does not reject."""
+    low, high = (more - less) / count, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        distance = count * middle - (more - less)
+        if distance * distance < Z * Z * _variance(more, less, count, middle):
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _variance(more: int, less: int, count: int, difference: float) -> float:
+    """Of ``more - less``, if the shares differ by so much: with the most likely share of less."""
+    linear = (2 * count - more + less) * difference - more - less
+    constant = -less * difference * (1 - difference)
+    share = (math.sqrt(linear * linear - 8 * count * constant) - linear) / (4 * count)
+    return count * (2 * share + difference * (1 - difference))
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -1,4 +1,4 @@
-"""Which photographs a folder has, and which class each of them shows.
+"""The photographs of a folder, and the class that each one shows.
 
 Labels come from the first of these that the folder has:
 
@@ -7,8 +7,8 @@ Labels come from the first of these that the folder has:
    it (``n01484850_great_white_shark``);
 3. file names of the latter kind.
 
-A bare WordNet id (``n01484850``, ``n01484850_1234.JPEG``) says which class it is only if there are
-as many different ids as classes: then ids and classes have the same order, as in ImageNet.
+A bare WordNet id (``n01484850``, ``n01484850_1234.JPEG``) counts only if there are as many
+different ids as classes. Ids and classes then have the same order, as in ImageNet.
 """
 
 import os
@@ -40,7 +40,7 @@ class Photograph:
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """What a folder has.
+    """The photographs of a folder.
 
     Attributes:
         photographs: in the order of their names.

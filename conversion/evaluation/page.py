@@ -1,4 +1,4 @@
-"""What the evaluation found, as one HTML page that needs nothing else."""
+"""The evaluation as one HTML page, which needs no other file."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from conversion.evaluation.run import Mistake
 
 
 def page(report: Report, mistakes: Sequence[Mistake]) -> str:
-    """The whole page, with the pictures of these mistakes in their order."""
+    """The whole page, with pictures of these mistakes in their order."""
     title = f"{report.models[0].tag}: {report.folder}"
     cards = (_card(report, each) for each in mistakes)
     return document(title, lines(report), section(_heading(report, mistakes), cards))

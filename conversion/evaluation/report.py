@@ -1,4 +1,4 @@
-"""What the evaluation found, as lines to print and as JSON."""
+"""The evaluation as lines to print and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,18 +10,18 @@ from conversion.evaluation.comparison import Comparison
 from conversion.evaluation.scores import BINS, Scores
 
 _NAMED = 3
-"""Files of each error code that are printed; JSON has all of them."""
+"""Files that are printed for each error code; JSON has all of them."""
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One model's part.
+    """The figures of one model.
 
     Attributes:
         pretrained: as its spec says.
         images_per_second: decoded, resized and classified; reading the files is not counted.
         scores: None if no class is known.
-        calibration: None if too few classes are known, or the model tells several at once.
+        calibration: None if too few photographs have labels, or the model is multi-label.
     """
 
     tag: str
@@ -34,7 +34,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Report:
-    """What the evaluation found.
+    """The result of an evaluation.
 
     Attributes:
         labels_from: where the labels come from, in words.
@@ -55,11 +55,11 @@ class Report:
     labels: tuple[str, ...]
 
     def named(self, class_id: int) -> str:
-        """A class with its id: labels alone may stand for several."""
+        """A label with its class id: several classes may have the same label."""
         return named(self.labels[class_id], class_id)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the labels that are not needed; shares are 0…1."""
+        """All of it, with the labels of the classes that are named; shares are 0…1."""
         content = asdict(self)
         del content["labels"]
         for scores in filter(None, (model["scores"] for model in content["models"])):

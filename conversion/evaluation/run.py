@@ -1,9 +1,9 @@
-"""A folder of photographs through one model or two."""
+"""Classifies a folder of photographs with one model or two."""
 
 import asyncio
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +15,14 @@ from batch.files import read_file
 from conversion.evaluation.calibration import curve
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.scores import TOP, Prediction
+from conversion.progress import Advance
 from errors import ClassifierError
 from inference.answers.top_k import best_classes
 from inference.hardware.cpus import usable_cpus
 from settings import Settings
 
 BATCH = 16
-"""Photographs that are read, decoded and classified together: what is held in memory at once."""
+"""Photographs that are read, decoded and classified together, and so held in memory at once."""
 
 
 class Mistake(NamedTuple):
@@ -44,7 +45,7 @@ class Mistake(NamedTuple):
 
 @dataclass
 class Run:
-    """What came of the photographs.
+    """The answers for the photographs.
 
     Attributes:
         predictions: of each model, for the photographs that all models classified.
@@ -64,19 +65,17 @@ class Run:
 
 
 def opened(folder: Path, settings: Settings) -> Model:
-    """A model of the model store; one after the other has all processors."""
+    """A model of the model store. It has all processors: models run one after the other."""
     arrangement = Arrangement(usable_cpus(), usable_cpus(), BATCH)
     return Model(f"{folder.parent.name}:{folder.name}", folder, settings, arrangement)
 
 
-async def run(
-    photographs: Sequence[Photograph], models: Sequence[Model], advance: Callable[[int], object]
-) -> Run:
+async def run(photographs: Sequence[Photograph], models: Sequence[Model], advance: Advance) -> Run:
     """Classify photographs, a few at a time, so that memory does not grow with their number.
 
     Args:
         models: one, or two that know the same classes. They are closed.
-        advance: called with the number of photographs that were done since the last call.
+        advance: see :data:`conversion.progress.Advance`.
     """
     found = Run(tuple([] for _ in models))
     try:
@@ -100,7 +99,7 @@ async def _classify(batch: Sequence[Photograph], models: Sequence[Model], found:
 
 
 def content(photograph: Photograph, most: int) -> Content:
-    """A photograph's bytes, at most so many, or why it cannot be classified."""
+    """A photograph's bytes, at most ``most``, or the error of reading it."""
     try:
         return read_file(photograph.path, most)
     except ClassifierError as error:
@@ -132,7 +131,7 @@ def _prediction(photograph: Photograph, answer: Answer) -> Prediction:
 def _keep(
     name: str, class_id: int, prediction: Prediction, answer: Answer, mistakes: list[Mistake]
 ) -> None:
-    """Keep a mistake, if there is room or a less confident one to replace."""
+    """Keep a mistake, if there is room or if it is more confident than another one."""
     if len(mistakes) == MAX_MISTAKES and prediction.confidence <= mistakes[0].confidence:
         return
     mistake = Mistake(

@@ -15,7 +15,7 @@ TOP = 5
 """Classes of an answer that are kept."""
 
 BINS = 15
-"""Of the calibration error, equally wide, as Guo et al. chose them."""
+"""Bins of the calibration error, equally wide, as Guo et al. chose them."""
 
 _SHOWN = 10
 """Worst classes, and most frequent confusions."""
@@ -25,13 +25,13 @@ Z = 1.959964
 
 
 class Prediction(NamedTuple):
-    """What a model thought of a photograph.
+    """A model's answer for a photograph.
 
     Attributes:
         class_id: that the photograph shows; None if that is not known.
         best: the most probable classes, up to ``TOP``, most probable first.
         confidence: in the first of them.
-        curve: for the temperature; None if the class is not known, or several are told at once.
+        curve: for the temperature; None if the class is not known.
     """
 
     class_id: int | None
@@ -65,11 +65,11 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Scores:
-    """Of a model, over the photographs whose class is known.
+    """Scores of a model over the photographs whose class is known.
 
     Attributes:
         top_1: share whose most probable class is right.
-        top_1_interval: of 95 %, for as many other photographs of the same kind.
+        top_1_interval: Wilson's interval of 95 %.
         top_5: share whose class is among the five most probable; None with five classes or less.
         calibration_error: expected calibration error, :func:`calibration_error`.
         mean_confidence: in the most probable class.

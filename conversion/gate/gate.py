@@ -1,4 +1,4 @@
-"""The gate: a model of lower precision is as good as fp32 and faster, or it is not saved."""
+"""The gate: a model of lower precision is saved only if it is as accurate as fp32 and faster."""
 
 import asyncio
 import math
@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from conversion.errors import ConversionError
-from conversion.evaluation.comparison import TAIL, compare
+from conversion.evaluation.comparison import compare
 from conversion.evaluation.run import Run, opened, run
 from conversion.evaluation.scores import Prediction, Z, wilson_interval
 from conversion.gate.arguments import option
-from conversion.gate.photographs import Shares
+from conversion.gate.photographs import Split
 from conversion.gate.speed import measure
 from conversion.progress import progress
 from inference.hardware.processor import processor_name
@@ -22,37 +22,38 @@ MOST_DROP = 0.01
 """Of top-1, where photographs have labels: shown with 95 % confidence to be less."""
 
 LEAST_AGREEMENT = 0.95
-"""Share of the photographs with the class of fp32, where fp32 is sure and none has a label: shown
-with 95 % confidence to be as much."""
+"""Without labels: share of the photographs of which fp32 is sure that must keep their class, shown
+with 95 % confidence."""
 
 SURE = 0.5
-"""Confidence of fp32: where it is less, fp32 itself wavers between classes."""
+"""Confidence from which on fp32 counts as sure: below it, fp32 itself wavers between classes."""
 
 MOST_SHIFT = 0.03
-"""Of the mean confidence, up or down, where no photograph has a label."""
+"""Without labels: change of the mean confidence, up or down."""
 
 LEAST_SPEED_UP = 1.15
-"""Times fp32, in all rounds but one."""
+"""How many times as fast as fp32, in all rounds but one."""
 
-FEWEST_LABELLED = math.ceil(math.log(TAIL) / math.log(1 - MOST_DROP))
-"""Labelled photographs: among fewer, none may show a drop that happens once in a hundred."""
+FEWEST_LABELLED = math.ceil(Z * Z * (1 - MOST_DROP) / MOST_DROP)
+"""Labelled photographs: with fewer, the interval reaches beyond the limit even if the models never
+differ."""
 
 _USUALLY_ENOUGH = 1_000
-"""Labelled photographs: with so many, a drop beyond the limit is no accident."""
+"""Labelled photographs: with so many, a drop beyond the limit is unlikely to be chance."""
 
 FEWEST_UNLABELLED = math.ceil(Z * Z * LEAST_AGREEMENT / (1 - LEAST_AGREEMENT))
 """Photographs without labels: with fewer, Wilson's interval reaches below the limit even if all
 agree."""
 
 
-def judge(folder: Path, fp32: Path, shares: Shares, settings: Settings, recipe: str) -> Comparison:
-    """Compare a model with the fp32 model it was made from, on the device of the settings.
+def judge(folder: Path, fp32: Path, split: Split, settings: Settings, recipe: str) -> Comparison:
+    """Compare a model with the fp32 model that it was made from, on the device of the settings.
 
     Raises:
         ConversionError: no photograph can be classified.
         StartupError: a model cannot be loaded on that device.
     """
-    found = _classified(folder, fp32, shares, settings)
+    found = _classified(folder, fp32, split, settings)
     this, other = found.predictions
     pairs = compare(this, other)
     sure = [(a, b) for a, b in zip(this, other, strict=True) if b.confidence >= SURE]
@@ -61,7 +62,7 @@ def judge(folder: Path, fp32: Path, shares: Shares, settings: Settings, recipe: 
     speed = measure(session, open_session(fp32, settings.device, intra_op_threads=1))
     return Comparison(
         photographs=pairs.photographs,
-        source="; not classified: ".join(filter(None, (shares.source, found.failed))),
+        source="; not classified: ".join(filter(None, (split.source, found.failed))),
         agreement=pairs.agreement,
         sure=len(sure),
         sure_agreement=same / len(sure) if sure else 0.0,
@@ -84,13 +85,14 @@ def judge(folder: Path, fp32: Path, shares: Shares, settings: Settings, recipe: 
     )
 
 
-def _classified(folder: Path, fp32: Path, shares: Shares, settings: Settings) -> Run:
+def _classified(folder: Path, fp32: Path, split: Split, settings: Settings) -> Run:
     """Both models' answers; on all processors, so that it does not take long."""
     models = [opened(each, settings) for each in (folder, fp32)]
-    with progress("comparing with fp32", len(shares.judging)) as advance:
-        found = asyncio.run(run(shares.judging, models, advance))
+    with progress("comparing with fp32", len(split.judging)) as advance:
+        found = asyncio.run(run(split.judging, models, advance))
     if not found.predictions[0]:
-        raise ConversionError(f"no photograph is left to judge by; not classified: {found.failed}")
+        failed = f"; not classified: {found.failed}" if found.failed else ""
+        raise ConversionError(f"no photograph is left to judge by{failed}")
     return found
 
 
@@ -106,11 +108,11 @@ def _top_1(predictions: Sequence[Prediction]) -> float | None:
 def passed(
     comparison: Comparison, allowed: Collection[Shortcoming], tried: Sequence[str] = ()
 ) -> Comparison:
-    """The comparison, with its shortcomings, if all of them are allowed.
+    """The comparison with its shortcomings, if all of them are allowed.
 
     Raises:
-        ConversionError: says in one line what was measured and what the limit is, and below it
-            what was tried.
+        ConversionError: one is not. The first line has the figures and the limit, the others what
+            was ``tried``.
     """
     found = {
         Shortcoming.LESS_ACCURATE: less_accurate(comparison),
@@ -125,7 +127,7 @@ def passed(
 
 
 def less_accurate(comparison: Comparison) -> str | None:
-    """Why a model is not shown to be as accurate as fp32; None if it is."""
+    """Why a model was not shown to be as accurate as fp32; None if it was."""
     if comparison.labelled:
         return _drop(comparison)
     if comparison.sure < FEWEST_UNLABELLED:
@@ -154,14 +156,15 @@ def _drop(comparison: Comparison) -> str | None:
         return None
     drop = (comparison.only_fp32_right - comparison.only_right) / count
     told = (
-        f"top-1 falls by {100 * drop:.2f} points on {count:,} labelled photographs, with 95 % "
-        f"confidence by less than {100 * most:.2f}, limit {100 * MOST_DROP:.2f}"
+        f"top-1 {'rises' if drop < 0 else 'falls'} by {100 * abs(drop):.2f} points on {count:,} "
+        f"labelled photographs; with 95 % confidence it falls by less than {100 * most:.2f}, "
+        f"limit {100 * MOST_DROP:.2f}"
     )
     return f"{told}; {_photographs_needed(comparison, drop)}"
 
 
 def _photographs_needed(comparison: Comparison, drop: float) -> str:
-    """Normal approximation of the paired interval, for the shares that were found."""
+    """By the normal approximation of the paired interval, for the shares that were found."""
     differing = (comparison.only_fp32_right + comparison.only_right) / comparison.labelled
     variance = differing - drop * drop
     if drop - Z * math.sqrt(variance / comparison.labelled) >= MOST_DROP:
@@ -175,11 +178,11 @@ def _photographs_needed(comparison: Comparison, drop: float) -> str:
         )
     needed = Z * Z * variance / (MOST_DROP - drop) ** 2
     needed = max(FEWEST_LABELLED, math.ceil(needed))
-    return f"to show it takes about {needed:,} labelled photographs that were not used to calibrate"
+    return f"about {needed:,} labelled photographs that were not used to calibrate could show it"
 
 
 def slower(comparison: Comparison) -> str | None:
-    """Why a model is not shown to be faster than fp32; None if it is."""
+    """Why a model was not shown to be faster than fp32; None if it was."""
     if comparison.speed_up_at_least >= LEAST_SPEED_UP:
         return None
     return (

@@ -1,4 +1,4 @@
-"""How fast a model is beside another, in rounds that take turns."""
+"""How fast a model is beside another: both run in turn, in several rounds."""
 
 import statistics
 import time
@@ -11,13 +11,13 @@ import numpy as np
 from inference.sessions.session import Session
 
 ROUNDS = 9
-"""If the median is as fast as a limit or less, the second lowest of nine rounds is faster in only
-2 % of measurements: 10 of 2⁹ ways."""
+"""If the true median is at the limit, the second lowest of nine rounds is above it in only 2 % of
+measurements: in 10 of 2⁹ cases."""
 
 QUICK_ROUNDS = 3
 
 _ROUND_SECONDS = 0.2
-"""That each model runs in a round, at least once."""
+"""For each model; a slower one runs once."""
 
 _SEED = 0
 
@@ -40,12 +40,12 @@ class Speed(NamedTuple):
 def measure(session: Session, other: Session, rounds: int = ROUNDS) -> Speed:
     """Compare the speed of two models with inputs of the same shape, one image at a time.
 
-    ``rounds`` are at least two.
+    There must be at least two rounds.
     """
     pixels = np.random.default_rng(_SEED).integers(
         0, 256, (1, *session.spec.pixels_shape), dtype=np.uint8
     )
-    # Others that use the processor do not count; a GPU's work is no time of this process.
+    # Processor time, so that other processes do not count; on a GPU there is only the clock.
     clock = time.process_time if session.device.on_cpu else time.perf_counter
     runs = [partial(each.run, pixels) for each in (session, other)]
     for run in runs:
@@ -57,7 +57,7 @@ def measure(session: Session, other: Session, rounds: int = ROUNDS) -> Speed:
 
 
 def _milliseconds(run: Callable[[], object], clock: Callable[[], float]) -> float:
-    """Of one run, the mean over a round."""
+    """Mean of one run over a round."""
     started, ended, count = clock(), time.perf_counter() + _ROUND_SECONDS, 0
     while not count or time.perf_counter() < ended:
         run()

@@ -30,11 +30,11 @@ _METHODS: dict[Method, tuple[CalibrationMethod, dict[str, Any]]] = {
 }
 
 PHOTOGRAPHS = {Method.MINMAX: 64, Method.PERCENTILE: 32, Method.ENTROPY: 32}
-"""That calibrate: histograms take several times as long."""
+"""How many calibrate: histograms take several times as long."""
 
 
 def ranges(path: Path, method: Method, pixels: Pixels, workspace: Path, advance: Advance) -> Any:
-    """Measure the ranges, one photograph at a time: what the graph computes takes memory.
+    """Measure the ranges, one photograph at a time: all activations are held in memory.
 
     The pixels are uint8 ``[N, H, W, channels]``; the workspace is a folder for a copy of the graph.
 
@@ -50,7 +50,7 @@ def ranges(path: Path, method: Method, pixels: Pixels, workspace: Path, advance:
             calibrate_method=measured,
             extra_options=options,
         )
-        # The first decides how wide a histogram's bins are: the one of most contrast.
+        # The first image sets the width of a histogram's bins, so take the one with most contrast.
         for image in pixels[np.argsort(-pixels.std(axis=(1, 2, 3)), kind="stable")]:
             calibrator.collect_data(Reader(image[np.newaxis]))
             advance(1)

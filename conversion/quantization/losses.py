@@ -1,4 +1,4 @@
-"""Which nodes of an int8 graph lose most: ONNX Runtime's debugging of QDQ losses."""
+"""Ranks the nodes of an int8 graph by their loss, with ONNX Runtime's QDQ loss debugging."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from conversion.quantization.calibration import Reader
 from preprocessing.pixels import Pixels
 
 IMAGES = 2
-"""Whose activations of both graphs are held in memory."""
+"""Their activations in both graphs are held in memory."""
 
 _WATCHED = "watched.onnx"
 
@@ -35,7 +35,7 @@ def by_loss(
 
     Args:
         int8: the graph ``fp32``, quantized.
-        nodes: to rank, each with its activation behind it.
+        nodes: to rank, each followed by its activations.
         pixels: uint8 ``[IMAGES, H, W, channels]``.
     """
     activations = list[Any]()
@@ -49,7 +49,7 @@ def by_loss(
 
 
 def _added(node: Sequence[onnx.NodeProto], noise: Mapping[str, float]) -> float:
-    """The noise that a node adds together with its activation."""
+    """The noise that a node and its activations add."""
     behind = [noise[name] for each in node for name in each.output if name in noise]
     before = [noise[name] for name in node[0].input if name in noise]
     return max(behind, default=0.0) - max(before, default=0.0)

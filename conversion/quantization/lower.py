@@ -1,4 +1,4 @@
-"""An fp32 model → one of lower precision that has passed the gate."""
+"""fp32 model → model of lower precision, if it passes the gate."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from conversion.errors import ConversionError
 from conversion.evaluation.labels import Photograph
 from conversion.evaluation.run import BATCH, content, opened
 from conversion.gate.gate import judge, lines, passed
-from conversion.gate.photographs import Shares, divided, embedded
+from conversion.gate.photographs import Split, split, split_of_crops
 from conversion.graph.export import EXTERNAL_DATA_FILE, graph_files
 from conversion.quantization.search import Samples, Search, Tried, table
 from conversion.quantization.variant import complete, write
@@ -40,19 +40,19 @@ def lowered(
         fp32: folder of the fp32 model with its spec.
         folder: empty; gets the model.
         calibration: folder of photographs; None for the project's own.
-        allowed: what it need not be shown to be.
+        allowed: shortcomings with which it is saved all the same.
 
     Raises:
-        ConversionError: it did not pass the gate; says what was measured.
+        ConversionError: it did not pass the gate; the message has the figures.
         StartupError: the device cannot run it.
     """
     settings = load_settings()
     with tempfile.TemporaryDirectory() as name:
         workspace = Path(name)
-        shares = _shares(calibration, ModelSpec.load(fp32).labels, workspace)
+        photographs = _split(calibration, ModelSpec.load(fp32).labels, workspace)
         tried: Sequence[Tried] = ()
         if precision is Precision.INT8:
-            found, tried = _searched(fp32, folder, shares, settings, workspace)
+            found, tried = _searched(fp32, folder, photographs, settings, workspace)
             recipe = str(found.recipe)
         else:
             for file in graph_files(fp32):
@@ -60,7 +60,7 @@ def lowered(
             recipe = _BF16_RECIPE
         write(folder, fp32, precision, settings.device)
         spec = complete(folder, fp32, settings.device)
-        comparison = judge(folder, fp32, shares, settings, recipe)
+        comparison = judge(folder, fp32, photographs, settings, recipe)
         logger.info("%s", "\n".join(lines(comparison)))
         comparison = passed(comparison, allowed, table(tried))
         for each in comparison.shortcomings:
@@ -68,26 +68,26 @@ def lowered(
         return spec.model_copy(update={"comparison": comparison})
 
 
-def _shares(calibration: Path | None, labels: Sequence[str], workspace: Path) -> Shares:
+def _split(calibration: Path | None, labels: Sequence[str], workspace: Path) -> Split:
     if calibration is None:
         crops = workspace / "crops"
         crops.mkdir()
-        shares = embedded(crops)
+        found = split_of_crops(crops)
     else:
-        shares = divided(calibration, labels)
-    logger.info("photographs: %s", shares.source)
-    for note in shares.notes:
+        found = split(calibration, labels)
+    logger.info("photographs: %s", found.source)
+    for note in found.notes:
         logger.info("%s", note)
-    return shares
+    return found
 
 
 def _searched(
-    fp32: Path, folder: Path, shares: Shares, settings: Settings, workspace: Path
+    fp32: Path, folder: Path, photographs: Split, settings: Settings, workspace: Path
 ) -> tuple[Tried, Sequence[Tried]]:
-    """What was found, whose graph is in the folder then, and all that was tried."""
+    """The recipe that was found, and all that were tried; its graph is copied into the folder."""
     if EXTERNAL_DATA_FILE in graph_files(fp32):
         raise ConversionError("not saved: int8 is not made of parameters over 2 GiB")
-    samples = asyncio.run(_samples(shares.searching, opened(fp32, settings)))
+    samples = asyncio.run(_samples(photographs.calibrating, opened(fp32, settings)))
     search = Search(fp32, samples, settings.device, workspace)
     found = search.find()
     shutil.copy(found.folder / ONNX_FILE, folder)
@@ -95,7 +95,7 @@ def _searched(
 
 
 async def _samples(photographs: Sequence[Photograph], model: Model) -> Samples:
-    """Those that can be classified. The model is closed."""
+    """The photographs that can be classified; closes the model."""
     answers = list[Answer]()
     try:
         for start in range(0, len(photographs), BATCH):

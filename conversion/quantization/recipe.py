@@ -1,8 +1,7 @@
-"""A recipe of an int8 graph, and the graph that it gives.
+"""A recipe for an int8 graph, and how the graph is made.
 
-Weights are int8 with a scale for each channel. Where a node is quantized, its inputs and its
-output are. Normalisation, the last layer's logits and what makes probabilities of them stay in
-float32.
+Weights are int8 with a scale for each channel. A quantized node has quantized inputs and outputs.
+Normalisation, the last layer and the activation behind it stay in float32.
 """
 
 from collections.abc import Collection
@@ -33,8 +32,8 @@ class Recipe:
     Attributes:
         signed: whether activations are int8, with ranges symmetric to 0, or uint8, with ranges
             as they are.
-        reduce_range: whether weights have 7 bits. Without VNNI, a processor adds two products of
-            8 bits in 16, where they may not fit.
+        reduce_range: whether weights have 7 bits. A processor without VNNI adds two products of
+            8-bit numbers in 16 bits, which may overflow.
         kept: names of the nodes that stay in float32, with their activations.
     """
 
@@ -83,7 +82,7 @@ def weighted_nodes(path: Path) -> list[list[onnx.NodeProto]]:
 
 
 def _with_activations(graph: onnx.GraphProto, names: Collection[str]) -> list[onnx.NodeProto]:
-    """The nodes and the clamps behind them.
+    """The named nodes, and the clamps that read their outputs.
 
     Alone, a clamp would be quantized with the range of its input, which is much wider than the
     range of its output.
@@ -97,7 +96,10 @@ def _with_activations(graph: onnx.GraphProto, names: Collection[str]) -> list[on
 
 
 def _never(graph: onnx.GraphProto) -> set[str]:
-    """Names of the nodes that no recipe quantizes: normalisation, the last layer and all behind."""
+    """Names of the nodes that no recipe quantizes.
+
+    They are the normalisation, the last layer and all nodes behind that.
+    """
     made_by = {output: node for node in graph.node for output in node.output}
     ends, values = list[onnx.NodeProto](), [OUTPUT_NAME]
     while values:

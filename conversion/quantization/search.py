@@ -1,4 +1,4 @@
-"""The search for a recipe: the first int8 graph that is good and fast, else the best of all."""
+"""Search for a recipe: take the first int8 graph that is good and fast, else the best of all."""
 
 import logging
 import shutil
@@ -28,18 +28,18 @@ from settings import Device
 logger = logging.getLogger("image_classifier.conversion.quantization")
 
 LEAST_AGREEMENT = 0.98
-"""On the photographs that search and of which fp32 is sure: stricter than the gate, since these
-have calibrated."""
+"""On the calibrating photographs of which fp32 is sure: stricter than the gate, since the graph
+knows them."""
 
 MOST_DISTANCE = 0.05
-"""Of probabilities. EfficientNet-Lite0 with 7-bit weights differs by 0.06: it keeps the class of
-each photograph that it is sure of, but loses 1.2 points of top-1; with 0.05 it loses only 0.5."""
+"""Of probabilities. EfficientNet-Lite0 with 7-bit weights has 0.06: it keeps the class of each
+photograph of which fp32 is sure, but loses 1.2 points of top-1. A recipe with 0.05 loses 0.5."""
 
 _BATCH = 8
 
 
 class Samples(NamedTuple):
-    """Photographs that search.
+    """Photographs that calibrate, and what fp32 answers.
 
     Attributes:
         pixels: uint8 ``[N, H, W, 3]``.
@@ -52,12 +52,13 @@ class Samples(NamedTuple):
 
 @dataclass(frozen=True)
 class Tried:
-    """A recipe and what its graph was measured to be on the samples.
+    """A recipe, and how its graph compares with fp32 on the samples.
 
     Attributes:
-        distance: mean over the photographs of half the sum of all differences of probabilities.
-        agreement: share with the class of fp32, of those of which fp32 is sure; None if it is sure
-            of none: then the distance decides.
+        distance: half the sum of the absolute differences of all probabilities of a photograph,
+            averaged over the photographs.
+        agreement: share of the photographs of which fp32 is sure that keep their class; None if it
+            is sure of none: then the distance decides.
         shift: of the mean confidence.
     """
 
@@ -86,7 +87,7 @@ class Tried:
 
     @property
     def is_good(self) -> bool:
-        """Whether it is worth judging."""
+        """Whether the search can end with it."""
         return (
             self.is_fast
             and (self.agreement is None or self.agreement >= LEAST_AGREEMENT)
@@ -101,7 +102,7 @@ class Tried:
 
 
 def table(tried: Sequence[Tried]) -> list[str]:
-    """What was tried, if anything: a line with the headings, then one for each recipe."""
+    """A line with the headings, then one for each recipe; no line if nothing was tried."""
     if not tried:
         return []
     headings = ("tried", "same class", "difference", "× fp32")
@@ -117,7 +118,7 @@ def table(tried: Sequence[Tried]) -> list[str]:
 
 
 class Search:
-    """Tries recipes for the model in the folder ``fp32``; ``workspace`` holds what was tried."""
+    """Tries recipes for the model in the folder ``fp32``; their graphs go into ``workspace``."""
 
     def __init__(self, fp32: Path, samples: Samples, device: Device, workspace: Path) -> None:
         self.tried = list[Tried]()
@@ -127,7 +128,7 @@ class Search:
         self._ranges = dict[Method, Any]()
 
     def find(self) -> Tried:
-        """The first that is good, else the best."""
+        """The first recipe that is good, else the best."""
         for recipe in self._recipes():
             self._try(recipe)
             if self.tried[-1].is_good:
@@ -143,7 +144,7 @@ class Search:
         yield replace(self._best().recipe, signed=True)
         best = self._best()
         if not best.is_fast:
-            return  # with nodes in float it would be slower
+            return  # nodes in float would make it slower still
         nodes = weighted_nodes(self._fp32 / ONNX_FILE)
         fp32, int8 = self._fp32 / ONNX_FILE, best.folder / ONNX_FILE
         ranked = by_loss(fp32, int8, nodes, self._samples.pixels[:IMAGES], self._workspace)

@@ -1,4 +1,4 @@
-"""A model of lower precision as a folder: its graph, its golden image, its spec."""
+"""The folder of a model of lower precision: graph, golden image and spec."""
 
 import logging
 import shutil
@@ -20,7 +20,7 @@ from settings import Device
 logger = logging.getLogger("image_classifier.conversion.quantization")
 
 LEAST_COSINE = 0.95
-"""Of a photograph's embedding and that of fp32, or the model has none."""
+"""Of each photograph's embedding with fp32's; with less, the model gets no embedding."""
 
 # Wide enough for another engine's rounding, far too small for a wrong normalisation.
 _GOLDEN_TOLERANCE = 0.05
@@ -29,8 +29,8 @@ _GOLDEN_TOLERANCE = 0.05
 def write(folder: Path, fp32: Path, precision: Precision, device: Device) -> None:
     """Write all that classification needs into a folder with ``model.onnx``.
 
-    The spec is as of fp32 but for the precision, the files and the device's own golden answer. It
-    has no embedding and no class activation maps.
+    The spec is fp32's, with another precision, other files and the device's own golden answer, and
+    without embedding and class activation maps.
     """
     spec = ModelSpec.load(fp32)
     shutil.copy(fp32 / spec.golden.file, folder)
@@ -47,9 +47,9 @@ def write(folder: Path, fp32: Path, precision: Precision, device: Device) -> Non
 
 
 def complete(folder: Path, fp32: Path, device: Device) -> ModelSpec:
-    """Add the embedding, if it agrees with that of fp32, and class activation maps, if they add up.
+    """Add the embedding, if it agrees with fp32's, and class activation maps, if they add up.
 
-    :func:`write` has written the folder; the device computes the embeddings.
+    :func:`write` must have written the folder. The device computes the embeddings.
     """
     spec = ModelSpec.load(folder)
     pixels = photograph_pixels(spec.preprocessing)
@@ -99,6 +99,6 @@ def _with_embedding(
 
 
 def _least_cosine(some: Embeddings, others: Embeddings) -> float:
-    """Of any row of ``[N, size]`` with the same row of the other."""
+    """The smallest cosine of a row of ``[N, size]`` with the same row of the other array."""
     lengths = np.linalg.norm(some, axis=1) * np.linalg.norm(others, axis=1)
     return float(((some * others).sum(axis=1) / np.maximum(lengths, np.finfo(float).tiny)).min())

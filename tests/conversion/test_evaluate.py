@@ -140,7 +140,7 @@ def test_without_labels_models_can_only_be_compared(
     [
         (["--model", "image_classifier:nowhere"], "no model image_classifier:nowhere: "),
         (["--model", "image_classifier:a:b"], "no model image_classifier:a:b: "),
-        (["--model", TOY, "--against", OTHER], f"{TOY} and {OTHER} have other classes"),
+        (["--model", TOY, "--against", OTHER], f"{TOY} and {OTHER} have different classes"),
         (
             ["--model", TOY, "--json", "/nowhere/result.json"],
             "/nowhere/result.json cannot be written: No such file",
@@ -189,7 +189,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
         progress = process.stderr.readline()
         assert re.fullmatch(r"classifying: [\d,]+ of 6,000 photographs\n", progress), progress
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read().splitlines()[-1:] == ["interrupted: nothing was written"]
+        assert process.stderr.read().splitlines()[-1:] == ["interrupted: no file is half written"]
     assert process.returncode == 130
     assert list(results.iterdir()) == []
 

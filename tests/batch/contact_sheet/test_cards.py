@@ -24,3 +24,4 @@ def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
     shown = document("A <title>", ["one", "<two>"], section("All", []))
     assert "<h1>A &lt;title&gt;</h1><pre>one\n&lt;two&gt;</pre>" in shown
     assert re.findall(r"<script|<link|@import|url\(|https?:| on\w+=", shown) == []
+    assert "prefers-color-scheme: dark" in shown

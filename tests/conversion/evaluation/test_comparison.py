@@ -1,7 +1,9 @@
+import math
+
 import pytest
 
 from conversion.evaluation.comparison import compare, mcnemar, paired_interval
-from conversion.evaluation.scores import Prediction
+from conversion.evaluation.scores import Prediction, wilson_interval
 
 
 def predictions(*pairs: tuple[int | None, int]) -> list[Prediction]:
@@ -24,17 +26,33 @@ def test_without_labels_there_is_no_difference() -> None:
     assert (found.difference, found.interval, found.p_value) == (None, None, None)
 
 
-def test_the_interval_is_the_bootstraps() -> None:
-    # Normal approximation: 0.02 ± 1.96 × sqrt((0.04 - 0.02²) / 1000).
-    low, high = paired_interval(30, 10, 1000)
-    assert low == pytest.approx(0.02 - 0.0123, abs=1e-3)
-    assert high == pytest.approx(0.02 + 0.0123, abs=1e-3)
-    assert paired_interval(30, 10, 1000) == (low, high)
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "count", "interval"),
+    [
+        # R: contingencytables::Tango_asymptotic_score_CI_paired_2x2(cavo_2012).
+        (6, 16, 161, (-0.1240, -0.0054)),
+        # Nearly the normal approximation: 0.02 ± 1.96 × sqrt((0.04 - 0.02²) / 1000).
+        (30, 10, 1000, (0.0080, 0.0336)),
+    ],
+)
+def test_the_interval_is_tangos(
+    only_first: int, only_second: int, count: int, interval: tuple[float, float]
+) -> None:
+    assert paired_interval(only_first, only_second, count) == pytest.approx(interval, abs=1e-4)
 
 
-def test_models_that_never_differ_may_yet_differ_elsewhere() -> None:
-    # Clopper and Pearson, 0 of 10: up to 30.85 %.
-    assert paired_interval(0, 0, 10) == pytest.approx((-0.3085, 0.3085), abs=1e-4)
+@pytest.mark.parametrize(("right", "count"), [(0, 10), (1, 400), (5, 10), (10, 10)])
+def test_where_only_one_model_is_right_it_ends_as_wilsons_does(right: int, count: int) -> None:
+    _, high = wilson_interval(right, count)
+    assert paired_interval(right, 0, count)[1] == pytest.approx(high)
+    assert paired_interval(0, right, count)[0] == pytest.approx(-high)
+
+
+@pytest.mark.parametrize("count", [381, 400, 570, 1000, 4000])
+def test_a_drop_of_one_point_is_rarely_taken_for_less(count: int) -> None:
+    taken = [lost for lost in range(count) if -paired_interval(0, lost, count)[0] < 0.01]
+    chances = (math.comb(count, lost) * 0.01**lost * 0.99 ** (count - lost) for lost in taken)
+    assert 0 < sum(chances) < 0.025
 
 
 @pytest.mark.parametrize(

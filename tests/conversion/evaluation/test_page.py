@@ -1,5 +1,4 @@
 import base64
-import re
 
 from conversion.evaluation.page import page
 from conversion.evaluation.report import Evaluated, Report
@@ -23,12 +22,6 @@ def test_a_mistake_stands_beside_what_the_model_thought() -> None:
     assert "<h2>Mistakes: what the model saw, and what it thought</h2>" in shown
     assert "<b>green (1), 12.5%</b><code>green/&lt;b&gt;.png</code>" in shown
     assert '<span>&lt;red&gt; (0)</span><span>75.0%</span><i style="width:75.0%">' in shown
-
-
-def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
-    shown = page(report(Prediction(1, (0, 1, 2), 0.75)), [MISTAKE])
-    assert re.findall(r"<script|<link|@import|url\(|https?:| on\w+=", shown) == []
-    assert "prefers-color-scheme: dark" in shown
 
 
 def test_the_heading_says_how_many_are_not_shown() -> None:
