@@ -1,4 +1,4 @@
-"""The BentoML model store: finds models and adds them.
+"""The BentoML model store: finds and adds models.
 
 ``python -m conversion.store [TAG]`` makes a model the newest and prints its tag; without TAG
 it prints the tag of the newest. It ends with 1 if there is no such model.
@@ -25,7 +25,7 @@ from model_spec import MODEL_NAME, ModelSpec
 
 _FINGERPRINT = "fingerprint"
 _TAG_HASH_DIGITS = 8
-# A tag's version has 63 at most; precision, digits and hyphens are in it, too.
+# Of an architecture in a tag, whose version has 63 at most, with precision, digits and hyphens.
 _MOST_CHARACTERS = 48
 
 
@@ -56,13 +56,13 @@ def make_newest(tag: str) -> None:
     """Let ``image_classifier:latest`` mean this model, which was asked for last.
 
     Raises:
-        BentoMLException: there is no such model.
+        ConversionError: there is no such model.
     """
-    model = bentoml.models.get(tag)
-    latest, version = Path(model.path).parent / "latest", str(model.tag.version)
+    folder = folder_of(tag)
+    latest = folder.parent / "latest"
     with _refusing("written"):
-        if not latest.exists() or latest.read_text(encoding="utf-8").strip() != version:
-            latest.write_text(version, encoding="utf-8")
+        if not latest.exists() or latest.read_text(encoding="utf-8").strip() != folder.name:
+            latest.write_text(folder.name, encoding="utf-8")
 
 
 def newest() -> str | None:
@@ -98,22 +98,43 @@ def fingerprint_of(tag: str) -> str:
 def save(folder: Path, spec: ModelSpec, fingerprint: str) -> str:
     """Add a model, whose folder holds every file but the spec.
 
+    A model of the same tag, from another request, is replaced: where it came from may differ.
+
     Returns:
-        Its tag, ``image_classifier:{architecture}-{precision}-{8 digits}``; the digits are of the
-        sha256 of all that answers and drift depend on, so that another model never gets the same
-        tag.
+        The tag, ``image_classifier:{architecture}-{precision}-{8 digits}``. The digits are from the
+        sha256 of all that answers and drift depend on, so that another model gets another tag.
     """
-    tag = f"{MODEL_NAME}:{_slug(spec.architecture)}-{spec.precision.value}-{_digits(spec)}"
-    with _refusing("written"):
-        with contextlib.suppress(NotFound):
-            # The same model from another request: where it came from may have changed.
-            bentoml.models.delete(tag)
-        with bentoml.models.create(
-            tag, labels=_labels(spec, fingerprint), metadata=_metadata(spec)
-        ) as model:
-            shutil.copytree(folder, model.path, dirs_exist_ok=True)
-            spec.save(Path(model.path))
+    version = f"{_slug(spec.architecture)}-{spec.precision.value}-{_digits(spec)}"
+    tag, labels = f"{MODEL_NAME}:{version}", _labels(spec, fingerprint)
+    with (
+        _refusing("written"),
+        _replaced(_models_folder() / version),
+        bentoml.models.create(tag, labels=labels, metadata=_metadata(spec)) as model,
+    ):
+        shutil.copytree(folder, model.path, dirs_exist_ok=True)
+        spec.save(Path(model.path))
     return tag
+
+
+@contextlib.contextmanager
+def _replaced(model: Path) -> Iterator[None]:
+    """Replace a model's folder in the block; if the block fails, the folder is as it was.
+
+    BentoML itself leaves half a folder behind after Ctrl-C.
+    """
+    # Not in the store, where BentoML takes every folder for a model.
+    old = model.parents[2] / f"{model.name}.replaced"
+    shutil.rmtree(old, ignore_errors=True)
+    if model.exists():
+        model.rename(old)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(model, ignore_errors=True)
+        if old.exists():
+            old.rename(model)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _slug(architecture: str) -> str:
@@ -185,9 +206,6 @@ def main(arguments: Sequence[str]) -> int:
         for tag in arguments:
             make_newest(tag)
         found = newest()
-    except (BentoMLException, ValueError) as error:
-        print(f"error: no model {' '.join(arguments)}: {error}", file=sys.stderr)
-        return 1
     except ConversionError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,1 +1,1 @@
-"""What a graph gives: probabilities by softmax or sigmoid, at a temperature, and an embedding."""
+"""Outputs of a model: labels, temperature, thresholds and embedding."""

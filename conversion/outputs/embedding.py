@@ -1,4 +1,4 @@
-"""The embedding as a graph's second output: what the last linear layer reads."""
+"""The embedding, a graph's second output: the input of the last linear layer."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _LINEAR = ("Gemm", "MatMul")
 _MATRIX_AXES = 2
 
 LIMITS: dict[type, float] = {np.float32: 1e-4, np.float16: 2e-2}
-"""Largest difference to PyTorch that is let through, as a share of the largest number."""
+"""Largest accepted difference from PyTorch, as a share of the largest number."""
 
 
 def add_embedding(proto: onnx.ModelProto, size: int) -> str | None:
@@ -49,7 +49,7 @@ def _last_linear(graph: onnx.GraphProto) -> NodeProto | None:
 
 
 def last_linear_input(network: nn.Module, images: torch.Tensor) -> torch.Tensor | None:
-    """What the last linear layer of a network reads, float32 ``[N, size]``; None without one."""
+    """Input of a network's last linear layer, float32 ``[N, size]``; None without one."""
     read: list[torch.Tensor] = []
 
     def note(module: nn.Module, inputs: tuple[Any, ...]) -> None:

@@ -54,7 +54,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 def _text(path: Path) -> str:
-    """Of a file that some editors begin with a byte order mark."""
+    """The text of a file, which may begin with a byte order mark."""
     encoded = path.read_bytes()
     utf_16 = encoded.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return encoded.decode("utf-16" if utf_16 else "utf-8-sig").strip()
@@ -72,7 +72,7 @@ def _refuse_duplicates(labels: tuple[str, ...], file: str) -> None:
 
 
 def _parsed(text: str, *, must_be_json: bool) -> object:
-    """JSON where it is a list or an object, else lines."""
+    """A list or an object of JSON, else a table or lines."""
     if must_be_json or text.startswith(("[", "{")):
         try:
             return json.loads(text, object_pairs_hook=_without_repetition)
@@ -86,7 +86,7 @@ def _table(text: str) -> dict[str, object] | None:
     """Labels by id from lines ``0: cat``, ``0,cat`` or ``cat,0``; None if it is no such table.
 
     Raises:
-        ValueError: an id stands twice, or there are more columns.
+        ValueError: an id occurs twice, or there are more columns.
     """
     lines = text.splitlines()
     numbered = [found for line in lines if (found := _NUMBERED.fullmatch(line.strip()))]
@@ -116,7 +116,7 @@ def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _in_order(content: dict[str, object], file: str) -> list[object]:
-    """The labels of a JSON object, whichever way round it is."""
+    """The labels of an object from ids to labels, or from labels to ids."""
     if isinstance(id2label := content.get(_OF_TRANSFORMERS), dict):
         content = id2label
     deeper = [

@@ -1,4 +1,4 @@
-"""The network with one output as one with two."""
+"""A network with one output as a network with two."""
 
 import torch
 from torch import nn

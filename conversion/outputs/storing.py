@@ -1,4 +1,4 @@
-"""A temperature, thresholds or a reference that were found become a new model in the store."""
+"""Save a model again with the temperature, the thresholds or the reference that were found."""
 
 import contextlib
 import hashlib
@@ -8,22 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+import onnxruntime
 
 from conversion import store
 from conversion.errors import ConversionError
-from conversion.photographs import GOLDEN, PHOTOGRAPHS, photograph_pixels
+from conversion.photographs import photograph, photograph_pixels
+from inference.arrays import Pixels, Probabilities
+from inference.sessions.providers import CPU_PROVIDER
 from inference.sessions.session import open_session
 from model_spec import ONNX_FILE, ModelSpec, Reference, sha256_of_file
+from preprocessing import transform
 from settings import Device
-
-Probabilities = npt.NDArray[np.float32]
 
 
 def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """What probabilities ``[N, classes]`` that sum to 1 become if logits are divided by a
-    temperature.
-    """
+    """Probabilities ``[N, classes]``, which sum to 1, after their logits are divided by T."""
     powers = probabilities.astype(float) ** (1 / temperature)
     found: Probabilities = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
     return found
@@ -51,14 +50,14 @@ def store_calibrated(tag: str, temperature: float, thresholds: tuple[float, ...]
             update={
                 "temperature": total,
                 "thresholds": thresholds or spec.thresholds,
-                # Other confidences are no drift.
+                # The reference has confidences without the temperature.
                 "reference": None,
                 "files": {**spec.files, ONNX_FILE: sha256_of_file(new / ONNX_FILE)},
             }
         )
+        _check(store.folder_of(tag), new, changed, temperature)
         changed.save(new)
-        answer = _checked(store.folder_of(tag), new, temperature)[spec.golden.class_id]
-        golden = spec.golden.model_copy(update={"confidence": float(answer)})
+        golden = spec.golden.model_copy(update={"confidence": _golden_confidence(new, changed)})
         changed = changed.model_copy(update={"golden": golden})
         return store.save(new, changed, _fingerprint(tag, changed))
 
@@ -101,22 +100,33 @@ def _set(path: Path, temperature: float) -> None:
     path.write_bytes(proto.SerializeToString(deterministic=True))
 
 
-def _checked(old: Path, new: Path, temperature: float) -> Probabilities:
-    """The golden image's probabilities by the new graph's reckoning, which is compared."""
-    sessions = [open_session(folder, Device.CPU, intra_op_threads=1) for folder in (old, new)]
-    spec = sessions[0].spec
+def _check(old: Path, new: Path, spec: ModelSpec, temperature: float) -> None:
+    """Compare the new graph's probabilities with those that the temperature must give."""
     pixels = photograph_pixels(spec.preprocessing)
-    before, after = (session.run(pixels) for session in sessions)
-    expected = tempered(before, temperature)
-    difference, limit = float(np.abs(after - expected).max()), spec.verification.limit
+    expected = tempered(_run(old, spec, pixels), temperature)
+    difference = float(np.abs(_run(new, spec, pixels) - expected).max())
     # Written so that a NaN fails.
-    if not difference <= limit:
+    if not difference <= spec.verification.limit:
         raise ConversionError(
             f"not saved: with the temperature probabilities differ by {difference:.3g} from what "
-            f"they must be, limit {limit:g}"
+            f"they must be, limit {spec.verification.limit:g}"
         )
-    golden: Probabilities = expected[PHOTOGRAPHS.index(GOLDEN)]
-    return golden
+
+
+def _run(folder: Path, spec: ModelSpec, pixels: Pixels) -> Probabilities:
+    """On the CPU, which computes also the graph of a bf16 model, in float32."""
+    session = onnxruntime.InferenceSession(str(folder / ONNX_FILE), providers=[CPU_PROVIDER])
+    probabilities: Probabilities = session.run([spec.output_name], {spec.input_name: pixels})[0]
+    return probabilities
+
+
+def _golden_confidence(folder: Path, spec: ModelSpec) -> float:
+    """On the device for which the model was made, if it was made for one."""
+    device = Device(spec.comparison.device) if spec.comparison else Device.CPU
+    image = photograph(folder / spec.golden.file)
+    session = open_session(folder, device, intra_op_threads=1)
+    probabilities = session.run(transform(image, spec.preprocessing)[None])[0]
+    return float(probabilities[spec.golden.class_id])
 
 
 def _fingerprint(tag: str, spec: ModelSpec) -> str:

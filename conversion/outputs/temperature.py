@@ -38,7 +38,7 @@ def set_temperature(proto: onnx.ModelProto, temperature: float) -> None:
 
 
 def _activation(graph: onnx.GraphProto) -> tuple[int, NodeProto]:
-    """The node that gives the probabilities, with its place."""
+    """The index of the node that gives the probabilities, and the node."""
     name = graph.output[0].name
     for index, node in enumerate(graph.node):
         if name in node.output and node.op_type in _ACTIVATIONS:

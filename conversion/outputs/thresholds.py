@@ -1,6 +1,6 @@
 """The thresholds that a user gives: a number, or a file with one per class.
 
-The functions raise ConversionError if it is neither, or lacks a class.
+The functions raise ConversionError if the text is neither, or the file lacks a class.
 """
 
 import json
@@ -24,7 +24,7 @@ def read_thresholds(text: str, labels: Sequence[str]) -> tuple[float, ...]:
 
 
 def read_facts(text: str | None) -> str | None:
-    """What decides the thresholds: the number, or the file's text."""
+    """The number or the file's text, for the fingerprint."""
     if text is None or _is_number(text):
         return text
     return _read(Path(text))

@@ -1,6 +1,7 @@
 """What is saved, found again and refused."""
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -111,6 +112,30 @@ def test_saving_again_replaces(toy_spec: ModelSpec, unsaved: Path) -> None:
     assert store.find(OTHER) == second
     saved = ModelSpec.load(folder_of(second))
     assert saved.weights.source == "by another hand"
+
+
+@pytest.mark.parametrize("copies", [1, 2], ids=["before the store", "in the store"])
+def test_ctrl_c_leaves_the_store_as_it_was(
+    copies: int, toy_spec: ModelSpec, unsaved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = store.save(unsaved, toy_spec, FINGERPRINT)
+    copytree, targets = shutil.copytree, list[str]()
+
+    def interrupted(source: Path, target: Path, dirs_exist_ok: bool = False) -> None:
+        copytree(source, target, dirs_exist_ok=dirs_exist_ok)
+        targets.append(str(target))
+        if len(targets) % 2 == copies % 2:
+            (Path(target) / ONNX_FILE).unlink()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copytree", interrupted)
+    for architecture in ("toy", "another"):
+        targets.clear()
+        with pytest.raises(KeyboardInterrupt):
+            store.save(unsaved, toy_spec.model_copy(update={"architecture": architecture}), OTHER)
+        assert len(targets) == copies
+        assert tags() == {tag}
+        assert store.find(FINGERPRINT) == tag
 
 
 def test_saving_over_a_damaged_model_mends_it(toy_spec: ModelSpec, unsaved: Path) -> None:

@@ -4,14 +4,18 @@ import bentoml
 import numpy as np
 import pytest
 
+import inference.sessions.session
 from conversion import store
 from conversion.errors import ConversionError
 from conversion.outputs.storing import store_calibrated, store_reference, tempered
+from errors import StartupError
 from inference import open_session
 from inference.answers.drift import reference_of
 from inference.explanation.activations import ActivationSession
-from model_spec import ModelSpec
+from inference.sessions.openvino_session import openvino_version
+from model_spec import ModelSpec, Precision
 from settings import Device
+from tests.conversion.gate.test_gate import GOOD
 from tests.support import toys
 
 REFERENCE = reference_of([(0, 0.95), (2, 0.85)])
@@ -96,6 +100,27 @@ def test_explanations_go_with_the_model(tmp_path: Path) -> None:
         assert ModelSpec.load(folder).explanation == ModelSpec.load(tmp_path).explanation
         found = ActivationSession.open(folder, intra_op_threads=1).run(toys.pixels(toys.RED))
         np.testing.assert_allclose(found.sums, found.logits, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(openvino_version() is None, reason="OpenVINO is not installed")
+def test_a_bf16_model_gets_its_golden_answer_from_the_device_it_was_made_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_others(device: Device) -> None:
+        if device is not Device.OPENVINO:
+            raise StartupError(f"a bf16 model needs OpenVINO, not {device.value}")
+
+    # Where the processor has no bfloat16, OpenVINO computes in float32.
+    monkeypatch.setattr(inference.sessions.session, "require_bf16", refuse_others)
+    made_for = GOOD.model_copy(update={"device": Device.OPENVINO.value})
+    lower = {"precision": Precision.BF16, "comparison": made_for}
+    spec = toys.write_softmax_toy(tmp_path).model_copy(update=lower)
+    tag = store_calibrated(store.save(tmp_path, spec, "of-a-bf16-toy"), 2.0, ())
+    found = ModelSpec.load(store.folder_of(tag))
+    root = np.sqrt([toys.HIGH, toys.LOW, toys.LOW])
+    assert (found.precision, found.temperature) == (Precision.BF16, 2.0)
+    assert found.golden.confidence == pytest.approx(root[0] / root.sum(), abs=0.01)
 
 
 def test_a_graph_that_ends_otherwise_is_refused(tmp_path: Path) -> None:
