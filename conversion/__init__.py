@@ -1,4 +1,4 @@
-"""PyTorch → ONNX → BentoML model store, and the evaluation of what is there.
+"""PyTorch → ONNX → BentoML model store, and the evaluation of stored models.
 
 The only room that imports torch.
 """

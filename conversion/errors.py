@@ -1,4 +1,4 @@
-"""What conversion says when it refuses."""
+"""Errors of a conversion, and helpers for their messages."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +14,11 @@ Record = TypeVar("Record", bound=Frozen)
 
 
 class ConversionError(Exception):
-    """Nothing was saved; the first line of the message says why, and what to do."""
+    """Nothing was saved. The first line of the message says why, and what to do."""
 
 
 class OtherClasses(ConversionError):
-    """The last layer of a checkpoint ``file`` tells ``found`` classes apart, not ``labels``."""
+    """The last layer of the checkpoint ``file`` has ``found`` classes, but there are ``labels``."""
 
     def __init__(self, file: str, found: int, labels: int) -> None:
         super().__init__(
@@ -29,20 +29,20 @@ class OtherClasses(ConversionError):
 
 
 class OneOutput(ConversionError):
-    """The last layer of a checkpoint ``file`` has one output."""
+    """The last layer of the checkpoint ``file`` has one output."""
 
     def __init__(self, file: str) -> None:
         super().__init__(f"{file} is of a network with one output: {ONE_OUTPUT}")
 
 
 def first_line(error: object) -> str:
-    """Of a library's error, whose message may go on for a page."""
+    """The first line of a library's error, whose message may fill a page."""
     return str(error).strip().split("\n")[0]
 
 
 @contextmanager
 def refusing(told: str) -> Iterator[None]:
-    """Whatever a library raises in the block, say what cannot be done, and the reason in one line.
+    """Turn whatever a library raises in the block into one line: what cannot be done, and why.
 
     Raises:
         ConversionError: for any exception.
@@ -60,10 +60,10 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 
 
 def checked(record: type[Record], fields: dict[str, Any], where: str) -> Record:
-    """A record of fields that a user or a library's config gives.
+    """A record with fields from a user or from a library's config.
 
     Raises:
-        ConversionError: names ``where`` they are from, and the first thing that is wrong.
+        ConversionError: names ``where`` the fields are from, and the first one that is wrong.
     """
     try:
         return record.model_validate(fields)

@@ -1,7 +1,7 @@
 """``python -m conversion.explain_preprocessing TAG IMAGE``: what a model sees of a photograph.
 
-One PNG shows the photograph with the crop outlined, what the model sees, and the numbers; they
-go to standard output, too. The photograph is decoded and resized as the service does it.
+One PNG shows the photograph with the crop outlined, what the model sees, and the numbers, which go
+to standard output, too. The photograph is decoded and resized as the service does it.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spec = ModelSpec.load(store.folder_of(parsed.tag))
         setup = Setup.from_settings(spec.preprocessing, load_settings())
         explanation = explain(parsed.image, parsed.tag, setup)
-        # Drawn before the file is opened: no half of a picture is left behind.
+        # Encoded in memory first, so that no half of a picture is written.
         buffer = BytesIO()
         draw(explanation).save(buffer, "PNG")
         parsed.output.write_bytes(buffer.getvalue())

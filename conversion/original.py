@@ -1,4 +1,4 @@
-"""The PyTorch model that was asked for: its network with its weights, and its labels."""
+"""The requested PyTorch model: its network with weights, and its labels."""
 
 import logging
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from model_spec import Activation, Preprocessing, Weights
 
 logger = logging.getLogger("image_classifier.conversion")
 
-# A head that no checkpoint has, so that the checkpoint's own number of classes is told.
-_NO_CHECKPOINT_HAS = 1009
+# Classes of a head that no checkpoint has: the refusal then names the checkpoint's own number.
+_UNKNOWN_CLASSES = 1009
 
 _OF_ONE_OUTPUT = 2
-"""Classes: the negative and the positive."""
+"""Classes of a network with one output: the negative and the positive."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Original:
 
 
 def original_of(request: Request) -> Original:
-    """Make the network that was asked for. The log says which preprocessing it gets.
+    """Make the requested network. The log says which preprocessing it gets.
 
     Raises:
         ConversionError: the network, its weights or its labels do not fit together.
@@ -83,7 +83,7 @@ def original_of(request: Request) -> Original:
 
 
 def _warn_of_default(request: Request, description: Description, file: str) -> None:
-    """The comparison cannot find this: both sides of it get the same pixels."""
+    """Warn of what the comparison cannot find, since both models get the same pixels."""
     if description.assumed:
         logger.warning(
             "this preprocessing is the default of %s; if %s was trained with another, "
@@ -94,7 +94,7 @@ def _warn_of_default(request: Request, description: Description, file: str) -> N
 
 
 def _labels(request: Request, description: Description) -> tuple[str, ...]:
-    """The user's, or those of the published weights."""
+    """The user's labels, or those of the published weights."""
     labels = request.labels or description.labels
     classes = description.classes if request.published else None
     if classes == 1:
@@ -123,9 +123,9 @@ def _labels(request: Request, description: Description) -> tuple[str, ...]:
 
 
 def _own_network(request: Request, description: Description) -> tuple[nn.Module, Weights]:
-    """The network with the user's weights, and what those turned out to be."""
+    """The network with the user's weights, and where these are from."""
     labels = request.labels or description.labels or ()
-    classes = len(labels) or _NO_CHECKPOINT_HAS
+    classes = len(labels) or _UNKNOWN_CLASSES
     network = request.source.build(classes)
     try:
         return network, _fill(network, request, classes)
@@ -143,7 +143,7 @@ def _own_network(request: Request, description: Description) -> tuple[nn.Module,
 
 
 def _fill(network: nn.Module, request: Request, classes: int) -> Weights:
-    """Load the user's own weights; returns what they turned out to be."""
+    """Load the user's own weights; returns where they are from, and whether they were trained."""
     path, weights = request.weights_file
     assert path is not None
     entries = request.source.renamed(network, read(path))

@@ -1,4 +1,4 @@
-"""What a user asks to be converted, and a fingerprint of everything that decides the result."""
+"""What a user wants converted, and a fingerprint of everything that decides the result."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from model_comparison import Shortcoming
 from model_spec import COMPARED, Activation, Precision, Weights
 from settings import load_settings
 
-# PyTorch's exporter writes this version itself; it converts the graph to later ones.
+# The version that PyTorch's exporter writes; it converts the graph to later versions.
 DEFAULT_OPSET = 18
 
 _PROJECT = Path(__file__).parent.parent
@@ -32,7 +32,7 @@ _FINGERPRINT_DIGITS = 32
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for. Files are found and checked at the first use; torch is not imported.
+    """What a user wants. Files are found and checked at the first use; torch is not imported.
 
     Properties raise ConversionError for what cannot be used.
 
@@ -42,11 +42,11 @@ class Request:
         entry: of the user's checkpoint, if it holds several that fit.
         seed: of random weights; None for real ones.
         labels_file: with the user's own class names; None for the published ones.
-        given: of the preprocessing, in place of what the source says.
-        activation: that the network was trained with; None for the one that its source says.
+        given: fields of the preprocessing, in place of the source's.
+        activation: that the network was trained with; None for its source's.
         threshold: a number, or a file with one per class, as :func:`read_thresholds` takes it.
         calibration: folder of photographs for bf16 and int8; None for the project's own.
-        allowed: what a bf16 or int8 model need not be shown to be.
+        allowed: shortcomings with which a bf16 or int8 model is saved all the same.
     """
 
     architecture: str = DEFAULT
@@ -74,7 +74,7 @@ class Request:
 
     @cached_property
     def description(self) -> Description:
-        """What is known of the network, the user's preprocessing before the source's."""
+        """What is known of the network, with the user's preprocessing in place of the source's."""
         found = self.source.description
         if self.given is None:
             if found.unknown:
@@ -90,7 +90,7 @@ class Request:
 
     @cached_property
     def weights_file(self) -> tuple[Path | None, Weights]:
-        """Where the weights are, downloaded and verified, and where they came from.
+        """The path of the weights, downloaded and verified, and where they came from.
 
         The path is None for random weights.
         """
@@ -124,7 +124,7 @@ class Request:
 
     @property
     def _comparison(self) -> list[object]:
-        """What decides whether a bf16 or int8 model passes."""
+        """What decides whether a bf16 or int8 model passes the gate."""
         if self.precision not in COMPARED:
             return []
         files = sorted(self.calibration.rglob("*")) if self.calibration else []

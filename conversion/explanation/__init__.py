@@ -1,1 +1,1 @@
-"""What lets the service say why: class activation maps, found in the exported graph."""
+"""Class activation maps, which are added to the exported graph for explanations."""

@@ -1,15 +1,18 @@
 """Finds a network's head in its graph: global average pooling, then one linear layer.
 
-From the probabilities back: activation, linear layer, perhaps a layer normalisation, pooling,
-feature map. Nodes that only move or convert numbers are passed over. What is found is a guess
-from names of operators: :mod:`conversion.explanation.verify` checks it with numbers.
+The search goes back from the probabilities: activation, linear layer, perhaps a layer
+normalisation, pooling, feature map. Nodes that only move or convert numbers are passed over. The
+result is a guess from names of operators: :mod:`conversion.explanation.verify` checks it with
+numbers.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, helper, numpy_helper
+
+from conversion.graph.export import constants_of
 
 _MOVES = {
     *("Cast", "DequantizeLinear", "Dropout", "Expand", "Flatten", "Gather", "Identity"),
@@ -26,7 +29,7 @@ _CHANNELS_LAST = ({1, 2}, {-3, -2})
 
 
 class OtherHead(Exception):
-    """The network ends in another way; says how."""
+    """The network ends in another way; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Linear:
 
     Attributes:
         weights: tensor ``[classes, C]``, or ``[C, classes]``.
-        by_class: whether it is the former.
+        by_class: whether the weights are ``[classes, C]``.
         bias: tensor ``[classes]``; None without one.
     """
 
@@ -64,8 +67,8 @@ class Head:
 
     Attributes:
         logits: ``[N, classes]``.
-        linear: None: each channel of the feature map is a class.
-        norm: None without one.
+        linear: None if each channel of the feature map is a class.
+        norm: None without a layer normalisation.
         features: the feature map before pooling.
         channels_last: whether that is ``[N, h, w, C]`` instead of ``[N, C, h, w]``.
     """
@@ -81,7 +84,7 @@ def find_head(graph: GraphProto) -> Head:
     """The head of a classifier's graph.
 
     Raises:
-        OtherHead: it is no global average pooling with at most one linear layer behind it.
+        OtherHead: it is not a global average pooling with at most one linear layer behind it.
     """
     found = _Graph(graph)
     logits, node = found.behind(graph.output[0].name, _ACTIVATIONS)
@@ -104,7 +107,7 @@ class _Graph:
 
     def __init__(self, graph: GraphProto) -> None:
         self._producers = {output: node for node in graph.node for output in node.output}
-        self._constants: dict[str, TensorProto] = {each.name: each for each in graph.initializer}
+        self._constants = constants_of(graph)
 
     def behind(self, value: str, passed: Collection[str]) -> tuple[str, NodeProto | None]:
         """The first tensor that another operator than ``passed`` makes, and its node."""
@@ -139,9 +142,12 @@ class _Graph:
         raise OtherHead(f"the pooling is over the axes {sorted(axes)}, not over height and width")
 
     def _axes(self, pooling: NodeProto) -> set[int]:
-        if len(pooling.input) > 1:  # opset 18 and later
-            return set(numpy_helper.to_array(self._constants[pooling.input[1]]).tolist())
-        return set(_attributes(pooling).get("axes", ()))
+        if len(pooling.input) == 1:  # before opset 18
+            return set(_attributes(pooling).get("axes", ()))
+        axes = self._constants.get(pooling.input[1])
+        if axes is None:
+            raise OtherHead("the axes of the pooling are not constant")
+        return set(numpy_helper.to_array(axes).tolist())
 
     def _is_constant(self, value: str) -> bool:
         """Whether a tensor depends on parameters alone, such as dequantised weights."""

@@ -1,11 +1,11 @@
-"""The nodes that compute class activation maps, as an addition to ``model.onnx``.
+"""Nodes that compute class activation maps, as bytes to append to ``model.onnx``.
 
 The linear layer is applied at every place of the feature map instead of to its mean (Zhou et al.,
 "Learning Deep Features for Discriminative Localization", 2016, https://arxiv.org/abs/1512.04150).
-Both are linear, so that the mean of a class's map plus the bias is its logit.
+Pooling and layer are linear, so the mean of a class's map plus the bias is its logit.
 
-A layer normalisation between them divides by the deviation of the pooled vector, which is one
-number for each image. The maps take that number as given, so that the sum stays exact.
+A layer normalisation between them divides by the deviation of the pooled vector, one number for
+each image. The maps are divided by the same number, so that the sum stays exact.
 """
 
 from typing import Any
@@ -23,10 +23,10 @@ _CHANNELS = np.array([1])
 
 
 def addition(head: Head, classes: int) -> bytes:
-    """Bytes that, behind those of ``model.onnx``, are a model with three more outputs.
+    """Bytes that, appended to ``model.onnx``, give a model with three more outputs.
 
-    Protocol buffers merge what follows each other: repeated fields, such as the nodes and outputs
-    of a graph, are appended (https://protobuf.dev/programming-guides/encoding/, last one wins).
+    Concatenated Protocol Buffers are merged: repeated fields, such as the nodes and outputs of a
+    graph, are appended (https://protobuf.dev/programming-guides/encoding/, last one wins).
 
     The outputs are float32: ``LOGITS`` ``[N, classes]``, ``MAPS`` ``[N, classes, h, w]``, ``BIAS``
     ``[classes]``.
@@ -56,7 +56,7 @@ def addition(head: Head, classes: int) -> bytes:
 
 
 class _Nodes:
-    """A ``model`` that only adds to another one."""
+    """Collects the nodes of the addition in ``model``."""
 
     def __init__(self) -> None:
         self.model = ModelProto()
@@ -80,7 +80,7 @@ class _Nodes:
         self._graph.output.append(ValueInfoProto(name=name))
 
     def normalise(self, norm: Norm, features: str, weights: str, bias: str) -> tuple[str, str, str]:
-        """Take a layer normalisation into features, weights and bias of a linear layer."""
+        """Merge a layer normalisation into the features, weights and bias of a linear layer."""
         scale = self.add("Cast", norm.scale, to=TensorProto.FLOAT)
         if norm.shift is not None:
             shift = self.add("Cast", norm.shift, to=TensorProto.FLOAT)

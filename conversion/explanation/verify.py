@@ -1,31 +1,29 @@
-"""Adds class activation maps to a converted model, if its head allows them and they add up."""
+"""Adds class activation maps to a converted model, if it has such a head and they add up."""
 
 import logging
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
 from conversion.explanation.head import OtherHead, find_head
 from conversion.explanation.maps import addition
 from errors import StartupError
+from inference.arrays import Pixels
 from inference.explanation.activations import ActivationSession
 from model_spec import EXPLANATION_FILE, ONNX_FILE, ClassActivation, Explanation, Precision
 
 logger = logging.getLogger("image_classifier.conversion")
 
 LIMITS = {Precision.FP32: 1e-4, Precision.BF16: 1e-4}
-"""Largest difference of any logit, as a share of the largest one, that is let through. A bf16
-model's graph is in float32, in which ONNX Runtime computes the maps."""
+"""Largest accepted difference of a logit, as a share of the largest logit. The graph of a bf16
+model is float32, and ONNX Runtime computes its maps in float32."""
 
 _ROUNDED_LIMIT = 0.05
-"""The same where numbers are rounded between the feature map and the logits."""
+"""The same for precisions that round between the feature map and the logits."""
 
 
-def explanation_of(
-    folder: Path, pixels: npt.NDArray[np.uint8], precision: Precision, classes: int
-) -> Explanation:
+def explanation_of(folder: Path, pixels: Pixels, precision: Precision, classes: int) -> Explanation:
     """Find the class activation maps of a converted model, and check them with pixels.
 
     Writes ``EXPLANATION_FILE`` if they add up to the logits, within the limit of the precision.
@@ -44,9 +42,7 @@ def explanation_of(
     return found
 
 
-def _checked(
-    folder: Path, pixels: npt.NDArray[np.uint8], precision: Precision, classes: int
-) -> ClassActivation:
+def _checked(folder: Path, pixels: Pixels, precision: Precision, classes: int) -> ClassActivation:
     """Compare the mean of every map, plus the bias, with the logit; raises OtherHead."""
     session = ActivationSession.open(folder, intra_op_threads=0)
     found = [session.run(each) for each in pixels]

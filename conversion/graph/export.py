@@ -19,10 +19,10 @@ BATCH_AXIS = "batch"
 
 _LOGITS_AXES = 2
 
-# Both mean the operators of ONNX itself.
+# Both are the domain of ONNX's own operators.
 _ONNX_DOMAIN = ("", "ai.onnx")
 
-# Protocol buffers end at 2 GiB: larger models keep their parameters in a second file.
+# The limit of Protocol Buffers; larger models keep their parameters in a second file.
 _PROTOBUF_LIMIT_BYTES = 2**31 - 1
 EXTERNAL_DATA_FILE = f"{ONNX_FILE}.data"
 
@@ -52,8 +52,8 @@ class PixelsToProbabilities(nn.Module):
         """uint8 ``[N, H, W, channels]`` → float32 ``[N, classes]``."""
         if self.reverses_channels:
             pixels = pixels.flip(3)
-        # Contiguous, or PyTorch takes it for its channels-last layout and the exporter spells
-        # out the strides of every global pooling behind it.
+        # Otherwise PyTorch sees its channels-last layout, and the exporter writes the strides of
+        # every global pooling into the graph.
         channels_first = pixels.permute(0, 3, 1, 2).to(torch.float32).contiguous()
         logits = logits_of(self.network((channels_first - self.mean) / self.std))
         return probabilities_of(logits, self.activation)
@@ -67,7 +67,7 @@ def probabilities_of(logits: torch.Tensor, activation: Activation) -> torch.Tens
 
 
 def logits_of(output: object) -> torch.Tensor:
-    """What a network gave: float32 ``[N, classes]``, by itself or as ``logits`` of a record.
+    """The logits, float32 ``[N, classes]``, of a network's output: a tensor or a record.
 
     Raises:
         ConversionError: it gave anything else.
@@ -133,10 +133,10 @@ def opset_of(proto: onnx.ModelProto) -> int:
 def save(
     proto: onnx.ModelProto, folder: Path, properties: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """Write ``model.onnx`` and, for parameters over 2 GiB, which leave the graph, a second file.
+    """Write ``model.onnx``; parameters over 2 GiB are moved from the graph to a second file.
 
     Args:
-        properties: what belongs to the model beside the graph, kept in the file, so that
+        properties: what belongs to the model beside the graph. It is kept in the file, so that
             models that differ in it have different hashes.
 
     Returns:
@@ -148,7 +148,7 @@ def save(
         names.append(EXTERNAL_DATA_FILE)
         onnx.external_data_helper.convert_model_to_external_data(proto, location=names[1])
         onnx.external_data_helper.write_external_data_tensors(proto, str(folder))
-        # So that the hash of model.onnx, which names the model, stands for both files.
+        # The tag is made from the hash of model.onnx, which so stands for both files.
         facts[names[1]] = sha256_of_file(folder / names[1])
     onnx.helper.set_model_props(proto, facts)
     (folder / ONNX_FILE).write_bytes(proto.SerializeToString(deterministic=True))
@@ -165,6 +165,15 @@ def graph_files(folder: Path) -> list[str]:
     return [name for name in (ONNX_FILE, EXTERNAL_DATA_FILE) if (folder / name).exists()]
 
 
+def constants_of(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """Parameters, and values of Constant nodes, by name."""
+    found = {each.name: each for each in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            found[node.output[0]] = node.attribute[0].t
+    return found
+
+
 def described(values: Iterable[onnx.ValueInfoProto]) -> str:
     """Name, type and axes of inputs or outputs, such as ``pixels uint8 [batch, 224, 224, 3]``."""
     return ", ".join(map(_described, values))
@@ -178,7 +187,7 @@ def _described(value: onnx.ValueInfoProto) -> str:
 
 
 def strip(proto: onnx.ModelProto) -> None:
-    """Remove what the exporter notes of its own run: stack traces, paths, Python names.
+    """Remove the exporter's notes: stack traces, paths, Python names.
 
     The same network then gives the same bytes wherever it is converted.
     """

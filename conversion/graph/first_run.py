@@ -1,4 +1,4 @@
-"""The first images that a network gets: what goes wrong with them is said in one line."""
+"""Runs a network for the first time, and says in one line what goes wrong."""
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ _SUM_TOLERANCE = 1e-5
 def check_first_run(
     network: nn.Module, preprocessing: Preprocessing, activation: Activation
 ) -> None:
-    """Have a network answer for two images of noise.
+    """Run a network on two images of noise.
 
     Raises:
         ConversionError: it fails, gives no logits or NaN, or applies softmax itself.

@@ -8,10 +8,10 @@ from conversion.graph.export import INPUT_NAME
 
 
 def halved(proto: ModelProto) -> ModelProto:
-    """Convert the parameters and the arithmetic of our export, which is changed, to float16.
+    """Convert parameters and arithmetic of an exported graph to float16; ``proto`` is changed.
 
-    Normalisation and softmax or sigmoid stay in float32: float16 would round pixels less a mean,
-    and small probabilities. Input and output keep their types.
+    Normalisation and activation stay in float32: float16 would round the normalised pixels and
+    small probabilities. Input and output keep their types.
     """
     graph = proto.graph
     pixels, probabilities = graph.input.pop(), graph.output.pop()
@@ -21,7 +21,7 @@ def halved(proto: ModelProto) -> ModelProto:
     assert activation.op_type in ("Softmax", "Sigmoid")
     graph.input.append(_float32(before[-1].output[0]))
     graph.output.append(_float32(activation.input[0]))
-    # The exporter describes parameters there, too, which the converter takes for float16 then.
+    # The exporter lists parameters there, too, and the converter would take them for float16.
     del graph.value_info[:]
     converted: ModelProto = convert_float_to_float16(proto, keep_io_types=True)
     graph = converted.graph

@@ -1,4 +1,4 @@
-"""The exported graph against the PyTorch model: names, axes, shapes, values."""
+"""Compares the exported graph with the PyTorch model: names, axes, shapes, values."""
 
 import logging
 from collections import Counter
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
@@ -23,18 +22,16 @@ from conversion.graph.export import (
     probabilities_of,
 )
 from conversion.outputs.embedding import last_linear_input, mismatch
+from inference.arrays import Pixels, Probabilities
 from model_spec import Activation, Channels, Precision, Preprocessing, Verification
 from preprocessing_spec import WHITE
 
 logger = logging.getLogger("image_classifier.conversion.verify")
 
-Pixels = npt.NDArray[np.uint8]
-Probabilities = npt.NDArray[np.float32]
-
 LIMITS = {Precision.FP32: 1e-4, Precision.FP16: 1e-2}
-"""Largest difference of any probability that is let through."""
+"""Largest accepted difference of any probability."""
 
-# One image is the common case; seven is odd, prime and no size the export saw.
+# One image is the common case; seven is odd, prime, and not the size of the export.
 _BATCH_SIZES = (1, 7)
 _RANDOM_IMAGES = 7
 _SEED = 0
@@ -42,11 +39,11 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class PyTorchModel:
-    """What an export is compared with.
+    """The PyTorch model with which an export is compared.
 
     Attributes:
         network: in eval mode; float32 ``[N, channels, H, W]`` → logits ``[N, classes]``.
-        fused: whether its convolutions must have taken in the batch norms behind them.
+        fused: whether the batch norms behind its convolutions must have been fused into them.
     """
 
     network: nn.Module
@@ -64,7 +61,7 @@ class PyTorchModel:
         return answer
 
     def embeddings(self, pixels: Pixels) -> torch.Tensor | None:
-        """uint8 ``[N, H, W, channels]`` → what the last linear layer reads, if there is one."""
+        """uint8 ``[N, H, W, channels]`` → input of the last linear layer; None without one."""
         return last_linear_input(self.network, normalised(pixels, self.preprocessing))
 
 
@@ -82,7 +79,7 @@ def normalised(pixels: Pixels, preprocessing: Preprocessing) -> torch.Tensor:
 
 
 def with_noise(photographs: Pixels) -> Pixels:
-    """The photographs and, behind them, images of random pixels."""
+    """The photographs, followed by images of random pixels."""
     noise = np.random.default_rng(_SEED).integers(
         0, 256, (_RANDOM_IMAGES, *photographs.shape[1:]), dtype=np.uint8
     )
@@ -105,11 +102,11 @@ def verify(
         embedding: name of the second output, if there is one.
 
     Returns:
-        What was compared, and the embedding's name; None where float16 changes it more than its
-        limit, which is logged.
+        The comparison, and the embedding's name. The name is None if float16 changes the embedding
+        by more than its limit, which is logged.
 
     Raises:
-        ConversionError: the first thing that differs, with its number.
+        ConversionError: the first thing that differs, with the figure.
     """
     _check_graph(path, model, embedding)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -162,7 +159,7 @@ def _verified(
 
 
 def _check_graph(path: Path, model: PyTorchModel, embedding: str | None) -> None:
-    """Names and axes, and that batch norms behind a convolution are gone."""
+    """Compare names and axes, and check that batch norms behind a convolution are gone."""
     graph = onnx.load(str(path), load_external_data=False).graph
     outputs = [each for each in graph.output if each.name != embedding]
     found = f"{described(graph.input)} → {described(outputs)}"
@@ -173,7 +170,7 @@ def _check_graph(path: Path, model: PyTorchModel, embedding: str | None) -> None
     )
     if found != expected:
         raise ConversionError(f"not saved: the graph has {found}, expected {expected}")
-    # A batch norm can be fused into a convolution only if nothing else reads its output.
+    # A batch norm can be fused only if nothing else reads the output of the convolution.
     readers = Counter(name for node in graph.node for name in node.input)
     convolved = {
         node.output[0]

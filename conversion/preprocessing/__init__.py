@@ -1,1 +1,1 @@
-"""The preprocessing of a model: what the user says of it, and what it does to a photograph."""
+"""The preprocessing of a model: the user's options, and its effect on a photograph."""

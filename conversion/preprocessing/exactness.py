@@ -1,4 +1,4 @@
-"""Choose the resizer: Pillow, which gives the pixels of training, or the faster one."""
+"""Chooses the resizer: Pillow, which gives the pixels of training, or the faster one."""
 
 import logging
 from dataclasses import replace
@@ -20,8 +20,8 @@ LIMIT = 2.5e-4
 a few photographs are tried."""
 
 _CUTS = (1, 7)
-"""Pixels cut off the left of each photograph, and twice as many off its top. At the round sizes of
-the files, both resizers often agree."""
+"""Pixels cut off the left of each photograph; twice as many are cut off its top. At the round sizes
+of the files, both resizers often agree."""
 
 
 def with_pixels_it_needs(original: Original, given: Given | None, precision: Precision) -> Original:
@@ -30,8 +30,8 @@ def with_pixels_it_needs(original: Original, given: Given | None, precision: Pre
     Args:
         original: with the preprocessing of its source.
         given: the user's preprocessing; if it names ``exact_pixels``, that decides.
-        precision: of the conversion. All but fp32 change answers more than a resizer does, so
-            they keep the faster one.
+        precision: of the conversion. Every other one than fp32 changes answers more than a resizer
+            does, and keeps the faster one.
     """
     is_said = given is not None and given.overrides.exact_pixels is not None
     if is_said or precision is not Precision.FP32:
@@ -49,7 +49,7 @@ def with_pixels_it_needs(original: Original, given: Given | None, precision: Pre
 
 
 def _largest_change(original: Original, exact: Preprocessing) -> float:
-    """Of any probability, on the project's own photographs."""
+    """Largest change of a probability on the project's own photographs."""
     model = PyTorchModel(original.network, exact, len(original.labels), original.activation)
     fast, slow = (_pixels(each) for each in (original.preprocessing, exact))
     if (fast == slow).all():
@@ -58,7 +58,7 @@ def _largest_change(original: Original, exact: Preprocessing) -> float:
 
 
 def _pixels(preprocessing: Preprocessing) -> Pixels:
-    """Of each photograph, twice: uint8 ``[N, height, width, channels]``."""
+    """Of each photograph with each cut: uint8 ``[N, height, width, channels]``."""
     images = [photograph(path) for path in PHOTOGRAPHS]
     cut = [image.crop((edge, 2 * edge, *image.size)) for image in images for edge in _CUTS]
     return np.stack([transform(image, preprocessing) for image in cut])

@@ -1,4 +1,4 @@
-"""What becomes of a photograph on its way into a model: where it is cut, and the numbers."""
+"""What preprocessing makes of a photograph: the crop, and figures of the pixels."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ class Explanation:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The preprocessing in words, a line for each fact."""
+        """The figures, in lines."""
         across, down = self.across, self.down
         seen = across.size * down.size / (across.resized * down.resized)
         return (
@@ -56,7 +56,7 @@ class Explanation:
         )
 
     def _of_channels(self) -> tuple[str, ...]:
-        """Of each channel, in the network's order, its pixels and what the network gets."""
+        """A line for each channel, in the network's order: its pixels, and the network's input."""
         wanted = self.preprocessing
         reverse = wanted.channels is Channels.BGR
         pixels = self.pixels[..., ::-1] if reverse else self.pixels
@@ -72,10 +72,10 @@ class Explanation:
 
 
 def explain(path: Path, model: str, setup: Setup) -> Explanation:
-    """Take a photograph the way that the service takes it.
+    """Decode and resize a photograph as the service does.
 
     Raises:
-        ImageError: it is no image that the service takes.
+        ImageError: the service does not take such an image.
         OSError: it cannot be read.
     """
     encoded = path.read_bytes()

@@ -1,7 +1,7 @@
-"""What a user says of the preprocessing, in place of what the network's source says.
+"""The user's own preprocessing, in place of that of the network's source.
 
-A JSON file holds any of the fields of :class:`Overrides`; options of the command line, which are
-fewer, come before the file.
+A JSON file may have any field of :class:`Overrides`. The command line has options for some of them,
+which count before the file.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from preprocessing_spec import (
 )
 
 _LARGEST_OF_SCALE_1 = 1.0
-"""Of mean and deviation where white is 1: those of pixels between 0 and 1 cannot be larger."""
+"""Largest mean and deviation where white is 1, that is of pixels between 0 and 1."""
 
 _COMMAND_LINE = "command line"
 
@@ -37,8 +37,8 @@ class Overrides(Frozen):
     """Fields of :class:`Preprocessing`, each None where the source is right, and two more.
 
     Attributes:
-        crop_fraction: timm's ``crop_pct``: the crop's share of the resized side.
-        scale: of mean and std: what white is, 1 after ``ToTensor``, 255 for bytes.
+        crop_fraction: the crop's share of the resized side; timm's ``crop_pct``.
+        scale: value of white on the scale of mean and std: 1 after ``ToTensor``, 255 for bytes.
     """
 
     resize_mode: ResizeMode | None = None
@@ -101,7 +101,7 @@ class Given(NamedTuple):
     where: str
 
     def applied_to(self, preprocessing: Preprocessing) -> Preprocessing:
-        """Put the fields in place of the source's.
+        """The source's preprocessing with the user's fields.
 
         Raises:
             ConversionError: they do not fit together.
@@ -132,7 +132,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--preprocessing",
         metavar="FILE.json",
         type=Path,
-        help="any of the fields that docs/preprocessing.md lists; the options below come first",
+        help="any field that docs/preprocessing.md lists; the options below count before the file",
     )
     group.add_argument(
         "--resize",
@@ -160,7 +160,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--scale",
         metavar="WHITE",
         type=float,
-        help=f"of mean and std: what white is, 1 (default) or {WHITE}",
+        help=f"value of white on the scale of mean and std, 1 (default) or {WHITE}",
     )
 
 

@@ -50,7 +50,7 @@ def _outlined(explanation: Explanation) -> Image.Image:
 
 
 def _fitted(picture: Image.Image) -> Image.Image:
-    """As large as fits into a panel; few pixels are shown as squares."""
+    """As large as fits into a panel; a small picture shows its pixels as squares."""
     scale = PANEL / max(picture.size)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     method = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST

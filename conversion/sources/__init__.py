@@ -1,1 +1,1 @@
-"""Where a network comes from: one file for each source, behind :class:`source.Source`."""
+"""Sources of networks, one file for each, behind :class:`source.Source`."""

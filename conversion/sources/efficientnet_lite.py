@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SIZES = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}
 """Side of the input in pixels, by architecture."""
 
-# TensorFlow's reference resizes to the crop and this padding around it, in pixels.
+# Pixels by which TensorFlow's reference resizes to more than the crop.
 _PADDING = 32
 
 
@@ -43,7 +43,7 @@ class EfficientNetLite(Source):
         )
 
     def published(self) -> tuple[Path, Weights]:
-        """The file that a package brings."""
+        """The file in a package."""
         lock = locked(self.name)
         assert lock is not None
         package = lock.source.removeprefix("package ")

@@ -1,4 +1,4 @@
-"""From what the user calls an architecture to its source."""
+"""From the name of an architecture to its source."""
 
 from conversion.sources.efficientnet_lite import SIZES, EfficientNetLite
 from conversion.sources.hugging_face.saved_folder import PREFIX, saved_folder

@@ -4,9 +4,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conversion.errors import ConversionError
+from conversion.errors import ConversionError, refusing
 from conversion.sources.source import Description, Source, imagenet
 from conversion.weights.files import own_weights
+from conversion.weights.folder import sha256_of_shards
 from model_spec import Activation, Channels, Preprocessing, Weights
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from conversion.sources.onnx_graph import Graph
 
 PREFIX = "onnx:"
+
+_WHERE = "location"
+"""Key of a parameter's file."""
 
 
 class OnnxFile(Source):
@@ -39,17 +43,20 @@ class OnnxFile(Source):
         )
 
     def published(self) -> tuple[Path, Weights]:
-        """The file itself."""
+        """The file itself; the hash is of the files beside it, too, if these hold parameters."""
         if not self._path.is_file():
             raise ConversionError(f"no ONNX file {self._path}")
-        return own_weights(str(self._path))
+        path, weights = own_weights(str(self._path))
+        with refusing(f"{path.name} cannot be read as ONNX"):
+            sha256 = sha256_of_shards([path, *_external_files(path)])
+        return path, weights.model_copy(update={"sha256": sha256})
 
     def build(self, classes: int) -> "nn.Module":
-        """It cannot be made without its weights."""
+        """Always raises: the file has its own weights."""
         raise ConversionError(f"{self.name} has its own weights: give no others")
 
     def build_published(self, path: Path) -> "nn.Module":
-        """What runs the file as it is, for the comparison."""
+        """A module that runs the file with ONNX Runtime, for the comparison."""
         from conversion.sources.onnx_graph import Runner
 
         try:
@@ -72,3 +79,12 @@ class OnnxFile(Source):
         from conversion.sources.onnx_graph import read
 
         return read(self._path)
+
+
+def _external_files(path: Path) -> list[Path]:
+    """The files beside a graph that hold some of its parameters."""
+    import onnx
+
+    graph = onnx.load(str(path), load_external_data=False).graph
+    entries = (entry for each in graph.initializer for entry in each.external_data)
+    return [path.with_name(name) for name in sorted({e.value for e in entries if e.key == _WHERE})]

@@ -1,4 +1,4 @@
-"""An ONNX graph, floats in and logits out → ours, uint8 pixels in and probabilities out."""
+"""An ONNX graph from floats to logits → our graph, from uint8 pixels to probabilities."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,14 @@ from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, compose, h
 from torch import nn
 
 from conversion.errors import ConversionError, refusing
-from conversion.graph.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, described, strip
+from conversion.graph.export import (
+    BATCH_AXIS,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    constants_of,
+    described,
+    strip,
+)
 from conversion.sources.source import USUAL_SIDE
 from model_spec import Activation, Channels, Preprocessing, Size
 
@@ -20,7 +27,7 @@ _ANSWER_AXES = 2
 
 _ACTIVATIONS = {"Softmax": Activation.SOFTMAX, "Sigmoid": Activation.SIGMOID}
 
-# Before every name of the file, so that none is one of ours.
+# Of every name in the file, so that none is one of ours.
 _PREFIX = "network/"
 
 
@@ -103,7 +110,7 @@ class Runner(nn.Module):
             for image in images
         ]
         answer = torch.from_numpy(np.concatenate(answers))
-        # Of probabilities, the logits that give them.
+        # The inverse of the activation.
         if graph.activation is Activation.SOFTMAX:
             return answer.log()
         return answer.logit() if graph.activation is Activation.SIGMOID else answer
@@ -156,7 +163,7 @@ def _add_front(graph: GraphProto, images: str, preprocessing: Preprocessing) -> 
 
 
 def _add_back(inner: GraphProto, graph: Graph, activation: Activation) -> None:
-    """What the network gives → probabilities; its own activation goes."""
+    """What the network gives → probabilities; the network's own activation is removed."""
     logits = _PREFIX + graph.output_name
     if graph.activation is not None:
         last = next(node for node in inner.node if logits in node.output)
@@ -164,7 +171,7 @@ def _add_back(inner: GraphProto, graph: Graph, activation: Activation) -> None:
         inner.node.remove(last)
     classes = graph.classes
     if classes == 1:
-        # Of the negative class −z, since sigmoid(−z) = 1 − sigmoid(z).
+        # The negative class has the logit −z, since sigmoid(−z) = 1 − sigmoid(z).
         inner.node.append(helper.make_node("Neg", [logits], ["negative"]))
         inner.node.append(helper.make_node("Concat", ["negative", logits], ["both"], axis=1))
         logits, classes = "both", 2
@@ -178,11 +185,8 @@ def _add_back(inner: GraphProto, graph: Graph, activation: Activation) -> None:
 
 
 def _free_batch_axis(graph: GraphProto) -> None:
-    """Let every reshape to one image take any number of them."""
-    constants = {each.name: each for each in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant" and node.attribute[0].name == "value":
-            constants[node.output[0]] = node.attribute[0].t
+    """Change every reshape to one image so that it takes any number of images."""
+    constants = constants_of(graph)
     for node in graph.node:
         if node.op_type != "Reshape" or node.input[1] not in constants:
             continue

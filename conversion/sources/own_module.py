@@ -1,6 +1,6 @@
 """A network that the user's own code makes: ``PACKAGE.MODULE:FUNCTION``.
 
-The code is imported from the current folder, as the user asks for, and at conversion only.
+The code is imported from the current folder, and at conversion only.
 """
 
 import sys
@@ -31,11 +31,11 @@ class OwnModule(Source):
         return Description(imagenet(Size.square(USUAL_SIDE)), assumed=True, labels=None)
 
     def published(self) -> tuple[Path, Weights]:
-        """There are none."""
+        """Always raises: the network has no published weights."""
         raise ConversionError(f"{self.name} is your own network; give its weights with --weights")
 
     def build(self, classes: int) -> "nn.Module":
-        """What the function returns."""
+        """The network that the function returns."""
         from torch import nn
 
         build = self._function()
@@ -50,11 +50,11 @@ class OwnModule(Source):
             raise ConversionError(
                 f"{self.name} gave a {type(network).__name__}, not a torch.nn.Module"
             )
-        # One that was made for training in 16 bits is served in 32.
+        # The network may have been made for training in 16 bits.
         return network.float()
 
     def facts(self) -> list[object]:
-        """Never equal: the code, and what it imports, may have changed."""
+        """Different each time: the code, and what it imports, may have changed."""
         return [uuid4().hex]
 
     def _function(self) -> Callable[..., object]:

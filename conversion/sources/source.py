@@ -1,4 +1,4 @@
-"""What conversion has to know of a network, wherever it comes from."""
+"""The interface of a source of networks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -31,15 +31,15 @@ _SHARE = 0.875
 
 @dataclass(frozen=True)
 class Description:
-    """What a source says of a network.
+    """What a source knows of a network.
 
     Attributes:
-        assumed: whether the preprocessing is the architecture's default, which weights of the
-            user's own may have been trained without.
+        assumed: whether the preprocessing is the architecture's default. The user's own weights may
+            have been trained with another one.
         labels: in the order of the class ids; None if only the user knows them.
-        classes: of weights whose labels only the user knows; None if the labels tell it.
-        unknown: why the preprocessing is only a start for what the user must say of it; None if
-            it can be used as it is.
+        classes: number of classes of weights whose labels only the user knows; None if there are
+            labels, or the weights are the user's.
+        unknown: why the user must give the preprocessing, in words; None if it is known.
     """
 
     preprocessing: Preprocessing
@@ -53,7 +53,7 @@ class Description:
 class Source(ABC):
     """A network that can be converted, by the name that the user gives.
 
-    Every method raises ConversionError for what it cannot give.
+    Every method raises ConversionError if it cannot do its work.
     """
 
     def __init__(self, name: str) -> None:
@@ -73,7 +73,7 @@ class Source(ABC):
         """The network with random weights."""
 
     def build_published(self, path: Path) -> "nn.Module":
-        """The network with the weights of the file that :meth:`published` gave. No code is run."""
+        """The network with the weights of the file from :meth:`published`. No code in it is run."""
         from conversion.weights.checkpoint import read
         from conversion.weights.fit import fill
 
@@ -91,16 +91,16 @@ class Source(ABC):
         return export(network, preprocessing, opset, activation)
 
     def renamed(self, network: "nn.Module", entries: "Entries") -> "Entries":
-        """The tensors of a checkpoint by the names that the network has."""
+        """The tensors of a checkpoint by the network's own names."""
         return entries
 
     def facts(self) -> list[object]:
-        """What decides the result of a conversion beside the name and the weights, as JSON."""
+        """What decides the result, beside the name and the weights; JSON can hold it."""
         return []
 
 
 def imagenet(size: Size, channels: Channels = Channels.RGB) -> Preprocessing:
-    """What most networks are trained with: ImageNet's mean, and an eighth cropped.
+    """What most networks are trained with: ImageNet's mean, and 7/8 of the side as crop.
 
     The size and the channels are of the network's input; grey gets the mean of the three means.
     """

@@ -19,12 +19,12 @@ _RESIZE_MODES = {
 
 
 def preprocessing_of(config: dict[str, Any], source: str) -> Preprocessing:
-    """How timm's own evaluation prepares images: ``create_transform(**resolve_data_config(…))``.
+    """The preprocessing of timm's own evaluation: ``create_transform(**resolve_data_config(…))``.
 
     A pretrained config has mean and std on the scale 0…1.
 
     Raises:
-        ConversionError: it asks for what the service cannot do, or timm did not write it.
+        ConversionError: the service cannot do it, or timm did not write the config.
     """
     library = extra("timm")
     try:
@@ -44,7 +44,7 @@ def _preprocessing_of(data: dict[str, Any], source: str) -> Preprocessing:
             there_are = ", ".join(known)
             raise ConversionError(f"{source}: {field} is {data[field]!r}; there are {there_are}")
     mean = on_byte_scale(data["mean"])
-    # For squares, timm takes torchvision's Resize; else its own ResizeKeepRatio.
+    # timm resizes to squares with torchvision's Resize, else with its own ResizeKeepRatio.
     torchvisions = data["crop_mode"] == "center" and height == width
     red, green, blue = (round(each) for each in mean * (3 // len(mean)))
     fields = {
@@ -63,9 +63,9 @@ def _preprocessing_of(data: dict[str, Any], source: str) -> Preprocessing:
 
 
 def labels_of(config: dict[str, Any]) -> tuple[str, ...] | None:
-    """From a pretrained config, or of the part of ImageNet that has so many classes.
+    """The labels of a pretrained config, or of the subset of ImageNet with as many classes.
 
-    ``label_names`` are a list, or an object from class ids to names.
+    ``label_names`` is a list, or an object from class ids to names.
     """
     names = config.get("label_names")
     if isinstance(names, dict):

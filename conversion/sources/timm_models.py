@@ -55,19 +55,19 @@ class TimmModel(Source):
         return network
 
     def build_published(self, path: Path) -> "nn.Module":
-        """With timm's own loading, which renames what the publishers' files name otherwise."""
+        """Loaded by timm, which knows other names of tensors in the publishers' files."""
         network: nn.Module = self._create(
             pretrained=True, pretrained_cfg_overlay={"file": str(path)}
         )
         return network
 
     def facts(self) -> list[object]:
-        """A later timm may know better, say of the crop."""
+        """Preprocessing and labels, which a later timm may correct."""
         description = self.description
         return [description.preprocessing.model_dump_json(), description.labels]
 
     def _create(self, **options: object) -> Any:
-        # The config is read first: a name that is unknown is refused there.
+        # Reading the config refuses an unknown name.
         assert self._config
         return extra("timm").create_model(self._timm_name, **options)
 

@@ -15,11 +15,10 @@ from model_spec import Interpolation, Preprocessing, Size, Weights
 if TYPE_CHECKING:
     from torch import nn
 
-# torchvision's builders call torch.load themselves: tensors only there, too.
+# torchvision's builders call torch.load themselves: this makes them read tensors only.
 os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
 
-# As torchvision's builders set it for pretrained weights, without the heads that only
-# training uses.
+# Options that torchvision's builders set for pretrained weights, without the auxiliary heads.
 _INCEPTION = {"transform_input": True, "init_weights": False, "aux_logits": False}
 _BUILT_WITH = {"googlenet": _INCEPTION, "inception_v3": _INCEPTION}
 
@@ -31,7 +30,7 @@ class TorchvisionModel(Source):
 
     @cached_property
     def description(self) -> Description:
-        """As the DEFAULT weights' own transforms have it."""
+        """From the transforms of the DEFAULT weights."""
         preset = self._weights.transforms()
         (crop_size,), (resize_size,) = preset.crop_size, preset.resize_size
         return Description(
@@ -66,7 +65,7 @@ class TorchvisionModel(Source):
         return network
 
     def build_published(self, path: Path) -> "nn.Module":
-        """With torchvision's own builder, which renames what old files name otherwise."""
+        """Loaded by torchvision's builder, which knows other names of tensors in old files."""
         import torch
         import torchvision
 
@@ -91,7 +90,7 @@ class TorchvisionModel(Source):
 
 
 def _elsewhere(name: str) -> str | None:
-    """What was meant by a name of another source, if it looks like one."""
+    """What to write instead of a name that looks like one of another source."""
     path = Path(name)
     if path.suffix == ".onnx":
         return f"--onnx {name} takes a file of ONNX"

@@ -1,1 +1,1 @@
-"""Weights: had and verified (files), read (checkpoint, file_kind), put into a network (fit)."""
+"""Weights: verified (files), read (checkpoint, file_kind), loaded into a network (fit)."""

@@ -1,8 +1,8 @@
 """Reads the tensors of a checkpoint; code in the file is never run.
 
-torch.load reads tensors and plain Python values (``weights_only=True``). Training scripts
-also save their arguments and figures. The types of those are allowed by name, but neither
-imported nor called: an inert object takes the place of each.
+torch.load reads tensors and plain Python values (``weights_only=True``). Training scripts also save
+their arguments and figures. The types of these are allowed by name, but neither imported nor
+called: each object is replaced by an inert one.
 """
 
 import re
@@ -20,14 +20,14 @@ from conversion.weights.folder import INDEX_SUFFIX, shards_of
 
 State = dict[str, torch.Tensor]
 Entries = dict[str, State]
-"""The tensors of each dict in a checkpoint, by the dict's dotted path; "" is the file itself."""
+"""The tensors of each dict in a checkpoint, by the dict's dotted path; "" is the outermost dict."""
 
-# What a pickle of a network imports, as a pickle's opcode spells it.
+# The opcode by which a pickle of a network imports a layer.
 _NETWORK = re.compile(rb"c(torch\.nn\.modules\.[\w.]+)\n(\w+)\n")
 
 
 class _Inert:
-    """Takes the place of an object that conversion has no use for."""
+    """Replaces an object that conversion does not need."""
 
     def __new__(cls, *_: object, **__: object) -> "_Inert":
         return super().__new__(cls)
@@ -73,7 +73,7 @@ _HARMLESS = (
     "pytorch_lightning.utilities.parsing.AttributeDict",
 )
 
-# What the unpickler fills item by item needs a container of the plain kind.
+# The unpickler fills these item by item, so that they need a plain container.
 _CONTAINERS: dict[str, type] = {"collections.defaultdict": dict, "collections.deque": list}
 
 
@@ -85,8 +85,8 @@ def read(path: Path) -> Entries:
             safetensors (``model.safetensors.index.json``).
 
     Raises:
-        ConversionError: the file is of another kind, damaged, or holds no tensors by name;
-            says what it is and what to do.
+        ConversionError: the file is of another kind, damaged, or has no tensors by name; the
+            message says what it is and what to do.
     """
     content = _load(path)
     entries = dict(_dicts_of_tensors(content))
@@ -120,7 +120,7 @@ def _tensors(path: Path) -> Any:
 
 def _torch_load(path: Path) -> object:
     with _allowed(), warnings.catch_warnings():
-        # Of old storage classes and protocols: nothing that a user could mend.
+        # Warnings of old storage classes and protocols, which a user cannot mend.
         warnings.simplefilter("ignore")
         return torch.load(path, map_location="cpu", weights_only=True)
 
@@ -132,7 +132,7 @@ def _allowed() -> torch.serialization.safe_globals:
 
 
 def _stand_in(name: str, container: type | None = None) -> type:
-    """A class that PyTorch takes for the named one; it makes inert objects or plain containers."""
+    """A class that PyTorch takes for the named one; its objects are inert, or plain containers."""
     module, _, short = name.rpartition(".")
     members: dict[str, object] = {"__module__": module}
     if container:
@@ -170,7 +170,7 @@ def _unreadable(path: Path, error: Exception) -> str:
             f"could run code: {listed(types)}; if you trust the file, save its weights "
             "alone: torch.save(torch.load(FILE, weights_only=False)[ENTRY], NEW_FILE)"
         )
-    # torch.load puts the reason behind a page of advice.
+    # torch.load gives a page of advice before the reason.
     reason = first_line(str(error).rpartition("WeightsUnpickler error: ")[2])
     if reason.startswith("Unsupported operand"):
         return f"{path.name} was saved with a pickle_protocol; save it again without that argument"
@@ -181,7 +181,7 @@ def _unreadable(path: Path, error: Exception) -> str:
 
 
 def _foreign_types(path: Path, error: Exception) -> list[str]:
-    """Names of what the file would import beyond what is allowed."""
+    """Names of types that the file would import and that are not allowed."""
     try:
         with _allowed():
             return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))

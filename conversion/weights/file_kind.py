@@ -1,4 +1,4 @@
-"""What a file is, by its content: a checkpoint, or which other kind that is often taken for one."""
+"""The kind of a file, by its content: a checkpoint, or what is often taken for one."""
 
 import zipfile
 from enum import Enum
@@ -21,7 +21,7 @@ _SHOWN_MEMBERS = 3
 _MAX_SAFETENSORS_HEADER = 100_000_000  # of its own reader
 _ZIP = b"PK"
 
-# Offset, bytes found there, what such a file is and what to do; the first that is found counts.
+# Offset, bytes there, what such a file is and what to do; the first match counts.
 _SIGNATURES: tuple[tuple[int, bytes, Format | str], ...] = (
     (0, b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with: git lfs pull"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras saves"),
@@ -45,7 +45,7 @@ _SIGNATURES: tuple[tuple[int, bytes, Format | str], ...] = (
     ),
 )
 
-# A file in the zip archive, and what such an archive is; the first that is found counts.
+# A file in the zip archive, and what such an archive is; the first match counts.
 _ZIP_MEMBERS: tuple[tuple[str, Format | str], ...] = (
     (
         "constants.pkl",
@@ -73,7 +73,7 @@ def format_of(path: Path) -> Format | str:
         head = file.read(_HEAD_BYTES)
     if not head:
         return "empty; download or copy it again"
-    # First, since any byte may begin the length of the JSON header.
+    # Checked first: such a file begins with a length, which may be any byte.
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _MAX_SAFETENSORS_HEADER:
         return Format.SAFETENSORS
     for offset, signature, kind in _SIGNATURES:
@@ -116,7 +116,7 @@ def _printable(text: str) -> bool:
 
 
 def _kind_of_onnx(path: Path, head: bytes) -> str | None:
-    """ONNX has no signature: its first field is the version, and all of it can be parsed."""
+    """ONNX has no signature: its first field is the version, and the whole file can be parsed."""
     import onnx
 
     if not head.startswith(b"\x08"):

@@ -1,8 +1,8 @@
-"""Weights files: found or downloaded, verified before use, loaded without running code.
+"""Weights files: found or downloaded, and verified before use.
 
-What is known of a published file stands in ``weights/weights.lock.json``. Where it has
-no sha256 (the file could not be had when the lock was written), torchvision's own check
-is made instead: the first digits of the sha256, which are part of the file's name.
+``weights/weights.lock.json`` has the facts of published files. If it has no sha256, since the file
+could not be downloaded when the lock was written, torchvision's own check is made: the first digits
+of the sha256 are part of the file's name.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ class LockedFile:
     """A published weights file.
 
     Attributes:
-        url: where it is downloaded from; None if a package brings it.
+        url: where it is downloaded from; None if it is in a package.
         licence: None where the publisher states none.
         size_mib: in MiB, to two decimals; None where unknown.
         sha256: None where it is not known in full.
@@ -66,7 +66,7 @@ def download(url: str, folder: Path | None = None) -> Path:
         folder: to keep it in; torch.hub's by default.
 
     Raises:
-        ConversionError: it cannot be had; names the file and where to put it.
+        ConversionError: the download failed; names the file and where to put it.
     """
     target = (folder or DOWNLOADS) / Path(urlsplit(url).path).name
     if not target.exists():
@@ -83,7 +83,7 @@ def download(url: str, folder: Path | None = None) -> Path:
 
 
 def _fetch(url: str, target: Path) -> None:
-    """Not with torch.hub's function, which keeps half a file when the connection breaks."""
+    """Download a file; torch.hub's function would keep half of it if the connection breaks."""
     partial = target.with_name(f"{target.name}.partial")
     request = urllib.request.Request(url, headers={"User-Agent": "torch.hub"})  # noqa: S310
     try:
@@ -99,10 +99,10 @@ def _fetch(url: str, target: Path) -> None:
 
 
 def locked_weights(path: Path, lock: LockedFile) -> Weights:
-    """A published file, after it was checked.
+    """Check a published file, and describe it.
 
     Raises:
-        ConversionError: it is not the file that the lock or its name promises.
+        ConversionError: it is not the file of the lock or of its name.
     """
     sha256 = sha256_of_file(path)
     if lock.size_mib and round(path.stat().st_size / _MIB, 2) != lock.size_mib:
@@ -121,10 +121,10 @@ def locked_weights(path: Path, lock: LockedFile) -> Weights:
 
 
 def own_weights(location: str) -> tuple[Path, Weights]:
-    """A user's weights file, from a path, a folder or an URL.
+    """A user's weights file, from a path, a folder or a URL.
 
     Raises:
-        ConversionError: it cannot be had.
+        ConversionError: it does not exist, or cannot be downloaded.
     """
     if "://" in location:
         # A folder per URL: others may have a file of the same name.
@@ -137,10 +137,10 @@ def own_weights(location: str) -> tuple[Path, Weights]:
         path = weights_in(path)
     if not path.is_file():
         raise ConversionError(f"no weights file {location}")
-    # The path of a file stays private. A file in a folder is named after both: all such files
+    # The path of a file is private. A file in a folder is named after both, since all such files
     # have the same name.
     source = location if "://" in location else f"{folder}/{path.name}" if folder else path.name
-    # Digits in the name are no hash here: they may just as well be a date.
+    # Digits in the name are not taken for a hash here: they may be a date.
     files = shards_of(path) if path.name.endswith(INDEX_SUFFIX) else [path]
     sha256 = sha256_of_shards(files)
     return path, Weights(pretrained=True, source=source, sha256=sha256, licence=None)

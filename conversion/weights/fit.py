@@ -1,4 +1,4 @@
-"""Which tensors of a checkpoint are the network's, and whether they fit it."""
+"""Finds a network's tensors in a checkpoint, and loads them if they fit."""
 
 import logging
 import re
@@ -14,23 +14,23 @@ from conversion.weights.checkpoint import Entries, State
 logger = logging.getLogger("image_classifier.conversion")
 
 _COUNTER = "num_batches_tracked"  # files from before PyTorch 0.4.1 have none
-# Counted beside the weights: by batch norms, by AveragedModel, by the profiler thop.
+# Counters beside the weights, of batch norms, AveragedModel and the profiler thop.
 _NOT_WEIGHTS = frozenset({_COUNTER, "n_averaged", "total_ops", "total_params"})
 
-# As averaged weights are named (EMA, SWA).
+# Names of averaged weights (EMA, SWA).
 _AVERAGED = re.compile(r"(^|[._])(ema|swa|avg|averaged?)([._]|$)")
 
-# As heads are named that only training uses: aux1, AuxLogits, aux_head, …
+# Names of heads that only training uses: aux1, AuxLogits, aux_head, …
 _TRAINING_HEAD = re.compile(r"aux", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Tensors of one dict whose names begin alike.
+    """Tensors of one dict whose names have the same prefix.
 
     Attributes:
         entry: dotted path of the dict in the checkpoint.
-        prefix: how the names begin, such as ``module.``.
+        prefix: such as ``module.``.
     """
 
     entry: str
@@ -48,8 +48,8 @@ class Filled:
 
     Attributes:
         entry: dotted name of what was taken from the checkpoint; "." for all of it.
-        trained: False if nothing that starts as a constant has changed, such as biases and
-            batch norms; AlexNet has none of these and always counts as trained.
+        trained: False if no tensor that starts as a constant has changed, such as biases and batch
+            norms. AlexNet has none of these and always counts as trained.
     """
 
     entry: str
@@ -61,15 +61,15 @@ def fill(
 ) -> Filled:
     """Load the weights of a checkpoint into a network.
 
-    They are found by the network's names, whatever stands before them (``module.``, ``model.``).
-    Heads that only training uses are left out. The log says which entry was taken.
+    They are found by the network's names, with any prefix (``module.``, ``model.``). Heads that
+    only training uses are left out. The log says which entry was taken.
 
     Args:
         network: as initialised, never trained.
         file: name of the checkpoint.
         classes: number of labels.
-        entry: dotted name of the weights to take; None if the checkpoint holds only one
-            such entry, or one beside its averages.
+        entry: dotted name of the weights to take; None if the checkpoint holds only one such entry,
+            or one and its averages.
 
     Raises:
         ConversionError: nothing fits, or several entries do; lists what differs, or the choice.
@@ -100,7 +100,7 @@ def fill(
 
 
 def _groups(entries: Entries, expected: State) -> dict[_Group, int]:
-    """How many of the network's names each group has."""
+    """For each group, how many of the network's names it has."""
     counts: dict[_Group, int] = defaultdict(int)
     for entry, tensors in entries.items():
         for name in tensors:
@@ -115,7 +115,7 @@ def _groups(entries: Entries, expected: State) -> dict[_Group, int]:
 def _choose(
     counts: dict[_Group, int], complete: list[_Group], file: str, entry: str | None
 ) -> _Group | None:
-    """The complete group that is meant; if there is none, the one with most names."""
+    """The complete group to take; if there is none, the group with most names."""
     if entry is not None:
         start = f"{entry.strip('.')}."
         counts = {group: count for group, count in counts.items() if _starts(group, start)}
@@ -137,7 +137,7 @@ def _starts(group: _Group, start: str) -> bool:
 def _split(
     tensors: State, group: _Group, complete: list[_Group], expected: State
 ) -> tuple[State, list[str], list[str]]:
-    """The group's tensors by the network's names; other names in the group; names beside it."""
+    """The group's tensors by the network's names, other names in the group, names outside of it."""
     prefixes = [each.prefix for each in {group, *complete} if each.entry == group.entry]
     state, unexpected, beside, heads = {}, [], [], set()
     for name, tensor in tensors.items():
@@ -183,7 +183,7 @@ def _check_names_and_shapes(
 def _check_classes(
     shapes: dict[str, tuple[torch.Size, torch.Size]], file: str, classes: int
 ) -> None:
-    """If all that differs is the number of classes of the last layer, say just that.
+    """If only the number of classes of the last layer differs, say just that.
 
     ``shapes`` are those found and wanted, of the tensors in which they differ.
     """

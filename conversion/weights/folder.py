@@ -1,4 +1,4 @@
-"""The weights in a folder: one file, or several with an index that says which tensor is where."""
+"""The weights in a folder: one file, or several with an index from tensors to files."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ PICKLED = "pytorch_model.bin"
 _SAFETENSORS = ("model.safetensors", f"model{INDEX_SUFFIX}")
 _PICKLED_INDEX = f"{PICKLED}.index.json"
 
-# As training names the folders of its checkpoints.
+# Folders of checkpoints, as transformers' Trainer names them.
 _CHECKPOINTS = "checkpoint-*"
 
 _SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
@@ -23,7 +23,7 @@ def weights_in(folder: Path) -> Path:
     """The file, or the index of files, with the weights, as ``save_pretrained`` names them.
 
     Raises:
-        ConversionError: there is none; says what to give instead.
+        ConversionError: there is none; the message says what to give instead.
     """
     found = safetensors_in(folder)
     if found is not None:
@@ -70,6 +70,6 @@ def shards_of(index: Path) -> list[Path]:
 
 
 def sha256_of_shards(files: list[Path]) -> str:
-    """One sha256 for the weights of several files: of the files' own, in their order."""
+    """One sha256 for several files: the hash of their hashes, in order."""
     hashes = [sha256_of_file(file) for file in files]
     return hashlib.sha256("".join(hashes).encode()).hexdigest() if len(hashes) > 1 else hashes[0]

@@ -1,6 +1,6 @@
 """Files from the Hugging Face hub, downloaded unless the local cache has them.
 
-Both functions raise ConversionError for what cannot be had; it says why in one line.
+Both functions raise ConversionError if that fails, with the reason in one line.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ def hub_file(repository: str, file: str) -> Path:
     except _ERRORS as error:
         raise ConversionError(
             f"cannot download {file} of {repository} from the Hugging Face hub "
-            f"({first_line(error)}); where it can be had, download it; then give it with --weights"
+            f"({first_line(error)}); download it elsewhere, and give it with --weights"
         ) from error
 
 

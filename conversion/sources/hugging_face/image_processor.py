@@ -1,8 +1,8 @@
-"""An image processor of transformers → our preprocessing, held to the processor's own pixels.
+"""An image processor of transformers → our preprocessing, compared by the pixels of both.
 
 transformers itself reads every form in which processors were ever saved: sizes as numbers, as
-``height`` and ``width`` or as ``shortest_edge``; feature extractors; fast processors. What it made
-of the file is read here.
+``height`` and ``width`` or as ``shortest_edge``; feature extractors; fast processors. This module
+reads the processor that transformers has made.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from preprocessing import transform
 from preprocessing_spec import WHITE, Rounding
 
 # Largest mean difference of a photograph's pixels, of 255. Another filter, size or crop differs by
-# several; Pillow's and torchvision's arithmetic by less than this.
+# several. The arithmetic of Pillow and torchvision differs by less than this.
 _LIMIT = 0.5
 
 # As Pillow numbers its filters.
@@ -35,10 +35,10 @@ _CONVNEXT_SQUASHES = 384
 
 
 def preprocessing_of(processor: Any, config: Any, source: str) -> Preprocessing:
-    """What a processor does to a photograph; ``config`` is of its network.
+    """The preprocessing of a processor; ``config`` is of its network.
 
     Raises:
-        ConversionError: it does what the service cannot.
+        ConversionError: the service cannot do the same.
     """
     if not processor.do_resize:
         raise ConversionError(f"{source} has do_resize false: photographs have no common size then")
@@ -66,7 +66,7 @@ def check_pixels(processor: Any, preprocessing: Preprocessing) -> None:
     """Compare our pixels with the processor's on the project's photographs.
 
     Raises:
-        ConversionError: they differ; says by how much.
+        ConversionError: they differ; with the figure.
     """
     for path in PHOTOGRAPHS:
         image = photograph(path)
@@ -89,7 +89,7 @@ def check_pixels(processor: Any, preprocessing: Preprocessing) -> None:
 
 
 def _sizes(processor: Any, source: str) -> tuple[ResizeMode, Size, Size]:
-    """How the resize is done, its size, and the crop's."""
+    """Mode and size of the resize, and size of the crop."""
     size = processor.size
     kind = type(processor).__name__.removesuffix("Pil").removesuffix("Fast")
     shortest = size.shortest_edge
@@ -121,10 +121,10 @@ def _channels(processor: Any, config: Any) -> Channels:
 
 
 def _normalisation(processor: Any, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation on the scale 0…255 that give what the processor gives.
+    """The processor's mean and deviation, on the scale 0…255.
 
-    It computes ``(pixel * factor - offset - mean) / std``. EfficientNet's divides by ``std`` again
-    if ``include_top`` is set.
+    It computes ``(pixel * factor - offset - mean) / std``. EfficientNet's processor divides by
+    ``std`` again if ``include_top`` is set.
     """
     factor = processor.rescale_factor if processor.do_rescale else 1.0
     offset = 1.0 if getattr(processor, "rescale_offset", False) else 0.0

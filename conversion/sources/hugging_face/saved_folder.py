@@ -16,7 +16,7 @@ _ADAPTER = "adapter_config.json"
 
 
 def saved_folder(name: str) -> Source:
-    """The source of the library that saved a folder; its ``config.json`` tells which.
+    """The source for a folder, by the library that has written its ``config.json``.
 
     Args:
         name: ``hf:`` and a folder, or a repository of the hub, which is downloaded.
@@ -27,12 +27,12 @@ def saved_folder(name: str) -> Source:
     location = name.removeprefix(PREFIX).rstrip("/")
     folder = Path(location)
     if folder.is_dir():
-        # The path of a folder stays private: the model is named after the folder alone.
+        # The path of a folder is private: the model is named after the folder alone.
         name = f"{PREFIX}{folder.resolve().name}"
     else:
         folder = hub_folder(location)
     content = _content(folder / CONFIG, name)
-    # transformers' own networks have a model_type, and its wrapper of timm's has both.
+    # Networks of transformers have a model_type; its wrapper of timm networks has both.
     if ARCHITECTURE in content and "model_type" not in content:
         return TimmFolder(name, folder, content)
     return TransformersFolder(name, folder)

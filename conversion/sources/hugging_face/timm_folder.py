@@ -59,7 +59,7 @@ class TimmFolder(Source):
         known = vars(timm.models.PretrainedCfg()).keys()
         config = {key: value for key, value in self._config.items() if key in known}
         channels = config.get("input_size", [None])[0]
-        # Networks raise this and that for arguments that they do not have.
+        # Networks raise several types for arguments that they do not have.
         with refusing(f"timm {timm.__version__} cannot make {name!r} of {self.name}"):
             network: nn.Module = timm.create_model(
                 name, pretrained=False, pretrained_cfg=config, **{"in_chans": channels, **arguments}
@@ -72,7 +72,7 @@ class TimmFolder(Source):
 
     @property
     def _config(self) -> dict[str, Any]:
-        """The pretrained config with what stands beside it; old files have but one object."""
+        """The pretrained config and the keys beside it; old files have only one object."""
         beside = {
             key: self._content[key]
             for key in (ARCHITECTURE, "num_classes", "label_names")

@@ -25,7 +25,7 @@ CONFIG = "config.json"
 """Of every saved folder, by transformers or by timm."""
 _PROCESSOR = "preprocessor_config.json"
 
-# What a config calls its problem, and what makes probabilities of the logits then.
+# The activation for each problem_type of a config.
 _ACTIVATIONS = {
     None: Activation.SOFTMAX,
     "single_label_classification": Activation.SOFTMAX,
@@ -78,13 +78,13 @@ class TransformersFolder(Source):
         return network.float()
 
     def build_published(self, path: Path) -> "nn.Module":
-        """With transformers' own loading, which renames what old files name otherwise."""
+        """Loaded by transformers, which knows other names of tensors in old files."""
         import torch
 
         for file in sorted(path.glob("*.safetensors")):
             if isinstance(kind := format_of(file), str):
                 raise ConversionError(f"{self.name}: {file.name} is {kind}")
-        # Types of safetensors, and whatever a network makes of its config.
+        # safetensors and the networks raise many types.
         with refusing(f"{self.name} cannot be loaded"):
             network, found = self._auto_model().from_pretrained(
                 path,
@@ -112,7 +112,7 @@ class TransformersFolder(Source):
         return built
 
     def renamed(self, network: "nn.Module", entries: "Entries") -> "Entries":
-        """transformers 5 has names of its own for tensors that its files name as of old."""
+        """transformers 5 has new names for tensors; its files have the old ones."""
         from transformers import conversion_mapping, core_model_loading
 
         mapping = conversion_mapping.get_model_conversion_mapping(network)
@@ -133,7 +133,7 @@ class TransformersFolder(Source):
 
     @property
     def _config(self) -> Any:
-        """A fresh one: a network may change it."""
+        """A new one each time, since a network may change it."""
         return self._read("AutoConfig")
 
     def _preprocessing(self, config: Any) -> Preprocessing:
@@ -152,7 +152,7 @@ class TransformersFolder(Source):
 
     def _read(self, kind: str) -> Any:
         library = getattr(extra("transformers"), kind)
-        # Whatever transformers makes of a file that it did not write.
+        # transformers raises many types for files that it did not write.
         with refusing(f"{self.name} cannot be read"):
             return library.from_pretrained(
                 self._folder, local_files_only=True, trust_remote_code=False
@@ -173,6 +173,6 @@ def _usual(config: Any) -> Preprocessing:
 
 
 def _is_known(name: str, known: Container[str]) -> bool:
-    """Whether a tensor's name, without what may stand before it, is one of the network's."""
+    """Whether a tensor's name, perhaps behind a prefix, is one of the network's."""
     parts = name.split(".")
     return any(".".join(parts[start:]) in known for start in range(len(parts)))

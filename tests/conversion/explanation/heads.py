@@ -51,6 +51,12 @@ def graph(*head: str) -> onnx.ModelProto:
 
 HEADS = {
     "reduce mean, gemm": (POOL, GEMM, SOFTMAX),
+    "axes in a node of their own, as PyTorch's older exporter writes them": (
+        "axes = Constant <value = int64[2] {2, 3}> ()",
+        "pooled = ReduceMean <keepdims = 0> (features, axes)",
+        GEMM,
+        SOFTMAX,
+    ),
     "global pooling, reshape, gemm": (
         "global = GlobalAveragePool (features)",
         "pooled = Reshape (global, flat)",
@@ -113,6 +119,12 @@ OTHERS = {
         GEMM,
         SOFTMAX,
     ),
+    "the axes of the pooling are not constant": (
+        "axes = Shape <end = 1> (pixels)",
+        "pooled = ReduceMean <keepdims = 0> (features, axes)",
+        GEMM,
+        SOFTMAX,
+    ),
     "the activation reads the input, not a global average pooling": (
         "probabilities = Sigmoid (logits)",
     ),
@@ -123,4 +135,4 @@ OTHERS = {
         SOFTMAX,
     ),
 }
-"""Heads without, by what is said of them."""
+"""Heads without class activation maps, by the reason that is given."""

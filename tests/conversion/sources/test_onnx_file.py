@@ -165,6 +165,19 @@ def test_what_is_no_onnx_is_refused(tmp_path: Path) -> None:
     assert unread(tmp_path / "absent.onnx").startswith("absent.onnx cannot be read as ONNX (")
 
 
+def test_parameters_in_a_second_file_count(tmp_path: Path) -> None:
+    path, beside = written(tmp_path), tmp_path / "mine.onnx.data"
+    model = onnx.load(path)
+    onnx.save(model, path, save_as_external_data=True, location=beside.name, size_threshold=0)
+    before = Request(f"onnx:{path}").fingerprint
+    beside.write_bytes(beside.read_bytes()[::-1])
+    assert Request(f"onnx:{path}").fingerprint != before
+    beside.unlink()
+    message = refusal(OnnxFile(f"onnx:{path}").published)
+    assert message.startswith("mine.onnx cannot be read as ONNX (")
+    assert beside.name in message
+
+
 def test_it_takes_no_other_weights(tmp_path: Path) -> None:
     source = OnnxFile(f"onnx:{written(tmp_path)}")
     assert refusal(source.build, 3) == "onnx:mine.onnx has its own weights: give no others"

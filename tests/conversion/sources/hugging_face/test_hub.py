@@ -26,5 +26,5 @@ def test_what_cannot_be_had_is_refused_in_one_line(repository: str) -> None:
     assert message.startswith(
         f"cannot download model.safetensors of {repository} from the Hugging Face hub ("
     )
-    assert message.endswith("where it can be had, download it; then give it with --weights")
+    assert message.endswith("download it elsewhere, and give it with --weights")
     assert "\n" not in message
