@@ -6,7 +6,7 @@ The way of the data::
     part ──engine: reading, decoding, session──▶ rows ──run folder──▶ one file for each part
     all parts ──output──▶ predictions.parquet, .csv or .jsonl
 
-A part is the unit of everything: of work, of what a crash loses, of what a shard of a cluster
-takes. The rows of a part depend on its photographs, the model and the settings only, so it does
-not matter which process makes them, in which order, or how often.
+A part is the unit of work, the most that a process loses in a crash, and what a shard takes. Its
+rows depend only on its photographs, the model and the settings. So it does not matter which process
+makes them, in which order, or how often.
 """

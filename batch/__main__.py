@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__":
-    # Not for the processes that import this module again to classify.
+    # The processes that classify import this module again: nothing more for them.
     try:
         from batch.command import main
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The command: its options, and what it tells."""
+"""The command: its options and its output."""
 
 import argparse
 import signal
@@ -53,7 +53,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def options_of(arguments: Sequence[str] | None) -> Options:
-    """What a command line asks for; one that cannot be understood ends the process."""
+    """The options of a command line; a wrong one ends the process."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
     if parsed.labels and not parsed.contact_sheet:
@@ -79,9 +79,7 @@ def _shard(text: str) -> Shard:
     index, _, count = text.partition("/")
     shard = Shard(int(index), int(count))
     if not 0 <= shard.number < shard.shards:
-        raise argparse.ArgumentTypeError(
-            f"{text} is none of 0/{count} to {shard.shards - 1}/{count}"
-        )
+        raise argparse.ArgumentTypeError(f"{text} is not like 0/4, 1/4, 2/4 or 3/4")
     return shard
 
 
@@ -136,8 +134,8 @@ def _parser() -> argparse.ArgumentParser:
         "--shard",
         type=_shard,
         metavar="I/N",
-        help="do only the parts of shard I of N, from 0; without it, the same command does what is "
-        "left and puts all together",
+        help="do only the parts of shard I of N, from 0; the same command without --shard does the "
+        "rest and writes the table",
     )
     add(
         "--engine",

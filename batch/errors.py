@@ -1,4 +1,4 @@
-"""What a run says when it refuses or gives up."""
+"""The error of a run."""
 
 
 class BatchError(Exception):

@@ -1,4 +1,4 @@
-"""Files: which are photographs; how they are read whole, and written whole or not at all."""
+"""Files: which ones are photographs, how they are read, and how they are written atomically."""
 
 import os
 import stat
@@ -11,10 +11,10 @@ from errors import BodyTooLarge, Unreadable
 
 SUFFIXES = frozenset(
     {".avif", ".gif", ".jpe", ".jpeg", ".jpg", ".png", ".webp"}
-    # The service does not take them: they are counted as unsupported.
+    # The service does not take these: they are counted as unsupported.
     | {".bmp", ".heic", ".heif", ".jp2", ".jxl", ".tif", ".tiff"}
 )
-"""Of files that count as photographs, whatever their case."""
+"""Suffixes of files that count as photographs, in lower case."""
 
 
 def is_photograph(name: str) -> bool:
@@ -23,9 +23,9 @@ def is_photograph(name: str) -> bool:
 
 
 def read_file(path: str | os.PathLike[str], most: int) -> bytes:
-    """Read a whole file; an Unreadable, or a BodyTooLarge if it has more than so many bytes."""
+    """Read a whole file of at most ``most`` bytes; an Unreadable, or a BodyTooLarge for more."""
     try:
-        # Opening a pipe would otherwise wait for its writer.
+        # Without O_NONBLOCK, opening a pipe would wait for its writer.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(file, "rb") as opened:  # noqa: PTH123
             about = os.fstat(file)
@@ -44,7 +44,7 @@ def too_large(most: int) -> BodyTooLarge:
 
 
 def check_writable(path: Path) -> None:
-    """Raise an OSError if a file cannot be written: before the work, not behind it."""
+    """Raise an OSError if a file cannot be written. Called before the work, not after it."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, not a file to write")
     try:
@@ -55,9 +55,9 @@ def check_writable(path: Path) -> None:
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file such that it is there whole or not at all, even after a loss of power.
+    """Write a file atomically, even if the power fails; it replaces an older one.
 
-    One that is there is replaced. An OSError if it cannot be written; nothing is left of it.
+    An OSError if it cannot be written; nothing of it is left then.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -73,7 +73,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder survive a loss of power: fsync(2) of a file does not."""
+    """Write a folder's names to the disk: fsync(2) of a file does not do that."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -5,7 +5,7 @@ import sys
 
 
 class _ToStderr(logging.Handler):
-    """Writes to what standard error is at the time, not at the start."""
+    """Writes to ``sys.stderr`` as it is at the time of the record."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -18,5 +18,5 @@ _HANDLER = _ToStderr()
 
 
 def log_to_stderr() -> None:
-    """Show what the project logs, each line once however often a command runs in a process."""
+    """Show the project's log; each line once, however often a command runs in a process."""
     logging.getLogger("image_classifier").addHandler(_HANDLER)

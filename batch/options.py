@@ -1,4 +1,4 @@
-"""What a run was asked for, and what of it its rows depend on."""
+"""The options of a run, and those of them that its rows depend on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,8 @@ from serving.workers.model_store import stored_model
 from settings import Device, Settings
 
 PART_SIZE = 512
-"""Photographs in a part: some seconds of work, which is what a crash loses for each process. The
-first parts are smaller (``batch.photographs.listing``)."""
+"""Photographs in a part: some seconds of work, which a process loses in a crash. The first parts
+are smaller (``batch.photographs.listing``)."""
 
 _FORMAT = 2  # of rows and parts; an unfinished run of another format cannot go on
 
@@ -29,7 +29,7 @@ _LIMITS = (
 
 
 class Shard(NamedTuple):
-    """The parts whose number leaves ``number`` when it is divided by ``count``."""
+    """The parts whose number, modulo ``shards``, is ``number``."""
 
     number: int
     shards: int
@@ -37,7 +37,7 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for."""
+    """The options of a run."""
 
     given: str  # folder, pattern, list or URL
     output: Path  # file; its suffix says the format
@@ -56,9 +56,10 @@ class Options:
 
 
 def job_of(options: Options, settings: Settings, arrangement: Arrangement) -> Job:
-    """What is to be done with every part.
+    """The job of a run.
 
-    A BatchError without such an input or embeddings, a StartupError without such a model.
+    A BatchError if there is no such input, or the model has no embeddings; a StartupError if there
+    is no such model.
     """
     tag, folder = _model(options.model or settings.model or f"{MODEL_NAME}:latest")
     spec = ModelSpec.load(folder)

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, else a line now and then."""
+"""Progress of a run: a bar on a terminal, else a line every ten seconds."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _LINE_SECONDS = 10.0  # between two lines where there is no terminal
 
 
 class RunProgress:
-    """Shows photographs that are done for good; the total is None while it is not known."""
+    """Shows how many photographs are done and saved; ``total`` is None until it is known."""
 
     def __init__(self, total: Callable[[], int | None]) -> None:
         self._total = total
@@ -22,7 +22,7 @@ class RunProgress:
 
     @property
     def done(self) -> int:
-        """Photographs that are done, those of earlier runs included."""
+        """Photographs that are done, also by earlier runs."""
         return self._before + self._now
 
     def __enter__(self) -> Self:
@@ -38,7 +38,7 @@ class RunProgress:
             self._bar.stop()
 
     def resume(self, count: int) -> None:
-        """Count photographs that an earlier run has done."""
+        """Count photographs that were done by an earlier run."""
         self._before += count
 
     def advance(self, count: int, errors: int) -> None:

@@ -1,4 +1,4 @@
-"""A whole run: list, classify what is not done yet, put together."""
+"""A whole run: list the photographs, classify what is not done yet, write the output."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,18 +24,18 @@ _ALL = Shard(0, 1)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run."""
+    """The result of a run."""
 
     photographs: int
-    by_code: Counter[str | None]  # how many rows have each error code; None: they were classified
+    by_code: Counter[str | None]  # number of rows by error code; None: classified
 
 
 def run(options: Options, settings: Settings) -> Outcome | None:
-    """Do what was asked for, or what an earlier run has left to do.
+    """Start a run, or finish an unfinished one.
 
-    Returns None if only a shard was to be done, so that nothing is put together. A BatchError if
-    it cannot be done or another run is unfinished, a StartupError if the model cannot be loaded,
-    an OSError if output or parts cannot be written.
+    Returns None if only a shard was to be done, which writes no output. A BatchError if the run
+    cannot be done or another one is unfinished, a StartupError if the model cannot be loaded, an
+    OSError if the output or a part cannot be written.
     """
     writer_for(options.output)
     _check_files(options)
@@ -48,7 +48,7 @@ def run(options: Options, settings: Settings) -> Outcome | None:
 
 
 def _check_files(options: Options) -> None:
-    """Before the work, not behind it."""
+    """Find out before the work whether files can be written and read."""
     try:
         for file in filter(None, (options.output, options.contact_sheet)):
             check_writable(file)

@@ -1,1 +1,1 @@
-"""A part of a run, classified: its photographs in, its rows out."""
+"""How a part of a run is classified: photographs → rows."""

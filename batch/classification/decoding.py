@@ -1,4 +1,4 @@
-"""Encoded images in, what a model sees of them out: the service's decoding and transform."""
+"""Encoded images → pixels, by the service's decoding and transform."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
 from settings import Settings
 
-Content = bytes | ClassifierError  # an encoded image, or why there is none
+Content = bytes | ClassifierError  # an encoded image, or the error of reading it
 
 _DECODE_SECONDS = 3600.0
 """For one image on a busy machine; its processor time is bounded by the settings."""
@@ -22,7 +22,7 @@ _ATTEMPTS, _PAUSE_SECONDS = 3, 1.0  # for an image whose decoding process was en
 
 
 class Decoder:
-    """Decodes images as the service does; with no threads, in the caller's own."""
+    """Decodes images as the service does; without threads of its own, in the caller's thread."""
 
     def __init__(self, preprocessing: Preprocessing, settings: Settings, threads: int = 0) -> None:
         self._settings = settings
@@ -39,10 +39,10 @@ class Decoder:
     async def pixels(
         self, images: Sequence[Content], *, apart: bool = False
     ) -> list[Pixels | ClassifierError]:
-        """What the model sees of images; one that cannot be decoded is an error in its place.
+        """The pixels of images; an image that cannot be decoded is an error in its place.
 
-        With ``apart`` all are decoded in a process of its own, not only the unusual ones. A
-        RunnerError if that ends again and again.
+        With ``apart`` all are decoded in the isolated process, not only the unusual ones. A
+        RunnerError if that process keeps ending.
         """
         here = [None] * len(images) if apart else await self._ordinary(images)
         return [

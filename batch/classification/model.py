@@ -1,7 +1,7 @@
-"""A converted model, with the decoding, the pixels and the session of the service.
+"""A converted model, with the service's decoding, resizing and session.
 
-Which images share a ``session.run`` follows from their order alone. So an answer is the same to
-its last bit whenever, and in whichever process, the same images come in the same order.
+Only the order of the images decides which of them share a ``session.run``. So the same images in
+the same order give the same answers, to the last bit, in any process.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class Arrangement(NamedTuple):
     """How a model uses its machine."""
 
     session_threads: int  # of one ``session.run`` on the CPU
-    decode_threads: int  # that decode images side by side; 0: the caller's own
+    decode_threads: int  # that decode images; 0: the caller's own
     batch_size: int  # images in one ``session.run`` at most
     device_id: int | None = None  # CUDA's index of the GPU; None on the CPU
 
@@ -39,10 +39,10 @@ class Answer(NamedTuple):
 
 
 class Model:
-    """A model of the model store; answers have embeddings if they are wanted and in its spec.
+    """A model of the model store; with ``embeddings``, which its spec must name, answers have them.
 
-    A StartupError if it cannot be loaded on that device, a ModelUnavailable if its answer for its
-    golden image is not PyTorch's.
+    A StartupError if it cannot be loaded on the device, a ModelUnavailable if its answer for the
+    golden image is wrong.
     """
 
     def __init__(
@@ -63,22 +63,22 @@ class Model:
             max_batch_size=arrangement.batch_size,
         )
         self.max_bytes = settings.max_body_bytes  # of one image
-        # What decoding and classifying took so far, and how many answers it gave.
+        # Seconds of decoding and classifying so far, and the number of answers.
         self.seconds, self.answers = 0.0, 0
         self._embeddings = embeddings
         threads = arrangement.decode_threads
         self._decoder = Decoder(self.session.spec.preprocessing, settings, threads)
         self._decodes_beside = threads > 0
         self._turn = asyncio.Lock()
-        # The first run of a session takes longer, too.
+        # This is also the first run, which takes longer.
         check_session(self.session, folder)
 
     async def classify(
         self, images: Sequence[Content], *, apart: bool = False
     ) -> list[Answer | ClassifierError]:
-        """Classify images, at most a batch; one that cannot be is an error in its place.
+        """Classify images, at most a batch; one that cannot be decoded is an error in its place.
 
-        With ``apart`` all are decoded in a process of its own, not only the unusual ones.
+        With ``apart`` all are decoded in the isolated process, not only the unusual ones.
         """
         started = time.perf_counter()
         prepared = await self._decoder.pixels(images, apart=apart)

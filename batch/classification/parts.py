@@ -1,4 +1,4 @@
-"""A part of a run: its photographs in, its rows out."""
+"""A part of a run: photographs → rows."""
 
 import asyncio
 from collections import deque
@@ -29,7 +29,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with every part; goes to other processes."""
+    """How every part is classified; it is sent to other processes."""
 
     source: Source
     tag: str
@@ -59,7 +59,7 @@ class PartClassifier:
     ) -> pa.Table:
         """The rows of a part, in the order of its entries; ``progressed`` is called after a batch.
 
-        With ``apart`` every image is decoded in a process of its own.
+        With ``apart`` every image is decoded in the isolated process.
         """
         contents = self._reader.contents(part.entries)
         size = self._job.arrangement.batch_size

@@ -1,5 +1,5 @@
-"""What a run saw and thought, as one HTML page; a few of ten million photographs.
+"""One HTML page with some of a run's photographs and their predictions.
 
-While all rows are put together, ``selection`` keeps those that the page shows. Their photographs
-are then read and decoded once more, and ``cards`` draws them.
+While the output is written, ``selection`` keeps the rows that the page shows. Their photographs are
+then read and decoded again, and ``cards`` draws them.
 """

@@ -1,4 +1,4 @@
-"""Photographs with what a model thought of them, in an HTML page that needs nothing else."""
+"""Photographs with their predictions, in an HTML page that needs no other file."""
 
 import base64
 from collections.abc import Iterable
@@ -21,16 +21,16 @@ class Card(NamedTuple):
     name: str  # of the photograph
     jpeg: bytes | None  # what the model saw; None: it could not be read again
     guesses: tuple[tuple[str, float], ...]  # classes with their probabilities, most probable first
-    heading: str = ""  # what the photograph shows, or what was decided; empty if that is not known
+    heading: str = ""  # its class or the decision; empty if neither is known
 
 
 def named(label: str, class_id: int) -> str:
-    """A class with its id: labels alone may stand for several."""
+    """A label with its class id: several classes may have the same label."""
     return f"{label} ({class_id})"
 
 
 def jpeg_of(pixels: Pixels) -> bytes:
-    """What a model sees, as a small file."""
+    """Pixels as a small JPEG."""
     buffer = BytesIO()
     picture_of(pixels).save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()

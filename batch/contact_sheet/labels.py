@@ -1,7 +1,7 @@
-"""Which class a photograph shows, by a table or by its name.
+"""The class that a photograph shows, from a table or from names.
 
-A table is a CSV file with the columns ``file`` and ``class_id``, or ``file`` and ``label``. A name
-says it by a folder or a file that is named after a class; docs/evaluate.md says how.
+A table is a CSV file with the columns ``file`` and ``class_id``, or ``file`` and ``label``. Without
+one, the names of folders and files count, as docs/evaluate.md says.
 """
 
 import csv
@@ -20,7 +20,7 @@ _MOST_DIGITS = 9
 class ClassNames:
     """Finds the class that a text names.
 
-    Labels are in the order of the class ids. WordNet ids are used if each class has one.
+    Labels are in the order of the class ids. WordNet ids count if there is one for each class.
     """
 
     def __init__(self, labels: Sequence[str], wordnet_ids: Collection[str] = ()) -> None:
@@ -71,7 +71,7 @@ class ClassNames:
 
 
 def wordnet_ids(path: PurePath) -> set[str]:
-    """All that occur in a path."""
+    """The WordNet ids in a path."""
     matches = map(_WORDNET.fullmatch, (*path.parts[:-1], path.stem))
     return {match[1] for match in matches if match}
 
@@ -81,8 +81,8 @@ class Table:
     """A CSV file."""
 
     path: Path
-    column: str  # that names the class: ``class_id`` or ``label``
-    classes: dict[str, str]  # what stands there, by file
+    column: str  # of the class: ``class_id`` or ``label``
+    classes: dict[str, str]  # the text in that column, by file
 
 
 def table_of(folder: Path) -> Table | None:
@@ -127,7 +127,7 @@ def _plain(label: str) -> str:
 
 
 def labels_in(file: Path) -> Table:
-    """The table of labels that a file is; a BatchError if it is none, or unclear."""
+    """The table of labels in a file; a BatchError if it is not one, or contradicts itself."""
     try:
         table = read_table(file)
     except OSError as error:
@@ -138,10 +138,10 @@ def labels_in(file: Path) -> Table:
 
 
 class EntryLabels:
-    """Which class each photograph of a run shows: by a table, else by names.
+    """The class that each photograph of a run shows, from a table, else from names.
 
-    ``source`` says in words where the labels come from. Entries begin with the folder that was
-    given; what else was given matches nothing.
+    ``source`` says in words where the labels come from. Entries begin with the folder, if the input
+    was one.
     """
 
     def __init__(self, folder: str, names: ClassNames, table: Table | None = None) -> None:

@@ -23,10 +23,11 @@ class Shown(NamedTuple):
 
 
 class Selection:
-    """Sees every row once and keeps a few; ``class_of`` says the class that an entry shows.
+    """Sees every row once and keeps a few; ``class_of`` gives the class that an entry shows.
 
-    Of the photographs, ``failed`` were not classified; of the others the class is known of
-    ``labelled``, and of these ``wrong`` have another most probable one.
+    It counts all ``photographs``; those that were not classified (``failed``); of the others, those
+    whose class is known (``labelled``); and of these, those with another most probable class
+    (``wrong``).
     """
 
     def __init__(self, class_of: Callable[[str], int | None]) -> None:
@@ -74,7 +75,7 @@ class Selection:
             return
         self.wrong += 1
         confidence = rows.column("confidence")[place].as_py()
-        # Of equal ones the first; no two have the same number.
+        # Of equally confident ones the first is kept; numbers are unique.
         key = (confidence, -self.photographs)
         if len(self._mistakes) < MAX_MISTAKES or key > self._mistakes[0][:2]:
             heapq.heappush(self._mistakes, (*key, shown._replace(row=_row(rows, place))))

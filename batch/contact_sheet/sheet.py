@@ -1,4 +1,4 @@
-"""The contact sheet of a run: what it shows, and how it is written."""
+"""The contact sheet of a run, as HTML."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ from model_spec import ModelSpec
 
 
 class ContactSheet:
-    """Sees all rows of a run and shows a few; labels and errors as in ``entry_labels``."""
+    """Sees all rows of a run and shows a few. Labels and errors are those of ``entry_labels``."""
 
     def __init__(self, job: Job, entries: Iterable[str], labels: Path | None) -> None:
         self._job, self._spec = job, ModelSpec.load(job.folder)
@@ -30,13 +30,13 @@ class ContactSheet:
         self._selection = Selection(self._labels.class_of)
 
     def seen(self, parts: Iterable[tuple[Part, pa.Table]]) -> Iterator[pa.Table]:
-        """The rows of parts, once they are seen."""
+        """Pass on the rows of parts, and note them."""
         for part, rows in parts:
             self._selection.add(part.entries, rows)
             yield rows
 
     def write(self, file: Path) -> None:
-        """Read the photographs that are shown once more, and write the page; it replaces another.
+        """Read the shown photographs again, and write the page.
 
         An OSError if it cannot be written; a RunnerError if the decoding process keeps ending.
         """
@@ -58,7 +58,7 @@ class ContactSheet:
 
 
 async def _pictures(shown: Sequence[Shown], job: Job, spec: ModelSpec) -> list[bytes | None]:
-    """What the model saw of each; None if it cannot be read any more."""
+    """What the model saw of each, as JPEG; None if it cannot be read any more."""
     decoder = Decoder(spec.preprocessing, job.settings)
     try:
         with closing(Reader(job.source, job.settings.max_body_bytes)) as reader:

@@ -1,7 +1,7 @@
-"""What classifies the parts of a run: the processors of this machine, or a cluster.
+"""Engines, which classify the parts of a run: this machine's processors, or a cluster.
 
-Each engine takes parts and gives their rows, in any order. It writes nothing: so what counts as
-done is decided in one place, and killing whatever works loses work, never rows.
+An engine takes parts and gives their rows, in any order. It writes nothing: only the run saves rows
+and knows what is done, so that a killed process loses work, but no saved row.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,20 +17,20 @@ from settings import Settings
 
 
 class Engine(Protocol):
-    """What every engine can."""
+    """The interface of an engine."""
 
     @property
     def arrangements(self) -> Sequence[Arrangement]:
-        """Of its processes, one for each; all have the same batch size."""
+        """One for each of its processes; all have the same batch size."""
 
     def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
-        """Each part with its rows, as they get done.
+        """Each part with its rows, as soon as they are done.
 
-        A BatchError if a process cannot go on, or ends again and again.
+        A BatchError if a process cannot go on, or keeps ending.
         """
 
     def close(self) -> None:
-        """End what was started."""
+        """End processes and connections."""
 
 
 class EngineName(StrEnum):

@@ -1,7 +1,7 @@
 """The engine of one machine: a process for each processor or GPU.
 
-A process that dies or hangs loses the part that it was given. The process that takes its place
-gets that part again and decodes each image apart, where the kernel bounds what one image can do.
+A process that dies or hangs loses its part. The process that replaces it gets that part again and
+decodes each image in an isolated process, where the kernel limits time and memory.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 HANG_SECONDS = 300.0
-"""Without a batch until a process counts as hanging: no model, disk or network is so slow."""
+"""Without a finished batch, until a process counts as hanging: no model or disk is so slow."""
 
 _ATTEMPTS = 3  # for one part, and for the start of a process
 _LOOK_SECONDS = 1.0
@@ -45,7 +45,7 @@ class _Task:
 
 
 class _Worker:
-    """A process, and what it does."""
+    """A process and its task."""
 
     connection: Connection  # to the process
     task: _Task | None  # that it was given
@@ -66,7 +66,8 @@ class _Worker:
         self._process = _CONTEXT.Process(
             target=serve, args=(theirs, self._job, self._progress), daemon=True
         )
-        # Inherited: Ctrl-C goes to every process of the terminal, and only we may answer it.
+        # Ctrl-C reaches every process of the terminal. The new one inherits the blocked signal, so
+        # that only this one acts.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process.start()
@@ -78,15 +79,15 @@ class _Worker:
         self.task = task
         task.attempts += 1
         self._progress.value = time.monotonic()
-        with contextlib.suppress(OSError):  # that it has ended is noticed where it is read
+        with contextlib.suppress(OSError):  # if it has ended, the next read from it says so
             self.connection.send((task.part, task.attempts > 1))
 
     def hangs(self) -> bool:
-        """Whether nothing of its part has been done for too long."""
+        """Whether its part has not gone on for too long."""
         return self.task is not None and time.monotonic() - self._progress.value > HANG_SECONDS
 
     def end(self, seconds: float) -> int | None:
-        """End the process; returns its exit status if it ends by itself in so many seconds."""
+        """End the process; returns its exit status if it ended by itself within ``seconds``."""
         self.connection.close()
         self._process.join(seconds)
         status = self._process.exitcode
@@ -103,7 +104,7 @@ class LocalEngine:
         self.arrangements = plan(settings, usable_cpus(), gpus)
 
     def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
-        """Each part with its rows, as they get done."""
+        """Each part with its rows, as soon as they are done."""
         pool = _Pool(deque(replace(job, arrangement=each) for each in self.arrangements), parts)
         try:
             yield from pool.results()
@@ -115,7 +116,7 @@ class LocalEngine:
 
 
 class _Pool:
-    """Gives parts to workers, each started when there is a part for it, until there are no more."""
+    """Gives parts to workers until none is left; a worker starts when there is a part for it."""
 
     def __init__(self, jobs: deque[Job], parts: Iterator[Part]) -> None:
         self._jobs, self._parts = jobs, parts
@@ -161,7 +162,7 @@ class _Pool:
             yield done.part, message
 
     def _go_on(self, worker: _Worker) -> None:
-        """Give a worker its next part, if there is one, before what it has done is kept."""
+        """Give a worker its next part, if there is one. Called before its last rows are saved."""
         worker.task = None
         if not self._waiting and (part := next(self._parts, None)):
             self._waiting.append(_Task(part))
@@ -172,7 +173,7 @@ class _Pool:
 
     def _replace(self, worker: _Worker) -> None:
         hung, task = worker.hangs(), worker.task
-        # Its end of the connection may close a moment before it has ended.
+        # A process may close its connection a moment before it ends.
         status = worker.end(0 if hung else _END_SECONDS)
         attempts = worker.starts if task is None else task.attempts
         if attempts == _ATTEMPTS:

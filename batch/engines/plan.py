@@ -1,20 +1,20 @@
-"""How many processes a machine gets, and what each of them does."""
+"""How many processes a machine gets, and how many threads and images each one has."""
 
 from batch.classification.model import Arrangement
 from settings import Settings
 
 CPU_BATCH = 4
-"""Images in one ``session.run`` of one thread. Fixed, not measured, since the last digit of an
-answer depends on it; for most networks a larger one gains nothing (docs/batch.md)."""
+"""Images in one ``session.run`` of one thread. It is fixed, not measured, since the last digit of
+an answer depends on it. For most networks a larger batch is not faster (docs/batch.md)."""
 
 GPU_BATCH = 32
 
 
 def plan(settings: Settings, cpus: int, gpus: int) -> tuple[Arrangement, ...]:
-    """Divide a machine: what each process does; all have the same batch size.
+    """Divide a machine among processes, all with the same batch size.
 
-    On the CPU: a process for each processor, with one thread, so that none waits for another.
-    On GPUs: a process for each, fed by its share of the processors. What the settings name is kept.
+    On the CPU, each processor gets a process with one thread. Each GPU gets a process with a share
+    of the processors for decoding. Settings that are given count first.
     """
     processes = settings.workers or gpus or cpus
     share = max(1, cpus // processes)

@@ -1,8 +1,8 @@
 """The engine of a cluster: Ray Data, on this machine or at an address.
 
-Actors hold a session each and make the rows of parts. Ray replaces an actor that dies and gives its
-part to another one. Rows come back to where the command runs, which saves them: the nodes need to
-reach the photographs, and nothing else of this machine.
+Each actor holds a session and makes the rows of parts. Ray replaces an actor that dies and gives
+its part to another one. The rows come back to the command, which saves them: the nodes need access
+to the photographs only.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from batch.errors import BatchError
 from settings import Settings
 
 _PARTS_AT_ONCE = 4096
-"""In one data set: what of the list is in memory, and how much is listed before the first row."""
+"""In one data set: so much of the list is in memory, and is listed before the first row."""
 
 _PROJECT = Path(__file__).parents[2]
 _NOT_SENT = ["/.*", "/build", "/tests", "/weights/checkpoints", "/docs", "/benchmarks"]
@@ -37,7 +37,7 @@ class RayEngine:
     """Classifies with the processors, or the GPUs, of a Ray cluster.
 
     The address is as ``ray.init`` takes it; without one, a cluster is started on this machine. A
-    BatchError if nobody is there.
+    BatchError if there is no cluster at the address.
     """
 
     def __init__(self, settings: Settings, address: str | None) -> None:
@@ -49,7 +49,7 @@ class RayEngine:
             ray.init(**options)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise BatchError(f"no Ray at {address or 'this machine'}: {error}") from error
-        # The command shows how far it is.
+        # The command has a progress bar of its own.
         ray.data.DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
@@ -57,7 +57,7 @@ class RayEngine:
         self.arrangements = plan(settings, max(1, int(resources.get("CPU", 1))), gpus)
 
     def results(self, parts: Iterator[Part], job: Job) -> Iterator[tuple[Part, pa.Table]]:
-        """Each part with its rows, as they get done."""
+        """Each part with its rows, as soon as they are done."""
         # Ray shows each actor its own GPU only.
         arrangement = self.arrangements[0]
         if arrangement.device_id is not None:

@@ -18,10 +18,10 @@ Message = Any
 
 
 def serve(connection: Connection, job: Job, progress: c_double) -> None:
-    """Classify parts until the connection ends.
+    """Classify the parts that come over the connection, and send messages, until it ends.
 
-    It brings parts, each with whether to decode its images apart, and takes messages. ``progress``
-    gets ``time.monotonic()`` of the last batch, for whoever looks for a hang.
+    With each part comes whether to decode its images apart. ``progress`` gets ``time.monotonic()``
+    of the last batch, by which the engine detects a hang.
     """
 
     def progressed() -> None:
@@ -30,7 +30,7 @@ def serve(connection: Connection, job: Job, progress: c_double) -> None:
     try:
         with connection:
             asyncio.run(_serve(connection, job, progressed))
-    except (EOFError, OSError):  # whoever gave the parts has gone
+    except (EOFError, OSError):  # the engine has ended
         return
 
 

@@ -1,1 +1,1 @@
-"""Which photographs a run is about, and their bytes."""
+"""The photographs of a run: their list and their bytes."""

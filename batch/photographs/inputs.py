@@ -1,6 +1,6 @@
-"""Which photographs a run is about, in an order that is the same every time.
+"""The photographs of a run, always in the same order.
 
-Given are, as the text of one argument:
+The input is one of these, as the text of one argument:
 
 - a folder: its photographs and those of all folders below, listed while the first are classified;
 - a pattern with ``*``, ``?`` or ``[``, listed as a whole first;
@@ -8,7 +8,7 @@ Given are, as the text of one argument:
 - a Parquet file with a column of paths or URLs, or of the images themselves;
 - any of these behind a URL that fsspec knows (``s3://``, ``gs://``, ``az://``, ``https://``).
 
-An entry is what names one photograph: a path, a URL, or ``FILE#ROW`` of a Parquet file.
+An entry names one photograph: it is a path, a URL, or ``FILE#ROW`` of a Parquet file.
 """
 
 import glob
@@ -30,17 +30,17 @@ from batch.files import is_photograph
 _URL = re.compile(r"[a-z][a-z0-9+.-]+(?:::|://)", re.IGNORECASE)
 _MAGIC = re.compile(r"[*?\[]")
 
-_COLUMNS = ("path", "image")  # of a Parquet file, if it has several and none is asked for
+_COLUMNS = ("path", "image")  # looked for in a Parquet file with several, unless one is named
 
 IMAGE_FIELD = "bytes"
-"""Where a column of structs has the image, as in the data sets of Hugging Face."""
+"""The image's field in a column of structs, as in data sets of Hugging Face."""
 
 Scanned = tuple[str, str, bool]
 """An entry of a folder: its name, its path or URL, whether it is a folder."""
 
 
 class Kind(StrEnum):
-    """What the argument names."""
+    """Kinds of input."""
 
     FOLDER = "folder"
     PATTERN = "pattern"
@@ -53,20 +53,20 @@ class Kind(StrEnum):
 class Source:
     """Where the photographs come from."""
 
-    given: str  # as it was typed
+    given: str  # the argument
     kind: Kind
     column: str | None = None  # of a Parquet file; None for others
 
 
 def is_url(given: str) -> bool:
-    """Whether fsspec is to open it, and not the system."""
+    """Whether fsspec opens it."""
     return _URL.match(given) is not None
 
 
 def source_of(given: str, column: str | None = None) -> Source:
-    """Find out what the argument is; without a column, that of a Parquet file is found by its name.
+    """Find out what kind of input the argument is, and the column of a Parquet file.
 
-    A BatchError if it is not there, or has no such column.
+    A BatchError if it does not exist, or has no such column.
     """
     if given.endswith(".parquet"):
         name, holds_images = _column(_schema(given), given, column)
@@ -88,7 +88,7 @@ def source_of(given: str, column: str | None = None) -> Source:
 
 
 def entries(source: Source) -> Iterator[str]:
-    """Every photograph once, in an order of names only; a BatchError if that cannot be listed."""
+    """Every entry, always in the same order; a BatchError if they cannot be listed."""
     try:
         yield from _LISTED[source.kind](source)
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -166,8 +166,8 @@ def _scan(folder: str) -> Iterator[Scanned]:
 
 
 def _walk(folder: str, scan: Callable[[str], Iterator[Scanned]]) -> Iterator[str]:
-    """Photographs of a folder and below. One that cannot be listed is an entry itself: its row
-    will say why."""
+    """Photographs of a folder and below. A folder that cannot be listed is an entry itself, so that
+    its row says why."""
     try:
         found = sorted(scan(folder))
     except OSError:

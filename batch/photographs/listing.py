@@ -1,7 +1,7 @@
-"""The list of a run's photographs, part by part, while it is still being made.
+"""The list of a run's photographs, whose parts can be read while it is being made.
 
-The list is a file, so that it takes the same memory for ten photographs and ten million: eight
-bytes for each part. Each line is an entry as a JSON string.
+The list is a file: each line is an entry as a JSON string. Only eight bytes for each part are in
+memory.
 """
 
 import json
@@ -16,8 +16,8 @@ from batch.photographs.inputs import Source, entries
 from batch.rows.run_folder import RunFolder
 
 FIRST_PART = 32
-"""Photographs in the first part: about a second of work. Each of the next is twice as large, up to
-the part size, so that the first rows are there soon and most parts are worth their file."""
+"""Photographs in the first part: about a second of work. Each part is twice as large as the one
+before, up to the part size: so the first rows come soon, and there are few files."""
 
 
 def part_sizes(most: int) -> Iterator[int]:
@@ -29,9 +29,9 @@ def part_sizes(most: int) -> Iterator[int]:
 
 
 class Listing:
-    """Lists in a thread; the parts can be read as they come, more than once.
+    """Lists in a thread; the parts can be read meanwhile, and more than once.
 
-    The list of an earlier run counts if it is complete. The total is None until it is known.
+    A complete list of an earlier run is used again. ``total`` is None until it is known.
     """
 
     def __init__(self, source: Source, folder: RunFolder, part_size: int) -> None:
@@ -109,7 +109,7 @@ class Listing:
             yield part
 
     def _add(self, part: list[bytes]) -> int:
-        """Let a part be read; returns its photographs."""
+        """Make a part available to readers; returns the number of its photographs."""
         end = (self._ends[-1] if self._ends else 0) + sum(map(len, part))
         with self._grown:
             self._ends.append(end)

@@ -1,4 +1,4 @@
-"""The bytes of a photograph, wherever it is."""
+"""The bytes of photographs, from files, URLs and Parquet files."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -15,21 +15,21 @@ from batch.photographs.inputs import IMAGE_FIELD, Kind, Source, filesystem_of, i
 from errors import ClassifierError, Unreadable
 
 AHEAD, AHEAD_REMOTE = 8, 32
-"""Files read ahead of the decoder: what hides the latency of a disk, and of a network."""
+"""Files read ahead of the decoder: enough to hide the latency of a disk, and of a network."""
 
-_ATTEMPTS = 3  # for a file that a network gives: it may be there the next time
+_ATTEMPTS = 3  # for a file on a network
 _ROWS = 16  # of a Parquet file with images, read at a time
 
 
 class Reader:
-    """Reads the photographs of a source, of at most so many bytes each, some of them ahead."""
+    """Reads the photographs of a source ahead; each may have at most ``most`` bytes."""
 
     def __init__(self, source: Source, most: int) -> None:
         self._source, self._most = source, most
         self._threads = ThreadPoolExecutor(AHEAD_REMOTE, "reader")
 
     def contents(self, entries: Sequence[str]) -> Iterator[Content]:
-        """The files of entries that follow each other, in their order."""
+        """The files of consecutive entries, in their order."""
         if self._source.kind is Kind.IMAGES:
             return map(self._bounded, _images(self._source, entries))
         ahead = AHEAD_REMOTE if any(map(is_url, entries)) else AHEAD
@@ -60,7 +60,7 @@ def _download(url: str, most: int) -> bytes:
         except FileNotFoundError as error:
             raise Unreadable("not found") from error
         except Exception as error:
-            # Each file system has exceptions of its own, which have no base class in common.
+            # The exceptions of file systems have no common base class.
             if attempt == _ATTEMPTS:
                 raise Unreadable(type(error).__name__) from error
         else:
@@ -83,7 +83,7 @@ def _ahead(
 
 
 def _images(source: Source, entries: Sequence[str]) -> Iterator[bytes | None]:
-    """The images of consecutive rows, without more of the file in memory than a few."""
+    """The images of consecutive rows; only a few rows are in memory."""
     rows = [int(entry.rpartition("#")[2]) for entry in entries]
     with fsspec.open(source.given, "rb") as file:
         parquet = pq.ParquetFile(file)

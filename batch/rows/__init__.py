@@ -1,1 +1,1 @@
-"""What a run says of each photograph, and where it is kept until all is done."""
+"""The rows of a run, and where they are kept until all are done."""

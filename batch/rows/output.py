@@ -1,4 +1,4 @@
-"""The rows of all parts, in order, as the one file that was asked for."""
+"""The output: the rows of all parts, in order, in one file."""
 
 import json
 from collections import Counter
@@ -16,16 +16,16 @@ from batch.errors import BatchError
 from batch.files import write_whole
 
 GROUP_ROWS, GROUP_BYTES = 65_536, 64 * 1024 * 1024
-"""Of a row group of the Parquet file, about: what is in memory at once."""
+"""About the size of a row group of the Parquet file, and so of what is in memory at once."""
 
 Tables = Iterator[pa.Table]
 
 
 def write(tables: Tables, output: Path) -> Counter[str | None]:
-    """Write tables, at least one, into one file, which is there whole or not at all.
+    """Write tables, at least one, into one file, atomically.
 
-    Only a few are in memory at once. The file's suffix says the format. An OSError if it cannot be
-    written. Returns how many rows have each error code; None: classified.
+    Only a few tables are in memory at once. The file's suffix is the format. An OSError if the file
+    cannot be written. Returns the number of rows by error code; None: classified.
     """
     outcomes = Counter[str | None]()
 
@@ -39,7 +39,7 @@ def write(tables: Tables, output: Path) -> Counter[str | None]:
 
 
 def writer_for(output: Path) -> Callable[[Tables, BinaryIO], None]:
-    """What writes the format of a file; a BatchError if there is no such format."""
+    """The function that writes a file's format; a BatchError if the suffix is none of them."""
     found = _WRITERS.get(output.suffix)
     if found is None:
         raise BatchError(f"{output} ends with none of {', '.join(_WRITERS)}")
@@ -55,7 +55,7 @@ def _parquet(tables: Tables, file: BinaryIO) -> None:
 
 
 def _grouped(tables: Tables) -> Tables:
-    """Tables put together, so that a row group is worth its own index."""
+    """Tables, joined to row groups of the usual size."""
     waiting: list[pa.Table] = []
     for table in tables:
         waiting.append(table)
@@ -68,7 +68,7 @@ def _grouped(tables: Tables) -> Tables:
 
 
 def _csv(tables: Tables, file: BinaryIO) -> None:
-    """Lists stand in it as JSON."""
+    """With lists as JSON."""
     first = next(tables)
     schema = pa.schema([(f.name, pa.string() if _nested(f) else f.type) for f in first.schema])
     with pyarrow.csv.CSVWriter(file, schema) as writer:

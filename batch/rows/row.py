@@ -1,4 +1,4 @@
-"""What a run says of each photograph: one row, whatever became of it."""
+"""The row of a photograph, also of one that was not classified."""
 
 import hashlib
 import os
@@ -35,22 +35,22 @@ SCHEMA = pa.schema(
         ("model", pa.string()),
     ]
 )
-"""Columns of every output; docs/batch.md says what each of them holds, and those of some."""
+"""Columns of every output; docs/batch.md describes them, and the optional ones."""
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: pa.Schema = SCHEMA) -> pa.Table:
-    """Rows as one table; what a row leaves out is null."""
+    """Rows as one table; missing values are null."""
     return pa.Table.from_pylist(list(rows), schema=columns)
 
 
 def printable(entry: str) -> str:
-    """An entry as text: file names may have bytes that are no UTF-8."""
+    """An entry as text: file names may have bytes that are not UTF-8."""
     return os.fsencode(entry).decode(errors="backslashreplace")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """How a run tells what became of its photographs."""
+    """Makes the rows of a run."""
 
     model: str  # tag
     labels: Sequence[str]

@@ -1,9 +1,9 @@
-"""What an unfinished run keeps beside its output, so that the same command goes on from there::
+"""The folder of an unfinished run, beside its output, from which the same command goes on::
 
 predictions.parquet.unfinished/
-  run.json          what the run is: input, model, settings
+  run.json          the identity of the run: input, model, settings
   inputs.jsonl      every photograph, once the listing is complete
-  000000000.parquet rows of the first part; each file is there whole or not at all
+  000000000.parquet rows of the first part; each file is written atomically
 """
 
 import filecmp
@@ -25,14 +25,14 @@ _SUFFIX, _FINISHED = ".unfinished", ".finished"
 _RUN, _INPUTS = "run.json", "inputs.jsonl"
 _PART = "{:09d}.parquet"
 
-Identity = Mapping[str, Any]  # what the rows of a run depend on, by name; can be written as JSON
+Identity = Mapping[str, Any]  # what a run's rows depend on, by name; JSON can hold it
 
 
 class RunFolder:
-    """The folder of an unfinished run, made if it is not there; ``restart`` forgets the run.
+    """The folder of an unfinished run, made if it does not exist; ``restart`` forgets the run.
 
-    A BatchError if an unfinished run is another one or the output is there already, an OSError
-    if the folder cannot be written.
+    A BatchError if the folder is of another run, or the output exists; an OSError if the folder
+    cannot be written.
     """
 
     def __init__(self, output: Path, identity: Identity, *, restart: bool = False) -> None:
@@ -71,11 +71,11 @@ class RunFolder:
         return {int(path.stem) for path in self.path.glob("[0-9]*.parquet")}
 
     def save(self, number: int, rows: pa.Table) -> None:
-        """Keep the rows of a part, for good."""
+        """Save the rows of a part: from now on it is done."""
         write_whole(self._part(number), lambda file: pq.write_table(rows, file))
 
     def rows_of(self, number: int, entries: Iterable[str]) -> pa.Table:
-        """The rows of a part that is done; a BatchError if damaged, or of other entries."""
+        """The rows of a part that is done; a BatchError if they are damaged or of other entries."""
         path = self._part(number)
         try:
             rows = pq.read_table(path)
@@ -91,7 +91,7 @@ class RunFolder:
     def keep_inputs(self, listed: Path) -> None:
         """Make a complete list the list of this run.
 
-        Another process may have been faster; a BatchError if it has listed other photographs.
+        If another process was faster, its list counts; a BatchError if that one differs.
         """
         try:
             os.link(listed, self.inputs)
@@ -106,7 +106,7 @@ class RunFolder:
         sync_folder(self.path)
 
     def remove(self) -> None:
-        """Remove the folder, such that a crash leaves nothing that looks unfinished."""
+        """Remove the folder. A crash meanwhile leaves nothing that looks like an unfinished run."""
         self.path.rename(self._finished)
         shutil.rmtree(self._finished)
 
