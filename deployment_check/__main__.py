@@ -22,7 +22,7 @@ from deployment_check.suite import results
 PASSED, FAILED, UNUSABLE = 0, 1, 2
 INTERRUPTED = 128 + signal.SIGINT
 
-_WIDTH = 120  # columns of a log, which is no terminal
+_WIDTH = 120  # columns where there is no terminal, as in a log
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,7 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
             if options.image:
                 return classify(deployment, terminal)
             return check(deployment, terminal)
-    except Unusable as error:
+    except (Unusable, OSError) as error:
+        # OSError: of the image, the photographs or the report.
         Terminal(Console(stderr=True, highlight=False)).error(str(error))
         return UNUSABLE
     except KeyboardInterrupt:
@@ -62,7 +63,9 @@ def classify(deployment: Deployment, terminal: Terminal) -> int:
 
 
 def check(deployment: Deployment, terminal: Terminal) -> int:
-    """Make every check, print what came of it and write the report."""
+    """Make every check, print the results and write the report."""
+    if deployment.options.report:  # before a minute of checks
+        deployment.options.report.mkdir(parents=True, exist_ok=True)
     started, begun = datetime.now(UTC), time.monotonic()
     loading = LoadChecks(terminal.loop)
     terminal.deployment(deployment)
@@ -90,7 +93,6 @@ def check(deployment: Deployment, terminal: Terminal) -> int:
 
 def write(report: Report, folder: Path) -> Path:
     """Write ``report.json`` and ``report.html`` into a folder; returns the page's path."""
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(report.content(), indent=1) + "\n")
     path = folder / "report.html"
     path.write_text(page(report), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""How a check is made, and what comes of it."""
+"""A check, how it is made, and its result."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from deployment_check.deployment import Deployment
 
 Check = Callable[["Deployment"], str]
-"""Asks a deployment and returns what was seen; raises Failed or Skipped."""
+"""Asks a deployment and returns what it saw; raises Failed or Skipped."""
 
 
 class Verdict(StrEnum):
@@ -59,6 +59,6 @@ def _outcome(check: Check, deployment: "Deployment") -> tuple[Verdict, str]:
         return Verdict.FAILED, str(reason)
     except httpx.HTTPError as error:
         return Verdict.FAILED, f"{type(error).__name__}: {error}"
-    # Without a document to compare it with, an answer may have any shape.
+    # A deployment without a document may answer in any shape.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         return Verdict.FAILED, f"the answer cannot be read: {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""A deployment's own OpenAPI document, and whether its answers are what it describes."""
+"""A deployment's own OpenAPI document, and whether its answers agree with it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 JSON = "application/json"
 
-_OF_ANY_ROUTE = (404, 405)  # answers to what is in no document: an unknown path, a wrong method
+_OF_ANY_ROUTE = (404, 405)  # for an unknown path or a wrong method, which no document has
 
 
 class Contract:
@@ -18,12 +18,12 @@ class Contract:
         self._document = document
 
     def describes(self, method: str, path: str) -> bool:
-        """Whether it says in a JSON schema what a success of this operation looks like."""
+        """Whether it has a JSON schema for a success of this operation."""
         success = self._responses(method, path).get("200", {})
         return bool(_at(success, "content", JSON, "schema"))
 
     def problems(self, method: str, path: str, response: httpx.Response) -> list[str]:
-        """What of a response the document does not describe."""
+        """How a response differs from the document."""
         status = str(response.status_code)
         responses = self._responses(method, path)
         if response.status_code in _OF_ANY_ROUTE and status not in responses:
@@ -65,19 +65,19 @@ class Contract:
 
 
 def _closed(schema: Any) -> Any:
-    """The schema, but an object may have no property that is not described."""
+    """The schema, but objects may have only the properties that it describes."""
     if isinstance(schema, list):
         return [_closed(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    # Each part of "allOf" describes some of the properties only.
+    # A part of "allOf" describes only some of the properties.
     inner = {key: each if key == "allOf" else _closed(each) for key, each in schema.items()}
     described = "properties" in schema and "additionalProperties" not in schema
     return {**inner, "unevaluatedProperties": False} if described else inner
 
 
 def _at(content: Any, *keys: str) -> dict[str, Any]:
-    """The object at the end of a way of keys; an empty one where the way ends before."""
+    """The object under a path of keys; an empty one if there is none."""
     for key in keys:
         content = content.get(key) if isinstance(content, dict) else None
     return content if isinstance(content, dict) else {}

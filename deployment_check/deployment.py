@@ -16,7 +16,7 @@ DEFAULT_ARCHITECTURE = "efficientnet_lite0"
 TIMEOUT = 60.0  # seconds: above the service's own deadline, and most proxies'
 _SHOWN = 120
 
-_LEAST_OF_KEY = 8  # characters of a key that a text that ends within it may show
+_LEAST_OF_KEY = 8  # characters: a text may be cut off within a key, and show no more than this
 _UNAUTHORIZED = 401
 
 
@@ -31,13 +31,13 @@ class Deployment:
         self.options = options
         tls = ssl.create_default_context()
         self.client = _client(options, options.api_key, tls)
-        self.stranger = _client(options, None, tls)  # sends no key
+        self.anonymous = _client(options, None, tls)  # sends no key
         try:
             self._connect()
         except Unusable:
             self.close()
             raise
-        self.health = self._object("/health")  # empty if it said no JSON object
+        self.health = self._object("/health")  # empty if the answer is not a JSON object
         document = self._object("/docs.json")
         self.contract = Contract(document) if document else None
 
@@ -50,18 +50,18 @@ class Deployment:
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
-        self.stranger.close()
+        self.anonymous.close()
 
     @property
     def why_answers_are_unknown(self) -> str | None:
-        """Why nothing is known of what the model should answer; None for the default model."""
+        """Why the right answers are not known; None for the default model, whose answers are."""
         if self.health.get("architecture") != DEFAULT_ARCHITECTURE:
             model = self.health.get("model", "an unknown model")
             return f"{model} is not the default model, {DEFAULT_ARCHITECTURE}"
         return None if self.health.get("pretrained") else "the model has random weights"
 
     def ask(self, method: str, path: str, status: int = 200, **request: Any) -> httpx.Response:
-        """Send a request; fail unless the answer has the status and is what the document says."""
+        """Send a request; fail unless the answer has the status and agrees with the document."""
         response = self.client.request(method, path, **request)
         if response.status_code != status:
             raise Failed(f"{shown(response)}, not {status}")
@@ -82,11 +82,11 @@ class Deployment:
         return answer
 
     def content(self, response: httpx.Response) -> Any:
-        """The JSON of an answer that may be shown; a ValueError if it is none."""
+        """The JSON of an answer, redacted; a ValueError if it is not JSON."""
         return json.loads(self.redacted(response.text))
 
     def redacted(self, text: str) -> str:
-        """The text without the API key or its beginning, which a server might send back."""
+        """The text without the API key and its beginnings: a server might send them back."""
         key = self.options.api_key or ""
         for length in range(len(key), min(len(key), _LEAST_OF_KEY) - 1, -1):
             text = text.replace(key[:length], "…") if length else text
@@ -97,7 +97,7 @@ class Deployment:
             self.client.get("/livez")
         except httpx.HTTPError as error:
             raise Unusable(f"{self.options.url} does not answer: {error}") from error
-        self.asks_for_key = _is_refused(self.stranger)
+        self.asks_for_key = _is_refused(self.anonymous)
         if _is_refused(self.client):
             advice = "is not accepted" if self.options.api_key else "is needed"
             raise Unusable(f"an API key {advice}; give it as {KEY_VARIABLE} or --api-key")

@@ -10,16 +10,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 KEY_VARIABLE = "CLASSIFIER_API_KEY"
-"""An API key given so stands in no list of processes and in no shell's history."""
+"""A key in the environment is in no list of processes and in no shell history."""
 
-# High enough to saturate a GPU from one machine, too low to bring down somebody else's service.
+# Enough to saturate a GPU from one machine, too little to bring down somebody else's service.
 MAX_CONCURRENCY = 256
 MAX_SECONDS = 300.0
 MAX_RATE = 2000.0
 
 _EPILOG = (
     "Ends with 0 if every check passed, with 1 if one failed, and with 2 if the command was "
-    "wrong or nobody answers."
+    "wrong, nobody answers, or the report cannot be written."
 )
 
 
@@ -37,7 +37,7 @@ class Options:
     rate: float | None = None  # arrivals a second, open loop; None: derived from the closed one
     max_p99_ms: float | None = None  # that the open loop's p99 may reach; None: any
     photographs: Path | None = None  # folder of images for the load test; None: the test images
-    yes: bool = False  # whether to send load and too large bodies to another host without asking
+    yes: bool = False  # whether another host gets load and too large bodies without a question
     report: Path | None = None  # folder to write the report to
 
     @property

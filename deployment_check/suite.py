@@ -1,4 +1,4 @@
-"""The whole suite: every check, in groups."""
+"""The whole suite: every check, by group."""
 
 from collections.abc import Iterator, Mapping
 

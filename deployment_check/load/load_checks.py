@@ -1,4 +1,4 @@
-"""Whether a deployment did well under load."""
+"""Checks of the load test's results."""
 
 import asyncio
 import sys
@@ -12,7 +12,7 @@ from deployment_check.load.load_test import Announce, LoadTest, Phase, learn, lo
 from deployment_check.options import Options
 from load_generator.known_images import Outcome
 
-MAX_REFUSED = 0.01  # share of requests that may be answered 503 or 504 at a load that was asked for
+MAX_REFUSED = 0.01  # share of requests that may be answered 503 or 504
 _SHOWN = 3
 
 _CLOSED, _OPEN = 1, 2  # phases in the order in which they are made
@@ -54,7 +54,7 @@ class LoadChecks:
 
 
 def why_not(options: Options) -> str | None:
-    """Why no load may be sent; None if it may. Asks the user at the terminal."""
+    """Why no load may be sent; None if it may. Asks a user at a terminal."""
     if not options.load:
         return "--no-load"
     if options.yes or options.is_loopback:
@@ -69,7 +69,7 @@ def why_not(options: Options) -> str | None:
 
 
 def judge(phase: Phase, max_p99_ms: float | None = None) -> str:
-    """How a loop went, if it went well."""
+    """The figures of a loop; fails if too many requests did."""
     bad = [*phase.of(Outcome.LOST), *phase.of(Outcome.WRONG)]
     if bad:
         raise Failed(f"{len(bad)} of {len(phase.exchanges)} failed: {bad[0].detail}")
@@ -84,7 +84,7 @@ def judge(phase: Phase, max_p99_ms: float | None = None) -> str:
 
 
 def is_ready(found: LoadTest) -> str:
-    """``/readyz`` said 200 all the while."""
+    """``/readyz`` answered 200 throughout."""
     problems = [f"after {p.when:.1f} s: {p.problem}" for p in found.probes if p.problem]
     if problems or not found.probes:
         raise Failed(f"{len(problems)} of {len(found.probes)}: {'; '.join(problems[:_SHOWN])}")
@@ -93,7 +93,7 @@ def is_ready(found: LoadTest) -> str:
 
 
 def is_measured(found: LoadTest) -> str:
-    """``/metrics`` was answered all the while, where it is open."""
+    """``/metrics`` was answered throughout, where it is open."""
     if found.hidden:
         raise Skipped("it is not open here")
     if found.problems or not found.looks:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -24,7 +24,7 @@ SHARE_OF_CAPACITY = 0.6
 """Of the closed loop's throughput, for the open loop: busy, and far from overload."""
 
 BUSY = 0.8
-"""Processors in use by this process from which on it may itself be the limit; it can use one."""
+"""Processors that this process uses, of one that it can use: from here on it may be the limit."""
 
 _ALONE_SECONDS = 3.0
 _WARM_UP_SHARE = 0.1
@@ -45,9 +45,9 @@ class Phase:
     begin: float  # seconds since the load test began
     seconds: float  # for which requests were sent
     exchanges: Sequence[Exchange]
-    own_cores: float  # processors that this process took meanwhile
+    own_cores: float  # processors that this process used meanwhile
     rate: float | None = None  # arrivals a second that were meant; None in a closed loop
-    looks: tuple[Look, Look] | None = None  # before and after, when all was written
+    looks: tuple[Look, Look] | None = None  # before and after the loop, both complete
 
     @property
     def latency(self) -> Latency:
@@ -56,7 +56,7 @@ class Phase:
 
     @property
     def end(self) -> float:
-        """Seconds since the load test began, when all was answered."""
+        """When all was answered, in seconds since the load test began."""
         last = max((each.finished for each in self.exchanges), default=0.0)
         return self.begin + max(last, self.seconds)
 
@@ -66,11 +66,11 @@ class Phase:
         return len(self.of(Outcome.RIGHT)) / (self.end - self.begin)
 
     def of(self, outcome: Outcome) -> list[Exchange]:
-        """The requests that ended so."""
+        """The requests with this outcome."""
         return [each for each in self.exchanges if each.outcome is outcome]
 
     def counts(self) -> dict[str, int]:
-        """Requests by what became of them."""
+        """Number of requests by outcome."""
         found = Counter(each.outcome for each in self.exchanges)
         return {outcome.value: found[outcome] for outcome in Outcome}
 
@@ -81,8 +81,8 @@ class LoadTest:
 
     phases: Sequence[Phase] = ()  # in the order in which they were
     looks: Sequence[Look] = ()
-    problems: Sequence[str] = field(default_factory=list)  # why there was no look
-    probes: Sequence[Probe] = field(default_factory=list)
+    problems: Sequence[str] = ()  # why there was no look
+    probes: Sequence[Probe] = ()
     hidden: bool = False  # whether ``/metrics`` is not shown to us
     images: Sequence[bytes] = ()  # that were sent
 
@@ -99,7 +99,7 @@ class LoadTest:
 
 
 def learn(deployment: Deployment) -> list[Known]:
-    """The images to send, with the answers that the deployment gives to each alone."""
+    """The images to send, with the answer that the deployment gives to each one alone."""
     folder = deployment.options.photographs or TEST_IMAGES
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     known: list[Known] = []
@@ -114,9 +114,9 @@ def learn(deployment: Deployment) -> list[Known]:
 
 
 class Sender:
-    """Sends images in turn to ``/classify``, over connections that are kept.
+    """Sends images in turn to ``/classify``, over keep-alive connections.
 
-    By aiohttp, whose requests cost this process a third of httpx's.
+    It uses aiohttp: a request costs this process a third of what httpx takes.
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, images: Sequence[Known]) -> None:
@@ -139,7 +139,7 @@ def session(options: Options) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         headers=authorization(options.api_key),
         timeout=aiohttp.ClientTimeout(total=TIMEOUT),
-        # Those of the loops, and one each for /metrics and /readyz.
+        # The loops' connections, and one each for /metrics and /readyz.
         connector=aiohttp.TCPConnector(limit=MAX_CONCURRENCY + 2),
         trust_env=not options.is_loopback,
     )

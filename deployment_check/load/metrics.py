@@ -1,4 +1,4 @@
-"""Answers of ``/metrics``, and what happened between them."""
+"""Answers of ``/metrics``, and differences between them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Point = tuple[float, float]  # seconds since the load test began, and a value
 
 REQUEST_SECONDS = "bentoml_service_request_duration_seconds"
 CLASSIFIED = {"endpoint": "/classify", "http_response_code": "200"}
-"""Labels of the requests that the load test sends, if they are answered."""
+"""Labels of the load test's requests that were answered."""
 
 
 class Metrics:
@@ -52,7 +52,7 @@ class Look:
 
 
 def rate(looks: Sequence[Look], name: str, window: float = 0.0, **labels: str) -> list[Point]:
-    """How fast a counter grew, per second, over the last ``window`` seconds or a bit more."""
+    """Growth of a counter per second, over the last ``window`` seconds or a bit more."""
     return [
         (new.when, _grown(old, new, name, **labels) / (new.when - old.when))
         for old, new in _windows(looks, window)
@@ -60,7 +60,7 @@ def rate(looks: Sequence[Look], name: str, window: float = 0.0, **labels: str) -
 
 
 def ratio(looks: Sequence[Look], above: str, below: str, **labels: str) -> list[Point]:
-    """What one counter grew by for each one of another, where that one grew."""
+    """Growth of one counter divided by that of another, wherever the other grew."""
     return [
         (new.when, _grown(old, new, above, **labels) / grown)
         for old, new in _windows(looks, 0.0)
@@ -69,18 +69,18 @@ def ratio(looks: Sequence[Look], above: str, below: str, **labels: str) -> list[
 
 
 def mean(old: Look, new: Look, histogram: str, **labels: str) -> float | None:
-    """The mean of what a histogram saw between two looks; None if it saw nothing."""
+    """Mean of a histogram's values between two looks; None if there were none."""
     count = _grown(old, new, f"{histogram}_count", **labels)
     return _grown(old, new, f"{histogram}_sum", **labels) / count if count else None
 
 
 def never_falls(looks: Sequence[Look], name: str) -> bool:
-    """Whether a counter never falls. It does if several replicas answer in turn."""
+    """Whether a counter never falls. If several replicas answer in turn, it falls."""
     return all(_grown(old, new, name) >= 0 for old, new in _windows(looks, 0.0))
 
 
 def _windows(looks: Sequence[Look], window: float) -> list[tuple[Look, Look]]:
-    """Every look with the last one before it that is at least a window older."""
+    """Each look, with the newest look that is at least a window older."""
     pairs = []
     for index, new in enumerate(looks):
         older = [old for old in looks[:index] if new.when - old.when >= window]

@@ -1,4 +1,4 @@
-"""Watches a deployment while it is under load: ``/metrics``, and whether it says it is ready."""
+"""Watches ``/metrics`` and ``/readyz`` of a deployment under load."""
 
 import asyncio
 import contextlib
@@ -10,15 +10,15 @@ import aiohttp
 from deployment_check.load.metrics import Look, Metrics
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
-"""A kubelet is less patient: its default is 1 s, three times."""
+"""A kubelet waits less: 1 s by default, three times."""
 
 _WRITTEN_SECONDS = 1.5
-"""Longer than a worker waits before it writes its metrics: it does so every second."""
+"""A worker writes its metrics every second."""
 
-_PATIENCE = 3.0  # seconds for which requests that were answered may be missing in the metrics
+_PATIENCE = 3.0  # seconds to wait until the metrics have all answered requests
 
 HIDDEN = (401, 403, 404)
-"""Statuses of a page that the deployer hides, as the proxy of deploy/nginx hides /metrics."""
+"""Statuses of a hidden page, as the proxy of deploy/nginx hides /metrics."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Probe:
 
     when: float  # seconds since the load test began
     seconds: float  # until the answer
-    problem: str | None  # that it was not ready, or gave no answer; None if it was
+    problem: str | None  # why it does not count as ready; None if it was ready
 
 
 class Observer:
-    """Asks for ``/metrics`` and ``/readyz`` at intervals of so many seconds."""
+    """Asks for ``/metrics`` and ``/readyz`` every ``interval`` seconds."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, interval: float) -> None:
         self.looks: list[Look] = []  # at ``/metrics``
@@ -60,19 +60,19 @@ class Observer:
         return asyncio.get_running_loop().time() - self._begun
 
     async def settled(self) -> Look | None:
-        """A look at an idle deployment that has written its metrics."""
+        """A look at ``/metrics`` of an idle deployment, after it has written them."""
         await asyncio.sleep(0 if self.hidden else _WRITTEN_SECONDS)
         return await self._look()
 
     async def counted(self, classified: int) -> Look | None:
-        """A look in which at least so many requests are counted, or one after some patience."""
+        """A look in which at least so many requests are counted; after some patience, any look."""
         end = self.now() + _PATIENCE
         while (look := await self._look()) and look.classified < classified and look.when < end:
             await asyncio.sleep(self._interval)
         return look
 
     async def _look(self) -> Look | None:
-        """Look at ``/metrics``; None if they are not shown, or the answer is no metrics."""
+        """Look at ``/metrics``; None if it is hidden, or the answer cannot be read."""
         when = self.now()
         if self.hidden:
             return None

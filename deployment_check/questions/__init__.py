@@ -1,1 +1,1 @@
-"""What a deployment is asked, one request at a time."""
+"""Checks of single requests, one group in each file."""

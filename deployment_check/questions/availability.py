@@ -1,4 +1,4 @@
-"""Whether the deployment is there, and says so."""
+"""Whether the deployment is up, ready, healthy, documented and measured."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,7 +13,7 @@ _METRIC = "image_classifier_batch_size_count"
 
 
 def answers(path: str, deployment: Deployment) -> str:
-    """A page that has nothing to say."""
+    """A page whose status is all that counts."""
     deployment.ask("GET", path)
     return "200"
 
@@ -27,7 +27,7 @@ def healthy(deployment: Deployment) -> str:
 
 
 def documented(deployment: Deployment) -> str:
-    """``/docs.json``: says what every answer looks like, or nothing could be held to it."""
+    """``/docs.json``: describes every answer, or none could be compared with it."""
     response = deployment.client.get("/docs.json")
     if response.status_code != 200 or deployment.contract is None:
         raise Failed(shown(response))

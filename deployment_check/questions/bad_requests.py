@@ -1,7 +1,7 @@
-"""Every documented error that a client can provoke without harm; the service goes on after it.
+"""Every documented error that a client can provoke without harm; the service answers after it.
 
-Not provoked: 408 takes half a minute, and 500, 503 and a 504 of the service's own deadline
-would need a defect or an overload.
+Three are not provoked: 408 takes half a minute, and 500, 503 and a 504 of the service's own
+deadline would need a defect or an overload.
 """
 
 import base64
@@ -20,7 +20,7 @@ from deployment_check.checks import Check, Failed, Skipped
 from deployment_check.deployment import Deployment, authorization, shown
 from deployment_check.questions.images import encoded, photograph, picture
 
-_ANNOUNCED_BYTES = 10**12  # size of a body that no deployment takes; it is announced and never sent
+_ANNOUNCED_BYTES = 10**12  # of a body that no deployment takes: announced, but not sent
 _TIMEOUT = 30.0
 
 
@@ -33,7 +33,7 @@ class BadRequest:
     options: dict[str, Any] = field(default_factory=dict)
     method: str = "POST"
     path: str = "/classify"
-    limit: bool = False  # it is only refused where the deployer has not set a higher limit
+    limit: bool = False  # whether a deployment with a higher limit may answer it
     headers: tuple[str, ...] = ()  # that the answer must have
 
 
@@ -90,12 +90,12 @@ def _bad_parameters() -> dict[str, BadRequest]:
         return BadRequest(422, "invalid_parameter", options)
 
     pixel = base64.b64encode(encoded(Image.new("RGB", (1, 1)))).decode()
-    hasty = {"content": photograph(), "headers": {"x-deadline-ms": "0"}}
+    late = {"content": photograph(), "headers": {"x-deadline-ms": "0"}}
     return {
         "top_k of 0": asking("0"),
         "top_k below 0": asking("-1"),
         "top_k of text": asking("many"),
-        "deadline of 0": BadRequest(422, "invalid_parameter", hasty),
+        "deadline of 0": BadRequest(422, "invalid_parameter", late),
         "1,000 images at once": _batch(422, "invalid_parameter", [pixel] * 1000, limit=True),
     }
 
@@ -131,7 +131,7 @@ def is_refused(name: str, deployment: Deployment) -> str:
 def hold_to_error(
     response: httpx.Response, status: int, code: str, headers: tuple[str, ...] = ()
 ) -> str:
-    """What an answer says, if it is the error envelope with a status, code and headers."""
+    """Status and code of an answer; fails unless it is the error envelope with these values."""
     if response.status_code != status:
         raise Failed(f"{shown(response)}, not {status}")
     found = _code(response.content)
@@ -143,11 +143,11 @@ def hold_to_error(
     return f"{status} {code}"
 
 
-def is_stranger_refused(api_key: str | None, deployment: Deployment) -> str:
+def is_key_needed(api_key: str | None, deployment: Deployment) -> str:
     """A request without an accepted key gets 401, where keys are in use."""
     if not deployment.asks_for_key:
         raise Skipped("no API key is in use")
-    response = deployment.stranger.post(
+    response = deployment.anonymous.post(
         "/classify", content=photograph(), headers=authorization(api_key)
     )
     said = hold_to_error(response, 401, "unauthorized", ("www-authenticate",))
@@ -155,8 +155,8 @@ def is_stranger_refused(api_key: str | None, deployment: Deployment) -> str:
     return said
 
 
-def is_hasty_client_refused(deployment: Deployment) -> str:
-    """An answer that would come after the client's own deadline is a 504, or came in time."""
+def is_deadline_kept(deployment: Deployment) -> str:
+    """A request whose own deadline passes gets 504; it may also be answered in time."""
     response = deployment.client.post(
         "/classify", content=photograph(), headers={"x-deadline-ms": "1"}
     )
@@ -209,8 +209,8 @@ def _code(body: bytes) -> str | None:
 
 CHECKS: Mapping[str, Check] = {
     **{name: partial(is_refused, name) for name in bad_requests()},
-    "no API key": partial(is_stranger_refused, None),
-    "wrong API key": partial(is_stranger_refused, "wrong-key"),
-    "deadline of 1 ms": is_hasty_client_refused,
+    "no API key": partial(is_key_needed, None),
+    "wrong API key": partial(is_key_needed, "wrong-key"),
+    "deadline of 1 ms": is_deadline_kept,
     "announced body of 1 TB": is_large_body_refused,
 }

@@ -14,18 +14,18 @@ from load_generator.known_images import TEST_IMAGES
 
 @cache
 def _images() -> list[bytes]:
-    """Three that any model tells apart."""
+    """Three images that every model tells apart."""
     names = ("coffee.jpg", "camera.png", "rocket.webp")
     return [(TEST_IMAGES / name).read_bytes() for name in names]
 
 
 def is_in_order(deployment: Deployment) -> str:
-    """Each image of a form gets the answer that it gets alone, in the order sent."""
+    """Each image of a form gets the answer that it gets alone, in the order of the request."""
     return _as_alone(deployment, _answer(deployment, _images()))
 
 
 def is_in_order_as_json(deployment: Deployment) -> str:
-    """The same, as JSON."""
+    """The same with JSON."""
     texts = [base64.b64encode(image).decode() for image in _images()]
     answer = deployment.ask("POST", "/classify_batch", json={"images": texts}).json()
     return _as_alone(deployment, answer)

@@ -1,4 +1,4 @@
-"""Images that the checks send, all made of one of the test images."""
+"""Images that the checks send, all made from one test image."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -53,7 +53,7 @@ def pairs() -> Mapping[str, tuple[bytes, bytes]]:
 
 @cache
 def oddities() -> Mapping[str, bytes]:
-    """Images whose answer is not known but that must get one."""
+    """Images that must get an answer, whichever it is."""
     return {
         "1 × 1 pixel": encoded(Image.new("RGB", (1, 1), (200, 100, 50))),
         "CMYK (JPEG)": encoded(picture().convert("CMYK"), "JPEG"),

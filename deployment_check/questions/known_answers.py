@@ -1,4 +1,4 @@
-"""The test images get the classes that they must get, where the model is the default one."""
+"""The default model gives the test images the right classes."""
 
 from collections.abc import Mapping
 from functools import partial

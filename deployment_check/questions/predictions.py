@@ -1,4 +1,4 @@
-"""Every form of a request gets the same answer, and an answer agrees with itself."""
+"""Every form of a request gets the same answer, and an answer is consistent."""
 
 import base64
 import uuid
@@ -28,13 +28,13 @@ def _forms() -> dict[str, dict[str, Any]]:
 
 
 def is_same_in(form: str, deployment: Deployment) -> str:
-    """A form of a request gets the answer that the image gets as the body."""
+    """A request in some form gets the answer that the image gets as the body."""
     answer = deployment.ask("POST", "/classify", **_forms()[form]).json()
     return agreement(answer, deployment.classify(photograph()))
 
 
 def agreement(answer: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
-    """What an answer says, if it says the same as another."""
+    """Label and confidence of an answer; fails unless it agrees with another one."""
     found, wanted = _said(answer), _said(expected)
     same_class = answer["class_id"] == expected["class_id"]
     if not same_class or abs(answer["confidence"] - expected["confidence"]) > TOLERANCE:
@@ -43,7 +43,7 @@ def agreement(answer: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
 
 
 def is_consistent(deployment: Deployment) -> str:
-    """The best class comes first, confidences fall and are shares of one."""
+    """The best class comes first, confidences fall, and their sum is at most 1."""
     answer = deployment.classify(photograph())
     predictions = answer["predictions"]
     first = {name: answer[name] for name in ("class_id", "label", "confidence")}

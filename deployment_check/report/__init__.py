@@ -1,1 +1,1 @@
-"""What the check found, for people and for programs."""
+"""The results of the check, for people and for programs."""

@@ -26,7 +26,7 @@ _DOTS = 700  # in one loop: more would only make the page heavier
 
 
 def charts(found: LoadTest) -> list[str]:
-    """Every chart that there are figures for, as HTML."""
+    """Every chart for which there are figures, as HTML."""
     always = latency_distribution, latency_percentiles, throughput, latency_over_time
     drawn = [chart(found) for chart in always]
     over_time = [series.READINESS]
@@ -37,7 +37,7 @@ def charts(found: LoadTest) -> list[str]:
 
 
 def latency_distribution(found: LoadTest) -> str:
-    """A histogram per loop; the slowest are in the last bin."""
+    """A histogram for each loop; the last bin has all slower answers, too."""
     answered = [(phase, _milliseconds(phase)) for phase in found.phases]
     most = max((percentile(times, 0.995) for _, times in answered if times), default=1.0)
     width = most / _BINS
@@ -55,7 +55,7 @@ def latency_distribution(found: LoadTest) -> str:
 
 
 def latency_percentiles(found: LoadTest) -> str:
-    """Each percentile's latency: how bad it is for the few."""
+    """The latency at each percentile."""
     curves = {p.name: _percentiles(_milliseconds(p)) for p in found.phases if p.of(Outcome.RIGHT)}
     every = [point for points in curves.values() for point in points]
     furthest = max((x for x, _ in every), default=1.0)
@@ -74,7 +74,7 @@ def latency_percentiles(found: LoadTest) -> str:
 
 
 def throughput(found: LoadTest) -> str:
-    """Answers a second, stacked by what they were, and the arrivals that were meant."""
+    """Answers a second, stacked by outcome, and the scheduled arrivals."""
     bins: defaultdict[float, list[Part]] = defaultdict(list)
     for outcome, points in series.throughput(found).items():
         for left, height in points:
@@ -104,7 +104,7 @@ def latency_over_time(found: LoadTest) -> str:
 
 
 def stage_times(found: LoadTest) -> str:
-    """Where the time of a request goes, in each loop; all stages must be known."""
+    """The stages of a request in each loop; all must be known."""
     divided = {phase.name: series.stages(phase) for phase in found.phases}
     known = {name: parts for name, parts in divided.items() if isinstance(parts, Mapping)}
     most = max(sum(parts.values()) for parts in known.values())
@@ -156,7 +156,7 @@ def _percentiles(ordered: Sequence[float]) -> list[Point]:
     return [
         (_nines(rank / len(ordered)), value)
         for rank, value in enumerate(ordered)
-        # Fewer points where there are many: the slowest requests matter most.
+        # Fewer points where they are dense: the slowest requests matter most.
         if rank % (1 + (len(ordered) - rank) // _BINS) == 0
     ]
 

@@ -1,4 +1,4 @@
-"""All findings about a deployment."""
+"""The results about a deployment, for people and for programs."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ _DECIMALS = 4
 
 @dataclass(frozen=True)
 class Answer:
-    """What the deployment says of an image."""
+    """The deployment's answer for an image."""
 
     image: bytes  # encoded
     name: str  # of its file
@@ -33,16 +33,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings."""
+    """All results."""
 
     url: str
-    health: Mapping[str, Any]  # what it said of itself
+    health: Mapping[str, Any]  # its answer to ``/health``
     started: datetime
     seconds: float
     results: Sequence[Result]
     load: LoadTest
     answers: Sequence[Answer] = ()  # to the test images
-    conditions: Sequence[str] = ()  # under which the load was made, a sentence each
+    conditions: Sequence[str] = ()  # of the load test, a sentence each
 
     @property
     def verdict(self) -> Verdict:
@@ -50,11 +50,11 @@ class Report:
         return Verdict.FAILED if self.count(Verdict.FAILED) else Verdict.PASSED
 
     def count(self, verdict: Verdict) -> int:
-        """How many checks ended so."""
+        """How many checks have this verdict."""
         return sum(result.verdict is verdict for result in self.results)
 
     def content(self) -> dict[str, Any]:
-        """What stands in ``report.json``."""
+        """The content of ``report.json``."""
         return {
             "url": self.url,
             "started": self.started.isoformat(timespec="seconds"),
@@ -87,7 +87,7 @@ def phase_content(phase: Phase) -> dict[str, Any]:
 
 
 def series_content(found: LoadTest) -> dict[str, Any]:
-    """What changed over time, for JSON: lines of points, seconds and value."""
+    """Values over time, for JSON: lines of points, each with seconds and value."""
     if not found.phases:
         return {}
     return {
@@ -98,7 +98,7 @@ def series_content(found: LoadTest) -> dict[str, Any]:
 
 
 def conditions(options: Options, found: LoadTest) -> list[str]:
-    """What the figures of a load test depend on, a sentence each; none without a load test."""
+    """The conditions of a load test, a sentence each; none without a load test."""
     if not found.phases:
         return []
     workers = series.workers(found)
@@ -115,7 +115,7 @@ def conditions(options: Options, found: LoadTest) -> list[str]:
 
 
 def doubts(found: LoadTest) -> list[str]:
-    """What may be wrong with the figures, and which charts are left out."""
+    """Why figures may be wrong, and which charts are left out."""
     doubts = [found.doubt] if found.doubt else []
     if not series.is_whole(found):
         return [*doubts, "Several replicas answered /metrics in turn: its figures are not drawn."]
@@ -135,7 +135,7 @@ def _sizes(images: Sequence[bytes]) -> str:
 
 
 def answers(deployment: Deployment) -> list[Answer]:
-    """To each of the test images; without those that get none."""
+    """The answers for the test images, without those that get an error."""
     found = []
     for name in sorted(EXPECTED):
         image = (TEST_IMAGES / name).read_bytes()

@@ -1,4 +1,4 @@
-"""A load test as numbers over time and per loop, for the charts and the JSON report."""
+"""The load test's figures over time and for each loop, for the charts and the JSON report."""
 
 import math
 from collections import Counter
@@ -37,17 +37,17 @@ _MAX_LINES = 4  # a reader cannot tell more lines apart
 
 
 def is_whole(found: LoadTest) -> bool:
-    """Whether one replica gave all answers; figures of several in turn mean nothing."""
+    """Whether one replica gave all answers; the counters of several in turn mean nothing."""
     return never_falls(found.looks, f"{_BATCH}_count") and never_falls(found.looks, _CPU)
 
 
 def bin_seconds(found: LoadTest) -> float:
-    """Of the throughput's bars."""
+    """Width of the throughput's bars."""
     return 0.5 if found.phases[-1].begin + found.phases[-1].seconds <= 30 else 1.0
 
 
 def throughput(found: LoadTest) -> Mapping[Outcome, Sequence[Point]]:
-    """Answers per second over time, by what became of them; points are the left ends of bins."""
+    """Answers a second over time, by outcome; points are the left ends of bins."""
     width = bin_seconds(found)
     counts = Counter(
         (each.outcome, math.floor((phase.begin + each.finished) / width))
@@ -89,7 +89,7 @@ def memory(found: LoadTest) -> Lines:
 
 
 def workers(found: LoadTest) -> Sequence[str]:
-    """Numbers of the workers that ``/metrics`` told of."""
+    """Numbers of the workers that ``/metrics`` names."""
     return _labels(found.looks, _RESIDENT, "worker")
 
 
@@ -130,16 +130,16 @@ OF_METRICS = {
     ),
     "gpu_memory_megabytes": Series("GPU memory", "MB", gpu_memory, "in use by all processes"),
 }
-"""What ``/metrics`` says over time, by its name in ``report.json``."""
+"""Series from ``/metrics``, by their names in ``report.json``."""
 
 READINESS = Series("Readiness under load", "ms", readiness, "time to answer /readyz")
 
 
 def stages(phase: Phase) -> Mapping[str, float] | str:
-    """Milliseconds of a request in each stage, together its mean latency; or why they are unknown.
+    """Milliseconds of a request in each stage, or why they are not known.
 
-    What a request takes in the service beyond decoding and inference it waits, for other
-    requests mostly. What the client waits beyond that is the network, and the client itself.
+    The stages add up to the mean latency. Time in the service beyond decoding and inference is
+    waiting, mostly for other requests. The rest of the latency is the network and the client.
     """
     if phase.looks is None:
         return "/metrics gave no answer"
@@ -163,7 +163,7 @@ def stages(phase: Phase) -> Mapping[str, float] | str:
 
 
 def why_no_stages(found: LoadTest) -> str | None:
-    """Why the time of a request cannot be divided; None if it can, in every loop."""
+    """Why the stages of some loop are not known; None if all are."""
     return next((said for said in map(stages, found.phases) if isinstance(said, str)), None)
 
 

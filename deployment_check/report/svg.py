@@ -1,7 +1,7 @@
 """Charts as inline SVG: scales, axes and marks. Colours come from the page's style sheet.
 
-No library draws them: the page needs light and dark colours, values under the pointer and the loops
-as bands, without JavaScript, and the check shall not install a plotting library.
+No library draws them. The page needs light and dark colours, tooltips with values and bands for the
+loops, without JavaScript; and the check must not need a plotting library.
 """
 
 import math
@@ -21,7 +21,7 @@ _HOVER_RADIUS = 7
 
 @dataclass(frozen=True)
 class Scale:
-    """Values from 0 to pixels, in a straight line."""
+    """A linear scale from 0, from values to pixels."""
 
     high: float  # value at the last pixel
     first: float  # pixel
@@ -42,7 +42,7 @@ class Scale:
 
 @dataclass
 class Chart:
-    """A chart that is being drawn."""
+    """A chart to which marks are added."""
 
     title: str
     x_label: str  # with its unit
@@ -60,7 +60,7 @@ class Chart:
         self.up = Scale(self.y * 1.05 or 1.0, HEIGHT - _BOTTOM, _TOP)
 
     def band(self, start: float, end: float, text: str) -> None:
-        """A part of the x axis with a name."""
+        """A named part of the x axis."""
         left, right = self.across(start), self.across(end)
         self._bands += 1
         shade = "odd" if self._bands % 2 else ""
@@ -97,7 +97,7 @@ class Chart:
         )
 
     def stack(self, left: float, right: float, parts: Iterable[Part], unit: str) -> None:
-        """Bars on top of each other, with a tooltip each, between two values of x."""
+        """Stacked bars between two values of x, each with a tooltip."""
         x, floor = self.across(left), 0.0
         width = max(0.5, self.across(right) - x - 1)
         for name, colour, height in parts:
@@ -157,7 +157,7 @@ class Chart:
 
 
 def number(value: float) -> str:
-    """For people: three digits that matter, thousands apart."""
+    """A number for people: three significant digits, and commas between thousands."""
     if value == 0:
         return "0"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))

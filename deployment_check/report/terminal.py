@@ -24,20 +24,20 @@ _REFRESH_SECONDS = 0.1
 
 
 class Terminal:
-    """Prints what happens."""
+    """Prints results as they come."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._group: str | None = None
 
     def deployment(self, deployment: Deployment) -> None:
-        """What is checked."""
+        """The deployment that is checked."""
         health = deployment.health
-        model, device = health.get("model", "unknown"), health.get("device", "unknown")
-        self._console.print(f"[bold]{escape(deployment.options.url)}[/]  {model} on {device}")
+        served = f"{health.get('model', 'unknown')} on {health.get('device', 'unknown')}"
+        self._console.print(f"[bold]{escape(deployment.options.url)}[/]  {escape(served)}")
 
     def result(self, result: Result) -> None:
-        """One check."""
+        """The result of one check."""
         if result.group != self._group:
             self._group = result.group
             self._console.print(f"\n[bold]{result.group}[/]")
@@ -67,14 +67,14 @@ class Terminal:
                 filling.cancel()
 
     def verdict(self, results: Sequence[Result]) -> None:
-        """The last line."""
+        """How many checks passed, failed and were skipped."""
         counts = {v: sum(r.verdict is v for r in results) for v in Verdict}
         colour = "red" if counts[Verdict.FAILED] else "green"
         text = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items())
         self._console.print(f"\n[bold {colour}]{text}[/]")
 
     def answer(self, name: str, answer: Mapping[str, Any], seconds: float) -> None:
-        """One image's answer."""
+        """The answer for one image."""
         title = f"[bold]{escape(name)}[/]: [bold green]{escape(answer['label'])}[/]"
         self._console.print(f"{title}  {answer['confidence']:.1%}")
         table = Table.grid(padding=(0, 2))
@@ -94,17 +94,17 @@ class Terminal:
         )
 
     def note(self, text: str) -> None:
-        """Something to know."""
+        """A line."""
         self._console.print(escape(text))
 
     def notes(self, texts: Iterable[str]) -> None:
-        """Several things to know, below an empty line."""
+        """Several lines, below an empty one."""
         self._console.print()
         for text in texts:
             self.note(text)
 
     def error(self, text: str) -> None:
-        """Why it ends here."""
+        """Why the command ends."""
         self._console.print(f"[bold red]error:[/] {escape(text)}")
 
 

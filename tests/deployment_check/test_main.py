@@ -7,17 +7,20 @@ import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import tomli
 from packaging.requirements import Requirement
+from rich.console import Console
 
 from deployment_check.__main__ import FAILED, PASSED, UNUSABLE, main
 from deployment_check.load.load_checks import why_not
 from deployment_check.options import KEY_VARIABLE, Options
+from deployment_check.report.terminal import Terminal
 from load_generator.known_images import EXPECTED
-from tests.deployment_check.conftest import KEY
+from tests.deployment_check.conftest import KEY, Connect
 from tests.deployment_check.flawed import flawed
 from tests.deployment_check.flaws import GARBAGE_IS_A_500
 from tests.support.commands import python
@@ -25,7 +28,7 @@ from tests.support.servers import PROJECT, Server, free_port
 from tests.support.toys import RED, encoded
 from tests.test_dependencies import modules
 
-STRANGER = "http://192.0.2.1:3000"  # RFC 5737: documentation only, nobody's
+ELSEWHERE = "http://192.0.2.1:3000"  # RFC 5737: for documentation, no host has it
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +123,26 @@ def test_without_the_right_key_nothing_is_checked(
     assert f"an API key {advice}" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_a_report_that_cannot_be_written_is_said_before_the_checks(
+    good: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    command = ["--url", good.url, "--no-load", "--report", str(tmp_path / "file/report")]
+    assert main(command) == UNUSABLE
+    printed = capsys.readouterr()
+    assert "Not a directory" in printed.err
+    assert "GET /livez" not in printed.out
+
+
+@pytest.mark.slow
+def test_the_name_of_a_model_is_not_markup(good: Server, connect: Connect) -> None:
+    deployment, printed = connect(good.url), StringIO()
+    deployment.health = {"model": "[/bold]", "device": "[red]"}
+    Terminal(Console(file=printed, width=120)).deployment(deployment)
+    assert printed.getvalue() == f"{good.url}  [/bold] on [red]\n"
+
+
 def test_a_deployment_that_does_not_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--url", f"http://127.0.0.1:{free_port()}"]) == UNUSABLE
     assert "does not answer" in capsys.readouterr().err
@@ -130,9 +153,9 @@ def test_a_deployment_that_does_not_answer(capsys: pytest.CaptureFixture[str]) -
     [
         (Options("http://127.0.0.1:1"), None),
         (Options("http://127.0.0.1:1", load=False), "--no-load"),
-        (Options(STRANGER), "a host that is not this one is not loaded without --yes"),
-        (Options(STRANGER, yes=True), None),
-        (Options(STRANGER, yes=True, load=False), "--no-load"),
+        (Options(ELSEWHERE), "a host that is not this one is not loaded without --yes"),
+        (Options(ELSEWHERE, yes=True), None),
+        (Options(ELSEWHERE, yes=True, load=False), "--no-load"),
     ],
 )
 def test_another_host_is_sent_load_only_with_permission(
@@ -144,11 +167,11 @@ def test_another_host_is_sent_load_only_with_permission(
 
 @pytest.mark.parametrize(("typed", "reason"), [("y", "None"), ("", "you said no")])
 @pytest.mark.slow
-def test_at_a_terminal_it_asks_before_it_loads_a_stranger(typed: str, reason: str) -> None:
+def test_at_a_terminal_it_asks_before_it_loads_another_host(typed: str, reason: str) -> None:
     script = (
         "from deployment_check.load.load_checks import why_not;"
         "from deployment_check.options import Options;"
-        f"print('answer:', why_not(Options({STRANGER!r}, seconds=5)))"
+        f"print('answer:', why_not(Options({ELSEWHERE!r}, seconds=5)))"
     )
     keyboard, terminal = pty.openpty()
     with os.fdopen(keyboard, "wb", buffering=0) as keys, os.fdopen(terminal, "rb") as stdin:
@@ -162,7 +185,7 @@ def test_at_a_terminal_it_asks_before_it_loads_a_stranger(typed: str, reason: st
             check=True,
         )
     printed = " ".join(done.stdout.split())
-    assert f"Load {STRANGER} with 8 clients, for 10 s?" in printed
+    assert f"Load {ELSEWHERE} with 8 clients, for 10 s?" in printed
     assert printed.endswith(f"answer: {reason}")
 
 
