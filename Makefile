@@ -64,7 +64,7 @@ STAND_IN = if [ "$$tag" = "$$TUNED_FOR" ] && [ "$$tag" != '$(MODEL)' ]; then \
 		echo "instead, as tuned: $$TUNED_MODEL"; tag=$$TUNED_MODEL; \
 	fi
 
-.PHONY: screenshot serve model evaluate batch bento tune test lint format end-to-end faults soak hostile dearest fuzz overload wrk bench bench-peers check help
+.PHONY: screenshot serve model evaluate batch bento tune test lint format end-to-end faults soak hostile costliest fuzz overload wrk bench bench-peers check help
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -184,7 +184,7 @@ $(BIN)/.developing: pyproject.toml | $(VENV)/.made
 		$(BIN)/python -c 'from importlib.metadata import version as v; print(v("opentelemetry-sdk"))')"
 	@touch $@ $(BIN)/.serving $(BIN)/.checking $(BIN)/.batching
 
-# Seconds that `make soak`, `make dearest` and `make fuzz` take.
+# Seconds that `make soak`, `make costliest` and `make fuzz` take.
 SECONDS ?= 600
 
 faults: $(BIN)/.developing ## Break a running service in every way that it must survive
@@ -193,14 +193,14 @@ faults: $(BIN)/.developing ## Break a running service in every way that it must 
 screenshot: $(BIN)/.developing ## Photograph the page of a running service for the README (URL=)
 	@$(BIN)/python -m docs.screenshot '$(URL)'
 
-soak: $(BIN)/.developing ## Send a running service mixed and hostile traffic (SECONDS=600)
+soak: $(BIN)/.developing ## Send a service mixed and hostile traffic (SECONDS=600)
 	@$(BIN)/python -m resilience.soak --seconds $(SECONDS)
 
 hostile: $(BIN)/.developing ## Send a service hostile files and requests, measure each one's cost
 	@$(BIN)/python -m hostile
 
-dearest: $(BIN)/.developing ## Look for the dearest file of each image format (SECONDS=600)
-	@$(BIN)/python -m hostile.dearest --seconds $(SECONDS)
+costliest: $(BIN)/.developing ## Look for the costliest file of each image format (SECONDS=600)
+	@$(BIN)/python -m hostile.costliest --seconds $(SECONDS)
 
 fuzz: $(BIN)/.developing ## Look for bytes that break decoding or parsing (SECONDS=600)
 	@$(BIN)/python -m hostile.fuzz --seconds $(SECONDS)

@@ -1,8 +1,8 @@
 """Send a service the whole hostile corpus: ``python -m hostile``.
 
-Prints a Markdown table with a line per case and ends with 1 if an answer was not the
-expected one, the next good request was not answered right, or a request took more processor
-time or memory than it may.
+Prints a Markdown table with a line for each case. It ends with 1 if an answer was not the expected
+one, if the next good request was not answered right, or if a request took more processor time or
+memory than it may.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from tests.support.servers import running, toy_home
 CPU_MS = 300.0  # milliseconds of processor time that a request may take beyond decoding
 RSS_MB = 100.0  # megabytes of memory that a request may take beyond decoding
 
-# The C library gives freed memory back at once: none that one request has left hides what
-# the next one takes.
+# The C library returns freed memory at once. Otherwise a request could use memory that an earlier
+# one has left, and seem to take less.
 SERVER = {
     "CLASSIFIER_WORKERS": "1",
     "MALLOC_MMAP_THRESHOLD_": "131072",
@@ -49,7 +49,7 @@ class Cost:
     """What a request cost the service's processes together."""
 
     cpu_ms: float = 0.0  # milliseconds of processor time
-    rss_mb: float = 0.0  # megabytes of memory at their peak, more than when idle
+    rss_mb: float = 0.0  # megabytes of memory at the peak, less those of the idle service
 
     def __or__(self, other: "Cost") -> "Cost":
         return Cost(max(self.cpu_ms, other.cpu_ms), max(self.rss_mb, other.rss_mb))
@@ -60,14 +60,14 @@ DECODING = Cost(cpu_ms=Settings().decode_cpu_ms, rss_mb=Settings().decode_memory
 
 
 class Meter(Sampler):
-    """Measures what a process, which is idle now, and its descendants use until the block ends."""
+    """Measures what an idle process and its descendants use until the block ends."""
 
     def __init__(self, root: psutil.Process) -> None:
         super().__init__(root, _SAMPLE_SECONDS)
         self._root, self._cpu, self._rss = root, cpu_seconds(root), look(root).rss
 
     def cost(self) -> Cost:
-        """What was used since it was made."""
+        """What was used since the meter was made."""
         self.close()
         grown = max(each.rss for each in [*self.samples, look(self._root)]) - self._rss
         return Cost(1000 * (cpu_seconds(self._root) - self._cpu), grown / MEGABYTE)
@@ -75,7 +75,7 @@ class Meter(Sampler):
 
 @cache
 def large_photographs() -> dict[str, bytes]:
-    """Valid images, so large that they take half of what decoding may take."""
+    """Valid images whose decoding takes half of what it may take."""
     red = Image.new("RGBA", (_SIDE, _SIDE), (255, 0, 0, 254))
     noise = Image.effect_noise((_SIDE, _SIDE), 60).convert("RGB")
     noise.paste((255, 0, 0), (0, 0, _SIDE, _SIDE // 2))
@@ -104,17 +104,17 @@ def rows() -> Iterator[Evidence]:
 
 
 def _row(name: str, client: httpx.Client, root: psutil.Process, requests: list[Call]) -> Evidence:
-    seen, dearest, problems = list[Outcome](), Cost(), list[str]()
+    seen, highest, problems = list[Outcome](), Cost(), list[str]()
     for call in requests:
         with Meter(root) as meter:
             seen.append(ask(client, call))
             cost = meter.cost()
-        dearest |= cost
+        highest |= cost
         problems += _problems(call, seen[-1])
         problems += _excess(cost, DECODING if call.is_decoded else Cost())
         problems += _after(client)
     expected = shown(call.expected for call in requests)
-    return _evidence(name, expected, shown(seen), dearest, problems)
+    return _evidence(name, expected, shown(seen), highest, problems)
 
 
 def _urls(url: str, client: httpx.Client, root: psutil.Process) -> Evidence:
@@ -129,7 +129,7 @@ def _urls(url: str, client: httpx.Client, root: psutil.Process) -> Evidence:
 
 
 def _evidence(case: str, expected: str, seen: str, cost: Cost, problems: Sequence[str]) -> Evidence:
-    """A row, with the cost of its dearest request and the first problems."""
+    """A row with the highest cost of a request and the first problems."""
     spent = f"{cost.cpu_ms:.0f} ms, {max(0.0, cost.rss_mb):.0f} MB"
     return Evidence(case, expected, "; ".join([seen, spent, *problems[:_SHOWN]]), not problems)
 

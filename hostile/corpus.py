@@ -1,4 +1,4 @@
-"""The whole hostile corpus: every case by its name, made on demand."""
+"""The whole hostile corpus: every case by its name. Files are made when a case is sent."""
 
 import socket
 from collections import Counter
@@ -24,7 +24,7 @@ LOST = Outcome(0, "connection lost")
 
 
 def corpus() -> dict[str, Case]:
-    """Every case that is requests one after another."""
+    """Every case whose requests are sent one after another."""
     single = {
         **calls.with_files(),
         **calls.in_every_form(),
@@ -58,12 +58,12 @@ def ask(client: httpx.Client, call: Call) -> Outcome:
 
 
 def ask_for_good(client: httpx.Client) -> Outcome:
-    """Send a request that must be answered."""
+    """Send a good request."""
     return ask(client, Call(RED, calls.body(PNG)))
 
 
 def shown(outcomes: Iterable[Outcome]) -> str:
-    """Outcomes as a table shows them: each once, with how often it came."""
+    """Outcomes for a table: each once, with its count."""
     counts = Counter(map(str, outcomes))
     if len(counts) == 1 and counts.total() == 1:
         return next(iter(counts))
@@ -73,7 +73,7 @@ def shown(outcomes: Iterable[Outcome]) -> str:
 def ask_for_urls(url: str) -> tuple[list[Outcome], list[Outcome], int]:
     """Send URLs where images are expected, all at once.
 
-    Returns what must come of each, what came, and how many connections were made to the URLs.
+    Returns the expected outcomes, the actual ones, and how many connections to the URLs were made.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=CONCURRENT) as listener:
         sent = _url_calls(f"http://127.0.0.1:{listener.getsockname()[1]}/a.png")

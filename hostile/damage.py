@@ -28,16 +28,16 @@ _SIZE = (64, 48)
 _SETTINGS = Settings()
 _LIMITS = DecodeLimits(_SETTINGS.max_pixels, _SETTINGS.max_aspect_ratio)
 _LEAST_SIDE = least_side(toy_preprocessing())
-_PATIENCE = 60.0  # seconds of the clock; the bound is one of processor time
+_PATIENCE = 60.0  # seconds of the clock, while the limit is of processor time
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A file that is whole."""
+    """A file that is whole, of a red image."""
 
-    content: bytes  # its bytes, of a red image
-    start: int  # bytes by which its format is known
-    end: int  # bytes after the last that its pixels need
+    content: bytes
+    start: int  # bytes at the start that show the format
+    end: int  # bytes at the end that the pixels do not need
 
     def cut(self, length: int) -> Outcome:
         """The expected outcome of its first bytes."""
@@ -65,7 +65,7 @@ def truncations(name: str) -> list[tuple[bytes, Outcome]]:
 
 
 def flips(name: str) -> list[tuple[bytes, Outcome]]:
-    """A file with one to four flipped bits, and the outcome of decoding it alone."""
+    """Copies of a file with one to four flipped bits, each with the outcome of decoding it."""
     chance = random.Random(name)
     damaged = [_flipped(SOUND[name].content, chance) for _ in range(FLIPPED)]
     return [(content, decoded_alone(content)) for content in damaged]
@@ -81,7 +81,7 @@ def decoded_alone(content: bytes) -> Outcome:
 
 
 def _pixels(content: bytes) -> Pixels:
-    """As the service makes them: in place, or in the process whose time and memory are bounded."""
+    """As the service decodes: in place, or in the process whose time and memory are bounded."""
     decoded = decode_ordinary(content, _LIMITS, _LEAST_SIDE)
     if decoded is not None:
         return transform(decoded.image, toy_preprocessing(), decoded.box)

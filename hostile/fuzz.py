@@ -1,8 +1,8 @@
 """Look for bytes that break decoding or parsing: ``python -m hostile.fuzz``.
 
-Guided by which lines of ours, of Pillow's plugins and of the form parser an input reaches
-(atheris). What it finds is kept below ``build/fuzz`` and printed with how to repeat it, and
-the command ends with 1.
+The fuzzer (atheris) is guided by the lines that an input reaches, in our code, in Pillow's plugins
+and in the form parser. Inputs that break something are kept in ``build/fuzz`` and printed with the
+command that repeats them; the command then ends with 1.
 """
 
 import argparse
@@ -27,13 +27,13 @@ _MAX_BYTES = 4096
 _MAX_SECONDS = 20  # of one input
 _MAX_MEGABYTES = 768  # of the process, of which the libraries take a third
 _START_SECONDS = 60
-# Linux counts the peak of the process that starts another one as that one's own: of a shell.
+# Linux inherits the peak of memory from the process that starts another: here that is a shell.
 _BY_ITSELF = ("sh", "-c", '"$@"; exit $?', "sh")
 _INPUTS, _EDGES = re.compile(r"^#(\d+)\t", re.MULTILINE), re.compile(r"cov: (\d+)")
 
 
 def seeds(target: str) -> list[bytes]:
-    """The corpus' small cases as inputs of a target."""
+    """Small cases of the hostile corpus, as inputs of a target."""
     if target != "parsed":
         files = [sound.content for sound in SOUND.values()]
         small = [file.make() for name, file in FILES.items() if name.startswith(_QUICK)]
@@ -53,7 +53,7 @@ def seeds(target: str) -> list[bytes]:
 def fuzz(target: str, seconds: float, folder: Path = FOLDER) -> list[Path]:
     """Run the fuzzer for some time; returns inputs that broke something.
 
-    The folder gets them and what has been learned.
+    They and the fuzzer's own corpus are kept in the folder.
     """
     corpus = folder / target
     corpus.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """The process in which the fuzzer runs: ``python -m hostile.fuzz_target TARGET …``.
 
-What is to guide it must not be imported before it is instrumented.
+Modules that guide the fuzzer must be instrumented when they are imported.
 """
 
 import sys

@@ -44,7 +44,7 @@ def decoded(content: bytes) -> None:
 
 
 def recognised(content: bytes) -> bool:
-    """Whether bytes are recognised as an ordinary image: Pillow must see then what we see."""
+    """Whether bytes are recognised as an ordinary image; if so, Pillow must see the same image."""
     image = recognise(content)
     if image is None:
         return False

@@ -1,7 +1,7 @@
-"""Files that two readers read differently: ours, and the decoder that gets the file.
+"""Files that two parsers read differently: ours, and that of the decoder.
 
-What stands in them is found by one reader only. A limit that ours would keep by counting
-parts is none for the decoder.
+One of them finds parts that the other does not see. If our parser counts parts to keep a limit, the
+decoder may see more of them.
 """
 
 import struct
@@ -9,7 +9,7 @@ import zlib
 from base64 import b64decode
 
 from hostile.images import containers as made
-from hostile.images.dear import RED_ROWS, exif_of_numbers, huffman_groups, no_pixels
+from hostile.images.costly import RED_ROWS, exif_of_numbers, huffman_groups, no_pixels
 from hostile.images.files import CORRUPT, TOO_LARGE, UNSUPPORTED, File, red, scans
 from hostile.requests.expected import RED
 from tests.support.images import exif, save
@@ -24,7 +24,7 @@ _HUGE = 65_535
 
 
 def _hidden_in_a_scan() -> bytes:
-    """What is no marker looks like a segment; Pillow gives up at it, other readers skip it."""
+    """Bytes that look like a segment but are not a marker: Pillow gives up, other decoders skip."""
     jpeg = scans(_SCANS, restart_marker_rows=1)
     restart = jpeg.index(b"\xff\xd0") + 2
     return jpeg[:restart] + _NO_MARKER + jpeg[restart:]
@@ -42,7 +42,7 @@ def _png_of_rows() -> bytes:
 
 
 def _gif(junk: bytes) -> bytes:
-    """A frame that Pillow makes room for before it is asked how large it is."""
+    """A frame for which Pillow allocates memory before anybody can ask for its size."""
     disposal = b"\x21\xf9\4\x08\0\0\0\0"
     return made.gif((1, 1), (_HUGE, _HUGE), before=junk + disposal)
 
@@ -53,7 +53,7 @@ def _webp_with(exif_data: bytes) -> bytes:
 
 
 def _grid(*cell: int) -> bytes:
-    """An AVIF of 256 x 256 in four cells that say how large they are."""
+    """An AVIF of 256 x 256 in four cells that claim a size."""
     second = GRID.rindex(b"ispe") + 8
     return GRID[:second] + struct.pack(">II", *cell) + GRID[second + 8 :]
 
@@ -88,7 +88,7 @@ TWO_READERS: dict[str, File] = {
     "WebP with Exif data and no canvas": File(
         lambda: made.riff([made.webp_frame(made.WEBP), (b"EXIF", exif(6).tobytes())]), RED
     ),
-    # As dear as their formats allow.
+    # As costly as their formats allow.
     "PNG with 4 MB that give no pixel": File(lambda: no_pixels(4_000_000), RED),
     "PNG turned by 2,400,000 numbers": File(
         lambda: made.in_png(made.chunk(b"eXIf", exif_of_numbers(_NUMBERS))), TOO_LARGE

@@ -1,1 +1,1 @@
-"""Load for services: clients that wait, arrivals that do not, and what becomes of requests."""
+"""Load for services: closed and open loops, connections, and outcomes of requests."""

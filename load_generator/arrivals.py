@@ -1,8 +1,8 @@
-"""When requests arrive that know nothing of each other."""
+"""Arrival times of independent requests."""
 
 import random
 
-SEED = 1  # so that two runs at one rate send at the same moments
+SEED = 1  # two runs at the same rate send at the same moments
 
 
 def poisson(rate: float, seconds: float, seed: int = SEED) -> list[float]:

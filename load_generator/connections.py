@@ -1,4 +1,4 @@
-"""HTTP/1.1 on bare transports: the clients share the processors with the service."""
+"""A cheap HTTP/1.1 client on bare transports: it shares the processors with the service."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _LENGTH = b"content-length: "
 
 
 class Response(NamedTuple):
-    """Status and body of an answer, and the client's port that it came to."""
+    """Status and body of an answer, and the client's port of the connection."""
 
     status: int
     body: bytes
@@ -19,7 +19,7 @@ class Response(NamedTuple):
 
 
 class Lost(OSError):
-    """There was no connection (no port), or it broke before the answer was whole."""
+    """The connection broke before the answer was whole, or there was none (then no port)."""
 
     def __init__(self, error: OSError, port: int | None) -> None:
         super().__init__(f"{type(error).__name__}: {error}")
@@ -27,10 +27,10 @@ class Lost(OSError):
 
 
 class Connections:
-    """Kept connections to one server; each has one request at a time.
+    """Keep-alive connections to one server; each has one request at a time.
 
-    With ``retry`` a request is sent again, on a new connection, if a kept one ends before anything
-    came of it: the server may just have closed it as idle.
+    With ``retry`` a request is sent again, on a new connection, if a kept one ends before a byte of
+    the answer has arrived: the server may just have closed it as idle.
     """
 
     def __init__(self, host: str, port: int, *, timeout: float = 60.0, retry: bool = False) -> None:
@@ -64,7 +64,7 @@ class Connections:
         return await self._ask(connection, request)
 
     def close(self) -> None:
-        """Close idle connections now, the others after their answers; requests take new ones."""
+        """Close idle connections now and busy ones after their answers."""
         for connection in self._open:
             connection.usable = False
         for connection in self._idle:

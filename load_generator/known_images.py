@@ -1,4 +1,4 @@
-"""Images with the answer that each must get, and what becomes of a request for one."""
+"""Images with known answers, and the outcome of a request with one."""
 
 import base64
 import json
@@ -10,12 +10,12 @@ from typing import Any
 TEST_IMAGES = Path(__file__).parent.parent / "test_images"
 
 EXPECTED: dict[str, dict[str, Any]] = json.loads((TEST_IMAGES / "expected.json").read_text())
-"""The classes, ``class_ids`` and ``labels``, that each test image may get."""
+"""For each test image the classes that it may get: ``class_ids`` and ``labels``."""
 
 TOLERANCE = 0.01
-"""Of a confidence: GPUs calculate with fewer digits, and not always in the same order."""
+"""Of a confidence, on any device: GPUs compute with fewer digits, in varying order."""
 
-_TOLERANCE = 2e-3  # of a confidence: batches of different sizes may differ in float32's last digits
+_TOLERANCE = 2e-3  # of a confidence, on a CPU: batch sizes change the last digits of float32
 _OK, _REFUSALS = 200, (503, 504)
 
 
@@ -42,7 +42,7 @@ class Known:
 
 
 class Outcome(Enum):
-    """What became of a request."""
+    """The outcome of a request."""
 
     RIGHT = "answered right"
     REFUSED = "refused 503/504"
@@ -51,7 +51,7 @@ class Outcome(Enum):
 
 
 def judged(status: int, body: bytes, known: Known) -> tuple[Outcome, str]:
-    """What an answer to the request for an image is, and in words if it is not right."""
+    """The outcome of a request with an image, and its details if the answer is not right."""
     if status == _OK and known.is_right(parsed(body)):
         return Outcome.RIGHT, ""
     text = f"{status} {body[:200].decode(errors='replace')}"
@@ -61,7 +61,7 @@ def judged(status: int, body: bytes, known: Known) -> tuple[Outcome, str]:
 
 
 def parsed(body: bytes) -> Any:
-    """What JSON says; None if it is none."""
+    """The content of JSON; None if it is not JSON."""
     try:
         return json.loads(body)
     except ValueError:

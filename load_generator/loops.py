@@ -1,10 +1,12 @@
-"""The closed and the open loop: when requests are sent, and from when their time is counted.
+"""The closed and the open loop: when requests are sent, and how their latency is measured.
 
-In a closed loop each client waits for its answer before it asks again: it finds out how much
-a deployment can do, but a deployment that stalls is asked less, and so the stall hardly shows
-("coordinated omission"). In an open loop requests arrive as strangers' do, whatever has
-become of those before, and the time of each is counted from the moment it should have been
-sent: what it waited for a free connection, or for this process, is part of it.
+In a closed loop each client waits for its answer before it sends again. This measures how much a
+deployment can do. But a deployment that stalls gets fewer requests, so that the stall hardly shows
+("coordinated omission").
+
+In an open loop requests arrive at given moments, whether earlier ones were answered or not. The
+latency of each counts from the moment at which it should have been sent. So it includes the wait
+for a free connection and for this process.
 """
 
 import asyncio
@@ -16,10 +18,10 @@ from load_generator.known_images import Outcome
 
 Send = Callable[[], Awaitable[tuple[Outcome, str]]]  # sends one request and waits for its answer
 
-PATIENCE = 30.0  # seconds after the last arrival for which answers are waited for
+PATIENCE = 30.0  # seconds to wait for answers after the last arrival
 
 PAUSE_AFTER_LOSS = 0.05
-"""Seconds, so that a deployment that is gone is not asked thousands of times a second."""
+"""Seconds. Without it a client would send thousands of requests a second to a dead deployment."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Exchange:
     """One request; times are seconds since the loop began."""
 
     scheduled: float  # when it should have been sent
-    sent: float | None  # when it was; None where it never was
-    finished: float  # when its answer was there, or it was given up
+    sent: float | None  # when it was sent; None if it never was
+    finished: float  # when the answer was there, or the request was given up
     outcome: Outcome
     detail: str = ""  # of anything but a right answer
 
@@ -41,9 +43,9 @@ class Exchange:
 async def closed_loop(
     send: Send, clients: int, seconds: float = math.inf, stopped: Callable[[], bool] = lambda: False
 ) -> list[Exchange]:
-    """Clients that each send a request as soon as the one before is answered.
+    """Have each client send a request as soon as its last one is answered.
 
-    No client sends another one after so many seconds, or once ``stopped`` says so.
+    After so many seconds, or once ``stopped`` is true, no client sends another one.
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()
@@ -61,9 +63,9 @@ async def closed_loop(
 
 
 async def open_loop(send: Send, schedule: Sequence[float], connections: int) -> list[Exchange]:
-    """Requests that are sent at given moments, or as soon after as a connection is free.
+    """Send requests at given moments, or as soon after as a connection is free.
 
-    The schedule is in seconds from now, ascending. Waiting for a connection is timed, too.
+    The schedule is in seconds from now, ascending.
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()

@@ -1,4 +1,4 @@
-"""The load generator: wrk, whose clients send one prepared request after the other."""
+"""wrk as load generator: its clients send prepared requests, one after the other."""
 
 import json
 import os
@@ -14,15 +14,15 @@ _TIMEOUT = "60s"  # wrk counts a slower answer as a timeout and leaves it out of
 
 
 class LoadError(Exception):
-    """The generator could not do its work."""
+    """wrk is missing or gave no result."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What clients saw."""
+    """What the clients measured."""
 
     seconds: float  # for how long they sent
-    requests: int  # answered well
+    requests: int  # answered with a good status
     failures: int  # answered with an error status, or not at all
     p50_ms: float  # median latency
     p99_ms: float  # latency that one of a hundred exceeds
@@ -30,12 +30,12 @@ class Load:
 
     @property
     def per_second(self) -> float:
-        """Requests answered well."""
+        """Good answers a second."""
         return self.requests / self.seconds
 
 
 def prepare(folder: Path, headers: Mapping[str, str], bodies: Sequence[bytes]) -> None:
-    """Write the requests where the generator finds them."""
+    """Write the requests into a folder, as ``wrk.lua`` reads them."""
     folder.mkdir(parents=True)
     lines = [f"{name}: {value}\n" for name, value in headers.items()]
     (folder / "headers").write_text("".join(lines), encoding="utf-8")

@@ -1,1 +1,1 @@
-"""Breaks, overloads and soaks a running service, and records the outcome."""
+"""Breaks, overloads and soaks a service, and records the results."""

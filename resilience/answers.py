@@ -1,4 +1,4 @@
-"""Images whose answers are known: the toy's, worked out by hand, and the test images."""
+"""Images with known answers: the toy's, worked out by hand, and the test images."""
 
 from load_generator.known_images import EXPECTED, TEST_IMAGES, Known
 from resilience.routes import ROUTES
@@ -8,12 +8,12 @@ _COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 100, 50), (30, 90, 210)
 
 
 def toy_images() -> list[Known]:
-    """Images whose answers by the toy are worked out by hand."""
+    """Images with the toy's answers."""
     return [_toy_image(colour) for colour in _COLOURS]
 
 
 def photographs(url: str) -> list[Known]:
-    """The test images with the server's first answers, if these are right."""
+    """The test images with the server's first answers, which must be right."""
     images = [(TEST_IMAGES / name).read_bytes() for name in sorted(EXPECTED)]
     found = ROUTES["classify"].learned(url, images)
     for known, name in zip(found, sorted(EXPECTED), strict=True):

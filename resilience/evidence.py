@@ -1,7 +1,7 @@
 """What was tried, expected and seen: ``python -m resilience.evidence``.
 
-The tools of this folder record their rows with ``--record``; this command makes
-``resilience/README.md`` of all that were recorded.
+The tools of this folder record their rows with ``--record``. This command writes
+``resilience/README.md`` from all recorded rows.
 """
 
 import json
@@ -39,8 +39,8 @@ class Evidence:
 
     case: str  # what was done to the service
     expected: str
-    seen: str  # instead, or the same with figures
-    ok: bool  # whether that is what was expected
+    seen: str  # the same with figures, or what was seen instead
+    ok: bool
 
     def markdown(self) -> str:
         """One line of a table."""
@@ -49,7 +49,7 @@ class Evidence:
 
 
 def report(group: str, rows: Iterable[Evidence], *, recorded: bool) -> int:
-    """Print the rows as they come, and record them if asked to; returns the exit status."""
+    """Print the rows as they come, record them if asked to, and return the exit status."""
     made = []
     print(_HEADER, flush=True)
     for row in rows:
@@ -61,7 +61,7 @@ def report(group: str, rows: Iterable[Evidence], *, recorded: bool) -> int:
 
 
 def record(group: str, rows: Iterable[Evidence]) -> None:
-    """Keep the rows of one tool; they replace its earlier ones."""
+    """Write the rows of one tool; they replace its earlier ones."""
     FOLDER.mkdir(exist_ok=True)
     content = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -74,7 +74,7 @@ def record(group: str, rows: Iterable[Evidence]) -> None:
 
 
 def page() -> str:
-    """The page, of all groups that were recorded."""
+    """The page with all recorded groups."""
     files = {group: FOLDER / f"{group}.json" for group in _GROUPS}
     return "\n".join([_HEAD, *(_section(g, f) for g, f in files.items() if f.exists())])
 

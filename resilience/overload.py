@@ -43,27 +43,28 @@ from tests.support.servers import PROJECT, Server, free_port, running, toy_home
 
 ROUNDS = 6
 SECONDS = 10.0
-"""How often, and for how long, the service is overloaded."""
+"""How many times, and for how many seconds, the service is overloaded."""
 
 FACTOR = 4.0
 
 GOODPUT = 0.9
 RECOVERY_SECONDS = 5.0
-"""What must be true: of the answers beside the refuser, and until one is as fast as before."""
+"""What must be true: the share of the answers beside the refuser that come during the overload, and
+the seconds after it until an answer is as fast as before."""
 
 _CLIENTS = 16
 _ALONE = 9
 _AS_FAST = 2.0
 _CONNECTIONS = 10_000
 
-# An image of the toy's that costs about as much as a photograph and its network. Images with more
-# pixels are not ordinary ones: they wait in a shorter queue, for the decoding process.
+# Decoding this image costs about as much as a photograph and its network. Larger images would wait
+# in another, shorter queue, for the decoding process.
 _SIZE = (1920, 1080)
 
 
 @dataclass(frozen=True)
 class Round:
-    """Some seconds beside the refuser, and as many of overload.
+    """Some seconds in which another server refuses, then as many of overload.
 
     Attributes:
         beside: answers a second to 16 clients while ``resilience.refuser`` refuses three times as
@@ -95,10 +96,10 @@ class Round:
 
 @dataclass(frozen=True)
 class Overload:
-    """What came of it.
+    """The result.
 
     Attributes:
-        alone: answers a second to 16 clients when nobody sends more.
+        alone: answers a second to 16 clients when nobody else sends.
         offered: requests a second during the overload.
         rounds: of overload.
         recovery: seconds from the last request until an answer was as fast as before.
@@ -116,7 +117,7 @@ class Overload:
         return percentile(seconds, 0.99) if seconds else 0.0
 
     def evidence(self, deadline: float) -> list[Evidence]:
-        """What must be true of it, with the figures."""
+        """What must be true, with the figures."""
         counts = Counter(e.outcome for each in self.rounds for e in each.exchanges)
         goodput = median(each.goodput for each in self.rounds)
         share = median(each.goodput / each.beside for each in self.rounds)
@@ -176,16 +177,10 @@ class Sender:
         return self._route.judged(status, body, known)
 
 
-async def overload(
-    server: Server,
-    refuser: str,
-    route: Route,
-    images: Sequence[bytes],
-    rounds: Sequence[float],
-) -> Overload:
-    """Measure the maximum, overload the service for some seconds in each round, and wait until
-    all is well again."""
-    known = await asyncio.to_thread(route.learned, server.url, images)
+async def overload(server: Server, refuser: str, route: Route, rounds: Sequence[float]) -> Overload:
+    """Measure the maximum, overload the service for some seconds in each round, and wait until it
+    is as fast as before."""
+    known = await asyncio.to_thread(route.learned, server.url, [_costly_image()])
     service, other = Sender(server.url, route, known), Sender(refuser, route, known)
     alone = await _answered(service, rounds[0])
     as_fast = _AS_FAST * await _latency(service)
@@ -248,12 +243,11 @@ def _refuser() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _target(home: Path | None, photographs: Path | None) -> Iterator[tuple[Server, list[bytes]]]:
+def _target() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="overload-") as name:
         folder = Path(name)
-        found = sorted(photographs.glob("*.[jJ][pP]*")) if photographs else []
-        with running(home or toy_home(folder), folder, TWO_WORKERS) as server:
-            yield server, [file.read_bytes() for file in found] or [_costly_image()]
+        with running(toy_home(folder), folder, TWO_WORKERS) as server:
+            yield server
 
 
 def main() -> None:
@@ -262,16 +256,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of overload in each round")
     parser.add_argument("--route", choices=ROUTES, default="classify", help="that is asked")
-    parser.add_argument("--home", type=Path, help="BentoML's, with the model to serve")
-    parser.add_argument("--photographs", type=Path, help="folder of JPEGs to send")
     parser.add_argument("--record", action="store_true", help="for resilience/README.md")
     given = parser.parse_args()
     try:
-        with _refuser() as refuser, _target(given.home, given.photographs) as (server, images):
-            route = ROUTES[given.route]
-            found = uvloop.run(
-                overload(server, refuser, route, images, [given.seconds] * given.rounds)
-            )
+        with _refuser() as refuser, _target() as server:
+            route, rounds = ROUTES[given.route], [given.seconds] * given.rounds
+            found = uvloop.run(overload(server, refuser, route, rounds))
     except FAILURES as error:
         sys.exit(f"error: {error}")
     rows = found.evidence(Settings().deadline)

@@ -1,4 +1,4 @@
-"""A server's processes, and waiting for them."""
+"""A server's worker processes, and how to wait for them."""
 
 import contextlib
 import time
@@ -28,14 +28,14 @@ def cpu_seconds(server: Server) -> float:
 
 
 def client_ports(process: psutil.Process) -> set[int]:
-    """The other ends of the TCP connections that a process holds."""
+    """The clients' ports of the TCP connections that a process holds."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return {each.raddr.port for each in process.net_connections("tcp") if each.raddr}
     return set()
 
 
 def until(true: Callable[[], bool], seconds: float, what: str) -> float:
-    """Wait until something is true; returns after how many seconds it was, else raises."""
+    """Wait until something is true; returns the seconds that it took, else raises."""
     started = time.monotonic()
     while not true():
         if time.monotonic() - started > seconds:
@@ -45,16 +45,16 @@ def until(true: Callable[[], bool], seconds: float, what: str) -> float:
 
 
 def health(server: Server) -> int:
-    """The status of ``/health`` on a connection of its own; 0 if there is none in time."""
+    """The status of ``/health`` on a connection of its own; 0 without an answer in time."""
     with contextlib.suppress(httpx.TransportError):
         return httpx.get(server.url + "/health", timeout=1, trust_env=False).status_code
     return 0
 
 
 def healthy_worker(server: Server) -> int:
-    """The process id of a worker that is healthy, asked on a new connection; 0 if it is not known.
+    """The process id of a healthy worker, asked on a new connection; 0 if it is not known.
 
-    A worker may close the connection behind its response, and its port is lost.
+    If the worker closes the connection after its response, the port leads to no process.
     """
     with (
         contextlib.suppress(httpx.TransportError, psutil.NoSuchProcess, OSError),

@@ -1,6 +1,6 @@
-"""``python -m resilience.refuser PORT``: a server that reads each request and refuses it, cheaply.
+"""``python -m resilience.refuser PORT``: a server that reads each request and answers 503.
 
-It shows what it costs a machine to send and receive requests that nobody works on.
+It shows what a machine spends on sending and receiving requests alone.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class _Refuser(asyncio.Protocol):
 
 
 async def serve(port: int) -> None:
-    """Refuse until stopped."""
+    """Answer 503 until stopped."""
     server = await asyncio.get_running_loop().create_server(_Refuser, "127.0.0.1", port)
     await server.serve_forever()
 

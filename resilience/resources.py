@@ -14,7 +14,7 @@ MEGABYTE = 2**20
 
 _SECONDS = 1.0
 
-# In the command line of a keeper, and so of what it forks.
+# In the command line of the process that forks the decoding processes.
 _DECODING = "preprocessing.isolated.process"
 
 
@@ -23,10 +23,10 @@ class Sample:
     """One look at a tree of processes."""
 
     when: float  # on ``time.monotonic()``
-    rss: int  # bytes of memory, of all together
-    descriptors: int  # open ones, of all together
-    # Their ids, without those that decode unusual images: they are replaced after an image that
-    # they gave up.
+    rss: int  # bytes of memory, of all processes
+    descriptors: int  # open ones, of all processes
+    # Process ids, without those that decode unusual images: they are replaced after an image that
+    # they could not decode in time.
     processes: frozenset[int]
 
 
@@ -35,8 +35,8 @@ class Trend:
     """A straight line through samples."""
 
     level: float  # their mean
-    per_minute: float  # how much more in a minute
-    growth: float  # how much more from the first to the last
+    per_minute: float  # growth in a minute
+    growth: float  # from the first to the last
 
 
 def trend(times: Sequence[float], values: Sequence[float]) -> Trend:
@@ -84,23 +84,12 @@ def cpu_seconds(root: psutil.Process) -> float:
 
 
 def _decodes(process: psutil.Process) -> bool:
-    """Whether it was forked by the keeper of decoding processes.
+    """Whether a process decodes unusual images.
 
-    A process that is ending has no command line any more: its parent's tells.
+    Its parent's command line is looked at: a process that is ending has none.
     """
     parent = process.parent()
     return parent is not None and _DECODING in parent.cmdline()
-
-
-def supervisor(port: int) -> psutil.Process | None:
-    """The process on this machine whose workers listen on a port; None if nobody does."""
-    for each in psutil.net_connections("tcp"):
-        if each.status == psutil.CONN_LISTEN and each.laddr[1:] == (port,) and each.pid:
-            process = psutil.Process(each.pid)
-            while (parent := process.parent()) and "bentoml" in " ".join(parent.cmdline()):
-                process = parent
-            return process
-    return None
 
 
 def look(root: psutil.Process) -> Sample:

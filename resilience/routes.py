@@ -1,4 +1,4 @@
-"""The routes that the overload test can ask: requests for one image, answers, and refusals."""
+"""The routes for the overload test: their requests, answers and refusals."""
 
 import json
 import struct
@@ -17,22 +17,22 @@ _FORM: Final = b"boundary"
 
 @dataclass(frozen=True)
 class Route:
-    """How one route is asked."""
+    """The protocol of one route, for one image."""
 
     path: str
-    body: Callable[[bytes], bytes]  # of the request for an image
+    body: Callable[[bytes], bytes]  # of the request with an image
     headers: Callable[[bytes], Mapping[str, str]]  # beside the length, for a body
-    # ``label`` and ``confidence`` of an answer; the label may be any name of the class.
+    # ``label`` and ``confidence`` of an answer; the label may also be the class id.
     answer: Callable[[Any], dict[str, Any]]
     is_refusal: Callable[[Any], bool]  # whether an error has the protocol's own shape
 
     def request(self, image: bytes) -> bytes:
-        """The whole request for an image."""
+        """The whole request with an image."""
         body = self.body(image)
         return post(self.path, body, self.headers(body))
 
     def judged(self, status: int, body: bytes, known: Known) -> tuple[Outcome, str]:
-        """What an answer is; a refusal in another shape than the protocol's is wrong."""
+        """The outcome; a refusal that does not have the protocol's shape is wrong."""
         content = parsed(body)
         try:
             mine = json.dumps(self.answer(content)).encode()
@@ -61,7 +61,7 @@ def _form(image: bytes) -> bytes:
 
 
 def _tensor(image: bytes) -> bytes:
-    """The header, then the tensor as the binary extension has it: length, little-endian, image."""
+    """JSON, then the tensor in the binary extension: length, little-endian, and image."""
     tensor = struct.pack("<I", len(image)) + image
     parameters = {"binary_data_size": len(tensor)}
     inputs = {"name": "image", "shape": [1], "datatype": "BYTES", "parameters": parameters}

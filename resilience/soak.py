@@ -1,12 +1,11 @@
 """Mixed, partly hostile traffic for minutes: ``python -m resilience.soak``.
 
-Prints what was asked and answered and what the service's processes held, and ends with 1
+Prints the counts of requests by status, then what must be true with what was seen. It ends with 1
 if an answer was wrong, a status unexpected, or memory or descriptors grew.
 """
 
 import argparse
 import asyncio
-import contextlib
 import random
 import sys
 import tempfile
@@ -16,66 +15,63 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import httpx
 import psutil
 import uvloop
 
 from load_generator.connections import Connections, Lost, address
 from load_generator.known_images import Known, Outcome
 from load_generator.loops import closed_loop
-from resilience.answers import photographs, toy_images
+from resilience.answers import toy_images
 from resilience.evidence import Evidence, report
 from resilience.faults.scene import FAILURES, TWO_WORKERS
-from resilience.resources import MEGABYTE, Sample, Sampler, supervisor, trend
+from resilience.resources import MEGABYTE, Sample, Sampler, trend
 from resilience.traffic import DISCONNECTED, disconnect, good, hostile
-from tests.support.servers import running, toy_home
+from tests.support.servers import Server, running, toy_home
 
 SECONDS = 600.0
 CLIENTS = 8
 HOSTILE = 0.05  # of the requests
 
+MOST_REFUSED = 0.01  # of the requests: 8 clients do not overload the service
 MORE_DESCRIPTORS = 10
 MORE_MEMORY = 0.05
 MORE_MEGABYTES = 10
 
 _TIMEOUT = 30.0
 _KEPT = 5
+_REFUSED = "503"
 
 
 @dataclass
 class Soak:
-    """Mixed traffic for some seconds, and what came of it."""
+    """Mixed traffic for some seconds, and its results."""
 
-    url: str  # of the server
+    server: Server
     images: Sequence[Known]  # that are asked for
     seconds: float
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind and status
     wrong: list[str] = field(default_factory=list)  # answers
     unexpected: list[str] = field(default_factory=list)  # statuses
 
-    def run(self, root: psutil.Process | None) -> list[Evidence]:
-        """Run, print the report, and return what must be true with what was seen.
-
-        ``root`` is the service's first process, where it is on this machine.
-        """
-        with contextlib.ExitStack() as stack:
-            sampler = stack.enter_context(Sampler(root)) if root else None
+    def run(self) -> list[Evidence]:
+        """Send the traffic, print the counts, and return what must be true with what was seen."""
+        with Sampler(psutil.Process(self.server.process.pid)) as sampler:
             uvloop.run(self._send_all())
-        return [*self._answers(), *(_resources(sampler.samples) if sampler else ())]
+        return [*self._answers(), *_resources(sampler.samples)]
 
     async def _send_all(self) -> None:
-        connections = Connections(*address(self.url), timeout=_TIMEOUT)
+        connections = Connections(*address(self.server.url), timeout=_TIMEOUT)
         await closed_loop(partial(self._send, connections), CLIENTS, self.seconds)
         connections.close()
 
     async def _send(self, connections: Connections) -> tuple[Outcome, str]:
         call = (hostile if random.random() < HOSTILE else good)(self.images)
         if call.kind == DISCONNECTED:
-            await asyncio.to_thread(disconnect, self.url, call.options["content"])
+            await asyncio.to_thread(disconnect, self.server.url, call.options["content"])
             self.counts[call.kind, "–"] += 1
             return Outcome.RIGHT, ""
         try:
-            status, body, _ = await connections.send(call.request(self.url))
+            status, body, _ = await connections.send(call.request(self.server.url))
         except Lost as error:
             self.counts[call.kind, "connection lost"] += 1
             self.unexpected.append(f"{call.kind}: {error}")
@@ -88,6 +84,7 @@ class Soak:
 
     def _answers(self) -> list[Evidence]:
         total = self.counts.total()
+        refused = sum(n for (_, status), n in self.counts.items() if status == _REFUSED)
         print("| request | status | count |\n|---|---|---:|")
         for (kind, status), count in sorted(self.counts.items()):
             print(f"| {kind} | {status} | {count} |")
@@ -98,7 +95,10 @@ class Soak:
         return [
             Evidence(case, "no wrong answer", str(wrong or "none"), not wrong),
             Evidence(
-                "their statuses", "none unexpected", str(unexpected or "none"), not unexpected
+                "their statuses",
+                f"none unexpected, {_REFUSED} for at most {MOST_REFUSED:.0%}",
+                f"{unexpected or 'none'}, {_REFUSED} for {refused / total:.2%}",
+                not unexpected and refused <= MOST_REFUSED * total,
             ),
         ]
 
@@ -132,30 +132,19 @@ def _resources(seen: Sequence[Sample]) -> list[Evidence]:
     ]
 
 
-def _soaked(url: str | None, seconds: float) -> list[Evidence]:
-    """Of the default model at a URL, else of a server with the toy model."""
-    if url:
-        here = httpx.URL(url).host in ("127.0.0.1", "localhost")
-        root = supervisor(httpx.URL(url).port or 80) if here else None
-        return Soak(url.rstrip("/"), photographs(url), seconds).run(root)
-    with tempfile.TemporaryDirectory(prefix="soak-") as name:
-        folder = Path(name)
-        with running(toy_home(folder), folder, TWO_WORKERS) as server:
-            root = psutil.Process(server.process.pid)
-            return Soak(server.url, toy_images(), seconds).run(root)
-
-
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m resilience.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--url", help="of a running server with the default model")
     parser.add_argument("--record", action="store_true", help="for resilience/README.md")
     given = parser.parse_args()
-    try:
-        rows = _soaked(given.url, given.seconds)
-    except FAILURES as error:
-        sys.exit(f"error: {error}")
+    with tempfile.TemporaryDirectory(prefix="soak-") as name:
+        folder = Path(name)
+        try:
+            with running(toy_home(folder), folder, TWO_WORKERS) as server:
+                rows = Soak(server, toy_images(), given.seconds).run()
+        except FAILURES as error:
+            sys.exit(f"error: {error}")
     print()
     sys.exit(report("soak", rows, recorded=given.record))
 

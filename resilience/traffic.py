@@ -1,4 +1,4 @@
-"""Mixed traffic: good and hostile requests of every kind, each with its expected answer."""
+"""Mixed traffic: good and hostile requests of every kind, with their expected answers."""
 
 import contextlib
 import random
@@ -27,7 +27,7 @@ class Call:
     kind: str  # what it is, in the report
     path: str = "/classify"
     options: dict[str, Any] = field(default_factory=dict)
-    statuses: frozenset[int] = frozenset({200})  # that it may be answered with, beside 503
+    statuses: frozenset[int] = frozenset({200})  # that it may get, beside 503
     check: Callable[[Any], bool] = bool  # whether a 200's JSON is right
     method: str = "POST"
 
@@ -41,7 +41,7 @@ class Call:
         return b"\r\n".join([*lines, b"", made.read()])
 
     def judged(self, status: int, body: bytes) -> tuple[Outcome, str]:
-        """What an answer is, and in words if it is not right."""
+        """The outcome, and its details if the answer is not right."""
         text = f"{self.kind}: {status} {body[:200].decode(errors='replace')}"
         if status == _OVERLOADED:
             return Outcome.REFUSED, text
@@ -114,7 +114,7 @@ def hostile(images: Sequence[Known]) -> Call:
 
 
 def disconnect(url: str, image: bytes) -> None:
-    """Send a request, or half of one, and go away without waiting for its answer."""
+    """Send a request, or half of one, and disconnect without waiting for the answer."""
     request = post("/classify", image)
     head = len(request) - len(image)
     with contextlib.suppress(OSError), socket.create_connection(address(url), 5) as client:

@@ -1,1 +1,1 @@
-"""Files that are no image, broken, dear or misleading."""
+"""Files that are not images, broken, costly or misleading."""

@@ -1,4 +1,4 @@
-"""Files put together by hand from the parts that their formats have."""
+"""Files put together by hand from the parts of their formats."""
 
 import re
 import struct
@@ -11,7 +11,7 @@ from tests.support.toys import RED, encoded
 JPEG, PNG, GIF, WEBP, AVIF = (
     encoded(RED, (16, 16), name) for name in ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 )
-"""Small red images, into which other parts can be put."""
+"""Small red images, to which other parts can be added."""
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -42,13 +42,12 @@ def png(header: bytes, *data: bytes) -> bytes:
     return PNG_START + header + chunks + chunk(b"IEND")
 
 
-def png_of(width: int, height: int, *, depth: int = 1, colour_type: int = 0) -> bytes:
-    """A PNG of zeros, compressed as far as it goes."""
-    channels = {0: 1, 2: 3, 6: 4}[colour_type]
-    row = bytes(1 + (width * depth * channels + 7) // 8)
+def black_png(width: int, height: int) -> bytes:
+    """A PNG of one bit a pixel, all zeros, compressed as far as it goes."""
+    row = bytes(1 + (width + 7) // 8)
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
-    return png(png_header(width, height, depth=depth, colour_type=colour_type), data)
+    return png(png_header(width, height, depth=1, colour_type=0), data)
 
 
 def in_jpeg(filling: bytes, jpeg: bytes = JPEG) -> bytes:
@@ -100,7 +99,7 @@ def riff(chunks: Iterable[Chunk]) -> bytes:
 
 
 def webp_canvas(width: int, height: int, *, animated: bool = False) -> Chunk:
-    """The chunk that says how large an extended WebP is."""
+    """The chunk with the size of an extended WebP."""
     return b"VP8X", bytes((2 * animated, 0, 0, 0)) + _u24(width - 1) + _u24(height - 1)
 
 

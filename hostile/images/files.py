@@ -1,6 +1,6 @@
-"""Hostile files, each made on demand, with the outcome that is expected.
+"""Hostile files, each made when it is sent, with the expected outcome.
 
-Sizes are meant for the service's default limits: 25 MP, 1:20, 20 MB.
+Their sizes fit the service's default limits: 25 MP, 1:20, 20 MB.
 """
 
 import functools
@@ -17,7 +17,7 @@ from PIL import Image
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage
 from hostile.images import containers as made
-from hostile.images.dear import RED_ROWS
+from hostile.images.costly import RED_ROWS
 from hostile.requests.expected import RED, Outcome, refused
 from tests.support.avifs import Avif, frame, pieces_of_nothing
 from tests.support.images import exif, save
@@ -57,7 +57,7 @@ def animation(image_format: str, **options: Any) -> bytes:
 
 
 def scans(count: int, **options: int) -> bytes:
-    """A progressive JPEG of 25 MP that has some of its scans again and again."""
+    """A progressive JPEG of 25 MP that repeats its last scans."""
     jpeg = save(red(5000, 5000), "JPEG", progressive=True, **options)
     last = jpeg.rindex(b"\xff\xda")
     return jpeg[:-2] + jpeg[last:-2] * (count - jpeg.count(b"\xff\xda")) + jpeg[-2:]
@@ -78,7 +78,7 @@ def sub_blocks(pattern: bytes) -> bytes:
 
 
 def avif_with_tags() -> bytes:
-    """An AVIF with so much Exif data that Pillow takes long to write it anew."""
+    """An AVIF with so much Exif data that Pillow takes long to write it again."""
     turned = struct.pack(">HHLHH", 0x0112, 3, 1, 6, 0)
     tags = b"".join(
         turned if tag == 0x0112 else struct.pack(">HHLL", tag, 4, 1, 7) for tag in range(1, 5_001)
@@ -90,14 +90,14 @@ def avif_with_tags() -> bytes:
 WIDE_TEXT = "\N{GRINNING FACE}".encode() + b"a" * (2**20 - 4)
 
 BOMBS: dict[str, File] = {
-    "PNG of 169 MP in 20 KB": File(lambda: made.png_of(13_000, 13_000), TOO_LARGE),
-    "PNG of 88 MP in 10 KB": File(lambda: made.png_of(9380, 9380), TOO_LARGE),
+    "PNG of 169 MP in 20 KB": File(lambda: made.black_png(13_000, 13_000), TOO_LARGE),
+    "PNG of 88 MP in 10 KB": File(lambda: made.black_png(9380, 9380), TOO_LARGE),
     "PNG of 2³¹ × 2³¹": File(
         lambda: made.PNG_START + made.png_header(2**31 - 1, 2**31 - 1) + made.chunk(b"IDAT"),
         TOO_LARGE,
     ),
-    "PNG of 1 × 20,000": File(lambda: made.png_of(1, 20_000), EXTREME),
-    "PNG of 20,000 × 1": File(lambda: made.png_of(20_000, 1), EXTREME),
+    "PNG of 1 × 20,000": File(lambda: made.black_png(1, 20_000), EXTREME),
+    "PNG of 20,000 × 1": File(lambda: made.black_png(20_000, 1), EXTREME),
     "PNG without data for its 25 MP": File(
         lambda: made.png(made.png_header(5000, 5000, colour_type=6), zlib.compress(b"")), CORRUPT
     ),

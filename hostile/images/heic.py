@@ -1,6 +1,6 @@
-"""HEIC files that ask for more than they hold; none without the extra that reads them.
+"""HEIC files that claim more than they hold; none without the extra that reads them.
 
-libheif's own encoder makes them; what it does not write is put in by hand.
+libheif's own encoder makes them. Parts that it does not write are added by hand.
 """
 
 import functools
@@ -46,13 +46,13 @@ def small() -> bytes:
 
 
 def that_says(width: int, height: int) -> bytes:
-    """The red tile, of which its index says another size."""
+    """The red tile, whose index claims another size."""
     said = struct.pack(">II", _TILE, _TILE)
     return small().replace(said, struct.pack(">II", width, height))
 
 
 def of_brand(brand: bytes, content: bytes) -> bytes:
-    """A file that says at its start that it is something else."""
+    """A file whose brand claims another format."""
     return content[: _BRAND.start] + brand + content[_BRAND.stop :]
 
 
@@ -64,7 +64,7 @@ def deep() -> bytes:
 
 
 def turned() -> bytes:
-    """Said both in the container and in the Exif data, as phones do."""
+    """Turned both by the container and by the Exif data, as phones write it."""
     image = red(_TILE, _TILE // 2)
     image.paste((0, 0, 255), (0, 0, 4, 4))
     image.info["exif"] = exif(6).tobytes()
@@ -72,7 +72,7 @@ def turned() -> bytes:
 
 
 def grid(rows: int, columns: int, *, size: tuple[int, int], of_itself: bool = False) -> bytes:
-    """An image of tiles that are all the same one, or the image itself; it claims the size."""
+    """A grid whose tiles are all the same image, or the grid itself; it claims ``size``."""
     source = small()
     start = source.index(b"hvcC") - 4
     configuration = source[start : start + int.from_bytes(source[start : start + 4], "big")]

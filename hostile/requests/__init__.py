@@ -1,1 +1,1 @@
-"""Requests that a client should not send, and what each must be answered."""
+"""Requests that a client should not send, and the answer to each."""

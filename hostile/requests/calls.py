@@ -1,4 +1,4 @@
-"""Hostile requests, each made on demand, with the outcome that is expected."""
+"""Hostile requests, each made when it is sent, with the expected outcome."""
 
 import base64
 import io
@@ -38,11 +38,11 @@ class Call:
     options: Callable[[], dict[str, Any]] = field(default=dict)
     path: str = CLASSIFY
     method: str = "POST"
-    is_decoded: bool = False  # whether it may cost what decoding the images of one request may
+    is_decoded: bool = False  # whether it may cost as much as decoding the images of a request
 
 
 def sent(expected: Outcome, path: str = CLASSIFY, **options: Any) -> Call:
-    """A request whose options of httpx are small enough to be kept."""
+    """A request whose options, as httpx takes them, are small enough to be kept in memory."""
     return Call(expected, lambda: options, path)
 
 
@@ -55,7 +55,7 @@ def body(content: bytes, content_type: str = "") -> Callable[[], dict[str, Any]]
 def repeated(start: bytes, middle: bytes, count: int, end: bytes, content_type: str) -> Call:
     """A request that repeats something meaningless up to a body's limit."""
 
-    def options() -> dict[str, Any]:  # not before it is sent: these are large
+    def options() -> dict[str, Any]:  # made when it is sent, since it is large
         return body(start + middle * count + end, content_type)()
 
     return Call(INVALID, options)
@@ -168,7 +168,7 @@ BODIES = {
 
 
 def with_pickles() -> dict[str, Call]:
-    """Pickles to every route, ours, BentoML's and none, with every type that means one."""
+    """Pickles to every route, also BentoML's and unknown ones, with every type of a pickle."""
     return {
         f"{content_type!r} to {method} {path}": Call(
             _as_told(UNSUPPORTED_TYPE, method, path), body(PICKLED, content_type), path, method
@@ -180,13 +180,13 @@ def with_pickles() -> dict[str, Call]:
 
 
 def _as_told(outcome: Outcome, method: str, path: str) -> Outcome:
-    """The outcome as the protocol of a path tells it: some have no codes."""
+    """The outcome in the protocol of a path: some protocols have no error codes."""
     told = error_body(InvalidRequest(""), method, path)
     return outcome if isinstance(told.get("error"), dict) else Outcome(outcome.status, "")
 
 
 def with_pickles_called_otherwise() -> dict[str, Call]:
-    """Pickles that say they are something else."""
+    """Pickles with another type."""
     twice = [("content-type", PICKLE_TYPES[0]), ("content-type", "image/png")]
     return {
         "as an image": Call(UNSUPPORTED, body(PICKLED, "image/png")),
@@ -198,7 +198,7 @@ def with_pickles_called_otherwise() -> dict[str, Call]:
 
 
 def with_file_names() -> dict[str, Call]:
-    """A red image under names that nobody should use."""
+    """A red image with hostile file names and field names."""
     return {
         **{f"file {name}": Call(RED, form("image", text)) for name, text in FILE_NAMES.items()},
         "field of 400 characters": Call(INVALID, form("a" * 400, "a.png")),
@@ -216,7 +216,7 @@ def _with_file(file: File) -> Call:
 
 
 def in_every_form() -> dict[str, Call]:
-    """A bomb in the other forms that a request may have."""
+    """A bomb in the other forms of a request."""
     make, expected = FILES[BOMB].make, FILES[BOMB].expected
 
     def text() -> str:

@@ -1,4 +1,4 @@
-"""The expected outcome of a hostile file or request: exactly one status and code, or one class."""
+"""Outcomes of hostile files and requests: one status with one error code or one class."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ class Outcome:
     """The actual or the expected outcome of a file or a request."""
 
     status: int
-    code: str  # of the error; the label of the class where it is a 200; empty for other pages
+    code: str  # error code; of a 200 the label of the class; empty for other pages
 
     def __str__(self) -> str:
         return f"{self.status} {self.code}".strip()

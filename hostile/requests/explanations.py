@@ -1,4 +1,4 @@
-"""Hostile requests to ``/explain``: what only it takes, and some of what every route must bear."""
+"""Hostile requests to ``/explain``: its own parameters, and some that every route gets."""
 
 from dataclasses import replace
 

@@ -39,7 +39,7 @@ def with_files() -> list[Call]:
 
 
 def tensors() -> list[Call]:
-    """Tensors that say one thing and hold another, or too much."""
+    """Tensors whose shape, size or data contradict each other, or are too large."""
     cases: list[tuple[dict[str, Any], bytes, Outcome]] = [
         (_image([1]) | {"parameters": {BINARY_SIZE: 2**40}}, b"", _BAD),
         (_image([2**62]) | _size(4), bytes(4), Outcome(422, "")),

@@ -17,7 +17,7 @@ from preprocessing.pixels import Pixels
 
 MAX_BYTES = {"JPEG": 8 * 1024 * 1024, "PNG": 8 * 1024 * 1024, "WEBP": 1024 * 1024}
 """Of a file. A byte of a WebP costs eight times as much as one of a JPEG
-(hostile/dearest.py)."""
+(hostile/costliest.py)."""
 
 MAX_PIXELS = {"JPEG": 5_000_000, "PNG": 2_100_000, "WEBP": 2_100_000}
 """That decoding computes: 1920 x 1080 where a pixel costs much. A phone's JPEG has fewer, since it

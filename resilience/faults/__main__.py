@@ -1,6 +1,6 @@
-"""Break a running service in every way it must survive: ``python -m resilience.faults``.
+"""Break a service in every way that it must survive: ``python -m resilience.faults``.
 
-Prints a Markdown table with a line per fault and ends with 1 if one was not survived.
+Prints a Markdown table with a line for each fault, and ends with 1 if one was not survived.
 """
 
 import argparse

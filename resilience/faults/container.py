@@ -1,7 +1,6 @@
 """For container.sh: ``python -m resilience.faults.container URL CONTAINER STOP-COMMAND``.
 
-Kills a worker in a container that serves the default model, then stops the container while
-it answers.
+Kills a worker in a container that serves the default model, then stops the container under load.
 """
 
 import shlex
@@ -28,7 +27,7 @@ _WORKERS = (
 
 
 def replace_worker(container: str) -> str:
-    """Kill a worker: another takes its place, and the container goes on."""
+    """Kill a worker: another one replaces it, and the container goes on."""
     before = _workers(container)
     victim = before.pop()
     _docker("exec", container, "sh", "-c", f"kill -9 {victim}")
@@ -45,7 +44,7 @@ def replace_worker(container: str) -> str:
 
 
 def stop_under_load(url: str, container: str, command: str) -> str:
-    """Stop the container: what was begun is answered, and it ends with 0."""
+    """Stop the container: requests in flight are answered, and it ends with 0."""
     images = photographs(url)
     batches = [[images[n % len(images)] for n in range(size)] for size in _BATCHES]
     calls = [batch_form(each) for each in batches]
@@ -62,10 +61,10 @@ def stop_under_load(url: str, container: str, command: str) -> str:
 
 
 def account(exchanges: Sequence[Exchange], stopped: float) -> str:
-    """The outcome of the batches of a container that was told to stop at some moment.
+    """The outcome of the batches sent to a container that was stopped at a moment.
 
-    Ends the command if one that was sent before the door closed was not answered right, or none
-    was in work then.
+    The service takes connections until its drain is over. Ends the command if a batch that was sent
+    before that was not answered right, or if none was in flight at that moment.
     """
     closed = stopped + load_settings().drain
     by_outcome = {o: [each for each in exchanges if each.outcome is o] for o in Outcome}
@@ -78,10 +77,12 @@ def account(exchanges: Sequence[Exchange], stopped: float) -> str:
     refused = min(each.begun for each in by_outcome[Outcome.LOST])
     after = sum(each.ended > refused for each in answered)
     if not at_stop or not after:
-        raise SystemExit(f"FAILED: in flight at the stop {at_stop}, when the door closed {after}")
+        raise SystemExit(
+            f"FAILED: in flight at the stop {at_stop}, after the last connection {after}"
+        )
     return (
         f"{len(answered)} batches answered, of them {at_stop} in flight at the stop "
-        f"and {after} when nobody was let in any more; 0 lost"
+        f"and {after} when no connection was taken any more; 0 lost"
     )
 
 

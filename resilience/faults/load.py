@@ -1,4 +1,4 @@
-"""Load: clients that send images with known answers and record every request."""
+"""Clients that send images with known answers and record every request."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ CLIENTS = 4
 _TIMEOUT = 30.0
 
 Asked = tuple[bytes, Callable[[int, bytes], tuple[Outcome, str]]]
-"""A whole request, and what judges the status and the body of its answer."""
+"""A whole request, and a function that judges the status and body of its answer."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,15 @@ class Exchange:
 
 
 def toys() -> list[Asked]:
-    """Images of the toy model's, one in each request."""
+    """Requests with one image each, for the toy model."""
     return [(post("/classify", each.image), partial(judged, known=each)) for each in toy_images()]
 
 
 class Load:
-    """Clients that send one request after another until the block ends, each on one connection."""
+    """Clients that send one request after another until the block ends.
+
+    Each has a connection of its own.
+    """
 
     def __init__(
         self, url: str, clients: int = CLIENTS, requests: Sequence[Asked] | None = None
@@ -61,7 +64,7 @@ class Load:
 
     @property
     def ports(self) -> set[int]:
-        """The clients' ends of their present connections."""
+        """The clients' ports of the open connections."""
         return self._connections.ports
 
     def stop(self) -> None:
@@ -70,11 +73,11 @@ class Load:
         self._thread.join(_TIMEOUT + 10)
 
     def reconnect(self) -> None:
-        """Every client takes a new connection for its next request."""
+        """Have every client open a new connection for its next request."""
         self._loop.call_soon_threadsafe(self._connections.close)
 
     def of(self, outcome: Outcome) -> list[Exchange]:
-        """The requests that ended so."""
+        """The requests with this outcome."""
         return [exchange for exchange in list(self.exchanges) if exchange.outcome is outcome]
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Faults of what the service depends on: its model's files, disk, descriptors and clock."""
+"""Faults of the machine: the model's files, disk, descriptors and clock."""
 
 import contextlib
 import email.utils
@@ -140,7 +140,7 @@ def _fill(path: Path) -> None:
 
 
 def _ask_for_everything(url: str) -> None:
-    """Requests of every kind: each new one adds to the files in which requests are counted."""
+    """Requests of every kind: each new kind adds to the files of the metrics."""
     kinds = itertools.product(("GET", "POST", "PUT"), _PATHS, (b"", b"no image"))
     with (
         contextlib.suppress(httpx.TransportError),
@@ -167,7 +167,7 @@ def _connect(url: str, idle: contextlib.ExitStack) -> None:
 
 
 def _preload(compiler: str, folder: Path, offset: Path) -> dict[str, str]:
-    """Variables that make a process see the clock shifted by the seconds in a file."""
+    """Variables that shift a process's clock by the seconds in a file."""
     library = folder / "clock.so"
     command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(_CLOCK_SOURCE)]
     subprocess.run(command, check=True)
@@ -182,7 +182,7 @@ def _put_clock(offset: Path, hours: int) -> None:
 
 
 def _expect_clock(scene: Scene, hours: int) -> None:
-    """The server shows the hour in its ``Date``: the step has reached it."""
+    """Expect that the server's ``Date`` is off by so many hours: it has seen the step."""
     response = httpx.get(scene.server.url + "/livez", trust_env=False)
     shown = email.utils.parsedate_to_datetime(response.headers["date"]).timestamp()
     step = (shown - time.time()) / 3600

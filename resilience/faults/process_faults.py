@@ -25,7 +25,7 @@ RESTART_SECONDS = 3.0
 STOP_SECONDS = 30.0
 DRAIN_MS = "2000"
 
-TAKEN_SECONDS = 0.1  # a request sent so long before a signal has been taken by then
+TAKEN_SECONDS = 0.1  # a request that was sent so long before a signal has reached the service
 
 
 def kill_worker(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Row:
@@ -95,7 +95,7 @@ def kill_supervisor(folder: Path) -> Row:
 
 
 def _restart(scene: Scene, folder: Path) -> None:
-    """Serve again on the same port; the clients get their answers from there."""
+    """Serve again on the same port, where the clients still send."""
     again = folder / "again"
     again.mkdir()
     port = int(scene.server.url.rpartition(":")[2])
@@ -123,10 +123,9 @@ def _lives(server: Server, process: psutil.Process) -> bool:
 
 
 def _expect_answered_before(scene: Scene, closed: float) -> None:
-    """Nothing may be lost that was sent before the door closed.
+    """Expect that no request was lost that was sent before the service closed its connections.
 
-    A request that crosses that moment on its way may find the connection closed, as any
-    may that meets the end of an idle connection.
+    A request that is on its way at that moment may find its connection closed.
     """
     lost = [e for e in scene.load.of(Outcome.LOST) if e.begun < closed - TAKEN_SECONDS]
-    scene.expect(not lost, f"taken, but lost: {[each.detail for each in lost]}")
+    scene.expect(not lost, f"lost: {[each.detail for each in lost]}")

@@ -1,4 +1,4 @@
-"""The scene of a fault: a server under load, what is expected of it, and the row it gives."""
+"""A server under load in which a fault is made, what is expected, and the row of the table."""
 
 import contextlib
 import subprocess
@@ -19,7 +19,7 @@ from tests.support.servers import Server, running, toy_home
 TWO_WORKERS = MappingProxyType({"CLASSIFIER_WORKERS": "2"})
 
 FAILURES = (AssertionError, httpx.TransportError, subprocess.TimeoutExpired)
-"""Exceptions that mean a failed expectation."""
+"""Exceptions of an expectation that failed."""
 
 AFTERWARDS = 2.0
 _SHOWN = 3
@@ -30,7 +30,7 @@ class Row:
     """What one fault did."""
 
     counts: Mapping[Outcome, int] = field(default_factory=dict)  # of requests
-    recovery: float | None = None  # seconds until all was well again; None: it was all the time
+    recovery: float | None = None  # seconds until all was well again; None if it always was
     problems: list[str] = field(default_factory=list)
     skipped: str | None = None  # why it was not run
 
@@ -47,7 +47,7 @@ class Row:
         return "FAILED: " + "; ".join(self.problems) if self.problems else "ok"
 
     def seen(self) -> str:
-        """All of it in words."""
+        """Counts, recovery and verdict, in words."""
         counts = [f"{n} {outcome.value}" for outcome, n in self.counts.items() if n]
         recovered = [] if self.recovery is None else [f"recovered in {self.recovery:.1f} s"]
         verdict = [] if self.verdict == "ok" else [self.verdict]
@@ -69,17 +69,17 @@ class Scene:
         self.row.expect(true, what)
 
     def expect_lost(self, ports: set[int]) -> None:
-        """Only the connections from these ports may have been lost, and nothing answered wrong."""
+        """Expect that only requests from these ports were lost."""
         lost = [each for each in self.load.of(Outcome.LOST) if each.port not in ports]
         self.expect(not lost, f"lost for no reason: {[each.detail for each in lost[:_SHOWN]]}")
 
     def expect_same_workers(self) -> None:
-        """No worker has died."""
+        """Expect that no worker has died."""
         now = worker_ids(self.server)
         self.expect(now == self.before, f"workers {self.before} have become {now}")
 
     def undisturbed(self) -> None:
-        """Let the load go on for a while; everything must be answered right meanwhile."""
+        """Let the load go on for a while, and expect that every answer is right."""
         before = len(self.load.exchanges)
         time.sleep(AFTERWARDS)
         bad = [e for e in self.load.exchanges[before:] if e.outcome is not Outcome.RIGHT]
@@ -87,7 +87,7 @@ class Scene:
         self.expect(len(self.load.exchanges) > before, "no request was answered")
 
     def replaced(self, victim: psutil.Process, seconds: float) -> float:
-        """Wait until another worker has taken a worker's place and answers; after how long."""
+        """Wait until a new worker answers; returns the seconds that it took."""
         return until(
             lambda: healthy_worker(self.server) not in self.before | {0},
             seconds,
@@ -108,8 +108,8 @@ def under_load(
 ) -> Iterator[Scene]:
     """A server with two workers, each of which has clients.
 
-    What raises one of `FAILURES` in the block is a failed expectation of the scene. The model is
-    the toy unless a BentoML home is given.
+    An exception of ``FAILURES`` in the block is a failed expectation. The model is the toy unless a
+    BentoML home is given.
     """
     home = home or toy_home(folder)
     with running(home, folder, {**TWO_WORKERS, **settings}) as server, Load(server.url) as load:

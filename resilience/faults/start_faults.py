@@ -1,4 +1,4 @@
-"""Faults of a start: a worker that never gets done with loading."""
+"""Faults of a start: a worker hangs while it loads the model."""
 
 import time
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def terminate_while_loading(folder: Path) -> Row:
 
 @contextmanager
 def _hanging(folder: Path) -> Iterator[tuple[Server, psutil.Process]]:
-    """A server whose only worker was stopped as soon as it was there."""
+    """A server whose only worker is stopped as soon as its process exists."""
     settings = {
         "CLASSIFIER_WORKERS": "1",
         "CLASSIFIER_START_TIMEOUT_MS": str(int(START_SECONDS * 1000)),

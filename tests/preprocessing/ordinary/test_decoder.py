@@ -8,7 +8,7 @@ from PIL import Image
 
 from errors import CorruptImage
 from hostile.images.containers import PNG_START, chunk, in_jpeg, png_header
-from hostile.images.dear import no_pixels
+from hostile.images.costly import no_pixels
 from preprocessing import DecodeLimits, decode_ordinary, decode_scaled, decode_trusted
 from preprocessing.ordinary.decoder import MAX_BYTES
 from tests.support.images import save, textured

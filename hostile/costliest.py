@@ -1,7 +1,7 @@
-"""Look for the costliest file of each format: ``python -m hostile.dearest``.
+"""Look for the costliest file of each format: ``python -m hostile.costliest``.
 
-Starts from the corpus and from large images of many kinds, then repeats, joins and damages the
-costliest of them. Prints a line for each format and place of decoding, and ends with 1 if a file
+It starts from the corpus and from large images of many kinds, then repeats, joins and damages the
+costliest of them. It prints a line for each format and place of decoding, and ends with 1 if a file
 took more than it may, or if the next image was not decoded.
 """
 
@@ -26,16 +26,16 @@ from settings import Settings
 from tests.support.images import save, textured
 
 SECONDS = 120.0
-FOLDER = Path(__file__).parents[1] / "build/dearest"
+FOLDER = Path(__file__).parents[1] / "build/costliest"
 
 MAX_WORKER_SECONDS = 0.4
-"""Of processor time in the worker's own thread: twice the time of the costliest photograph that is
-decoded there, for slow machines."""
+"""Of processor time in the worker's own thread: twice what the costliest photograph takes there,
+for slow machines."""
 
 _SETTINGS = Settings()
 _LIMITS = DecodeLimits(_SETTINGS.max_pixels, _SETTINGS.max_aspect_ratio)
 _LEAST_SIDE = 640  # of a model of 256 and 224 pixels
-_EXCESS = 1.1  # the kernel looks at its clock a few times in a hundredth of a second
+_EXCESS = 1.1  # of the limit: the kernel checks it only a few times in 10 ms
 _KEPT = 8
 _REPEATS = (2, 10, 100, 10_000)
 
@@ -51,7 +51,7 @@ _OPTIONS: dict[str, list[dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Found:
-    """A file and what decoding it took."""
+    """A file and the processor time that decoding it took."""
 
     seconds: float  # of processor time
     place: str  # where it was decoded
@@ -59,7 +59,7 @@ class Found:
 
     @property
     def share(self) -> float:
-        """Of what it may take."""
+        """Of the time that it may take."""
         allowed = MAX_WORKER_SECONDS if self.place == "worker" else _SETTINGS.decode_seconds
         return self.seconds / allowed
 
@@ -84,7 +84,7 @@ def _seconds_apart(content: bytes) -> float:
 
 
 def seeds(image_format: str) -> list[bytes]:
-    """Those of the corpus, and large ones of many kinds."""
+    """Files of the corpus, and large images of many kinds."""
     made = [each.make() for each in ALL_FILES.values()]
     large = textured(600, 500).resize((2400, 2000), Image.Resampling.NEAREST)
     return [each for each in made if each.startswith(_STARTS[image_format])] + [
@@ -108,24 +108,24 @@ def changed(content: bytes, other: bytes, chance: random.Random) -> bytes:
 
 
 def search(image_format: str, seconds: float, chance: random.Random) -> list[Found]:
-    """The costliest file in each place."""
+    """The costliest file for each place of decoding."""
     end = time.monotonic() + seconds
-    dearest: dict[str, list[Found]] = {"worker": [], "apart": []}
+    costliest: dict[str, list[Found]] = {"worker": [], "apart": []}
     waiting = seeds(image_format)
     parents = list(waiting)
     while waiting or time.monotonic() < end:
         one, other = chance.choices(parents, k=2)
         content = waiting.pop() if waiting else changed(one, other, chance)
         for found in measured(content):
-            best = [*dearest[found.place], found]
-            dearest[found.place] = sorted(best, key=lambda each: -each.seconds)[:_KEPT]
-        parents = [each.content for best in dearest.values() for each in best]
-    return [best[0] for best in dearest.values() if best]
+            best = [*costliest[found.place], found]
+            costliest[found.place] = sorted(best, key=lambda each: -each.seconds)[:_KEPT]
+        parents = [each.content for best in costliest.values() for each in best]
+    return [best[0] for best in costliest.values() if best]
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m hostile.dearest", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m hostile.costliest", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for all formats together")
     given = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)

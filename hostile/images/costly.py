@@ -1,4 +1,4 @@
-"""Files that cost their decoder as much as their format allows."""
+"""Files that take a decoder as much time or memory as their format allows."""
 
 import struct
 import zlib
