@@ -1,8 +1,8 @@
-"""``python -m deploy.capacity``: replicas, bandwidth and cost for so many images a second.
+"""``python -m deploy.capacity``: replicas, bandwidth and cost for a rate of images.
 
-The autoscaler's threshold decides how busy a replica is. With L images in hand on average, a
-worker that takes the same time for each is busy for a share ρ of the time, where
-L = ρ + ρ²/(2(1 − ρ)) (Pollaczek and Khinchine), that is ρ = 1 + L − √(1 + L²).
+The autoscaler's threshold decides how busy a replica is. A worker that takes the same time for each
+image, and has L images in hand on average, is busy for a share ρ of the time, where
+L = ρ + ρ²/(2(1 − ρ)) (Pollaczek and Khinchine), so that ρ = 1 + L − √(1 + L²).
 """
 
 import argparse
@@ -24,7 +24,7 @@ _BITS = 8
 
 @dataclass(frozen=True)
 class Prices:
-    """Assumptions: none of them was measured."""
+    """Assumed, not measured."""
 
     processor_hour: float = 0.045  # dollars for a processor with the memory that comes with it
     gpu_hour: float = 0.80  # dollars for a machine with one GPU
@@ -37,7 +37,7 @@ def busy_share(in_hand: float) -> float:
 
 
 def images_per_second(replica: Replica, threshold: float) -> float:
-    """Answered by a replica at the load at which the autoscaler changes nothing."""
+    """Images that a replica answers at the load at which the autoscaler changes nothing."""
     return replica.images_per_second * busy_share(threshold / replica.workers)
 
 
@@ -68,7 +68,7 @@ def dollars_per_million(replica: Replica, threshold: float, prices: Prices) -> f
 
 
 def break_even(replica: Replica, prices: Prices) -> float:
-    """Images a second at which a GPU machine costs as much for each image as processors."""
+    """Images a second from which on a GPU machine costs less for each image than processors."""
     return replica.images_per_second * prices.gpu_hour / (replica.workers * prices.processor_hour)
 
 

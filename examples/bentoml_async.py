@@ -23,8 +23,8 @@ async def main(url: str, images: list[str]) -> None:
 
 async def classify_some(url: str, waiting: Iterator[str]) -> None:
     """Take images, one after the other, until none is left."""
-    # A client of one's own: when a call of BentoML's client ends, it closes the files of all
-    # its calls, and those still being sent fail.
+    # One client for each task: when a call of BentoML's client ends, it closes the files of all
+    # its calls, so that others that are still being sent fail.
     async with bentoml.AsyncHTTPClient(url, token=os.environ.get("CLASSIFIER_API_KEY")) as client:
         for image in waiting:
             try:

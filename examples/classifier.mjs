@@ -1,6 +1,6 @@
 // A client for browsers and Node 18 or later; nothing but fetch.
 
-/** The service refused: `code` is one of its table of errors, `requestId` stands in its log. */
+/** The service refused: `code` is from its table of errors, `requestId` is in its log. */
 export class ClassifierError extends Error {
   constructor(status, code, message, requestId) {
     super(message);
@@ -39,7 +39,7 @@ async function errorOf(response) {
     const { code, message } = JSON.parse(text).error;
     return new ClassifierError(response.status, code, message, requestId);
   } catch {
-    // Not the service's, but a proxy's before it.
+    // From a proxy, not from the service.
     return new ClassifierError(response.status, "", text, requestId);
   }
 }

@@ -9,9 +9,8 @@ image=$2
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
 
-# --retry waits for as long as Retry-After says when the service is overloaded (503), and
-# begins the file anew. The key is read from a pipe: on the command line every user of the
-# machine could see it.
+# If the service is overloaded (503), --retry waits for the time in Retry-After and sends again. The
+# key is read from a pipe: on the command line every user of the machine could see it.
 curl --silent --show-error --fail-with-body --retry 5 --max-time 60 --output "$answer" \
     -H "X-Deadline-Ms: 5000" \
     -H @<(printf '%s' "${CLASSIFIER_API_KEY:+Authorization: Bearer $CLASSIFIER_API_KEY}") \

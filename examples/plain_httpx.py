@@ -17,12 +17,12 @@ import httpx
 
 
 class ClassifierError(Exception):
-    """The service refused; ``code`` is one of its table of errors."""
+    """The service refused; ``code`` is from its table of errors."""
 
     def __init__(self, response: httpx.Response) -> None:
         try:
             error = response.json()["error"]
-        except (ValueError, KeyError):  # not the service's, but a proxy's before it
+        except (ValueError, KeyError):  # from a proxy, not from the service
             error = {"code": "", "message": response.text}
         self.code: str = error["code"]
         self.request_id = response.headers.get("x-request-id")

@@ -1,7 +1,7 @@
-"""``python -m deploy.cerebrium.prepare FOLDER``: what `cerebrium deploy` uploads, from a Bento.
+"""``python -m deploy.cerebrium.prepare FOLDER``: fill the folder that `cerebrium deploy` uploads.
 
-The folder gets the Bento with its model, ``cerebrium.toml``, and the Dockerfile that
-BentoML generates with what Cerebrium asks for beside it: a ``CMD`` that starts the server.
+The folder gets the Bento with its model, ``cerebrium.toml``, and the Dockerfile that BentoML
+generates, with the ``CMD`` that Cerebrium needs to start the server.
 """
 
 import argparse
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import bentoml
 from bentoml._internal.container import construct_containerfile
-from bentoml.exceptions import NotFound
+from bentoml.exceptions import BentoMLException
 
 _HERE = Path(__file__).parent
 
-# No entrypoint of the image, since Cerebrium starts what CMD says. BENTO_PATH is set above it.
+# Cerebrium starts CMD, so the image has no entrypoint. BENTO_PATH is set in the lines above.
 _ADDED = """
 ENV CLASSIFIER_DEVICE=cuda
 ENTRYPOINT []
@@ -24,8 +24,11 @@ CMD ["/home/bentoml/bento/env/docker/entrypoint.sh", "serve", "--timeout-gracefu
 
 
 def prepare(tag: str, folder: Path) -> None:
-    """Make a folder of a Bento; a NotFound without it, a FileExistsError if the folder exists."""
-    # Cerebrium's documentation does not say that it builds with BuildKit.
+    """Fill a folder from a Bento.
+
+    A BentoMLException without such a Bento, an OSError if the folder exists or cannot be written.
+    """
+    # Cerebrium does not document that it builds with BuildKit.
     with construct_containerfile(bentoml.bentos.get(tag), enable_buildkit=False) as built:
         context, dockerfile = map(Path, built)
         shutil.copytree(context, folder)
@@ -42,7 +45,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         prepare(arguments.bento, arguments.folder)
-    except (NotFound, FileExistsError) as error:
+    except (BentoMLException, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"now: cd {arguments.folder} && cerebrium deploy")

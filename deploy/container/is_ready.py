@@ -1,7 +1,7 @@
 """The container's health check: exit 0 if the service in it is ready.
 
-BentoML takes ``BENTOML_HOST`` and ``BENTOML_PORT``, and the entrypoint of its containers
-lets ``PORT`` go before.
+BentoML listens at ``BENTOML_HOST`` and ``BENTOML_PORT``. The entrypoint of its containers takes
+``PORT`` first.
 """
 
 import http.client
@@ -9,7 +9,7 @@ import os
 import sys
 from http import HTTPStatus
 
-_SECONDS = 4.0  # less than the health check's timeout, so that this says what is wrong
+_SECONDS = 4.0  # less than the health check's timeout, so that this message is shown
 
 
 def address() -> tuple[str, int]:
@@ -19,7 +19,7 @@ def address() -> tuple[str, int]:
 
 
 def problem() -> str | None:
-    """What keeps the service from being ready; None if it is."""
+    """Why the service is not ready; None if it is."""
     host, port = address()
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)

@@ -1,6 +1,6 @@
-"""``python with_openvino.py BENTOFILE``: prints it with OpenVINO as the engine.
+"""``python with_openvino.py BENTOFILE``: print a CPU bentofile with OpenVINO as the engine.
 
-The file of the CPU image, with the packages of the extra ``openvino`` and the device set to it.
+It gets the packages of the extra ``openvino``, and OpenVINO as the device.
 """
 
 import sys

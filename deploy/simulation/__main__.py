@@ -1,6 +1,7 @@
-"""``python -m deploy.simulation``: thresholds and variants as tables, a day as a picture."""
+"""``python -m deploy.simulation``: tables of thresholds and variants, and a picture of a day."""
 
 import argparse
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,7 +35,10 @@ def main() -> None:
     thresholds = arguments.thresholds
     found = compare.summaries(compare.with_threshold(scenario, each) for each in thresholds)
     print(table("threshold", zip(map("{:g}".format, thresholds), found, strict=True)))
-    chosen = compare.recommended(zip(thresholds, found, strict=True))
+    try:
+        chosen = compare.recommended(zip(thresholds, found, strict=True))
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     print(f"\n{_OBJECTIVE}: threshold {chosen:g}")
     if arguments.variants:
         named = compare.variants(compare.with_threshold(scenario, chosen))

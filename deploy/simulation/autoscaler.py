@@ -17,7 +17,7 @@ SYNC_SECONDS = 15  # time between two decisions: the controller's default
 
 @dataclass(frozen=True)
 class Policy:
-    """How many replicas may change within a period."""
+    """By how much the number of replicas may change within a period."""
 
     kind: str  # ``Pods``, or ``Percent`` of the replicas at the start of the period
     value: int  # pods or percent
@@ -26,9 +26,9 @@ class Policy:
 
 @dataclass(frozen=True)
 class Direction:
-    """One half of the behaviour: stabilisation window in seconds, and policies.
+    """Scaling up or down: stabilisation window in seconds, and policies.
 
-    The policy that changes most is taken (``selectPolicy: Max``).
+    The policy that allows the largest change counts (``selectPolicy: Max``).
     """
 
     window: int
@@ -57,7 +57,7 @@ def wanted(metric: float, threshold: float, replicas: int) -> int:
 
 
 class Autoscaler:
-    """Follows a rule; remembers recent wishes and changes."""
+    """Applies a rule; remembers recent desired numbers of replicas, and recent changes."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
@@ -81,7 +81,7 @@ class Autoscaler:
         return decided
 
     def _stabilised(self, now: float, wish: int, replicas: int) -> int:
-        """Up: the least wish of the window. Down: the greatest wish of the window."""
+        """Up: the smallest desired number in the window. Down: the largest."""
         up, down = self._rule.up.window, self._rule.down.window
         self._wishes.append((now, wish))
         while self._wishes[0][0] <= now - max(up, down, 1):
@@ -91,7 +91,7 @@ class Autoscaler:
         return min(max(replicas, least), most)
 
     def _limited(self, now: float, wish: int, replicas: int) -> int:
-        """The number wished for, within the policies and the bounds of the rule."""
+        """The desired number, within the policies and the bounds of the rule."""
         if wish > replicas:
             most = max(self._allowed(now, self._rule.up, replicas, 1))
             wish = min(wish, max(most, replicas))

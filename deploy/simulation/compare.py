@@ -1,4 +1,4 @@
-"""Several days with several rules: the cheapest threshold that meets the objective."""
+"""Several days with several rules, and the cheapest threshold that meets the objective."""
 
 import multiprocessing
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ DAYS = 3
 
 OBJECTIVE_SECONDS = 0.25
 OBJECTIVE_SHARE = 0.99
-"""The objective: of all images sent on any day, so many are answered within so long."""
+"""The objective: of all images sent on a day, this share is answered within these seconds."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,12 @@ def summarise(days: Sequence[Day]) -> Summary:
     )
 
 
-def summaries(scenarios: Iterable[Scenario], days: int = DAYS) -> list[Summary]:
+def summaries(scenarios: Iterable[Scenario]) -> list[Summary]:
     """One for each scenario, computed on all processors."""
-    listed = list(scenarios)
-    pairs = [(scenario, seed) for scenario in listed for seed in range(days)]
+    pairs = [(scenario, seed) for scenario in scenarios for seed in range(DAYS)]
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        done = list(pool.map(one_day, *zip(*pairs, strict=True)))
-    return [summarise(done[index * days : (index + 1) * days]) for index in range(len(listed))]
+        days = list(pool.map(one_day, *zip(*pairs, strict=True)))
+    return [summarise(days[start : start + DAYS]) for start in range(0, len(days), DAYS)]
 
 
 def with_threshold(scenario: Scenario, threshold: float) -> Scenario:
@@ -97,7 +96,7 @@ def recommended(found: Iterable[tuple[float, Summary]]) -> float:
 
 
 def variants(scenario: Scenario) -> dict[str, Scenario]:
-    """What else could be different, by its name."""
+    """The scenario, and the same with one thing changed, by name."""
     rule = scenario.rule
     quick = [replace(each, period=15) for each in rule.up.policies]
     hasty = replace(rule.down, window=60, policies=[Policy("Percent", 100, 15)])

@@ -1,4 +1,4 @@
-"""One day in steps of 15 s: arrivals, queues, scrapes, then the autoscaler's decision."""
+"""One day in steps of 15 s, each with arrivals, queues, scrapes and the autoscaler's decision."""
 
 import math
 from collections import deque
@@ -31,7 +31,7 @@ class Replica:
 
     @property
     def seconds(self) -> float:
-        """That a worker takes for one image."""
+        """Seconds that a worker takes for one image."""
         return self.workers / self.images_per_second
 
     @property
@@ -78,7 +78,7 @@ class Day:
 
 
 def quantile(counts: npt.NDArray[np.int64], share: float) -> float:
-    """The upper edge, in seconds, of the bin that a quantile lies in."""
+    """The upper edge, in seconds, of the bin with a quantile."""
     total = np.cumsum(counts)
     return float(np.searchsorted(total, share * total[-1]) + 1) * _BIN_SECONDS
 
@@ -86,7 +86,7 @@ def quantile(counts: npt.NDArray[np.int64], share: float) -> float:
 def simulate(
     rates: npt.NDArray[np.float64], rule: Rule, sampling: Sampling, replica: Replica, seed: int = 1
 ) -> Day:
-    """Send a day's traffic, images a second, to pods that the rule adds and removes."""
+    """Send a day's traffic, in images a second, to pods that the rule adds and removes."""
     rng = np.random.default_rng(seed)
     fleet = _Fleet(replica, rule.minimum)
     autoscaler = Autoscaler(rule)

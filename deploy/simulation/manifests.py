@@ -1,4 +1,4 @@
-"""Reads the autoscaling rule from the manifests, so that no number stands twice."""
+"""Reads the autoscaling rule from the manifests, so that no number is written twice."""
 
 import re
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Workers as first-in, first-out queues: a constant time for each image, a longest wait.
 
-Exact for every image: with a constant time S for each, the n-th of a row of arrivals A leaves
-at D_n = S·(n+1) + max(free, max over k ≤ n of A_k − k·S), where ``free`` is when the worker is done
-with earlier images (Lindley's recursion, unrolled).
+The times are exact. With a constant time S for each image, the n-th of the arrivals A leaves at
+D_n = S·(n+1) + max(free, max over k ≤ n of A_k − k·S), where ``free`` is the moment at which the
+worker has finished earlier images (Lindley's recursion, unrolled).
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of arrivals; both arrays are ``[workers, images]``."""
+    """Results for arrivals; both arrays are ``[workers, images]``."""
 
     departures: Times  # seconds; meaningless where an image was not taken
-    taken: Flags  # False where it was refused, or was no image but padding
+    taken: Flags  # False where the image was refused, or is padding
 
 
 def serve(arrivals: Times, free: Times, seconds: float, longest: float) -> Outcome:

@@ -1,4 +1,4 @@
-"""A day of traffic: a wave, noise, and bursts that come without notice."""
+"""A day of traffic: a daily wave, noise, and sudden bursts."""
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ def bursty_day(seed: int = 0) -> npt.NDArray[np.float64]:
 
 
 def _bursts(rng: np.random.Generator, seconds: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Factors: each burst rises in a straight line, stays, and falls as it rose."""
+    """Factors: each burst rises linearly, stays, and falls as it rose."""
     factors = np.ones(len(seconds))
     for start in rng.uniform(0, len(seconds), _BURSTS):
         rise, length = rng.uniform(*_RISE_SECONDS), rng.uniform(*_LENGTH_SECONDS)

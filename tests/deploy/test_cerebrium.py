@@ -152,6 +152,15 @@ def test_a_folder_that_exists_is_left_alone(home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_folder_that_cannot_be_made_is_said(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, printed = prepared(home, tmp_path, tmp_path / "file/upload")
+    assert status == 2
+    assert "Not a directory" in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.slow
 def test_a_bento_that_is_missing_is_named(home: Path, tmp_path: Path) -> None:
     status, printed = prepared(home, tmp_path, tmp_path / "new", "--bento", "absent:one")
     assert status == 2

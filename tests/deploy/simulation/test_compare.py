@@ -1,12 +1,13 @@
 """The threshold is the one that the simulation recommends, and its page shows what it finds."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from deploy.simulation import compare, manifests
-from deploy.simulation.__main__ import table
+from deploy.simulation.__main__ import main, table
 from deploy.simulation.chart import draw
 from deploy.simulation.day import Replica, simulate
 from deploy.simulation.traffic import bursty_day
@@ -97,6 +98,14 @@ def test_nothing_is_recommended_where_nothing_will_do() -> None:
     assert compare.recommended([(3.0, late), (2.0, fine), (1.0, finer)]) == 2.0
     with pytest.raises(ValueError, match="no threshold meets the objective"):
         compare.recommended([(3.0, late)])
+
+
+def test_the_command_says_that_nothing_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = compare.Summary(within=0.98, p99=1.0, refused=0.0, replica_hours=1.0, most=1)
+    monkeypatch.setattr(compare, "summaries", lambda scenarios: [late for _ in scenarios])
+    monkeypatch.setattr(sys, "argv", ["simulation", "--thresholds", "3"])
+    with pytest.raises(SystemExit, match=r"^error: no threshold meets the objective$"):
+        main()
 
 
 def test_tables_are_printed_as_the_page_has_them() -> None:
