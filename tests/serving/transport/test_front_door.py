@@ -85,11 +85,6 @@ def test_bentoml_sees_neither_unknown_paths_nor_other_methods() -> None:
     assert call(scope("/livez", "POST"))[0]["status"] == 405
 
 
-def test_a_file_may_be_named_after_a_pickle() -> None:
-    request = scope("/run", content_type='image/png; name="pickle.png"')
-    assert call(request, body(b""))[0]["status"] == 200
-
-
 def test_before_the_service_has_started_it_is_unavailable() -> None:
     seen: list[str] = []
 
