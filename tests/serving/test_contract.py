@@ -59,6 +59,11 @@ def test_the_document_is_valid_openapi() -> None:
     openapi_spec_validator.validate(DOCUMENT)
 
 
+def test_the_document_is_built_once() -> None:
+    classifier = cast("ClassifierService", service.ImageClassifier)
+    assert classifier.openapi_spec is classifier.openapi_spec
+
+
 @pytest.mark.slow
 def test_the_server_hands_out_the_document(client: httpx.Client) -> None:
     assert client.get("/docs.json").json() == DOCUMENT
