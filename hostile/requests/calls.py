@@ -163,6 +163,9 @@ BODIES = {
     "top_k of 50,000 digits": Call(
         INVALID_PARAMETER, lambda: {"content": PNG, "params": {"top_k": "1" * 50_000}}
     ),
+    "threshold of 50,000 digits and a letter": Call(
+        INVALID_PARAMETER, lambda: {"content": PNG, "params": {"threshold": "1" * 50_000 + "x"}}
+    ),
     "10,000 parameters": sent(INVALID, content=PNG, params=[("a", "1")] * 10_000),
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hostile.images.containers import PNG
-from hostile.images.files import FILES
+from hostile.images.files import BODY, FILES
 from hostile.requests.calls import Call, body
 from hostile.requests.expected import RED, Outcome
 from model_spec import MODEL_NAME
@@ -17,9 +17,6 @@ INFER = f"/v2/models/{MODEL_NAME}/infer"
 
 _BEST = [{"name": "probabilities", "parameters": {"classification": 1}}]
 _NUMBERS = 2_000_000
-
-# Bytes of images of no bytes, four each.
-_EMPTY = 19_000_000
 
 # One of each kind of refusal, cheap to make.
 _NAMES = (
@@ -44,19 +41,18 @@ def tensors() -> list[Call]:
         (_image([1]) | {"parameters": {BINARY_SIZE: 2**40}}, b"", _BAD),
         (_image([2**62]) | _size(4), bytes(4), Outcome(422, "")),
         (_image([1]) | _size(4), struct.pack("<I", 2**32 - 1), _BAD),
-        (_image([1]) | _size(_EMPTY), bytes(_EMPTY), _BAD),
+        (_image([1]) | _size(BODY), bytes(BODY), _BAD),
         (_image([1]) | {"data": ["A" * 1_000_000]}, b"", Outcome(415, "")),
         (_pixels([1, 4, 4, 3]) | {"data": [0] * _NUMBERS}, b"", _BAD),
         (_pixels([1, 4, 4, 3]) | {"data": ["x" * 1_000_000, *[0] * 2_000]}, b"", _BAD),
         (_pixels([2**31, 4, 4, 3]) | _size(48), bytes(48), Outcome(422, "")),
     ]
     nested = b'{"inputs": [{"name": "pixels", "datatype": "UINT8", "data": ' + b"[" * 3000
-    red = _image([1]) | {"data": [base64.b64encode(PNG).decode()]}
-    half = json.dumps({"inputs": [red], "id": "\ud800"}).encode()
+    half = {"id": "\ud800", "inputs": [_image([1]) | {"data": [_text(PNG)]}]}
     return [
         *[Call(expected, _binary(tensor, data), INFER) for tensor, data, expected in cases],
         Call(_BAD, body(nested), INFER),
-        Call(_BAD, body(half), INFER),
+        Call(_BAD, body(json.dumps(half).encode()), INFER),
         Call(_BAD, lambda: {"content": PNG, "headers": {JSON_BYTES_HEADER: "9" * 4000}}, INFER),
     ]
 
@@ -64,7 +60,7 @@ def tensors() -> list[Call]:
 def _in_each(content: bytes, expected: Outcome) -> list[Call]:
     # Errors are texts there, without a code.
     seen = expected if expected == RED else Outcome(expected.status, "")
-    text = base64.b64encode(content).decode()
+    text = _text(content)
     tensor = _image([1])
     binary = struct.pack("<I", len(content)) + content
     return [
@@ -74,6 +70,10 @@ def _in_each(content: bytes, expected: Outcome) -> list[Call]:
         Call(seen, _binary(tensor | {"data": [text]}, b""), INFER, is_decoded=True),
         Call(seen, _binary(tensor | _size(len(binary)), binary), INFER, is_decoded=True),
     ]
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def _image(shape: list[int]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ _MAX_QUERY_FIELDS = 16
 
 # int() and float() alone take underscores and the digits of every script.
 _WHOLE_NUMBER = re.compile(r"\s*-?[0-9]+\s*")
-_NUMBER = re.compile(r"\s*-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*")
+# No two parts in a row match the same characters: the time to refuse a text grows with its length.
+_NUMBER = re.compile(r"\s*-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*")
 
 _CLASS_ID = re.compile(r"\s*[0-9]{1,9}\s*")
 

@@ -55,6 +55,13 @@ def test_a_threshold_is_digits_and_nothing_else(text: str) -> None:
     assert str(caught.value) == f"threshold must be a number from 0 to 1, not {text!r}"
 
 
+@pytest.mark.parametrize("text", ["1" * 1_000_000, "." + "1" * 1_000_000, "1e" + "1" * 1_000_000])
+def test_a_long_text_is_refused_as_soon_as_a_short_one(text: str) -> None:
+    """A pattern that tries every way to divide the digits would take weeks."""
+    with pytest.raises(InvalidParameter, match=r"^threshold must be a number from 0 to 1, not "):
+        parameters_of_form([("threshold", f"{text}x")])
+
+
 @pytest.mark.parametrize("value", [True, "0.5", [0.5], {}])
 def test_a_threshold_of_another_kind_is_refused(value: Any) -> None:
     with pytest.raises(InvalidParameter, match=r"^threshold must be a number from 0 to 1, not "):
