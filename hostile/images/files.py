@@ -123,6 +123,16 @@ BOMBS: dict[str, File] = {
     "PNG with a million chunks": File(
         lambda: made.in_png(made.chunk(b"prVt") * MEGABYTE), TOO_LARGE
     ),
+    "PNG with 8,000 times and no pixels": File(
+        lambda: (
+            made.PNG_START
+            + made.png_header(16, 16)
+            + made.chunk(b"tIME", bytes(8 * MEGABYTE))
+            + made.chunk(b"tIME") * 8000
+            + made.chunk(b"IEND")
+        ),
+        CORRUPT,
+    ),
     "PNG with 100 MB behind its pixels": File(
         lambda: made.png(
             made.png_header(16, 16), zlib.compress(RED_ROWS + bytes(100 * MEGABYTE), 1)

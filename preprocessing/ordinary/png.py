@@ -15,8 +15,9 @@ FREE_CHUNKS, BYTES_PER_CHUNK = 64, 1024
 """Chunks that a file may have. Pillow spends microseconds on each, so there may not be many small
 ones."""
 
-# A letter for each chunk: those that pixels depend on, with metadata (m) between them.
-_ORDER = re.compile(r"Hm*(P?)m*(T?)m*D+m*E")
+# A letter for each chunk: those that pixels depend on, with metadata (m) between them. Each m can
+# be matched in one way only: with m*m*m* a file that has no D would take minutes.
+_ORDER = re.compile(r"Hm*(?:(P)m*)?(?:(T)m*)?D+m*E")
 _LETTERS = {b"IHDR": "H", b"PLTE": "P", b"tRNS": "T", b"IDAT": "D", b"IEND": "E"}
 _METADATA = frozenset(
     {b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"bKGD", b"tIME", b"sBIT", b"hIST", b"iCCP", b"tEXt"}

@@ -74,6 +74,14 @@ def test_what_is_not_plain_is_not_ordinary(encoded: bytes) -> None:
     assert recognise(encoded) is None
 
 
+def test_many_chunks_without_data_are_not_ordinary() -> None:
+    """Were there several ways to match them, this would take hours."""
+    assert (
+        recognise(made_of(HEADER, chunk(b"tIME", bytes(8_000_000)), chunk(b"tIME") * 8000, END))
+        is None
+    )
+
+
 def test_large_files_may_have_many_chunks() -> None:
     empty = chunk(b"tIME")
     own = 3  # IHDR, IDAT, IEND of the file that is filled
