@@ -101,8 +101,10 @@ class RunFolder:
                     "another process of this run has listed other photographs: the input must "
                     "not change while it is listed; begin anew with --restart"
                 ) from None
+        except OSError:  # a file system without hard links, such as exFAT
+            listed.rename(self.inputs)
         finally:
-            listed.unlink()
+            listed.unlink(missing_ok=True)
         sync_folder(self.path)
 
     def remove(self) -> None:

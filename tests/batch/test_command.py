@@ -36,10 +36,14 @@ class Command:
 
     def start(self, *, file_bytes: int = resource.RLIM_INFINITY) -> subprocess.Popen[str]:
         """Start it; as if the disk were full when a file has so many bytes."""
+        environment = {**os.environ, "CLASSIFIER_DEVICE": "cpu", "CLASSIFIER_WORKERS": "1"}
+        if file_bytes != resource.RLIM_INFINITY:
+            # Python 3.11 keeps a .pyc of which it could write only the beginning.
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"
         process = subprocess.Popen(
             self._arguments,
             cwd=PROJECT,
-            env={**os.environ, "CLASSIFIER_DEVICE": "cpu", "CLASSIFIER_WORKERS": "1"},
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

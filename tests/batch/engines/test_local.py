@@ -107,8 +107,6 @@ def test_a_process_that_dies_or_hangs_is_replaced(
 
 
 def test_a_run_whose_processes_always_end_ends(job: Job, parts: list[Part]) -> None:
-    results = engine(1).results(iter(parts), job)
-    next(results)
     over = threading.Event()
 
     def kill_all() -> None:
@@ -119,7 +117,7 @@ def test_a_run_whose_processes_always_end_ends(job: Job, parts: list[Part]) -> N
     killer.start()
     try:
         with pytest.raises(BatchError, match="a process ended with exit status -9 three"):
-            list(results)
+            list(engine(1).results(iter(parts), job))
     finally:
         over.set()
         killer.join()

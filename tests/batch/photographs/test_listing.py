@@ -1,3 +1,5 @@
+import errno
+import os
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -90,3 +92,16 @@ def test_two_processes_must_list_the_same(photographs: Path, folder: RunFolder) 
     own.write_text('"another.jpg"\n')
     folder.keep_inputs(own)
     assert folder.inputs.read_text() == '"another.jpg"\n'
+
+
+def test_a_file_system_without_hard_links_will_do(
+    photographs: Path, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(source))
+
+    monkeypatch.setattr(os, "link", refuse)
+    listing = listed(photographs, folder, 12)
+    assert len(list(listing.entries())) == 30
+    listing.close()
+    assert {path.name for path in folder.path.iterdir()} == {"run.json", "inputs.jsonl"}
