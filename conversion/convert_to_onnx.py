@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--entry needs --weights")
     if parsed.onnx and (parsed.weights or parsed.random_weights is not None):
         parser.error("--onnx brings its own weights")
+    if (parsed.calibration or parsed.allowed) and Precision(parsed.precision) not in COMPARED:
+        parser.error("--calibration and --allow-… are for --precision bf16 or int8")
     _log_all_to_stderr()
     try:
         request = Request(

@@ -51,3 +51,12 @@ def test_bf16_is_refused_on_another_device(
     assert refused(capfd, "--precision", "bf16") == (
         "error: a bf16 model needs CLASSIFIER_DEVICE=openvino, not cpu"
     )
+
+
+@pytest.mark.parametrize("given", [("--calibration", "photographs"), ("--allow-slower",)])
+def test_calibration_and_what_is_allowed_are_for_bf16_and_int8(
+    given: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*SQUEEZENET, *given])
+    assert "are for --precision bf16 or int8" in capsys.readouterr().err
