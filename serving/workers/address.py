@@ -1,5 +1,6 @@
 """``python -m serving.workers.address HOST PORT``: checks that a server can listen there."""
 
+import errno
 import ipaddress
 import logging
 import socket
@@ -13,28 +14,36 @@ from serving.workers.command import status_of
 
 _LARGEST_PORT = 65535
 
+# In place of the system's words.
+_REASONS = {
+    errno.EADDRINUSE: "another program listens there; stop it or choose another port",
+    errno.EADDRNOTAVAIL: "this machine does not have that address",
+    errno.EACCES: "this user may not listen on that port; choose one from 1024",
+}
+
 # BentoML logs here where it listens.
 _bentoml_logger = logging.getLogger("bentoml.serve")
 
 
 def in_url(host: str) -> str:
-    """A host as URLs have it: IPv6 addresses in brackets."""
+    """A host as it stands in a URL: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def problem_with(host: str, port: str) -> str | None:
     """Why a server cannot listen at an address; None if it can."""
+    number = int(port) if port.isascii() and port.isdecimal() else -1
+    if not 0 <= number <= _LARGEST_PORT:
+        return f"a port is a whole number from 0 to {_LARGEST_PORT}"
     try:
-        if not 0 <= int(port) <= _LARGEST_PORT:
-            return f"a port is 0 to {_LARGEST_PORT}"
         is_v6 = isinstance(ipaddress.ip_address(host), ipaddress.IPv6Address)
         family = socket.AF_INET6 if is_v6 else socket.AF_INET
-        with socket.create_server((host, int(port)), family=family):
+        with socket.create_server((host, number), family=family):
             return None
-    except ValueError as error:
-        return str(error)
+    except ValueError:
+        return f"give an IP address, such as 127.0.0.1, not {host!r}"
     except OSError as error:
-        return error.strerror or str(error)
+        return _REASONS.get(error.errno or 0) or error.strerror or str(error)
 
 
 def check_address(host: str, port: str) -> None:

@@ -58,8 +58,8 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert done.stdout + done.stderr == (
-        f"error: cannot listen on 127.0.0.1:{port}: Address already in use "
-        f"(while attempting to bind on address ('127.0.0.1', {port}))\n"
+        f"error: cannot listen on 127.0.0.1:{port}: another program listens there; "
+        "stop it or choose another port\n"
     )
 
 
