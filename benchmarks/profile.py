@@ -37,8 +37,11 @@ _LIMIT_BATCH_SIZE = 4
 OTHER = "the rest of the thread: waking, handing over, Python's own"
 
 PARTS = (
-    ("JPEG decoding (libjpeg)", ("load (PIL/ImageFile.py",)),
-    ("resize and crop (Pillow)", ("resize (PIL/Image.py",)),
+    (
+        "JPEG decoding (libjpeg)",
+        ("decode_jpeg (preprocessing/fast_jpeg.py", "load (PIL/ImageFile.py"),
+    ),
+    ("resize and crop", ("preprocessing/resize/", "resize (PIL/Image.py")),
     ("file structure and limits", ("preprocessing/ordinary/",)),
     ("the rest of decode and transform", ("preprocessing/",)),
     ("session.run", ("run (inference/sessions/session.py",)),
