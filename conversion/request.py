@@ -127,7 +127,8 @@ class Request:
         """What decides whether a bf16 or int8 model passes the gate."""
         if self.precision not in COMPARED:
             return []
-        files = sorted(self.calibration.rglob("*")) if self.calibration else []
+        found = sorted(self.calibration.rglob("*")) if self.calibration else []
+        files = [path for path in found if path.is_file()]  # a link may lead nowhere
         return [
             sorted(self.allowed),
             load_settings().device.value,

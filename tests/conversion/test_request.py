@@ -87,3 +87,14 @@ def test_a_changed_photograph_changes_the_fingerprint(
     before = replace(RANDOM).fingerprint
     photograph.write_bytes(b"after")
     assert replace(RANDOM).fingerprint != before
+
+
+def test_a_link_that_leads_nowhere_among_the_photographs_changes_nothing(tmp_path: Path) -> None:
+    def fingerprint() -> str:
+        return Request(seed=0, precision=Precision.INT8, calibration=tmp_path).fingerprint
+
+    before = fingerprint()
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert fingerprint() == before
+    (tmp_path / "there.jpg").write_bytes(b"a photograph")
+    assert fingerprint() != before
