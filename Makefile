@@ -98,12 +98,18 @@ TELL_PACKED = tag=$$($(PACKED)) || exit 1; \
 		echo "not the default, $(DEFAULT); for that: make $@ MODEL=$(DEFAULT)" ;; \
 	esac
 
+# The model that is tried: as the one that is packed, but a tag does not become the model asked for last.
+ASKED = case '$(MODEL)' in \
+		image_classifier:*) tag='$(MODEL)' ;; \
+		*) tag=$$($(PACKED)) || exit 1; echo "with $$tag" >&2 ;; \
+	esac
+
 # Options of python -m conversion.evaluate, such as '--html mistakes.html --against TAG'.
 EVALUATE ?=
 
 evaluate: $(BIN)/.serving ## Evaluate a model on labelled photographs (MODEL= PHOTOGRAPHS= EVALUATE=)
 	@[ -n '$(PHOTOGRAPHS)' ] || { echo "error: which photographs? make evaluate PHOTOGRAPHS=folder"; exit 1; }
-	@case '$(MODEL)' in image_classifier:*) tag='$(MODEL)' ;; *) tag=$$($(CONVERT)) || exit 1 ;; esac; \
+	@$(ASKED); \
 	$(BIN)/python -m conversion.evaluate '$(PHOTOGRAPHS)' --model "$$tag" $(EVALUATE)
 
 $(BIN)/.batching: pyproject.toml | $(BIN)/.serving
@@ -117,7 +123,7 @@ BATCH ?=
 
 batch: $(BIN)/.batching ## Classify a folder of photographs into a table (MODEL= PHOTOGRAPHS= OUTPUT= BATCH=)
 	@[ -n '$(PHOTOGRAPHS)' ] || { echo "error: which photographs? make batch PHOTOGRAPHS=folder"; exit 1; }
-	@case '$(MODEL)' in image_classifier:*) tag='$(MODEL)' ;; *) tag=$$($(CONVERT)) || exit 1 ;; esac; \
+	@$(ASKED); \
 	exec $(BIN)/python -m batch '$(PHOTOGRAPHS)' --output '$(OUTPUT)' --model "$$tag" $(BATCH)
 
 bento: $(BIN)/.serving ## Build the Bento with the model asked for last (MODEL= WEIGHTS= LABELS=)

@@ -246,7 +246,13 @@ class HttpConnection(Connection):
             self.transport.close()
 
     def _refuse(self, error: ClassifierError) -> None:
-        """Answer bytes that are no request with an error, and end the connection."""
+        """Answer bytes that are no request with an error, and end the connection.
+
+        A request that was answered before the end of its body gets no second answer.
+        """
+        if self._request is not None and self._request.is_answered and self._request.more_body:
+            self._linger(LINGER_SECONDS)
+            return
         begin(OTHER)
         end(OTHER, error.status, 0.0)
         request = self._request if self._is_answering() else None

@@ -1,16 +1,19 @@
 """Which model is the newest: the one that was asked for last."""
 
+import shutil
 from pathlib import Path
 
 import bentoml
 import pytest
 
 from conversion import store
+from conversion.photographs import GOLDEN
 from model_spec import ModelSpec
 from tests.conversion.converted import FINGERPRINT, OTHER
 from tests.support.commands import make
 from tests.support.refusals import refusal
 from tests.support.servers import environment, toy_home
+from tests.support.toys import LABELS
 
 pytestmark = pytest.mark.usefixtures("empty_store")
 
@@ -74,3 +77,14 @@ def test_make_bento_packs_the_model_asked_for_last_and_says_that_it_is_not_the_d
     )
     (packed,) = (tmp_path / "home/bentos/image_classifier").glob("*/bento.yaml")
     assert "tag: image_classifier:toy\n" in packed.read_text()
+
+
+@pytest.mark.slow
+def test_make_evaluate_takes_the_model_asked_for_last_and_says_which(tmp_path: Path) -> None:
+    folder = tmp_path / "photographs" / LABELS[0]
+    folder.mkdir(parents=True)
+    shutil.copy(GOLDEN, folder)
+    variables = environment(toy_home(tmp_path), tmp_path, {})
+    done = make("evaluate", f"PHOTOGRAPHS={folder.parent}", variables=variables)
+    assert done.stderr.startswith("with image_classifier:toy\n")
+    assert "\nimage_classifier:toy on cpu\n" in done.stdout

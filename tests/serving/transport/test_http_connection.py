@@ -102,6 +102,19 @@ async def test_a_body_without_end_is_not_dropped_for_ever() -> None:
     assert wire.closed
 
 
+@pytest.mark.parametrize("rest", [b"ZZ\r\n", b"0\r\nx: " + bytes(70_000)], ids=["broken", "large"])
+@in_loop
+async def test_a_body_that_breaks_behind_its_answer_gets_no_second_one(rest: bytes) -> None:
+    connection, wire = connected(door(echo_length))
+    connection.data_received(CHUNKED.replace(b"/run", b"/unknown"))
+    await until_done(connection)
+    assert wire.written.startswith(b"HTTP/1.1 404 ")
+    connection.data_received(rest)
+    assert wire.written.count(b"HTTP/1.1 ") == 1
+    assert wire.ended
+    wire.close()
+
+
 @in_loop
 async def test_a_trailer_is_no_header() -> None:
     connection, wire = connected(door(echo_length))
