@@ -270,3 +270,17 @@ def test_the_answer_shown_is_the_answer_given(default_server: Server) -> None:
     assert (given["class_id"], given["label"]) == (shown["class_id"], shown["label"])
     assert given["confidence"] == pytest.approx(shown["confidence"], abs=1e-3)
     assert given["predictions"][1]["label"] == shown["predictions"][1]["label"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "photograph"), [("explain.md", "coffee.jpg"), ("decisions.md", "chelsea.jpg")]
+)
+def test_documents_show_the_confidence_that_is_given(
+    default_server: Server, page: str, photograph: str
+) -> None:
+    shown = re.search(r'"confidence":([\d.]+)', blocks("json", DOCS[page])[0])
+    assert shown is not None
+    image = (PROJECT / "test_images" / photograph).read_bytes()
+    given = httpx.post(default_server.url + "/classify", content=image).json()
+    assert given["confidence"] == pytest.approx(float(shown[1]), abs=1e-4)
