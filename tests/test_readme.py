@@ -177,7 +177,7 @@ def calibrate_it(command: str, home: Path, folder: Path) -> None:
     output = shell(f"{ACTIVATE}; {command.replace('my_', f'{folder}/my_')}", home, folder)
     assert "threshold " in output
     # All of them are right: no temperature is low enough.
-    stored = "error: not stored: the temperature is at the end" in output
+    stored = "error: not stored: the best temperature is the last one" in output
     assert stored == ("--store" in command)
 
 
