@@ -98,7 +98,8 @@ TELL_PACKED = tag=$$($(PACKED)) || exit 1; \
 		echo "not the default, $(DEFAULT); for that: make $@ MODEL=$(DEFAULT)" ;; \
 	esac
 
-# The model that is tried: as the one that is packed, but a tag does not become the model asked for last.
+# The model of `make evaluate` and `make batch`: as for packing, but a tag is not remembered as the
+# model asked for last.
 ASKED = case '$(MODEL)' in \
 		image_classifier:*) tag='$(MODEL)' ;; \
 		*) tag=$$($(PACKED)) || exit 1; echo "with $$tag" >&2 ;; \

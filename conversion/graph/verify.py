@@ -23,6 +23,7 @@ from conversion.graph.export import (
 )
 from conversion.outputs.embedding import last_linear_input, mismatch
 from inference.arrays import Pixels, Probabilities
+from inference.sessions.providers import CPU_PROVIDER
 from model_spec import Activation, Channels, Precision, Preprocessing, Verification
 from preprocessing_spec import WHITE
 
@@ -109,7 +110,7 @@ def verify(
         ConversionError: the first thing that differs, with the figure.
     """
     _check_graph(path, model, embedding)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(path), providers=[CPU_PROVIDER])
     pixels = with_noise(photographs)
     verification = _verified(session, model, pixels, precision)
     if embedding is None:

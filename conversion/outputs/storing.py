@@ -12,12 +12,10 @@ import onnxruntime
 
 from conversion import store
 from conversion.errors import ConversionError
-from conversion.photographs import photograph, photograph_pixels
+from conversion.photographs import golden_probabilities, photograph_pixels
 from inference.arrays import Pixels, Probabilities
 from inference.sessions.providers import CPU_PROVIDER
-from inference.sessions.session import open_session
 from model_spec import ONNX_FILE, ModelSpec, Reference, sha256_of_file
-from preprocessing import transform
 from settings import Device
 
 
@@ -123,10 +121,7 @@ def _run(folder: Path, spec: ModelSpec, pixels: Pixels) -> Probabilities:
 def _golden_confidence(folder: Path, spec: ModelSpec) -> float:
     """On the device for which the model was made, if it was made for one."""
     device = Device(spec.comparison.device) if spec.comparison else Device.CPU
-    image = photograph(folder / spec.golden.file)
-    session = open_session(folder, device, intra_op_threads=1)
-    probabilities = session.run(transform(image, spec.preprocessing)[None])[0]
-    return float(probabilities[spec.golden.class_id])
+    return float(golden_probabilities(folder, device)[spec.golden.class_id])
 
 
 def _fingerprint(tag: str, spec: ModelSpec) -> str:

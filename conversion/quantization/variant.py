@@ -9,11 +9,10 @@ import onnx
 
 from conversion.explanation.verify import explanation_of
 from conversion.graph.export import graph_files, hashes
-from conversion.photographs import photograph, photograph_pixels
+from conversion.photographs import golden_probabilities, photograph_pixels
 from inference.arrays import Embeddings
 from inference.sessions.session import open_session
 from model_spec import ONNX_FILE, Explanation, Golden, ModelSpec, Precision
-from preprocessing import transform
 from preprocessing.pixels import Pixels
 from settings import Device
 
@@ -43,7 +42,7 @@ def write(folder: Path, fp32: Path, precision: Precision, device: Device) -> Non
         }
     )
     spec.save(folder)
-    spec.model_copy(update={"golden": _own_golden(folder, spec, device)}).save(folder)
+    spec.model_copy(update={"golden": _own_golden(folder, spec.golden.file, device)}).save(folder)
 
 
 def complete(folder: Path, fp32: Path, device: Device) -> ModelSpec:
@@ -61,12 +60,10 @@ def complete(folder: Path, fp32: Path, device: Device) -> ModelSpec:
     return spec
 
 
-def _own_golden(folder: Path, spec: ModelSpec, device: Device) -> Golden:
-    session = open_session(folder, device, intra_op_threads=1)
-    image = photograph(folder / spec.golden.file)
-    probabilities = session.run(transform(image, spec.preprocessing)[None])[0]
+def _own_golden(folder: Path, file: str, device: Device) -> Golden:
+    probabilities = golden_probabilities(folder, device)
     return Golden(
-        file=spec.golden.file,
+        file=file,
         class_id=int(probabilities.argmax()),
         confidence=float(probabilities.max()),
         tolerance=_GOLDEN_TOLERANCE,

@@ -20,6 +20,7 @@ from conversion.graph.export import (
     strip,
 )
 from conversion.sources.source import USUAL_SIDE
+from inference.sessions.providers import CPU_PROVIDER
 from model_spec import Activation, Channels, Preprocessing, Size
 
 _IMAGE_AXES = 4
@@ -100,7 +101,7 @@ class Runner(nn.Module):
     def __init__(self, path: Path, graph: Graph) -> None:
         super().__init__()
         self._graph = graph
-        self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(str(path), providers=[CPU_PROVIDER])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """float32 ``[N, channels, H, W]`` → logits ``[N, classes]``, one image at a time."""
@@ -201,9 +202,7 @@ def _free_batch_axis(graph: GraphProto) -> None:
 def _check_batch_axis(model: ModelProto, graph: Graph, preprocessing: Preprocessing) -> None:
     pixels = np.zeros((2, *preprocessing.pixels_shape), np.uint8)
     with refusing(f"{graph.path.name} cannot take two images"):
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=[CPU_PROVIDER])
         (answer,) = session.run([OUTPUT_NAME], {INPUT_NAME: pixels})
     if len(answer) != len(pixels):
         raise ConversionError(

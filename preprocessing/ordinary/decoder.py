@@ -70,7 +70,7 @@ def decode_trusted(
     least_side: int | None,
     formats: tuple[str, ...] = FORMATS,
 ) -> Decoded[Image.Image] | Decoded[Pixels]:
-    """Decode a file of the user's own as the service does it, but here and without bounds.
+    """Decode a trusted file as the service does, but in this process and without bounds.
 
     Raises:
         ImageError: as ``decode_scaled``, which takes the same arguments.

@@ -69,7 +69,7 @@ class HeldBody:
         self._bodies.held += count
         self.expect(self._size)
         if self._bodies.held > self._bodies.limit:
-            message = "the service holds the most bytes of requests that it may"
+            message = "the service holds as many bytes of requests as it may"
             raise Overloaded(message, retry_after=_RETRY_SECONDS)
 
     def __enter__(self) -> Self:

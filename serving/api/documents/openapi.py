@@ -67,9 +67,11 @@ _SERVER_TIMING = {
         "schema": _ANY_TEXT,
     }
 }
-_MAYBE_AN_ID = {_REQUEST_ID: {"description": "Unless it was no request", "schema": _ANY_TEXT}}
+_OPTIONAL_ID = {
+    _REQUEST_ID: {"description": "Absent if the bytes were no request", "schema": _ANY_TEXT}
+}
 _HEADERS: dict[int, dict[str, Any]] = {
-    **dict.fromkeys((400, 408, 431), _MAYBE_AN_ID),
+    **dict.fromkeys((400, 408, 431), _OPTIONAL_ID),
     401: {"WWW-Authenticate": {"required": True, "schema": _ANY_TEXT}},
     405: {"Allow": {"required": True, "schema": _ANY_TEXT}},
     415: {"Accept-Encoding": {"description": "If the body is coded", "schema": _ANY_TEXT}},
