@@ -52,6 +52,9 @@ _READ_METHODS = frozenset({"GET", "HEAD"})
 
 TRACEPARENT = b"traceparent"
 
+# BentoML's application would log what it cannot read in these, whatever strangers write there.
+_LOGGED_HEADERS = frozenset({b"baggage", b"tracestate"})
+
 DEADLINE_HEADER = b"x-deadline-ms"
 """A client may set a shorter deadline than the service's with this header."""
 
@@ -170,7 +173,7 @@ class FrontDoor:
             request_id = send.request_id.decode()
             logger.exception("%s %r failed (%s)", scope["method"], scope["path"], request_id)
             if send.has_begun:
-                raise
+                return  # and the connection is closed
             masked = InternalError(f"internal error, request id {request_id}")
             response = _error_response(masked, scope)
         if response is not None:
@@ -183,7 +186,8 @@ class FrontDoor:
         endpoint = self._endpoint(match, scope["path"], scope["method"], content_type)
         self._keys.check(scope["path"], headers, of_page=endpoint is None)
         if endpoint is None:
-            await self._app(scope, receive, EnvelopeErrors(send))
+            kept = [each for each in scope["headers"] if each[0] not in _LOGGED_HEADERS]
+            await self._app({**scope, "headers": kept}, receive, EnvelopeErrors(send))
             return None
         assert match is not None
         timeout = self._timeout(headers)

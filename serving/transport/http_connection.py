@@ -30,6 +30,9 @@ from settings import current_settings
 MAX_HEADER_BYTES = 65_536
 """Of the request line and all header lines: eight times nginx's default."""
 
+# Headers that say where a body ends.
+_FRAMING = (b"content-length", b"transfer-encoding")
+
 
 class HttpConnection(Connection):
     """One connection. uvicorn's server makes it and ends it.
@@ -111,6 +114,8 @@ class HttpConnection(Connection):
 
     def on_message_begin(self) -> None:
         """Expect a header, unless an earlier request still waits for its answer."""
+        if not self._in_header:
+            return  # of a body that was skipped
         if self._is_answering():
             raise _PipelinedRequest
         self._url = b""
@@ -125,13 +130,15 @@ class HttpConnection(Connection):
         """Add a header; drop trailers, which come behind a body in chunks (RFC 9110, 6.5.1)."""
         if not self._in_header:
             return
-        name = name.lower()
+        name, value = name.lower(), value.rstrip(b" \t")
         if name == b"expect" and value.lower() == b"100-continue":
             self._expects_continue = True
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Start the application, unless the header is too large."""
+        if not self._in_header:
+            return  # of a body that was skipped
         if self._overhead > MAX_HEADER_BYTES and self._header_bytes() > MAX_HEADER_BYTES:
             self._refusal = _too_large()
             raise self._refusal
@@ -148,7 +155,8 @@ class HttpConnection(Connection):
             self,
             date_header=self._date_header(),
             keep_alive=version != "1.0" and self._parser.should_keep_alive(),
-            expects_continue=self._expects_continue,
+            # RFC 9110, 10.1.1.
+            expects_continue=self._expects_continue and version != "1.0",
         )
         self._stop_timer()
         self._in_header = False
@@ -168,6 +176,9 @@ class HttpConnection(Connection):
 
     def on_message_complete(self) -> None:
         """Expect the next header."""
+        assert self._parser is not None
+        if self._parser.should_upgrade():
+            return  # the parser has skipped the body
         self._in_header = True
         self._overhead = 0
         # A connection that is not read does not notice that its client leaves.
@@ -212,15 +223,22 @@ class HttpConnection(Connection):
         assert self._parser is not None
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             # The service speaks no other protocol, and answers the request like any other.
-            self._close_after_answer()
+            self._begin_skipped_body()
+            self._parse(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             if self._is_answering() and self._in_header:
                 self._close_after_answer()
             else:
                 not_http = InvalidRequest("this is not HTTP as the service speaks it")
                 self._refuse(self._refusal or not_http)
+
+    def _begin_skipped_body(self) -> None:
+        """Read the body that httptools skips if a client offers HTTP/2, as Java's clients do."""
+        framing = header_lines(each for each in self._headers if each[0] in _FRAMING)
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n")
 
     def _header_bytes(self) -> int:
         text = sum(map(len, chain.from_iterable(self._headers)))

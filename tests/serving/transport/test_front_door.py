@@ -6,6 +6,7 @@ import time
 from unittest import mock
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from errors import Overloaded
 from serving.api.requests import Request
@@ -13,7 +14,7 @@ from serving.api.responses import Response, json_response
 from serving.health import Monitor
 from serving.transport.pacing import Pacer
 from settings import AccessLog, Settings
-from tests.serving.asgi import body, call, door_to, echo, fail, scope
+from tests.serving.asgi import bentoml_page, body, call, door_to, echo, fail, scope
 from tests.serving.transport.wire import connected, exchanged, until_done
 from tests.support.gates import in_loop
 
@@ -27,6 +28,22 @@ def test_an_unexpected_error_is_500_whose_text_can_be_found_in_the_log_only(
     assert b"find-me" in sent[1]["body"]
     assert "a secret of the service" in caplog.text
     assert "find-me" in caplog.text
+
+
+@in_loop
+async def test_an_error_behind_a_part_of_the_response_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"part", "more_body": True})
+        raise ValueError("a secret of the service")
+
+    door = door_to(echo, app=page)
+    wire = await exchanged(door, b"GET /livez HTTP/1.1\r\nx-request-id: find-me\r\n\r\n")
+    assert wire.written.endswith(b"\r\n\r\n4\r\npart\r\n")
+    assert wire.closed
+    assert [record.getMessage() for record in caplog.records] == ["GET '/livez' failed (find-me)"]
 
 
 REQUEST = b"POST /run HTTP/1.1\r\nx-request-id: 1\r\ncontent-length: 4\r\n\r\n"
@@ -78,6 +95,17 @@ def test_an_error_of_bentomls_pages_is_in_the_envelope() -> None:
 def test_bentomls_pages_pass() -> None:
     sent = call(scope("/livez", "GET"))
     assert (sent[0]["status"], sent[1]["body"]) == (200, b"plain text")
+
+
+def test_a_page_gets_no_header_that_bentoml_would_log() -> None:
+    found: list[tuple[bytes, bytes]] = []
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        found.extend(scope["headers"])
+        await bentoml_page(scope, receive, send)
+
+    call(scope("/livez", "GET", baggage="spam", tracestate="spam", accept="*/*"), app=page)
+    assert found == [(b"accept", b"*/*")]
 
 
 def test_bentoml_sees_neither_unknown_paths_nor_other_methods() -> None:

@@ -125,6 +125,49 @@ async def test_a_trailer_is_no_header() -> None:
     assert b"forged" not in wire.written
 
 
+HTTP_2 = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAM\r\n"
+OFFERING = b"POST /run HTTP/1.1\r\nhost: x\r\n" + HTTP_2
+
+
+@pytest.mark.parametrize(
+    ("head", "content"),
+    [
+        (OFFERING + b"content-length: 3\r\n\r\n", b"abc"),
+        (OFFERING + b"transfer-encoding: chunked\r\n\r\n", b"3\r\nabc\r\n0\r\n\r\n"),
+        (OFFERING + b"content-length: 0\r\n\r\n", b""),
+        (OFFERING + b"\r\n", b""),
+        (OFFERING.replace(b"h2c", b"websocket") + b"content-length: 3\r\n\r\n", b"abc"),
+    ],
+    ids=["of a length", "in chunks", "empty", "without", "to a WebSocket"],
+)
+@pytest.mark.parametrize("size", [1, 1000], ids=["byte by byte", "at once"])
+@in_loop
+async def test_a_client_that_offers_another_protocol_is_answered_and_may_ask_again(
+    head: bytes, content: bytes, size: int
+) -> None:
+    connection, wire = connected(door(echo_length))
+    for sent in (head + content, HEAD % 2 + b"hi"):
+        for start in range(0, len(sent), size):
+            connection.data_received(sent[start : start + size])
+        await until_done(connection)
+    bodies = [piece.partition(b"\r\n\r\n")[2] for piece in wire.pieces]
+    assert bodies == [b"3\n" if content else b"0\n", b"2\n"]
+    assert not wire.closed
+
+
+@in_loop
+async def test_white_space_behind_a_header_is_no_part_of_it() -> None:
+    found: list[Any] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        found.append(scope["headers"])
+
+    connection, _ = connected(app)
+    connection.data_received(b"GET / HTTP/1.1\r\nx-api-key: a b \t \r\n\r\n")
+    await until_done(connection)
+    assert found == [[(b"x-api-key", b"a b")]]
+
+
 @in_loop
 async def test_a_client_that_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "UNREAD_SECONDS", 0.01)

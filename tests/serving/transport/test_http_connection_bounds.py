@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 HEADER_SECONDS = 1.0
 FORM = b"POST /classify HTTP/1.1\r\nhost: x\r\n"
 IMAGE = encoded(RED)
+OFFER = b"connection: upgrade\r\nupgrade: h2c\r\n"
 GOOD = FORM + b"content-length: %d\r\n\r\n" % len(IMAGE) + IMAGE
 
 
@@ -186,8 +187,18 @@ def test_trailers_and_chunk_extensions_are_bounded(connection: socket.socket, be
         FORM + b"content-length: x\r\n\r\n",
         FORM + b"content-length: 1\r\ncontent-length: 2\r\n\r\n",
         FORM + b"transfer-encoding: chunked\r\n\r\nnonsense\r\n",
+        FORM + OFFER + b"transfer-encoding: chunked\r\n\r\nnonsense\r\n",
     ],
-    ids=["text", "TLS", "HTTP/2", "no colon", "length", "two lengths", "chunk"],
+    ids=[
+        "text",
+        "TLS",
+        "HTTP/2",
+        "no colon",
+        "length",
+        "two lengths",
+        "chunk",
+        "chunk of an offer",
+    ],
 )
 def test_bytes_that_are_not_http_get_the_error_envelope(
     connection: socket.socket, sent: bytes
@@ -199,19 +210,16 @@ def test_bytes_that_are_not_http_get_the_error_envelope(
     )
 
 
-UPGRADE = REQUEST[:-2] + b"connection: upgrade\r\nupgrade: %b\r\n\r\n"
-
-
 @pytest.mark.parametrize(
     "sent",
     [
         GOOD + b"nonsense\r\n",
         GOOD + FORM + b"transfer-encoding: chunked\r\n\r\nnonsense\r\n",
         REQUEST + REQUEST,
-        UPGRADE % b"websocket",
-        UPGRADE % b"h2c",
+        REQUEST[:-2] + OFFER + b"\r\n\x81\x05hello",
+        FORM + OFFER + GOOD.removeprefix(FORM) + GOOD,
     ],
-    ids=["nonsense", "a broken request", "pipelined", "WebSocket", "HTTP/2"],
+    ids=["nonsense", "a broken request", "pipelined", "another protocol", "pipelined to an offer"],
 )
 def test_whatever_follows_a_request_it_is_answered_once_and_the_connection_closed(
     connection: socket.socket, sent: bytes

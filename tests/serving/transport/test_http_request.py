@@ -177,6 +177,16 @@ async def test_a_client_that_waits_to_be_told_to_send_its_body_is_told() -> None
 
 
 @in_loop
+async def test_a_client_of_http_1_0_is_never_told_to_continue() -> None:
+    found: list[Any] = []
+    expecting = POST[:-2] % 2 + b"expect: 100-continue\r\n\r\n"
+    receive = using(HttpRequest.receive, found)
+    wire = await exchanged(receive, expecting.replace(b"1.1", b"1.0"), b"hi")
+    assert found == [{"type": "http.request", "body": b"hi", "more_body": False}]
+    assert b"100 Continue" not in wire.written
+
+
+@in_loop
 async def test_nothing_is_received_from_a_client_that_has_gone() -> None:
     found: list[Any] = []
 

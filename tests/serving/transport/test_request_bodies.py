@@ -1,5 +1,6 @@
 import asyncio
 
+import pytest
 from starlette.types import Message
 
 from serving.api.requests import Request
@@ -25,6 +26,12 @@ def test_an_announced_body_over_the_limit_is_refused_and_the_connection_closed()
     sent = call(scope("/run", content_length="11"), body(b"x"))
     assert sent[0]["status"] == 413
     assert (b"connection", b"close") in sent[0]["headers"]
+
+
+@pytest.mark.parametrize("zeros", [1, 5000])
+def test_zeros_before_a_length_mean_nothing(zeros: int) -> None:
+    sent = call(scope("/run", content_length="0" * zeros + "2"), body(b"hi"))
+    assert (sent[0]["status"], sent[1]["body"]) == (200, b'"hi"\n')
 
 
 def test_a_client_that_leaves_while_sending_is_not_answered() -> None:
