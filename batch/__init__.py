@@ -10,3 +10,7 @@ A part is the unit of work, the most that a process loses in a crash, and what a
 rows depend only on its photographs, the model and the settings. So it does not matter which process
 makes them, in which order, or how often.
 """
+
+from errors import end_in_one_line_after_ctrl_c
+
+end_in_one_line_after_ctrl_c()

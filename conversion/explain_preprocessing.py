@@ -14,7 +14,7 @@ from conversion import store
 from conversion.errors import ConversionError
 from conversion.preprocessing.explanation import explain
 from conversion.preprocessing.picture import draw
-from errors import INTERRUPTED, ImageError, StartupError
+from errors import ImageError, StartupError
 from model_spec import MODEL_NAME, ModelSpec
 from preprocessing.isolated.messages import Setup
 from settings import load_settings
@@ -38,8 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConversionError, StartupError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
     return 0
 
 

@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         Terminal(Console(stderr=True, highlight=False)).error(str(error))
         return UNUSABLE
     except KeyboardInterrupt:
+        Terminal(Console(stderr=True, highlight=False)).note("interrupted")
         return INTERRUPTED
 
 

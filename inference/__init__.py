@@ -1,6 +1,11 @@
+# ruff: noqa: E402 - what comes before the imports is for them.
 """uint8 pixels → class probabilities: a session behind an adaptive batcher."""
 
 import os
+
+from errors import end_in_one_line_after_ctrl_c
+
+end_in_one_line_after_ctrl_c()
 
 # From 1.29 on ONNX Runtime reports models and their use to its makers; asked at its import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

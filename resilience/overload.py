@@ -39,7 +39,7 @@ from resilience.faults.scene import FAILURES, TWO_WORKERS
 from resilience.processes import cpu_seconds, health
 from resilience.routes import ROUTES, Route
 from settings import Settings
-from tests.support.servers import PROJECT, Server, free_port, running, toy_home
+from tests.support.servers import ENDS_WITH_US, PROJECT, Server, free_port, running, toy_home
 
 ROUNDS = 6
 SECONDS = 10.0
@@ -233,8 +233,9 @@ def _costly_image() -> bytes:
 @contextlib.contextmanager
 def _refuser() -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-m", "resilience.refuser", str(port)]
-    process = subprocess.Popen(command, cwd=PROJECT)
+    command = [*ENDS_WITH_US, sys.executable, "-m", "resilience.refuser", str(port)]
+    # In a session of its own: Ctrl-C is for us alone, who stop it.
+    process = subprocess.Popen(command, cwd=PROJECT, start_new_session=True)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -27,11 +27,22 @@ def prepare(tag: str, folder: Path) -> None:
     """Fill a folder from a Bento.
 
     A BentoMLException without such a Bento, an OSError if the folder exists or cannot be written.
+    If it fails, also by Ctrl-C, it leaves no folder.
     """
+    bento = bentoml.bentos.get(tag)
+    folder.mkdir(parents=True)
+    try:
+        _fill(folder, bento)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+
+
+def _fill(folder: Path, bento: bentoml.Bento) -> None:
     # Cerebrium does not document that it builds with BuildKit.
-    with construct_containerfile(bentoml.bentos.get(tag), enable_buildkit=False) as built:
+    with construct_containerfile(bento, enable_buildkit=False) as built:
         context, dockerfile = map(Path, built)
-        shutil.copytree(context, folder)
+        shutil.copytree(context, folder, dirs_exist_ok=True)
         generated = dockerfile.read_text()
     (folder / "Dockerfile").write_text(generated.rstrip() + "\n" + _ADDED)
     shutil.copy(_HERE / "cerebrium.toml", folder)

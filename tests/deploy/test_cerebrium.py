@@ -161,6 +161,20 @@ def test_a_folder_that_cannot_be_made_is_said(home: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+def test_ctrl_c_leaves_no_half_of_a_folder(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "upload"
+    script = (
+        "from deploy.cerebrium import prepare\n"
+        "def interrupted(source, folder): assert folder.is_dir(); raise KeyboardInterrupt\n"
+        "prepare.shutil.copy = interrupted\n"
+        "prepare.main()"
+    )
+    done = run([sys.executable, "-c", script, str(target)], environment(home, tmp_path, {}))
+    assert done.stderr.splitlines()[-1] == "KeyboardInterrupt"
+    assert not target.exists()
+
+
+@pytest.mark.slow
 def test_a_bento_that_is_missing_is_named(home: Path, tmp_path: Path) -> None:
     status, printed = prepared(home, tmp_path, tmp_path / "new", "--bento", "absent:one")
     assert status == 2
