@@ -38,36 +38,14 @@ A :class:`ClassifierError`'s message is written for the client and is safe to se
 any other exception is logged and answered as :class:`InternalError`.
 """
 
-import sys
 from http import HTTPStatus
-from types import TracebackType
 from typing import ClassVar, TypeVar
-
-INTERRUPTED = 130
-"""Exit status of a command after Ctrl-C, as shells count SIGINT."""
 
 # Characters of a client's value that a message repeats.
 _SHOWN = 20
 
 Value = TypeVar("Value")
 Error = TypeVar("Error", bound=BaseException)
-
-
-def end_in_one_line_after_ctrl_c() -> None:
-    """Have Ctrl-C end a command of a package with one line and ``INTERRUPTED``, also at import.
-
-    A package's ``__init__.py`` calls it first. Does nothing unless ``python -m`` imports it.
-    """
-    if sys.argv[:1] == ["-m"]:  # documented: Python has not found the command's module yet
-        sys.excepthook = _told
-
-
-def _told(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    if not issubclass(kind, KeyboardInterrupt):
-        sys.__excepthook__(kind, error, traceback)
-        return
-    sys.stderr.write("interrupted\n")
-    raise SystemExit(INTERRUPTED)
 
 
 class StartupError(Exception):

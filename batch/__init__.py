@@ -11,6 +11,6 @@ rows depend only on its photographs, the model and the settings. So it does not 
 makes them, in which order, or how often.
 """
 
-from errors import end_in_one_line_after_ctrl_c
+from interrupts import end_in_one_line_after_ctrl_c
 
 end_in_one_line_after_ctrl_c()

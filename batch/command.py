@@ -12,7 +12,8 @@ from batch.errors import BatchError
 from batch.log import log_to_stderr
 from batch.options import PART_SIZE, Options, Shard
 from batch.run import Outcome, run
-from errors import INTERRUPTED, ClassifierError, InvalidParameter, StartupError
+from errors import ClassifierError, InvalidParameter, StartupError
+from interrupts import INTERRUPTED
 from serving.parameters import DEFAULT_TOP_K, checked_threshold
 from settings import load_settings
 

@@ -5,7 +5,7 @@ The only room that imports torch.
 
 import os
 
-from errors import end_in_one_line_after_ctrl_c
+from interrupts import end_in_one_line_after_ctrl_c
 
 end_in_one_line_after_ctrl_c()
 

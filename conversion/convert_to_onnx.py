@@ -24,8 +24,9 @@ from conversion.preprocessing.overrides import add_options, from_options
 from conversion.request import DEFAULT_OPSET, Request
 from conversion.sources.lookup import DEFAULT
 from conversion.sources.onnx_file import PREFIX as ONNX
-from errors import INTERRUPTED, StartupError
+from errors import StartupError
 from inference.sessions.openvino_session import require_bf16
+from interrupts import INTERRUPTED
 from model_spec import COMPARED, MODEL_NAME, ONNX_FILE, Activation, Golden, ModelSpec, Precision
 from settings import load_settings
 

@@ -26,8 +26,9 @@ from conversion.evaluation.run import Run, opened, run
 from conversion.evaluation.scores import scores
 from conversion.outputs.storing import store_calibrated, store_reference
 from conversion.progress import progress
-from errors import INTERRUPTED, ClassifierError, StartupError
+from errors import ClassifierError, StartupError
 from inference.answers.drift import reference_of
+from interrupts import INTERRUPTED
 from model_spec import MODEL_NAME, ModelSpec
 from settings import load_settings
 

@@ -1,7 +1,6 @@
 """Check a running deployment: ``python -m deployment_check --url URL``."""
 
 import json
-import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -20,7 +19,6 @@ from deployment_check.report.terminal import Terminal
 from deployment_check.suite import results
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
-INTERRUPTED = 128 + signal.SIGINT
 
 _WIDTH = 120  # columns where there is no terminal, as in a log
 
@@ -38,9 +36,6 @@ def main(arguments: list[str] | None = None) -> int:
         # OSError: of the image, the photographs or the report.
         Terminal(Console(stderr=True, highlight=False)).error(str(error))
         return UNUSABLE
-    except KeyboardInterrupt:
-        Terminal(Console(stderr=True, highlight=False)).note("interrupted")
-        return INTERRUPTED
 
 
 def classify(deployment: Deployment, terminal: Terminal) -> int:

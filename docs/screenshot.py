@@ -9,6 +9,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Error, Page, ViewportSize, sync_playwright
 
+from interrupts import INTERRUPTED
+
 PROJECT = Path(__file__).parents[1]
 PHOTOGRAPH = PROJECT / "test_images/chelsea.jpg"
 OUTPUT = PROJECT / "docs/page.png"
@@ -28,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.output.write_bytes(screenshot(given.url))
     except (Error, OSError) as error:
         raise SystemExit(f"error: {str(error).splitlines()[0]}") from error
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
 
 
 def screenshot(url: str) -> bytes:

@@ -1,5 +1,5 @@
 """Hostile files and requests, and what the service must answer."""
 
-from errors import end_in_one_line_after_ctrl_c
+from interrupts import end_in_one_line_after_ctrl_c
 
 end_in_one_line_after_ctrl_c()

@@ -168,6 +168,7 @@ def test_the_bento_has_the_rooms_of_the_service_and_no_others() -> None:
     assert included == {
         "service",
         "errors",
+        "interrupts",
         "model_checks",
         "model_comparison",
         "model_spec",

@@ -1,11 +1,8 @@
 import gc
 import inspect
-import os
 import re
-import sys
 import weakref
 from http import HTTPStatus
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +15,6 @@ from errors import (
     RequestError,
     value_or_raise,
 )
-from tests.support.commands import run
 
 CLASSES = [
     each
@@ -106,47 +102,3 @@ def test_what_an_errors_frames_hold_is_let_go_with_the_error() -> None:
         assert fail()() is None
     finally:
         gc.enable()
-
-
-COMMANDS = {
-    "conversion.convert_to_onnx": "numpy",
-    "conversion.explain_preprocessing": "numpy",
-    "conversion.evaluate": "numpy",
-    "conversion.store": "bentoml",
-    "batch": "psutil",
-    "inference.doctor": "onnxruntime",
-    "serving.workers.address": "click",
-    "serving.workers.model_store": "bentoml",
-    "resilience.faults": "psutil",
-    "resilience.overload": "numpy",
-    "resilience.soak": "psutil",
-    "hostile": "numpy",
-    "hostile.costliest": "numpy",
-    "hostile.fuzz": "numpy",
-    "benchmarks": "numpy",
-    "benchmarks.tune": "numpy",
-    "deploy.cerebrium.prepare": "bentoml",
-    "deploy.simulation": "numpy",
-}
-"""Each with a library that it imports before it does anything."""
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_ctrl_c_ends_a_command_in_one_line_even_while_it_imports(
-    command: str, tmp_path: Path
-) -> None:
-    (tmp_path / f"{COMMANDS[command]}.py").write_text("raise KeyboardInterrupt")
-    done = run([sys.executable, "-m", command], {**os.environ, "PYTHONPATH": str(tmp_path)})
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
-
-
-def test_other_exceptions_of_a_command_are_shown_as_ever(tmp_path: Path) -> None:
-    (tmp_path / "bentoml.py").write_text("raise RuntimeError('why')")
-    variables = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = run([sys.executable, "-m", "conversion.store"], variables)
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "RuntimeError: why")
-
-
-def test_a_program_that_imports_a_package_keeps_its_own_hook() -> None:
-    script = "import sys, batch; print(sys.excepthook is sys.__excepthook__)"
-    assert run([sys.executable, "-c", script]).stdout == "True\n"

@@ -80,7 +80,7 @@ def test_no_folder_of_the_source_is_crowded() -> None:
     ("room", "known"),
     [
         ("load_generator", {"load_generator"}),
-        ("deployment_check", {"deployment_check", "load_generator"}),
+        ("deployment_check", {"deployment_check", "load_generator", "interrupts"}),
     ],
 )
 def test_what_asks_from_outside_imports_nothing_else_of_the_project(
