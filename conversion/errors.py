@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -51,6 +52,22 @@ def refusing(told: str) -> Iterator[None]:
         yield
     except Exception as error:
         raise ConversionError(f"{told} ({first_line(error)})") from error
+
+
+def given_file(path: Path, option: str) -> bytes:
+    """The content of a file that the user gave with an option.
+
+    Raises:
+        ConversionError: it cannot be read; the message names the option.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if path.is_dir():
+            raise ConversionError(f"{option} takes a file, and {path} is a folder") from error
+        if not path.exists():
+            raise ConversionError(f"{option} names the file {path}, which is not there") from error
+        raise ConversionError(f"{option}: cannot read {path} ({error.strerror})") from error
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

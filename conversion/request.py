@@ -104,15 +104,19 @@ class Request:
     @cached_property
     def fingerprint(self) -> str:
         """Equal for equal conversions."""
+        # Before a download: the user's own files.
+        labels, threshold = self.labels, read_facts(self.threshold)
+        if self.calibration and not self.calibration.is_dir():
+            raise ConversionError(f"--calibration takes a folder, and {self.calibration} is none")
         _, weights = self.weights_file
         facts = [
             self.architecture,
             weights.model_dump(),
             self.entry,
-            self.labels,
+            labels,
             self.precision.value,
             self.activation,
-            read_facts(self.threshold),
+            threshold,
             self.opset,
             self.source.facts(),
             self.given.overrides.model_dump(mode="json") if self.given else None,

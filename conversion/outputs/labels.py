@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from conversion.errors import ONE_OUTPUT, ConversionError
+from conversion.errors import ONE_OUTPUT, ConversionError, given_file
 
 _YAML = (".yaml", ".yml")
 _OF_TRANSFORMERS = "id2label"
@@ -35,7 +35,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         raise ConversionError(
             f"cannot read the labels: {path.name} is no text in UTF-8 ({error.reason})"
         ) from error
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise ConversionError(f"cannot read the labels: {error}") from error
     labels = _in_order(content, path.name) if isinstance(content, dict) else content
     if not isinstance(labels, list) or not all(
@@ -55,7 +55,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 def _text(path: Path) -> str:
     """The text of a file, which may begin with a byte order mark."""
-    encoded = path.read_bytes()
+    encoded = given_file(path, "--labels")
     utf_16 = encoded.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return encoded.decode("utf-16" if utf_16 else "utf-8-sig").strip()
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from conversion.errors import ConversionError
+from conversion.errors import ConversionError, given_file
 
 
 def read_thresholds(text: str, labels: Sequence[str]) -> tuple[float, ...]:
@@ -39,12 +39,14 @@ def _is_number(text: str) -> bool:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
+    if not path.exists():
         raise ConversionError(
-            f"--threshold must be a number from 0 to 1 or a JSON file: {error}"
-        ) from error
+            f"--threshold takes a number from 0 to 1 or a JSON file, and {path} is neither"
+        )
+    try:
+        return given_file(path, "--threshold").decode("utf-8-sig")
+    except ValueError as error:
+        raise ConversionError(f"--threshold: {path.name} is no text in UTF-8") from error
 
 
 def _of_file(path: Path, labels: Sequence[str]) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from conversion.errors import ConversionError, checked
+from conversion.errors import ConversionError, checked, given_file
 from preprocessing_spec import (
     WHITE,
     Byte,
@@ -191,9 +191,9 @@ def from_options(parsed: argparse.Namespace) -> Given | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise ConversionError(f"cannot read the preprocessing: {error}") from error
+        content = json.loads(given_file(path, "--preprocessing").decode("utf-8-sig"))
+    except ValueError as error:
+        raise ConversionError(f"--preprocessing: cannot read {path.name}: {error}") from error
     if not isinstance(content, dict):
         raise ConversionError(
             f'{path.name} must hold a JSON object, such as {{"resize_size": 256}}'

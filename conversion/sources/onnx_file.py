@@ -4,7 +4,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conversion.errors import ConversionError, refusing
+from conversion.errors import ConversionError, listed, refusing
 from conversion.sources.source import Description, Source, imagenet
 from conversion.weights.files import own_weights
 from conversion.weights.folder import sha256_of_shards
@@ -44,8 +44,14 @@ class OnnxFile(Source):
 
     def published(self) -> tuple[Path, Weights]:
         """The file itself; the hash is of the files beside it, too, if these hold parameters."""
+        if self._path.is_dir():
+            inside = listed([each.name for each in sorted(self._path.glob("*.onnx"))])
+            raise ConversionError(
+                f"{PREFIX} takes an ONNX file, and {self._path} is a folder"
+                + (f" with {inside}; give the path of one file" if inside else " without any")
+            )
         if not self._path.is_file():
-            raise ConversionError(f"no ONNX file {self._path}")
+            raise ConversionError(f"{PREFIX} takes an ONNX file, and there is no {self._path}")
         path, weights = own_weights(str(self._path))
         with refusing(f"{path.name} cannot be read as ONNX"):
             sha256 = sha256_of_shards([path, *_external_files(path)])

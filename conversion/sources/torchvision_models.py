@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from conversion.errors import ConversionError
 from conversion.sources.efficientnet_lite import SIZES
 from conversion.sources.source import Description, Source, on_byte_scale
+from conversion.weights.file_kind import format_of
 from conversion.weights.files import WEIGHTS_FOLDER, LockedFile, download, locked, locked_weights
+from conversion.weights.folder import SUFFIXES
 from model_spec import Interpolation, Preprocessing, Size, Weights
 
 if TYPE_CHECKING:
@@ -97,7 +99,11 @@ def _elsewhere(name: str) -> str | None:
     if path.suffix == ".py":
         return "your own network is PACKAGE.MODULE:FUNCTION"
     if path.is_file():
-        return "--weights takes a file, --architecture the network's name"
+        kind = format_of(path)
+        what = f"the file is {kind}; " if isinstance(kind, str) else ""
+        return f"{what}--weights takes a file, --architecture the network's name"
+    if path.suffix in (*SUFFIXES, ".pt2"):
+        return "there is no such file; --weights takes one, --architecture the network's name"
     if "/" in name or path.is_dir():
         return f"did you mean hf:{name}?"
     return f"did you mean timm/{name}?" if path.suffix else None

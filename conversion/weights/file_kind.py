@@ -55,7 +55,9 @@ _ZIP_MEMBERS: tuple[tuple[str, Format | str], ...] = (
     ("data.pkl", Format.TORCH),
     (
         "archive_format",
-        "a program saved with torch.export; save the state_dict of its network instead",
+        "a program saved with torch.export; save its weights alone: "
+        "torch.save(torch.export.load(FILE).state_dict, NEW_FILE), or make ONNX of it for --onnx: "
+        "torch.onnx.export(torch.export.load(FILE), f=NEW_FILE)",
     ),
     ("model.weights.h5", "a Keras model"),
 )

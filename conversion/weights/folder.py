@@ -16,7 +16,8 @@ _PICKLED_INDEX = f"{PICKLED}.index.json"
 # Folders of checkpoints, as transformers' Trainer names them.
 _CHECKPOINTS = "checkpoint-*"
 
-_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
+SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
+"""Of files with weights."""
 
 
 def weights_in(folder: Path) -> Path:
@@ -36,12 +37,12 @@ def weights_in(folder: Path) -> Path:
             "save them as safetensors: model.save_pretrained(FOLDER)"
         )
     candidates = [each for each in sorted(folder.glob(_CHECKPOINTS)) if each.is_dir()]
-    candidates += [each for each in sorted(folder.iterdir()) if each.suffix in _SUFFIXES]
+    candidates += [each for each in sorted(folder.iterdir()) if each.suffix in SUFFIXES]
     if candidates:
         names = listed([*map(str, candidates)])
         raise ConversionError(f"{folder} is a folder; give what is meant in it: {names}")
     raise ConversionError(
-        f"{folder} is a folder without weights: no file ends with {', '.join(_SUFFIXES)}"
+        f"{folder} is a folder without weights: no file ends with {', '.join(SUFFIXES)}"
     )
 
 

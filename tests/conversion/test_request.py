@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,6 +8,7 @@ from conversion import request
 from conversion.preprocessing.overrides import Given, Overrides
 from conversion.request import Request
 from model_spec import Activation, Interpolation, Precision, Weights
+from tests.support.refusals import refusal
 
 RANDOM = Request("squeezenet1_1", seed=0)
 
@@ -51,6 +53,21 @@ def test_whatever_decides_about_the_outcome_changes_the_fingerprint(tmp_path: Pa
     ]
     assert len({each.fingerprint for each in different}) == len(different)
     assert all(replace(each).fingerprint == each.fingerprint for each in different)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"labels_file": Path("absent.txt")}, "--labels names the file absent.txt, "),
+        ({"threshold": "absent.json"}, "--threshold takes a number "),
+        ({"calibration": Path("absent")}, "--calibration takes a folder, and absent is none"),
+    ],
+)
+def test_a_users_own_files_are_looked_at_before_a_download(
+    wrong: dict[str, Any], problem: str
+) -> None:
+    asked = Request("onnx:absent.onnx", **wrong)
+    assert refusal(lambda: asked.fingerprint).startswith(problem)
 
 
 def test_a_users_own_file_is_known_by_its_content_not_its_folder(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from conversion.errors import ConversionError
 from conversion.outputs.labels import read_labels
 from tests.support.refusals import refusal
 
@@ -159,5 +158,6 @@ def test_class_ids_that_are_not_all_there_are_refused(
 
 
 def test_absent_labels_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match=r"^cannot read the labels: .*absent\.txt"):
-        read_labels(tmp_path / "absent.txt")
+    path = tmp_path / "absent.txt"
+    assert refusal(read_labels, path) == f"--labels names the file {path}, which is not there"
+    assert refusal(read_labels, tmp_path) == f"--labels takes a file, and {tmp_path} is a folder"

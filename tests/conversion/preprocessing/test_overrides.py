@@ -156,10 +156,10 @@ def test_what_is_no_size_is_refused(text: str, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"{", "cannot read the preprocessing: Expecting"),
-        (b"\xff", "cannot read the preprocessing: 'utf-8' codec"),
+        (b"{", "--preprocessing: cannot read mine.json: Expecting"),
+        (b"\xff", "--preprocessing: cannot read mine.json: 'utf-8' codec"),
         (b"[]", "mine.json must hold a JSON object"),
-        (None, "cannot read the preprocessing: [Errno 2]"),
+        (None, "--preprocessing names the file "),
     ],
 )
 def test_a_file_that_is_none_is_refused(

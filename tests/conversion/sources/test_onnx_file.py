@@ -183,10 +183,15 @@ def test_it_takes_no_other_weights(tmp_path: Path) -> None:
     assert refusal(source.build, 3) == "onnx:mine.onnx has its own weights: give no others"
 
 
-@pytest.mark.parametrize("name", ["", "absent.onnx"])
-def test_what_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    assert refusal(OnnxFile(f"onnx:{path}").published) == f"no ONNX file {path}"
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    absent, takes = tmp_path / "absent.onnx", "onnx: takes an ONNX file, and"
+    assert refusal(OnnxFile(f"onnx:{absent}").published) == f"{takes} there is no {absent}"
+    folder = OnnxFile(f"onnx:{tmp_path}")
+    assert refusal(folder.published) == f"{takes} {tmp_path} is a folder without any"
+    (tmp_path / "mine.onnx").touch()
+    assert refusal(folder.published) == (
+        f"{takes} {tmp_path} is a folder with mine.onnx; give the path of one file"
+    )
 
 
 def test_a_graph_that_cannot_be_run_is_refused(tmp_path: Path) -> None:

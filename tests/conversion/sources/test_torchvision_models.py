@@ -1,4 +1,5 @@
 import hashlib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,17 @@ def test_an_unknown_architecture_is_refused_with_similar_names(name: str, near: 
         ("models/mine.onnx", "--onnx models/mine.onnx takes a file of ONNX"),
         ("mine.py", "your own network is PACKAGE.MODULE:FUNCTION"),
         ("best.pth", "--weights takes a file, --architecture the network's name"),
+        (
+            "program.pt2",
+            "the file is a program saved with torch.export; save its weights alone: "
+            "torch.save(torch.export.load(FILE).state_dict, NEW_FILE), or make ONNX of it for "
+            "--onnx: torch.onnx.export(torch.export.load(FILE), f=NEW_FILE); "
+            "--weights takes a file, --architecture the network's name",
+        ),
+        (
+            "absent.pt2",
+            "there is no such file; --weights takes one, --architecture the network's name",
+        ),
     ],
 )
 def test_a_name_of_another_source_is_known_again(
@@ -46,7 +58,9 @@ def test_a_name_of_another_source_is_known_again(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_folder").mkdir()
-    (tmp_path / "best.pth").touch()
+    torch.save({}, tmp_path / "best.pth")
+    with zipfile.ZipFile(tmp_path / "program.pt2", "w") as archive:
+        archive.writestr("program/archive_format", "pt2")
 
     assert (
         refusal(lambda: TorchvisionModel(name).description) == f"no architecture {name!r}; {hint}"

@@ -72,7 +72,9 @@ def test_an_exported_program_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.pt2"  # torch.export insists on the suffix
     torch.export.save(torch.export.export(nn.ReLU(), (torch.ones(1),)), path)
     assert format_of(path) == (
-        "a program saved with torch.export; save the state_dict of its network instead"
+        "a program saved with torch.export; save its weights alone: "
+        "torch.save(torch.export.load(FILE).state_dict, NEW_FILE), or make ONNX of it for --onnx: "
+        "torch.onnx.export(torch.export.load(FILE), f=NEW_FILE)"
     )
 
 
