@@ -1,7 +1,8 @@
 """A recipe for an int8 graph, and how the graph is made.
 
-Weights are int8 with a scale for each channel. A quantized node has quantized inputs and outputs.
-Normalisation, the last layer and the activation behind it stay in float32.
+Weights are int8 with a scale for each channel. Biases make up for their rounding. A quantized node
+has quantized inputs and outputs. Normalisation, the last layer and the activation behind it stay in
+float32.
 """
 
 from collections.abc import Collection
@@ -15,6 +16,7 @@ from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 from conversion.graph.export import OUTPUT_NAME
 from conversion.graph.half import normalisation
+from conversion.quantization.bias import Means, add_biases, correct_biases, weights_of
 from conversion.quantization.calibration import Method
 
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
@@ -49,9 +51,16 @@ class Recipe:
         return f"{self.method.value}, {activations}, {weights}{kept}"
 
 
-def quantize(path: Path, ranges: Any, recipe: Recipe, written: Path) -> None:
-    """Write an int8 graph of the fp32 graph in ``path``, whose tensors have these ``ranges``."""
+def quantize(path: Path, ranges: Any, means: Means, recipe: Recipe, written: Path) -> None:
+    """Write an int8 graph of the fp32 graph in ``path``.
+
+    Args:
+        ranges: of its tensors.
+        means: of what enters its nodes with biases.
+    """
     proto = onnx.load(str(path))
+    add_biases(proto.graph)
+    weights = weights_of(proto.graph)
     kept = _with_activations(proto.graph, recipe.kept)
     excluded = [*_never(proto.graph), *(node.name for node in kept)]
     quantizer = QDQQuantizer(
@@ -67,6 +76,7 @@ def quantize(path: Path, ranges: Any, recipe: Recipe, written: Path) -> None:
         extra_options={"ActivationSymmetric": recipe.signed},
     )
     quantizer.quantize_model()
+    correct_biases(quantizer.model.graph(), weights, means)
     quantizer.model.save_model_to_file(str(written), False)
 
 

@@ -4,6 +4,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from conversion.gate.gate import LEAST_SPEED_UP, MOST_SHIFT, SURE
 from conversion.gate.speed import QUICK_ROUNDS, measure
 from conversion.graph.verify import in_batches
 from conversion.progress import progress
+from conversion.quantization import bias
+from conversion.quantization.bias import Means, input_means
 from conversion.quantization.calibration import PHOTOGRAPHS, Method, ranges
 from conversion.quantization.losses import IMAGES, by_loss
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
@@ -156,7 +159,8 @@ class Search:
     def _try(self, recipe: Recipe) -> None:
         folder = self._workspace / str(len(self.tried))
         folder.mkdir()
-        quantize(self._fp32 / ONNX_FILE, self._ranges_of(recipe.method), recipe, folder / ONNX_FILE)
+        found = self._ranges_of(recipe.method)
+        quantize(self._fp32 / ONNX_FILE, found, self._means, recipe, folder / ONNX_FILE)
         write(folder, self._fp32, Precision.INT8, self._device)
         tried = self._measured(recipe, folder)
         logger.info("tried %s", tried)
@@ -173,6 +177,10 @@ class Search:
                     self._fp32 / ONNX_FILE, method, pixels, self._workspace, advance
                 )
         return self._ranges[method]
+
+    @cached_property
+    def _means(self) -> Means:
+        return input_means(self._fp32 / ONNX_FILE, self._samples.pixels[: bias.IMAGES])
 
     def _measured(self, recipe: Recipe, folder: Path) -> Tried:
         expected = self._samples.probabilities

@@ -11,6 +11,7 @@ from torch import nn
 from conversion.explanation.verify import explanation_of
 from conversion.graph.export import export, save
 from conversion.outputs.embedding import add_embedding
+from conversion.quantization.bias import input_means
 from conversion.quantization.calibration import Method, ranges
 from conversion.quantization.recipe import Recipe, quantize
 from conversion.request import DEFAULT_OPSET
@@ -66,7 +67,8 @@ def write_int8(fp32: Path, folder: Path, workspace: Path) -> None:
     """Write the network's int8 graph, and nothing else of a model."""
     recipe = Recipe(Method.MINMAX, signed=False, reduce_range=True)
     found = ranges(fp32 / ONNX_FILE, recipe.method, GREYS, workspace, lambda _: None)
-    quantize(fp32 / ONNX_FILE, found, recipe, folder / ONNX_FILE)
+    means = input_means(fp32 / ONNX_FILE, GREYS)
+    quantize(fp32 / ONNX_FILE, found, means, recipe, folder / ONNX_FILE)
 
 
 def change_weights(folder: Path, factor: float) -> None:

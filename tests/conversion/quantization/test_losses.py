@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from conversion.graph.export import export, save
+from conversion.quantization.bias import input_means
 from conversion.quantization.calibration import Method, ranges
 from conversion.quantization.losses import IMAGES, by_loss
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
@@ -32,7 +33,8 @@ def test_the_node_with_an_outlier_among_its_weights_loses_most(
     fp32, int8 = tmp_path / ONNX_FILE, tmp_path / "int8.onnx"
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 4, 4, 3), dtype=np.uint8)
     found = ranges(fp32, Method.MINMAX, pixels, tmp_path, lambda _: None)
-    quantize(fp32, found, Recipe(Method.MINMAX, signed=False, reduce_range=True), int8)
+    recipe = Recipe(Method.MINMAX, signed=False, reduce_range=True)
+    quantize(fp32, found, input_means(fp32, pixels), recipe, int8)
     nodes = weighted_nodes(fp32)
     ranked = by_loss(fp32, int8, nodes, pixels, tmp_path)
     assert ranked[0] == nodes[outlier][0].name

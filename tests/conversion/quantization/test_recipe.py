@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
+from conversion.quantization.bias import input_means
 from conversion.quantization.calibration import Method, ranges
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
 from model_spec import ONNX_FILE
@@ -16,7 +17,7 @@ SIMPLE = Recipe(Method.MINMAX, signed=False, reduce_range=False)
 def quantized(fp32: Path, recipe: Recipe, folder: Path) -> onnx.ModelProto:
     path = fp32 / ONNX_FILE
     found = ranges(path, recipe.method, GREYS, folder, lambda _: None)
-    quantize(path, found, recipe, folder / ONNX_FILE)
+    quantize(path, found, input_means(path, GREYS), recipe, folder / ONNX_FILE)
     return onnx.load(folder / ONNX_FILE)
 
 
