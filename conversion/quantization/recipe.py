@@ -47,7 +47,8 @@ class Recipe:
     def __str__(self) -> str:
         activations = "int8 activations" if self.signed else "uint8 activations"
         weights = "7-bit weights" if self.reduce_range else "8-bit weights"
-        kept = f", {len(self.kept)} nodes in float" if self.kept else ""
+        nodes = "node" if len(self.kept) == 1 else "nodes"
+        kept = f", {len(self.kept)} {nodes} in float" if self.kept else ""
         return f"{self.method.value}, {activations}, {weights}{kept}"
 
 

@@ -30,22 +30,26 @@ STEEPNESS = 40.0
 """Of the logits over the brightness 0…1: only close to 0.5 the network is not sure."""
 
 
-def brightness_network() -> nn.Module:
-    """A convolution to four means, and a last layer that compares them with 0.5."""
+def brightness_network(*deeper: nn.Module) -> nn.Module:
+    """A convolution to four means, and a last layer that compares them with 0.5.
+
+    The ``deeper`` layers stand between both; they must keep the means.
+    """
     convolution = nn.Conv2d(3, MEANS, 3, bias=False)
     last = nn.Linear(MEANS, 2)
     with torch.no_grad():
         convolution.weight.fill_(1 / 27)
         last.weight.copy_(torch.tensor([[-1.0], [1.0]]) * STEEPNESS / MEANS)
         last.bias.copy_(torch.tensor([1.0, -1.0]) * STEEPNESS / 2)
-    return nn.Sequential(convolution, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), last).eval()
+    layers = (convolution, nn.ReLU(), *deeper, nn.AdaptiveAvgPool2d(1), nn.Flatten(), last)
+    return nn.Sequential(*layers).eval()
 
 
-def write_fp32(folder: Path) -> None:
-    """Write the model."""
+def write_fp32(folder: Path, network: nn.Module) -> None:
+    """Write a model of a network of this kind."""
     spec = write_toy_model(folder)
     preprocessing = toy_preprocessing().model_copy(update={"std": (255.0, 255.0, 255.0)})
-    proto = export(brightness_network(), preprocessing, DEFAULT_OPSET)
+    proto = export(network, preprocessing, DEFAULT_OPSET)
     embedding = add_embedding(proto, MEANS)
     save(proto, folder)
     explanation = explanation_of(folder, GREYS[:2], Precision.FP32, len(DARK_AND_BRIGHT))

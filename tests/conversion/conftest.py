@@ -80,7 +80,7 @@ def tiny_graph(_exported: onnx.ModelProto) -> onnx.ModelProto:
 def fp32(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the fp32 model that tells dark images from bright ones."""
     folder = tmp_path_factory.mktemp("fp32")
-    brightness.write_fp32(folder)
+    brightness.write_fp32(folder, brightness.brightness_network())
     return folder
 
 

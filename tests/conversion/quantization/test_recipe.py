@@ -56,4 +56,4 @@ def test_a_node_that_is_kept_has_its_activation_with_it(fp32: Path, tmp_path: Pa
     assert by_type["Conv"].output == by_type["Relu"].input
     made_by = {name: node.op_type for node in graph.node for name in node.output}
     assert made_by[by_type["Conv"].input[0]] == "Div"
-    assert str(recipe) == "min-max, uint8 activations, 8-bit weights, 1 nodes in float"
+    assert str(recipe) == "min-max, uint8 activations, 8-bit weights, 1 node in float"

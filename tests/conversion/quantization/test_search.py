@@ -3,16 +3,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 from conversion.graph.verify import in_batches
 from conversion.quantization import search as module
 from conversion.quantization.calibration import Method
-from conversion.quantization.recipe import Recipe
+from conversion.quantization.recipe import Recipe, weighted_nodes
 from conversion.quantization.search import Samples, Search, Tried, table
 from inference.sessions.session import open_session
 from model_spec import ONNX_FILE
 from settings import Device
-from tests.conversion.brightness import GREYS
+from tests.conversion.brightness import GREYS, MEANS, brightness_network, write_fp32
 
 FIRST = Recipe(Method.MINMAX, signed=False, reduce_range=False)
 
@@ -32,9 +33,13 @@ def tried(**fields: float | None) -> Tried:
 def search(fp32: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Search:
     """Of a network that any speed is fast enough for."""
     monkeypatch.setattr(module, "LEAST_SPEED_UP", 0.0)
+    return search_of(fp32, tmp_path)
+
+
+def search_of(fp32: Path, workspace: Path) -> Search:
     session = open_session(fp32, Device.CPU, intra_op_threads=1)
     samples = Samples(GREYS, in_batches(GREYS, 8, session.run))
-    return Search(fp32, samples, Device.CPU, tmp_path)
+    return Search(fp32, samples, Device.CPU, workspace)
 
 
 def test_histograms_take_fewer_photographs(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +72,12 @@ def test_each_recipe_has_a_line_of_the_table() -> None:
     ]
 
 
-def test_the_best_is_fast_and_then_close() -> None:
+def test_the_best_of_good_ones_is_the_fastest() -> None:
+    near, fast = tried(distance=0.0), tried(distance=0.04, speed_up=2.1)
+    assert max((near, fast), key=lambda each: each.rank) is fast
+
+
+def test_if_none_is_good_the_best_is_fast_and_then_close() -> None:
     slow, far, near = tried(speed_up=1.0), tried(distance=0.2), tried(distance=0.1)
     assert max((slow, far, near), key=lambda each: each.rank) is near
     assert max((slow, tried(speed_up=0.9, distance=0.0)), key=lambda each: each.rank).distance == 0
@@ -105,3 +115,40 @@ def test_nodes_stay_in_float_only_where_that_may_help(
     monkeypatch.setattr(module, "LEAST_SPEED_UP", float("inf"))
     search.find()
     assert [each.recipe.kept for each in search.tried] == [()] * 4
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Search:
+    """Of a network with two convolutions."""
+    identity = nn.Conv2d(MEANS, MEANS, 1, bias=False)
+    nn.init.dirac_(identity.weight)
+    folder = tmp_path / "fp32"
+    folder.mkdir()
+    write_fp32(folder, brightness_network(identity))
+    return search_of(folder, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_first_layer_is_in_float_if_that_is_faster(
+    deep: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAST_SPEED_UP", 0.0)
+    found = deep.find()
+    first = weighted_nodes(deep._fp32 / ONNX_FILE)[0][0].name
+    assert [each.recipe.kept for each in deep.tried] == [(), (first,)]
+    assert found.speed_up == max(each.speed_up for each in deep.tried)
+    assert found.distance < module.MOST_DISTANCE
+
+
+@pytest.mark.slow
+def test_the_search_goes_on_with_the_faster_of_both(
+    deep: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAST_SPEED_UP", 0.0)
+    monkeypatch.setattr(module, "MOST_DISTANCE", -1.0)
+    deep.find()
+    fastest = max(deep.tried[:2], key=lambda each: each.speed_up).recipe
+    assert [each.recipe for each in deep.tried[2:4]] == [
+        replace(fastest, method=method) for method in (Method.PERCENTILE, Method.ENTROPY)
+    ]
+    assert len({each.recipe for each in deep.tried}) == len(deep.tried)
