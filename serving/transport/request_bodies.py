@@ -1,7 +1,8 @@
 """Request bodies: read whole, bounded in size and time."""
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,9 @@ from serving.transport.http_request import HttpRequest
 
 # Until a worker that holds too many bytes of requests is likely to have room.
 _RETRY_SECONDS = 1
+
+# An upload that has not grown by one piece, of up to 256 KiB, for this long makes room for others.
+_STALLED_SECONDS = 1.0
 
 _CLOSE = {"connection": "close"}
 
@@ -25,6 +29,8 @@ class HeldBodies:
 
     Attributes:
         held: bytes.
+        uploads: bodies that are not complete, and ``time.monotonic()`` of when each has grown; the
+            last one that has grown is at the end.
 
     Args:
         limit: bytes of all bodies together.
@@ -33,10 +39,27 @@ class HeldBodies:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
+        self.uploads: dict[HeldBody, float] = {}
+
+    def make_room(self) -> None:
+        """Stop uploads that stall, the longest first, until no more bytes are held than may be.
+
+        Raises:
+            Overloaded: there are too few of them.
+        """
+        stalled = time.monotonic() - _STALLED_SECONDS
+        for upload, grown in list(self.uploads.items()):
+            if self.held > self.limit and grown <= stalled:
+                upload.stop()
+        if self.held > self.limit:
+            raise _no_room()
 
 
 class HeldBody:
     """One body, held in the block of a ``with`` statement.
+
+    Attributes:
+        is_stopped: whether it stalled, and others needed its room.
 
     Args:
         bodies: all of them.
@@ -47,6 +70,8 @@ class HeldBody:
         self._bodies = bodies
         self._limit = limit
         self._size = 0
+        self._cancel: Callable[[], object] | None = None
+        self.is_stopped = False
 
     def expect(self, size: int) -> None:
         """Check the size that the client announces.
@@ -68,9 +93,31 @@ class HeldBody:
         self._size += count
         self._bodies.held += count
         self.expect(self._size)
+        if self._bodies.uploads.pop(self, None):
+            self._bodies.uploads[self] = time.monotonic()
         if self._bodies.held > self._bodies.limit:
-            message = "the service holds as many bytes of requests as it may"
-            raise Overloaded(message, retry_after=_RETRY_SECONDS)
+            self._bodies.make_room()
+
+    def begin_upload(self, cancel: Callable[[], object]) -> None:
+        """Let it be stopped, by calling ``cancel``, while it arrives."""
+        self._cancel = cancel
+        self._bodies.uploads[self] = time.monotonic()
+
+    def end_upload(self) -> None:
+        """It is complete, or never will be."""
+        self._bodies.uploads.pop(self, None)
+
+    def stop(self) -> None:
+        """Make room for others."""
+        assert self._cancel is not None
+        self.is_stopped = True
+        self.end_upload()
+        self._release()
+        self._cancel()
+
+    def _release(self) -> None:
+        self._bodies.held -= self._size
+        self._size = 0
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +128,7 @@ class HeldBody:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bodies.held -= self._size
+        self._release()
 
 
 async def read_body(
@@ -102,7 +149,7 @@ async def read_body(
 
     Raises:
         BodyTooLarge: more bytes than the limit, announced or arrived.
-        Overloaded: the worker holds too many bytes.
+        Overloaded: the worker holds too many bytes, or this body stalls and others need its room.
         BodyTimeout: the body was not complete in time.
         ClientGone: the client left.
     """
@@ -116,15 +163,24 @@ async def read_body(
     assert task is not None
     # wait_for() would make another task for every request.
     timer = asyncio.get_running_loop().call_later(seconds, task.cancel)
+    held.begin_upload(task.cancel)
     try:
         return await _read(receive, held)
     except asyncio.CancelledError:
+        if held.is_stopped:
+            raise _no_room() from None
         if timer.when() > asyncio.get_running_loop().time():
             raise
         message = f"the body did not arrive within {seconds:g} s"
         raise BodyTimeout(message, headers=_CLOSE) from None
     finally:
+        held.end_upload()
         timer.cancel()
+
+
+def _no_room() -> Overloaded:
+    message = "the service holds as many bytes of requests as it may"
+    return Overloaded(message, retry_after=_RETRY_SECONDS)
 
 
 async def _read(receive: Receive, held: HeldBody) -> bytes:

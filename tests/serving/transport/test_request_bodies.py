@@ -7,9 +7,10 @@ from serving.api.requests import Request
 from serving.api.responses import Response, json_response
 from serving.api.routes import classify
 from serving.health import Monitor
+from serving.transport import request_bodies
 from serving.transport.front_door import FrontDoor
 from settings import Settings
-from tests.serving.asgi import DISCONNECT, body, call, door_to, scope
+from tests.serving.asgi import DISCONNECT, body, call, door_to, echo, scope
 
 
 def test_a_body_in_pieces_is_put_together() -> None:
@@ -65,6 +66,24 @@ def test_bodies_of_all_requests_together_are_bounded_until_they_are_answered() -
     assert asyncio.run(run()) == [200, 503, 200, 200]
 
 
+@pytest.mark.parametrize(("seconds", "statuses"), [(0.0, [503, 200]), (60.0, [200, 503])])
+def test_an_upload_that_stalls_makes_room_for_others(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, statuses: list[int]
+) -> None:
+    monkeypatch.setattr(request_bodies, "_STALLED_SECONDS", seconds)
+    door = door_to(echo, Settings(max_body_bytes=10, max_held_body_bytes=15))
+
+    async def run() -> list[int]:
+        rest = asyncio.Event()
+        stalled = asyncio.create_task(_status(door, b"x" * 8, rest))
+        await asyncio.sleep(0)
+        other = await _status(door, b"y" * 8)
+        rest.set()
+        return [await stalled, other, await _status(door, b"z" * 10)]
+
+    assert asyncio.run(run()) == [*statuses, 200]
+
+
 others: list[bytes] = []
 
 
@@ -76,15 +95,16 @@ async def wait_for_others(monitor: Monitor, settings: Settings, request: Request
     return json_response(None)
 
 
-async def _status(door: FrontDoor, content: bytes) -> int:
+async def _status(door: FrontDoor, content: bytes, rest: asyncio.Event | None = None) -> int:
+    """Of a request with a body, whose end comes with the event."""
     statuses = []
-    arrived = asyncio.Event()
+    messages = [body(content, more_body=rest is not None)]
 
     async def receive() -> Message:
-        if arrived.is_set():
-            await asyncio.Event().wait()
-        arrived.set()
-        return body(content)
+        if messages:
+            return messages.pop()
+        await (rest or asyncio.Event()).wait()
+        return body(b"")
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
