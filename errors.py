@@ -38,11 +38,15 @@ A :class:`ClassifierError`'s message is written for the client and is safe to se
 any other exception is logged and answered as :class:`InternalError`.
 """
 
+import re
+import shutil
 from http import HTTPStatus
 from typing import ClassVar, TypeVar
 
 # Characters of a client's value that a message repeats.
 _SHOWN = 20
+
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 Value = TypeVar("Value")
 Error = TypeVar("Error", bound=BaseException)
@@ -77,6 +81,13 @@ class ClassifierError(Exception):
     def envelope(self) -> dict[str, dict[str, str]]:
         """The JSON body of every response that is not a success."""
         return error_envelope(self.code, self.message)
+
+
+def reason_of(error: Exception) -> str:
+    """What an error says, without the system's number: ``No space left on device``."""
+    # copytree lists what it could not copy: source, target, reason.
+    of_copytree = isinstance(error, shutil.Error) and isinstance(error.args[0], list)
+    return _ERRNO.sub("", str(error.args[0][0][2] if of_copytree else error))
 
 
 def value_or_raise(outcome: Value | BaseException) -> Value:

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from errors import StartupError
+from errors import StartupError, reason_of
 from model_checks import Golden, Reference, Verification
 from model_comparison import Comparison, Shortcoming
 from preprocessing_spec import (
@@ -255,7 +255,7 @@ class ModelSpec(Frozen):
 
 
 def _unreadable(error: OSError) -> StartupError:
-    return StartupError(f"cannot read the model: {error}")
+    return StartupError(f"cannot read the model: {reason_of(error)}")
 
 
 def _problem(error: ValidationError) -> str:

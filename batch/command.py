@@ -12,7 +12,7 @@ from batch.errors import BatchError
 from batch.log import log_to_stderr
 from batch.options import PART_SIZE, Options, Shard
 from batch.run import Outcome, run
-from errors import ClassifierError, InvalidParameter, StartupError
+from errors import ClassifierError, InvalidParameter, StartupError, reason_of
 from interrupts import INTERRUPTED
 from serving.parameters import DEFAULT_TOP_K, checked_threshold
 from settings import load_settings
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"error: {error}; what was done is kept, {again}", file=sys.stderr)
+        print(f"error: {reason_of(error)}; what was done is kept, {again}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"interrupted: what was done is kept, {again}", file=sys.stderr)

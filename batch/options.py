@@ -10,6 +10,7 @@ from batch.engines import EngineName
 from batch.errors import BatchError
 from batch.photographs.inputs import is_url, source_of
 from batch.rows.run_folder import Identity
+from errors import StartupError
 from model_spec import MODEL_NAME, ONNX_FILE, SPEC_FILE, ModelSpec
 from serving.parameters import DEFAULT_TOP_K
 from serving.workers.model_store import stored_model
@@ -98,5 +99,7 @@ def _model(given: str) -> tuple[str, Path]:
     if (Path(given) / SPEC_FILE).is_file():
         folder = Path(given).absolute()
         return f"{folder.parent.name}:{folder.name}", folder
+    if "/" in given:
+        raise StartupError(f"{given} is no model's folder: it has no {SPEC_FILE}")
     model = stored_model(given)
     return str(model.tag), Path(model.path)

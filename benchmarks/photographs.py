@@ -24,9 +24,17 @@ _QUALITIES = range(30, 100)
 
 
 def given_or_made(folder: Path | None) -> list[bytes]:
-    """A folder's photographs, else those of the folder that the environment names, else made."""
+    """A folder's photographs, else those of the folder that the environment names, else made.
+
+    A SystemExit if there are none.
+    """
     given = folder or os.environ.get(_VARIABLE)
-    return read(Path(given)) if given else make()
+    if not given:
+        return make()
+    found = read(Path(given)) if Path(given).is_dir() else []
+    if not found:
+        raise SystemExit(f"error: {given} is no folder with JPEG files")
+    return found
 
 
 def read(folder: Path) -> list[bytes]:

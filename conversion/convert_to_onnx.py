@@ -24,7 +24,7 @@ from conversion.preprocessing.overrides import add_options, from_options
 from conversion.request import DEFAULT_OPSET, Request
 from conversion.sources.lookup import DEFAULT
 from conversion.sources.onnx_file import PREFIX as ONNX
-from errors import StartupError
+from errors import StartupError, reason_of
 from inference.sessions.openvino_session import require_bf16
 from interrupts import INTERRUPTED
 from model_spec import COMPARED, MODEL_NAME, ONNX_FILE, Activation, Golden, ModelSpec, Precision
@@ -66,9 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             allowed=frozenset(parsed.allowed),
         )
         print(convert(request))
-    except (ConversionError, StartupError, OSError) as error:
-        # OSError: such as a full disk, or a folder that cannot be written.
+    except (ConversionError, StartupError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # such as a full disk
+        where = f"temporary files go to {tempfile.gettempdir()}, another folder if TMPDIR names it"
+        print(f"error: {reason_of(error)}; {where}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: nothing was saved", file=sys.stderr)

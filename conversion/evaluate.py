@@ -26,7 +26,7 @@ from conversion.evaluation.run import Run, opened, run
 from conversion.evaluation.scores import scores
 from conversion.outputs.storing import store_calibrated, store_reference
 from conversion.progress import progress
-from errors import ClassifierError, StartupError
+from errors import ClassifierError, StartupError, reason_of
 from inference.answers.drift import reference_of
 from interrupts import INTERRUPTED
 from model_spec import MODEL_NAME, ModelSpec
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if parsed.store_reference:
             print(f"\nwith these answers as reference: {_stored(report.models[0].tag, found)}")
     except (ConversionError, StartupError, ClassifierError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {reason_of(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: no file is half written", file=sys.stderr)

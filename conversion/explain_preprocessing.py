@@ -14,7 +14,7 @@ from conversion import store
 from conversion.errors import ConversionError
 from conversion.preprocessing.explanation import explain
 from conversion.preprocessing.picture import draw
-from errors import ImageError, StartupError
+from errors import ImageError, StartupError, reason_of
 from model_spec import MODEL_NAME, ModelSpec
 from preprocessing.isolated.messages import Setup
 from settings import load_settings
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {parsed.image}: {error.message}", file=sys.stderr)
         return 1
     except (ConversionError, StartupError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {reason_of(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -20,7 +20,7 @@ import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 
 from conversion.errors import ConversionError
-from errors import StartupError
+from errors import StartupError, reason_of
 from model_spec import MODEL_NAME, ModelSpec
 
 _FINGERPRINT = "fingerprint"
@@ -82,6 +82,9 @@ def folder_of(tag: str) -> Path:
     """
     try:
         return Path(bentoml.models.get(tag).path)
+    except NotFound as error:
+        told = "those there are: bentoml models list"
+        raise ConversionError(f"no model {tag} in the model store; {told}") from error
     except (BentoMLException, ValueError, OSError) as error:
         raise ConversionError(f"no model {tag}: {error}") from error
 
@@ -168,7 +171,7 @@ def _refusing(done: str) -> Iterator[None]:
     try:
         yield
     except (OSError, BentoMLException) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        reason = (isinstance(error, OSError) and error.strerror) or reason_of(error)
         raise ConversionError(
             f"the model store {_models_folder().parent} cannot be {done} ({reason}); "
             "BENTOML_HOME names its parent folder"

@@ -1,6 +1,7 @@
 """A running deployment, asked over HTTP."""
 
 import json
+import re
 import ssl
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ _SHOWN = 120
 
 _LEAST_OF_KEY = 8  # characters: a text may be cut off within a key, and show no more than this
 _UNAUTHORIZED = 401
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class Unusable(Exception):
@@ -96,7 +98,8 @@ class Deployment:
         try:
             self.client.get("/livez")
         except httpx.HTTPError as error:
-            raise Unusable(f"{self.options.url} does not answer: {error}") from error
+            reason = _ERRNO.sub("", str(error))
+            raise Unusable(f"{self.options.url} does not answer: {reason}") from error
         self.asks_for_key = _is_refused(self.anonymous)
         if _is_refused(self.client):
             advice = "is not accepted" if self.options.api_key else "is needed"

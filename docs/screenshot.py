@@ -28,8 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         given.output.write_bytes(screenshot(given.url))
-    except (Error, OSError) as error:
-        raise SystemExit(f"error: {str(error).splitlines()[0]}") from error
+    except Error as error:
+        reason = str(error).splitlines()[0]
+        raise SystemExit(f"error: no answer of a service at {given.url}; {reason}") from error
+    except OSError as error:
+        raise SystemExit(f"error: {error}") from error
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
 

@@ -1,8 +1,10 @@
 import gc
 import inspect
 import re
+import shutil
 import weakref
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from errors import (
     InvalidRequest,
     Overloaded,
     RequestError,
+    reason_of,
     value_or_raise,
 )
 
@@ -102,3 +105,16 @@ def test_what_an_errors_frames_hold_is_let_go_with_the_error() -> None:
         assert fail()() is None
     finally:
         gc.enable()
+
+
+def test_a_reason_has_no_number_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as absent:
+        (tmp_path / "absent").read_bytes()
+    assert reason_of(absent.value) == f"No such file or directory: '{tmp_path}/absent'"
+    assert reason_of(ValueError("why")) == "why"
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    (source / "link").symlink_to("nowhere")
+    with pytest.raises(shutil.Error) as not_copied:
+        shutil.copytree(source, target)
+    assert reason_of(not_copied.value) == f"No such file or directory: '{source}/link'"

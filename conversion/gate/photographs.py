@@ -64,7 +64,9 @@ def split(folder: Path, labels: Sequence[str]) -> Split:
     found = read_folder(folder, labels)
     count = len(found.photographs)
     if count < FEWEST:
-        raise ConversionError(f"{folder} has {count} photographs, at least {FEWEST} are needed")
+        raise ConversionError(
+            f"{folder} has {count} photographs; --calibration needs at least {FEWEST}"
+        )
     ordered = sorted(found.photographs, key=_order)
     calibrating = ordered[: min(_CALIBRATING, count // _CALIBRATING_SHARE)]
     others = ordered[len(calibrating) :]

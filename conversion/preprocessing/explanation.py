@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from conversion.errors import given_file
 from model_spec import Channels, Preprocessing
 from preprocessing import decode_trusted, transform
 from preprocessing.isolated.formats import install
@@ -76,9 +77,9 @@ def explain(path: Path, model: str, setup: Setup) -> Explanation:
 
     Raises:
         ImageError: the service does not take such an image.
-        OSError: it cannot be read.
+        ConversionError: it cannot be read.
     """
-    encoded = path.read_bytes()
+    encoded = given_file(path, "IMAGE")
     image, box, _ = decode_trusted(encoded, setup.limits, setup.least_side, install())
     photograph = Image.fromarray(image) if isinstance(image, np.ndarray) else image
     across, down = sides(*photograph.size, box, setup.preprocessing)

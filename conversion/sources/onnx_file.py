@@ -54,7 +54,13 @@ class OnnxFile(Source):
             raise ConversionError(f"{PREFIX} takes an ONNX file, and there is no {self._path}")
         path, weights = own_weights(str(self._path))
         with refusing(f"{path.name} cannot be read as ONNX"):
-            sha256 = sha256_of_shards([path, *_external_files(path)])
+            others = _external_files(path)
+        missing = [each.name for each in others if not each.is_file()]
+        if missing:
+            raise ConversionError(
+                f"{path.name} has parameters in {listed(missing)}, which must lie beside it"
+            )
+        sha256 = sha256_of_shards([path, *others])
         return path, weights.model_copy(update={"sha256": sha256})
 
     def build(self, classes: int) -> "nn.Module":

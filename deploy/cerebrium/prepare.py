@@ -13,6 +13,8 @@ import bentoml
 from bentoml._internal.container import construct_containerfile
 from bentoml.exceptions import BentoMLException
 
+from errors import reason_of
+
 _HERE = Path(__file__).parent
 
 # Cerebrium starts CMD, so the image has no entrypoint. BENTO_PATH is set in the lines above.
@@ -57,7 +59,7 @@ def main() -> int:
     try:
         prepare(arguments.bento, arguments.folder)
     except (BentoMLException, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {reason_of(error)}", file=sys.stderr)
         return 2
     print(f"now: cd {arguments.folder} && cerebrium deploy")
     return 0

@@ -138,7 +138,7 @@ def test_an_interrupted_run_says_that_it_can_go_on(number: int, command: Command
 @pytest.mark.slow
 def test_a_full_disk_loses_nothing(photographs: Path, model: Path) -> None:
     command = Command(photographs, model, "rows.jsonl")
-    full = "[Errno 27] File too large; what was done is kept, the same command goes on from there"
+    full = "File too large; what was done is kept, the same command goes on from there"
     # Too few bytes for a part, then enough for that but not for all rows together.
     assert command.run(file_bytes=4000) == (1, "", f"error: {full}\n")
     assert command.parts() == {}
@@ -159,6 +159,17 @@ def test_a_value_that_is_none_is_refused(
         with pytest.raises(SystemExit):
             main(["photographs", "--output", "rows.parquet", f"{option}={value}"])
         assert f"argument {option}: " in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_models_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.png").touch()
+    output = ["--output", str(tmp_path / "rows.csv")]
+    assert main([str(tmp_path), *output, "--model", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path} is no model's folder: it has no spec.json\n"
+    )
 
 
 def test_what_cannot_be_done_is_said_in_one_line(

@@ -138,7 +138,7 @@ def test_without_labels_models_can_only_be_compared(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "image_classifier:nowhere"], "no model image_classifier:nowhere: "),
+        (["--model", "image_classifier:nowhere"], "no model image_classifier:nowhere in the "),
         (["--model", "image_classifier:a:b"], "no model image_classifier:a:b: "),
         (["--model", TOY, "--against", OTHER], f"{TOY} and {OTHER} have different classes"),
         (

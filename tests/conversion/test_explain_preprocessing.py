@@ -66,7 +66,7 @@ def test_what_is_no_image_is_said_in_one_line(
     ("tag", "name", "problem"),
     [
         ("image_classifier:nothing", "red.png", "error: no model image_classifier:nothing"),
-        (TOY, "missing.png", "error: [Errno 2] No such file"),
+        (TOY, "missing.png", "error: IMAGE names the file "),
     ],
 )
 def test_what_is_missing_is_named(

@@ -209,3 +209,9 @@ def test_a_model_that_cannot_be_saved_is_refused(toy_spec: ModelSpec, tmp_path: 
         match=r"^the model store .* cannot be written \(No such file or directory\)",
     ):
         store.save(tmp_path / "absent", toy_spec, FINGERPRINT)
+
+
+def test_a_copy_that_fails_is_said_in_words(toy_spec: ModelSpec, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    message = refusal(store.save, tmp_path, toy_spec, FINGERPRINT)
+    assert f"cannot be written (No such file or directory: '{tmp_path}/link'); " in message

@@ -32,7 +32,10 @@ def test_the_model_asked_for_last_is_told(
 
 def test_a_model_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert store.main(["image_classifier:unknown"]) == 1
-    assert capsys.readouterr().err.startswith("error: no model image_classifier:unknown: ")
+    assert capsys.readouterr().err == (
+        "error: no model image_classifier:unknown in the model store; "
+        "those there are: bentoml models list\n"
+    )
 
 
 def test_the_newest_model_is_not_written_again(

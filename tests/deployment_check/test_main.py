@@ -144,8 +144,9 @@ def test_the_name_of_a_model_is_not_markup(good: Server, connect: Connect) -> No
 
 
 def test_a_deployment_that_does_not_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--url", f"http://127.0.0.1:{free_port()}"]) == UNUSABLE
-    assert "does not answer" in capsys.readouterr().err
+    url = f"http://127.0.0.1:{free_port()}"
+    assert main(["--url", url]) == UNUSABLE
+    assert f"{url} does not answer: Connection refused\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_copy_of_a_file_that_calibrates_does_not_judge(tmp_path: Path) -> None
 
 def test_three_photographs_are_too_few(tmp_path: Path) -> None:
     write(tmp_path, "a.png", "b.png", "c.png")
-    with pytest.raises(ConversionError, match=r"has 3 photographs, at least 8 are needed$"):
+    with pytest.raises(ConversionError, match=r"3 photographs; --calibration needs at least 8$"):
         split(tmp_path, LABELS)
 
 
