@@ -11,6 +11,8 @@ says ``Connection: close`` in some responses, and those clients connect again.
 import asyncio
 import socket
 import ssl
+import struct
+import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -25,6 +27,12 @@ _TURN_SECONDS = 0.005
 
 # A connection that no worker has taken for this long may be taken by any.
 _LONGEST_TURN_SECONDS = 0.1
+
+# If more connections wait, any worker takes them: so many are a flood, which must not delay others.
+_MOST_WAITING = 128
+
+# Linux's tcp_info: of a listening socket, tcpi_unacked is the number of waiting connections.
+_UNACKED = struct.Struct("24xI")
 
 # After this long without a look, the waiting connection is a new one.
 _NEW_TURN_SECONDS = 0.05
@@ -160,7 +168,7 @@ class Listener:
             self._turn_began = now
         self._last_look = now
         is_late = now - self._turn_began > _LONGEST_TURN_SECONDS
-        if is_late or self._balancer.should_accept():
+        if is_late or self._balancer.should_accept() or _waiting(self._socket) > _MOST_WAITING:
             self._turn_began = now
             return True
         return False
@@ -170,3 +178,11 @@ class Listener:
         if task.cancelled() or task.exception():  # TLS failed: there is no connection
             accepted.close()
             self._balancer.closed()
+
+
+def _waiting(listening: socket.socket) -> int:
+    """How many connections no worker has accepted yet; 0 where the system does not say."""
+    if sys.platform != "linux" or listening.family == socket.AF_UNIX:
+        return 0
+    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size)
+    return int(_UNACKED.unpack(info)[0])

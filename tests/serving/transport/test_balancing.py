@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -132,6 +133,23 @@ async def test_any_worker_accepts_a_connection_that_waits_too_long(table: Worker
         worker, writer = await _worker_of(address)
         assert worker == 1
         writer.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many wait")
+@in_loop
+async def test_of_too_many_waiting_connections_any_worker_accepts_the_first(
+    table: WorkerTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(balancing, "_LONGEST_TURN_SECONDS", 60.0)
+    monkeypatch.setattr(balancing, "_MOST_WAITING", 3)
+    table.count(1, 5)  # the second worker has none, and does not look
+    with contextlib.ExitStack() as clients, listening(table, 1) as address:
+        for _ in range(5):
+            clients.enter_context(socket.create_connection(address))
+        while table._open[0] < 7:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(5 * balancing._TURN_SECONDS)
+        assert table._open.tolist() == [7, 0, 0]
 
 
 @in_loop
