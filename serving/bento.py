@@ -136,7 +136,7 @@ def start_beating(monitor: Monitor) -> asyncio.Task[None] | None:
     table = monitor.table = WorkerTable.inherited(worker_number())
     if table is None:
         return None
-    table.begin(worker_number())
+    table.begin(worker_number(), has_failed=monitor.problem is not None)
     return asyncio.create_task(beat_while(monitor.is_well, table, worker_number()))
 
 

@@ -27,6 +27,10 @@ logger = logging.getLogger("image_classifier.supervisor")
 KILL_SECONDS = 10.0
 """A worker without a beat for this long is killed; a fifth of it makes the service unready."""
 
+# What a worker needs to load the model may come back: after each failure the next try is twice as
+# late, from KILL_SECONDS on.
+_MOST_DOUBLINGS = 6
+
 _LOOK_SECONDS = 0.5
 
 
@@ -69,6 +73,10 @@ class Watch:
             # Another process may have the id of a worker that has died since.
             if _is_child(process):
                 _kill(process, f"has not answered for {KILL_SECONDS:g} s")
+        for process, age, failures in self._table.failed():
+            seconds = KILL_SECONDS * 2 ** min(failures - 1, _MOST_DOUBLINGS)
+            if age > seconds and _is_child(process):
+                _kill(process, f"cannot classify, as it said {seconds:g} s ago,")
         self._begun |= set(self._table.processes())
         for process in [each for each in self._begun if not lives(each)]:
             self._begun.remove(process)

@@ -9,7 +9,7 @@ hangs. Each worker writes its own row only: nothing needs a lock.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -28,7 +28,9 @@ _FILE = "workers.table"
 
 # The time is that of time.monotonic(), one clock for all processes of a machine. A row of zeros
 # is of a worker that has not started.
-_ROW = np.dtype([("process", np.int64), ("beaten", np.float64), ("open", np.int64)])
+_ROW = np.dtype(
+    [("process", np.int64), ("beaten", np.float64), ("open", np.int64), ("failures", np.int64)]
+)
 
 
 class WorkerTable:
@@ -36,8 +38,8 @@ class WorkerTable:
 
     def __init__(self, path: Path) -> None:
         rows = np.asarray(np.memmap(path, _ROW, "r+"))
-        self._process, self._beaten, self._open = (
-            rows[name] for name in ("process", "beaten", "open")
+        self._process, self._beaten, self._open, self._failures = (
+            rows[name] for name in ("process", "beaten", "open", "failures")
         )
 
     @classmethod
@@ -60,8 +62,12 @@ class WorkerTable:
         """How many rows there are."""
         return len(self._process)
 
-    def begin(self, worker: int) -> None:
-        """Begin a worker's row: this process has no connections, and beats from now on."""
+    def begin(self, worker: int, *, has_failed: bool = False) -> None:
+        """Begin a worker's row: this process has no connections, and beats from now on.
+
+        One that has failed to load the model beats once. Those in a row are counted.
+        """
+        self._failures[worker - 1] = self._failures[worker - 1] + 1 if has_failed else 0
         self._open[worker - 1] = 0
         self._process[worker - 1] = os.getpid()
         self.beat(worker)
@@ -91,17 +97,28 @@ class WorkerTable:
     def silent(self, seconds: float = SILENT_SECONDS) -> list[int]:
         """Process ids of living workers that have not beaten for some seconds.
 
-        A dead worker is not silent: it is replaced, and the others serve meanwhile.
+        A dead worker is not silent: it is replaced, and the others serve meanwhile. Nor is one that
+        has failed to load the model: it takes no connections.
         """
-        now = time.monotonic()
-        rows: Iterable[tuple[int, float]] = zip(
-            self._process.tolist(), self._beaten.tolist(), strict=True
-        )
         return [
             process
-            for process, beaten in rows
-            if process and now - beaten > seconds and lives(process)
+            for process, age, failures in self._rows()
+            if age > seconds and not failures and lives(process)
         ]
+
+    def failed(self) -> list[tuple[int, float, int]]:
+        """Living workers that have failed to load the model.
+
+        Returns:
+            Process ids, seconds since then, and how many have failed in a row in that place.
+        """
+        return [row for row in self._rows() if row[2] and lives(row[0])]
+
+    def _rows(self) -> list[tuple[int, float, int]]:
+        """Process ids, seconds since the last beat, and failures of workers that have begun."""
+        columns = (self._process, time.monotonic() - self._beaten, self._failures)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [row for row in rows if row[0]]
 
 
 def shared_folder() -> Path | None:

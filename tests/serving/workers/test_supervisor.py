@@ -59,6 +59,27 @@ def test_a_silent_worker_is_killed(
     assert f"worker {worker.pid} has not answered for 10 s and is killed" in caplog.text
 
 
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 10), (3, 40), (1_000_000, 640)])
+def test_a_worker_that_cannot_load_the_model_is_replaced_later_after_each_failure(
+    failures: int,
+    seconds: int,
+    table: WorkerTable,
+    worker: Worker,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    table._process[0], table._failures[0] = worker.pid, failures
+    watch = Watch(table, START_SECONDS)
+    table._beaten[0] = time.monotonic() - seconds + 5
+    watch.look()
+    assert worker.poll() is None
+    table._beaten[0] -= 5
+    watch.look()
+    assert worker.wait(10) == -signal.SIGKILL
+    assert caplog.messages == [
+        f"worker {worker.pid} cannot classify, as it said {seconds} s ago, and is killed"
+    ]
+
+
 def test_a_worker_that_never_starts_is_killed_and_one_that_has_started_is_not(
     table: WorkerTable,
     worker: Worker,

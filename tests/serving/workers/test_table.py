@@ -32,6 +32,17 @@ def test_a_worker_is_silent_if_it_has_not_beaten_for_some_time(table: WorkerTabl
     assert table.silent(0) == [os.getpid()]
 
 
+def test_a_worker_that_fails_to_load_the_model_is_not_silent_and_failures_are_counted(
+    table: WorkerTable,
+) -> None:
+    for failures in (1, 2):
+        table.begin(1, has_failed=True)
+        ((process, _, count),) = table.failed()
+        assert (process, count, table.silent(0)) == (os.getpid(), failures, [])
+    table.begin(1)
+    assert (table.failed(), table.silent(0)) == ([], [os.getpid()])
+
+
 def test_all_processes_see_the_same(table: WorkerTable) -> None:
     table.begin(2)
     inherited = WorkerTable.inherited(1)
