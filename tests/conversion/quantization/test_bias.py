@@ -17,6 +17,8 @@ from preprocessing.pixels import Pixels
 from tests.conversion.brightness import GREYS
 from tests.support.toys import toy_preprocessing
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = np.array([[1.0, 0.3, 0.31], [0.51, -1.0, 0.9]], np.float32)
 """Of two outputs, from three inputs."""
 
