@@ -4,8 +4,9 @@ Each function raises InvalidParameter for a value that is out of its bounds, or 
 """
 
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -37,6 +38,10 @@ _NUMBER = re.compile(r"\s*-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?
 
 _CLASS_ID = re.compile(r"\s*[0-9]{1,9}\s*")
 
+# Names as alike as this are the same word, misspelled.
+_ALIKE = 0.85
+_LONGEST_NAME = 20
+
 # A browser sends empty fields. BentoML's client sends None, lists and texts in forms as JSON.
 _ABSENT = ("", "null")
 
@@ -55,7 +60,9 @@ def parameters_of_query(query: str) -> Parameters:
         fields = parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
     except ValueError as error:
         raise InvalidRequest("the query string has too many fields") from error
-    return _read_texts(dict(fields))
+    texts = dict(fields)
+    check_names(texts)
+    return _read_texts(texts)
 
 
 def parameters_of_form(fields: Sequence[tuple[str, str]]) -> Parameters:
@@ -71,12 +78,27 @@ def parameters_of_form(fields: Sequence[tuple[str, str]]) -> Parameters:
 
 def parameters_of_json(content: dict[str, Any]) -> Parameters:
     """The parameters in a JSON object."""
+    check_names(content)
     values = {
         name: kind.of_json(content[name])
         for name, kind in KINDS.items()
         if content.get(name) is not None
     }
     return Parameters(**values) if values else DEFAULTS
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse the name of a parameter, misspelled. Any other name may be there."""
+    for name in names:
+        if name not in KINDS and len(name) <= _LONGEST_NAME and (meant := _meant(name)):
+            raise InvalidParameter(f"there is no parameter {shortened(name)}; it is {meant!r}")
+
+
+@lru_cache(256)
+def _meant(name: str) -> str | None:
+    """The parameter whose name is most like this one; None if none is."""
+    written = name.lower().replace("-", "_")
+    return next(iter(get_close_matches(written, KINDS, 1, _ALIKE)), None)
 
 
 def first_given(first: Parameters, second: Parameters) -> Parameters:

@@ -19,6 +19,7 @@ from serving.api.header_checks import FORM, JSON, TEXT_FORM, unsupported
 from serving.api.multipart import Part, parse_multipart
 from serving.api.parameters import (
     KINDS,
+    check_names,
     first_given,
     parameters_of_form,
     parameters_of_json,
@@ -118,6 +119,7 @@ def _from_form(request: Request, fields: tuple[str, ...], max_images: int = 1) -
     if not images:
         found = ", ".join(sorted({shortened(part.name) for part in parts})) or "none"
         raise InvalidRequest(f"the form has no file field {fields[0]!r} (fields found: {found})")
+    check_names(part.name for part in parts)
     texts = [
         (part.name, str(part.content, "utf-8", "replace")) for part in parts if part.name in KINDS
     ]

@@ -22,6 +22,26 @@ def test_the_parameters_stand_in_a_query_a_form_or_json() -> None:
     assert parameters_of_json({"top_k": 3, "threshold": 0.25, "image": "AAAA"}) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *(("topk", "top_k"), ("top-k", "top_k"), ("topK", "top_k"), ("TOP_K", "top_k")),
+        *(("treshold", "threshold"), ("normalized", "normalised"), ("classIds", "class_ids")),
+    ],
+)
+def test_a_misspelled_parameter_is_refused_and_named(name: str, meant: str) -> None:
+    message = f"^there is no parameter '{name}'; it is '{meant}'$"
+    with pytest.raises(InvalidParameter, match=message):
+        parameters_of_query(f"{name}=1")
+    with pytest.raises(InvalidParameter, match=message):
+        parameters_of_json({name: 1})
+
+
+@pytest.mark.parametrize("name", ["image", "images", "k", "class", "model", "_", "", "top_k" * 9])
+def test_a_name_that_is_like_no_parameter_may_be_there(name: str) -> None:
+    assert parameters_of_json({name: 1}) is DEFAULTS
+
+
 def test_what_is_not_given_is_left_to_the_service() -> None:
     assert parameters_of_query("") is DEFAULTS
     assert parameters_of_form([]) is DEFAULTS

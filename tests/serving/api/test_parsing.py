@@ -185,3 +185,10 @@ def test_a_form_has_one_top_k() -> None:
     assert parse_classify(form_with_top_k("3"))[1].top_k == 3
     with pytest.raises(InvalidParameter, match="the form has 2 fields 'top_k', send one"):
         parse_classify(form_with_top_k("3", "3"))
+
+
+def test_a_form_may_not_misspell_a_parameter() -> None:
+    good = form_with_top_k("3")
+    with pytest.raises(InvalidParameter, match="there is no parameter 'topk'; it is 'top_k'"):
+        parse_classify(good._replace(body=good.body.replace(b"top_k", b"topk")))
+    assert parse_classify(good._replace(body=good.body.replace(b"top_k", b"csrf")))[1].top_k is None
