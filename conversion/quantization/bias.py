@@ -6,7 +6,7 @@ it is the rounding error times the mean of the input. Subtracted from the bias, 
 Source: Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction, 2019.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +80,7 @@ def weights_of(graph: GraphProto) -> Weights:
 def correct_biases(graph: GraphProto, weights: Weights, means: Means) -> None:
     """Change the biases of an int8 graph, given the ``weights`` of its fp32 graph."""
     parameters = {each.name: each for each in graph.initializer}
-    for node, weight, bias in _quantized(graph):
+    for node, weight, bias in _quantized(graph, weights):
         name, original = weights[node.name]
         rounded, axis = _dequantized(weight, parameters)
         error = np.moveaxis(rounded - original, axis, 0)
@@ -90,12 +90,14 @@ def correct_biases(graph: GraphProto, weights: Weights, means: Means) -> None:
         steps.CopyFrom(numpy_helper.from_array(corrected, steps.name))
 
 
-def _quantized(graph: GraphProto) -> Iterator[tuple[NodeProto, NodeProto, NodeProto]]:
-    """The int8 nodes with a bias, and the nodes that dequantize their weights and their bias."""
+def _quantized(
+    graph: GraphProto, names: Collection[str]
+) -> Iterator[tuple[NodeProto, NodeProto, NodeProto]]:
+    """The named nodes that are int8, and the nodes that dequantize their weights and their bias."""
     made_by = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
-        match node.op_type, [made_by.get(name) for name in node.input]:
-            case kind, [_, NodeProto() as weight, NodeProto() as bias] if kind in _BIASED:
+        match [made_by.get(name) for name in node.input]:
+            case [_, NodeProto() as weight, NodeProto() as bias] if node.name in names:
                 yield node, weight, bias
 
 

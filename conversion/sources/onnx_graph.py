@@ -137,6 +137,9 @@ def surrounded(graph: Graph, preprocessing: Preprocessing, activation: Activatio
         _free_batch_axis(inner)
     _add_front(inner, _PREFIX + graph.input_name, preprocessing)
     _add_back(inner, graph, activation)
+    # Quantization knows nodes by their names, which a file need not give.
+    for node in inner.node:
+        node.name = node.output[0]
     _check_batch_axis(model, graph, preprocessing)
     return model
 

@@ -74,6 +74,14 @@ def unread(path: Path) -> str:
     return refusal(lambda: OnnxFile(f"onnx:{path}").description)
 
 
+def test_each_node_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    path = written(tmp_path, "Softmax")
+    assert {node.name for node in onnx.load(path).graph.node} == {""}
+    names = [node.name for node in verified(path).graph.node]
+    assert "" not in names
+    assert len(set(names)) == len(names)
+
+
 @pytest.mark.parametrize(
     ("tail", "activation", "last"),
     [
