@@ -43,16 +43,12 @@ def input_means(path: Path, pixels: Pixels) -> Means:
     given = {output.name for output in proto.graph.output}
     added = (helper.make_empty_tensor_value_info(name) for name in names if name not in given)
     proto.graph.output.extend(added)
+    if not names:
+        return {}
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=[CPU_PROVIDER])
     images = (image[np.newaxis] for image in pixels)
-    means = [
-        [_channel_means(each) for each in session.run(names, {INPUT_NAME: image})]
-        for image in images
-    ]
-    return {
-        name: np.mean(each, axis=0)
-        for name, each in zip(names, zip(*means, strict=True), strict=True)
-    }
+    runs = [list(map(_channel_means, session.run(names, {INPUT_NAME: each}))) for each in images]
+    return {name: np.mean([run[i] for run in runs], axis=0) for i, name in enumerate(names)}
 
 
 def add_biases(graph: GraphProto) -> None:

@@ -133,6 +133,7 @@ def surrounded(graph: Graph, preprocessing: Preprocessing, activation: Activatio
     strip(model)
     inner = model.graph
     del inner.value_info[:], inner.input[:], inner.output[:]
+    _lift_constants(inner)
     if graph.fixed_batch:
         _free_batch_axis(inner)
     _add_front(inner, _PREFIX + graph.input_name, preprocessing)
@@ -142,6 +143,15 @@ def surrounded(graph: Graph, preprocessing: Preprocessing, activation: Activatio
         node.name = node.output[0]
     _check_batch_axis(model, graph, preprocessing)
     return model
+
+
+def _lift_constants(graph: GraphProto) -> None:
+    """Make parameters of Constant nodes: quantization takes nothing else for weights."""
+    for node in list(graph.node):
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            graph.initializer.append(node.attribute[0].t)
+            graph.initializer[-1].name = node.output[0]
+            graph.node.remove(node)
 
 
 def _add_front(graph: GraphProto, images: str, preprocessing: Preprocessing) -> None:

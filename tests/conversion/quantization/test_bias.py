@@ -15,7 +15,7 @@ from conversion.request import DEFAULT_OPSET
 from model_spec import ONNX_FILE
 from preprocessing.pixels import Pixels
 from tests.conversion.brightness import GREYS
-from tests.support.toys import toy_preprocessing
+from tests.support.toys import toy_graph, toy_preprocessing
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +88,11 @@ def test_the_means_are_those_of_each_channel(tmp_path: Path) -> None:
     means = input_means(fp32, REDS)
     (found,) = (each for each in means.values() if len(each) == REDS.shape[-1])
     np.testing.assert_allclose(found, [MEAN, 0, 0], rtol=1e-6)
+
+
+def test_a_graph_without_convolutions_and_linear_layers_has_no_means(tmp_path: Path) -> None:
+    onnx.save(toy_graph(), tmp_path / ONNX_FILE)
+    assert input_means(tmp_path / ONNX_FILE, GREYS) == {}
 
 
 @pytest.mark.parametrize(

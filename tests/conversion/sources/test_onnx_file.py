@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper, parser
+from onnx import helper, numpy_helper, parser
 from torch import nn
 
 from conversion.graph import export, verify
@@ -80,6 +80,18 @@ def test_each_node_gets_a_name_of_its_own(tmp_path: Path) -> None:
     names = [node.name for node in verified(path).graph.node]
     assert "" not in names
     assert len(set(names)) == len(names)
+
+
+def test_weights_of_constant_nodes_become_parameters(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    model = onnx.load(path)
+    weights = next(each for each in model.graph.initializer if each.name == "weights")
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["weights"], value=weights))
+    model.graph.initializer.remove(weights)
+    onnx.save(model, path)
+    graph = verified(path).graph
+    assert "Constant" not in {node.op_type for node in graph.node}
+    assert "network/weights" in {each.name for each in graph.initializer}
 
 
 @pytest.mark.parametrize(
