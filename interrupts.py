@@ -1,6 +1,10 @@
 """Ctrl-C ends a command in one line, also while its modules are imported."""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import TracebackType
 
 INTERRUPTED = 130
@@ -27,3 +31,17 @@ def _told(kind: type[BaseException], error: BaseException, traceback: TracebackT
         return
     sys.stderr.write("interrupted\n")
     raise SystemExit(INTERRUPTED)
+
+
+@contextmanager
+def interrupting_only_this_process() -> Iterator[None]:
+    """Start processes in the block that Ctrl-C does not end: this one ends them.
+
+    Ctrl-C reaches every process of the terminal; a new one inherits the blocked signal.
+    """
+    resource_tracker.ensure_running()  # multiprocessing starts it first, and unblocks the signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

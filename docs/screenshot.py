@@ -9,8 +9,6 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Error, Page, ViewportSize, sync_playwright
 
-from interrupts import INTERRUPTED
-
 PROJECT = Path(__file__).parents[1]
 PHOTOGRAPH = PROJECT / "test_images/chelsea.jpg"
 OUTPUT = PROJECT / "docs/page.png"
@@ -33,8 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(f"error: no answer of a service at {given.url}; {reason}") from error
     except OSError as error:
         raise SystemExit(f"error: {error}") from error
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
 
 
 def screenshot(url: str) -> bytes:

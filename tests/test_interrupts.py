@@ -24,6 +24,7 @@ COMMANDS = {
     "hostile.fuzz": "numpy",
     "benchmarks": "numpy",
     "benchmarks.tune": "numpy",
+    "docs.screenshot": "PIL",
     "deploy.cerebrium.prepare": "bentoml",
     "deploy.simulation": "numpy",
 }
@@ -56,3 +57,18 @@ def test_other_exceptions_of_a_command_are_shown_as_ever(tmp_path: Path) -> None
 def test_a_program_that_imports_a_package_keeps_its_own_hook() -> None:
     script = "import sys, batch; print(sys.excepthook is sys.__excepthook__)"
     assert run([sys.executable, "-c", script]).stdout == "True\n"
+
+
+def test_a_process_started_in_the_block_does_not_see_ctrl_c() -> None:
+    script = (
+        "import multiprocessing, signal\n"
+        "from interrupts import interrupting_only_this_process\n"
+        "from signal import SIG_BLOCK, SIGINT, pthread_sigmask\n"
+        "if __name__ == '__main__':\n"
+        "    with interrupting_only_this_process():\n"
+        "        pool = multiprocessing.get_context('spawn').Pool(1)\n"
+        "    with pool:\n"
+        "        print(SIGINT in pool.apply(pthread_sigmask, (SIG_BLOCK, ())))\n"
+        "    print(SIGINT in pthread_sigmask(SIG_BLOCK, ()))\n"
+    )
+    assert run([sys.executable, "-c", script]).stdout == "True\nFalse\n"

@@ -6,7 +6,6 @@ decodes each image in an isolated process, where the kernel limits time and memo
 
 import contextlib
 import multiprocessing
-import signal
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from batch.engines.worker import Message, serve
 from batch.errors import BatchError
 from inference.hardware.cpus import usable_cpus
 from inference.hardware.gpu import count_gpus
+from interrupts import interrupting_only_this_process
 from serving.workers.sizing import wants_gpu
 from settings import Settings
 
@@ -66,13 +66,8 @@ class _Worker:
         self._process = _CONTEXT.Process(
             target=serve, args=(theirs, self._job, self._progress), daemon=True
         )
-        # Ctrl-C reaches every process of the terminal. The new one inherits the blocked signal, so
-        # that only this one acts.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with interrupting_only_this_process():
             self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         theirs.close()
 
     def give(self, task: _Task) -> None:

@@ -1,5 +1,6 @@
 """The bare limit: as many processes as processors, each classifying in memory, no HTTP."""
 
+import contextlib
 import itertools
 import multiprocessing
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from benchmarks.measurement.core import Core
 from benchmarks.report.results import LimitWindow
 from inference.hardware.cpus import usable_cpus
+from interrupts import interrupting_only_this_process
 from settings import Device
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ class Limit:
             process = context.Process(
                 target=_serve, args=(theirs, folder, device, list(photographs), offset), daemon=True
             )
-            process.start()
+            with interrupting_only_this_process():
+                process.start()
             self._workers.append((process, ours))
         for _, connection in self._workers:
             connection.recv()
@@ -93,13 +96,11 @@ def _serve(
     core = Core(folder, device)
     images = itertools.cycle(photographs[offset:] + photographs[:offset])
     core.classify([next(images)])
-    connection.send("ready")
-    while True:
-        try:
+    with contextlib.suppress(EOFError, ConnectionError):  # the other end is closed
+        connection.send("ready")
+        while True:
             seconds, size = connection.recv()
-        except EOFError:
-            return
-        connection.send(_loop(core, images, seconds, size))
+            connection.send(_loop(core, images, seconds, size))
 
 
 def _loop(

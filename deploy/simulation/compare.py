@@ -9,6 +9,7 @@ from deploy.simulation.autoscaler import Policy, Rule
 from deploy.simulation.day import Day, Replica, simulate
 from deploy.simulation.manifests import Sampling
 from deploy.simulation.traffic import bursty_day
+from interrupts import interrupting_only_this_process
 
 THRESHOLDS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)  # images in hand for each replica, of two workers
 DAYS = 3
@@ -75,7 +76,14 @@ def summaries(scenarios: Iterable[Scenario]) -> list[Summary]:
     """One for each scenario, computed on all processors."""
     pairs = [(scenario, seed) for scenario in scenarios for seed in range(DAYS)]
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        days = list(pool.map(one_day, *zip(*pairs, strict=True)))
+        with interrupting_only_this_process():
+            found = pool.map(one_day, *zip(*pairs, strict=True))
+        try:
+            days = list(found)
+        except KeyboardInterrupt:
+            for process in multiprocessing.active_children():
+                process.terminate()  # else the pool waits for the days in hand
+            raise
     return [summarise(days[start : start + DAYS]) for start in range(0, len(days), DAYS)]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from errors import StartupError
 from inference import check_device
 from inference.hardware.gpu import count_gpus
+from interrupts import interrupting_only_this_process
 from model_spec import ModelSpec
 from serving.metrics import spans
 from serving.workers.address import check_address_of_command
@@ -64,7 +65,9 @@ def _check_elsewhere(folder: Path, device: Device, max_batch_size: int) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
-            pool.submit(check_device, folder, device, max_batch_size).result()
+            with interrupting_only_this_process():
+                checked = pool.submit(check_device, folder, device, max_batch_size)
+            checked.result()
         except BrokenProcessPool as error:
             raise StartupError(
                 f"{PREFIX}DEVICE={device.value} cannot be had: the process that tried it was killed"
