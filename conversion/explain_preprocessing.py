@@ -7,9 +7,9 @@ to standard output, too. The photograph is decoded and resized as the service do
 import argparse
 import sys
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
+from batch.files import write_whole
 from conversion import store
 from conversion.errors import ConversionError
 from conversion.preprocessing.explanation import explain
@@ -27,10 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spec = ModelSpec.load(store.folder_of(parsed.tag))
         setup = Setup.from_settings(spec.preprocessing, load_settings())
         explanation = explain(parsed.image, parsed.tag, setup)
-        # Encoded in memory first, so that no half of a picture is written.
-        buffer = BytesIO()
-        draw(explanation).save(buffer, "PNG")
-        parsed.output.write_bytes(buffer.getvalue())
+        picture = draw(explanation)
+        write_whole(parsed.output, lambda file: picture.save(file, "PNG"))
         print("\n".join((*explanation.lines, f"picture: {parsed.output}")))
     except ImageError as error:
         print(f"error: {parsed.image}: {error.message}", file=sys.stderr)

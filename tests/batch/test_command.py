@@ -138,11 +138,16 @@ def test_an_interrupted_run_says_that_it_can_go_on(number: int, command: Command
 @pytest.mark.slow
 def test_a_full_disk_loses_nothing(photographs: Path, model: Path) -> None:
     command = Command(photographs, model, "rows.jsonl")
-    full = "File too large; what was done is kept, the same command goes on from there"
+    again = "what was done is kept, the same command goes on from there"
+    full = f"File too large; {again}\n"
     # Too few bytes for a part, then enough for that but not for all rows together.
-    assert command.run(file_bytes=4000) == (1, "", f"error: {full}\n")
+    assert command.run(file_bytes=4000) == (1, "", f"error: {full}")
     assert command.parts() == {}
-    assert command.run(file_bytes=10_000) == (1, "", f"error: {full}\n")
+    assert command.run(file_bytes=10_000) == (
+        1,
+        "",
+        f"error: {command.output} cannot be written: {full}",
+    )
     assert len(command.parts()) == PARTS
     assert not command.output.exists()
     assert command.run() == (0, f"{command.output}: 30 photographs\n", "")

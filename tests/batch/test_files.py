@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -71,3 +72,12 @@ def test_what_cannot_be_written_is_found_before_the_work(tmp_path: Path) -> None
         check_writable(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"rows.csv cannot be written: No such file"):
         check_writable(tmp_path / "nowhere/rows.csv")
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    def fail(file: BinaryIO) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=rf"^{tmp_path}/rows cannot be written: No space left on"):
+        write_whole(tmp_path / "rows", fail)
+    assert list(tmp_path.iterdir()) == []
