@@ -9,6 +9,8 @@ says ``Connection: close`` in some responses, and those clients connect again.
 """
 
 import asyncio
+import os
+import resource
 import socket
 import ssl
 import struct
@@ -39,6 +41,9 @@ _NEW_TURN_SECONDS = 0.05
 
 # A worker that has no descriptors left accepts nothing for this long.
 _NO_DESCRIPTOR_SECONDS = 1.0
+
+# Descriptors that connections leave to files and processes: without them metrics break for good.
+_OTHER_DESCRIPTORS = 64
 
 # Added to the connections of a worker that is to get no more. More than any worker has.
 _NO_MORE = 1 << 32
@@ -148,6 +153,9 @@ class Listener:
             self._stop_listening(_TURN_SECONDS)
             return
         try:
+            if not self._has_descriptor():
+                self._stop_listening(_NO_DESCRIPTOR_SECONDS)
+                return
             accepted, _ = self._socket.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return  # another worker was faster, or the client has gone
@@ -161,6 +169,13 @@ class Listener:
         )
         self._tasks.add(task)
         task.add_done_callback(partial(self._made, accepted))
+
+    def _has_descriptor(self) -> bool:
+        """Whether there is one for a connection; OSError if there is none at all."""
+        lowest = os.dup(self._socket.fileno())
+        os.close(lowest)
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return limit == resource.RLIM_INFINITY or lowest < limit - _OTHER_DESCRIPTORS
 
     def _is_my_turn(self) -> bool:
         now = self._loop.time()

@@ -235,9 +235,10 @@ class FrontDoor:
         asked = headers.get(DEADLINE_HEADER)
         if asked is None:
             return self._settings.deadline
-        if not asked.isdigit() or not int(asked[:_DEADLINE_DIGITS]):
+        digits = asked.lstrip(b"0")
+        if not digits.isdigit():
             raise InvalidParameter("X-Deadline-Ms must be a positive whole number")
-        return min(int(asked[:_DEADLINE_DIGITS]) / 1000, self._settings.deadline)
+        return min(int(digits[:_DEADLINE_DIGITS]) / 1000, self._settings.deadline)
 
     async def _answer(
         self,

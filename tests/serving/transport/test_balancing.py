@@ -173,6 +173,31 @@ async def test_a_worker_without_descriptors_tries_again(
 
 
 @in_loop
+async def test_connections_leave_descriptors_to_files(
+    table: WorkerTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(balancing, "_NO_DESCRIPTOR_SECONDS", 0.01)
+    looks: list[bool] = []
+    has_descriptor = Listener._has_descriptor
+
+    def look(listener: Listener) -> bool:
+        looks.append(has_descriptor(listener))
+        return looks[-1]
+
+    monkeypatch.setattr(Listener, "_has_descriptor", look)
+    with listening(table, 1) as address, monkeypatch.context() as patch:
+        patch.setattr(balancing, "_OTHER_DESCRIPTORS", 1 << 62)
+        answer = asyncio.create_task(_worker_of(address))
+        while len(looks) < 3:
+            await asyncio.sleep(0.01)
+        assert table._open.tolist() == [0, 0, 0]
+        patch.undo()
+        worker, writer = await answer
+        assert (worker, set(looks[:3]), looks[-1]) == (1, {False}, True)
+        writer.close()
+
+
+@in_loop
 async def test_a_connection_that_was_never_made_is_not_counted(table: WorkerTable) -> None:
     failed: list[bool] = []
 
