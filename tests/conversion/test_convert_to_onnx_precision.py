@@ -29,7 +29,7 @@ def test_a_folder_with_too_few_photographs_is_refused_before_the_work(
     for name in ("a.png", "b.png", "c.png"):
         (tmp_path / name).write_bytes(encoded(RED))
     line = refused(capfd, "--precision", "int8", "--calibration", str(tmp_path))
-    assert line == f"error: {tmp_path} has 3 photographs, at least 8 are needed"
+    assert line == f"error: {tmp_path} has 3 photographs; --calibration needs at least 8"
 
 
 def test_bf16_is_refused_on_a_processor_without_it(
