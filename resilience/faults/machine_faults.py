@@ -63,13 +63,17 @@ def fill_disk(folder: Path) -> Row:
 
 
 def exhaust_descriptors(folder: Path) -> Row:
-    """Idle connections take every descriptor: when they are closed, it answers again."""
+    """Idle connections take every descriptor that they may: when they are closed, it answers again.
+
+    The service leaves a quarter to files.
+    """
     with _limited_bentoml(folder), under_load(folder) as scene:
         with contextlib.ExitStack() as idle:
             _connect(scene.server.url, idle)
             time.sleep(_HELD_SECONDS)
             fullest = max(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in scene.before)
-        scene.expect(fullest >= DESCRIPTORS - 8, f"only {fullest} descriptors were in use")
+        most = DESCRIPTORS * 3 // 4
+        scene.expect(fullest >= most - 8, f"only {fullest} descriptors were in use")
         scene.row.recovery = until(
             lambda: health(scene.server) == 200, _RECOVER_SECONDS, "it answers again"
         )

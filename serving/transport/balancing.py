@@ -42,7 +42,8 @@ _NEW_TURN_SECONDS = 0.05
 # A worker that has no descriptors left accepts nothing for this long.
 _NO_DESCRIPTOR_SECONDS = 1.0
 
-# Descriptors that connections leave to files and processes: without them metrics break for good.
+# Descriptors that connections leave to files and processes, at most a quarter of all: without
+# them metrics break for good.
 _OTHER_DESCRIPTORS = 64
 
 # Added to the connections of a worker that is to get no more. More than any worker has.
@@ -175,7 +176,8 @@ class Listener:
         lowest = os.dup(self._socket.fileno())
         os.close(lowest)
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return limit == resource.RLIM_INFINITY or lowest < limit - _OTHER_DESCRIPTORS
+        others = min(_OTHER_DESCRIPTORS, limit // 4)
+        return limit == resource.RLIM_INFINITY or lowest < limit - others
 
     def _is_my_turn(self) -> bool:
         now = self._loop.time()

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import resource
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -186,7 +187,7 @@ async def test_connections_leave_descriptors_to_files(
 
     monkeypatch.setattr(Listener, "_has_descriptor", look)
     with listening(table, 1) as address, monkeypatch.context() as patch:
-        patch.setattr(balancing, "_OTHER_DESCRIPTORS", 1 << 62)
+        patch.setattr(resource, "getrlimit", lambda _: (4, 4))
         answer = asyncio.create_task(_worker_of(address))
         while len(looks) < 3:
             await asyncio.sleep(0.01)
