@@ -59,9 +59,10 @@ def test_the_document_is_valid_openapi() -> None:
     openapi_spec_validator.validate(DOCUMENT)
 
 
-def test_the_document_is_built_once() -> None:
+def test_the_documents_are_built_once() -> None:
     classifier = cast("ClassifierService", service.ImageClassifier)
     assert classifier.openapi_spec is classifier.openapi_spec
+    assert classifier.schema() is classifier.schema()
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ FUNCTIONS: dict[str, Callable[..., Any] | type | None] = {
     "bentoml Service.to_asgi": Service.to_asgi,
     "bentoml Service.doc": Service.doc.fget,
     "bentoml Service.openapi_spec": Service.openapi_spec.fget,
+    "bentoml Service.schema": Service.schema,
     "bentoml create_standalone_arbiter": bentoml_circus.create_standalone_arbiter,
     "bentoml Arbiter": bentoml_circus.Arbiter,
     "circus Arbiter.manage_watchers": circus.arbiter.Arbiter.manage_watchers,

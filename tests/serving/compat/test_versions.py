@@ -41,6 +41,7 @@ WRITTEN_AGAINST = {
     "bentoml Service.to_asgi": {"bc4a615ea6253837"},
     "bentoml Service.doc": {"70dabe3bd15c0827"},
     "bentoml Service.openapi_spec": {"38e7c8ebe6734bda"},
+    "bentoml Service.schema": {"04d974a0f9990104"},
     "bentoml create_standalone_arbiter": {"7599114edfbd5652"},
     "bentoml Arbiter": {"07d86922b6531478"},
     "circus Arbiter.manage_watchers": {"5b047b07f89ee6ca"},
