@@ -22,7 +22,7 @@ def end_in_one_line_after_ctrl_c() -> None:
 
 
 def _told(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    # A module in C may turn it into an ImportError.
+    # A C extension may turn a KeyboardInterrupt into an ImportError.
     cause: BaseException | None = error
     while cause and not isinstance(cause, KeyboardInterrupt):
         cause = cause.__cause__ or cause.__context__
@@ -35,7 +35,7 @@ def _told(kind: type[BaseException], error: BaseException, traceback: TracebackT
 
 @contextmanager
 def interrupting_only_this_process() -> Iterator[None]:
-    """Start processes in the block that Ctrl-C does not end: this one ends them.
+    """Keep Ctrl-C from the processes that the block starts: this process ends them.
 
     Ctrl-C reaches every process of the terminal; a new one inherits the blocked signal.
     """

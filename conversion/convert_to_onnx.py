@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # such as a full disk
-        where = f"temporary files go to {tempfile.gettempdir()}, another folder if TMPDIR names it"
+        where = f"temporary files go to {tempfile.gettempdir()}; TMPDIR can name another folder"
         print(f"error: {reason_of(error)}; {where}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

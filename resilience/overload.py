@@ -234,7 +234,7 @@ def _costly_image() -> bytes:
 def _refuser() -> Iterator[str]:
     port = free_port()
     command = [*ENDS_WITH_US, sys.executable, "-m", "resilience.refuser", str(port)]
-    # In a session of its own: Ctrl-C is for us alone, who stop it.
+    # Its own session keeps Ctrl-C from it: this process stops it.
     process = subprocess.Popen(command, cwd=PROJECT, start_new_session=True)
     try:
         yield f"http://127.0.0.1:{port}"

@@ -19,7 +19,7 @@ from conversion.graph.export import INPUT_NAME
 from inference.sessions.providers import CPU_PROVIDER
 from preprocessing.pixels import Pixels
 
-IMAGES = 16
+MEAN_IMAGES = 16
 """How many photographs the means are taken of. More of them made no int8 graph better."""
 
 Floats = npt.NDArray[np.float32]

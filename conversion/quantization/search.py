@@ -15,8 +15,7 @@ from conversion.gate.gate import LEAST_SPEED_UP, MOST_SHIFT, SURE
 from conversion.gate.speed import QUICK_ROUNDS, measure
 from conversion.graph.verify import in_batches
 from conversion.progress import progress
-from conversion.quantization import bias
-from conversion.quantization.bias import Means, input_means
+from conversion.quantization.bias import MEAN_IMAGES, Means, input_means
 from conversion.quantization.calibration import PHOTOGRAPHS, Method, ranges
 from conversion.quantization.losses import IMAGES, by_loss
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
@@ -132,10 +131,10 @@ class Search:
         self._ranges = dict[Method, Any]()
 
     def find(self) -> Tried:
-        """The first recipe that is good, the first layer in float or not; else the best."""
+        """The first good recipe, with the first layer in float if that is faster; else the best."""
         for recipe in self._with_and_without_first_layer():
             self._try(recipe)
-        for recipe in self._recipes():
+        for recipe in self._others():
             if self._best().is_good:
                 break
             if all(each.recipe != recipe for each in self.tried):
@@ -146,13 +145,14 @@ class Search:
         return max(self.tried, key=lambda each: each.rank)
 
     def _with_and_without_first_layer(self) -> Iterator[Recipe]:
-        """Which one is faster depends on the engine and on the layer."""
+        """Two recipes: which is faster depends on the engine and on the layer."""
         recipe = Recipe(Method.MINMAX, signed=False, reduce_range=not adds_int8_exactly())
         yield recipe
         if len(self._nodes) > 1:
             yield replace(recipe, kept=(self._nodes[0][0].name,))
 
-    def _recipes(self) -> Iterator[Recipe]:
+    def _others(self) -> Iterator[Recipe]:
+        """More recipes, the faster of the first two changed step by step."""
         fastest = max(self.tried, key=lambda each: each.speed_up)
         for method in (Method.PERCENTILE, Method.ENTROPY):
             yield replace(fastest.recipe, method=method)
@@ -200,7 +200,7 @@ class Search:
 
     @cached_property
     def _means(self) -> Means:
-        return input_means(self._fp32 / ONNX_FILE, self._samples.pixels[: bias.IMAGES])
+        return input_means(self._fp32 / ONNX_FILE, self._samples.pixels[:MEAN_IMAGES])
 
     def _measured(self, recipe: Recipe, folder: Path) -> Tried:
         expected = self._samples.probabilities
