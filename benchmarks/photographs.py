@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from conversion.photographs import PHOTOGRAPHS
-from tests.support.images import save
+from harness.images import save
 
 # Mean size and bytes of ImageNet's validation photographs.
 _SIZE = (500, 375)

@@ -26,12 +26,12 @@ import bentoml
 import numpy as np
 from PIL import Image, ImageFilter
 
+from harness.images import save
 from inference import Session, open_session
 from model_spec import MODEL_NAME, Preprocessing
 from preprocessing import DecodeLimits, decode_trusted, least_side, transform
 from preprocessing.pixels import Pixels
 from settings import Device, Settings
-from tests.support.images import save
 
 MEGAPIXELS: tuple[float, ...] = (12, 24)
 

@@ -17,6 +17,8 @@ import httpx
 import psutil
 from PIL import Image
 
+from harness.images import save
+from harness.servers import running, toy_home
 from hostile.corpus import ask, ask_for_good, ask_for_urls, corpus, shown
 from hostile.requests import calls
 from hostile.requests.calls import Call
@@ -24,8 +26,6 @@ from hostile.requests.expected import RED, Outcome
 from resilience.evidence import Evidence, report
 from resilience.resources import MEGABYTE, Sampler, cpu_seconds, look
 from settings import Settings
-from tests.support.images import save
-from tests.support.servers import running, toy_home
 
 CPU_MS = 300.0  # milliseconds of processor time that a request may take beyond decoding
 RSS_MB = 100.0  # megabytes of memory that a request may take beyond decoding

@@ -17,13 +17,13 @@ from typing import Any
 from PIL import Image
 
 from errors import ClassifierError
+from harness.images import save, textured
 from hostile.damage import pixels_apart
 from hostile.images.containers import GIF
 from hostile.requests.calls import ALL_FILES
 from preprocessing import DecodeLimits, decode_ordinary
 from preprocessing.budget import DecodeBudget
 from settings import Settings
-from tests.support.images import save, textured
 
 SECONDS = 120.0
 FOLDER = Path(__file__).parents[1] / "build/costliest"

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 
 from errors import ImageError
+from harness.toys import LABELS, encoded, toy_preprocessing
+from harness.toys import RED as COLOUR
 from hostile.images.files import CORRUPT, UNSUPPORTED
 from hostile.images.heic import HEICS, small
 from hostile.requests.expected import RED, Outcome, refused
@@ -17,8 +19,6 @@ from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
 from preprocessing.pixels import Pixels
 from settings import Settings
-from tests.support.toys import LABELS, encoded, toy_preprocessing
-from tests.support.toys import RED as COLOUR
 
 PIECES = 64
 FLIPPED = 64

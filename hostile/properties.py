@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from errors import ClassifierError, ImageError
+from harness.toys import SIZE, toy_preprocessing
 from inference.answers.embedding import EmbeddingForm
 from preprocessing import DecodeLimits, decode_scaled, least_side, transform
 from preprocessing.encoded import Encoded
@@ -17,7 +18,6 @@ from serving.api.header_checks import check_batch_head, check_classify_head
 from serving.api.parsing import parse_classify, parse_classify_batch
 from serving.api.requests import Request
 from serving.parameters import MAX_CLASSES, MapForm, Parameters
-from tests.support.toys import SIZE, toy_preprocessing
 
 # Pillow warns of what is odd in a file; the service does not listen.
 warnings.simplefilter("ignore")

@@ -8,11 +8,11 @@ import struct
 import zlib
 from base64 import b64decode
 
+from harness.images import exif, save
 from hostile.images import containers as made
 from hostile.images.costly import RED_ROWS, exif_of_numbers, huffman_groups, no_pixels
 from hostile.images.files import CORRUPT, TOO_LARGE, UNSUPPORTED, File, red, scans
 from hostile.requests.expected import RED
-from tests.support.images import exif, save
 
 # More than twice the processor time that a request may take.
 _SCANS = 2000

@@ -1,8 +1,8 @@
 """Images with known answers: the toy's, worked out by hand, and the test images."""
 
+from harness.toys import LABELS, encoded
 from load_generator.known_images import EXPECTED, TEST_IMAGES, Known
 from resilience.routes import ROUTES
-from tests.support.toys import LABELS, encoded
 
 _COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 100, 50), (30, 90, 210), (10, 140, 70))
 

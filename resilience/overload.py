@@ -29,6 +29,7 @@ import numpy as np
 import uvloop
 from PIL import Image
 
+from harness.servers import ENDS_WITH_US, PROJECT, Server, free_port, running, toy_home
 from load_generator.arrivals import poisson
 from load_generator.connections import Connections, Lost, address
 from load_generator.known_images import Known, Outcome
@@ -39,7 +40,6 @@ from resilience.faults.scene import FAILURES, TWO_WORKERS
 from resilience.processes import cpu_seconds, health
 from resilience.routes import ROUTES, Route
 from settings import Settings
-from tests.support.servers import ENDS_WITH_US, PROJECT, Server, free_port, running, toy_home
 
 ROUNDS = 6
 SECONDS = 10.0

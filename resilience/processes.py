@@ -7,9 +7,9 @@ from collections.abc import Callable
 import httpx
 import psutil
 
+from harness.servers import Server
 from resilience import resources
 from serving.compat.process_manager import worker_processes
-from tests.support.servers import Server
 
 
 def workers(server: Server) -> list[psutil.Process]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 import uvloop
 
+from harness.servers import Server, running, toy_home
 from load_generator.connections import Connections, Lost, address
 from load_generator.known_images import Known, Outcome
 from load_generator.loops import closed_loop
@@ -26,7 +27,6 @@ from resilience.evidence import Evidence, report
 from resilience.faults.scene import FAILURES, TWO_WORKERS
 from resilience.resources import MEGABYTE, Sample, Sampler, trend
 from resilience.traffic import DISCONNECTED, disconnect, good, hostile
-from tests.support.servers import Server, running, toy_home
 
 SECONDS = 600.0
 CLIENTS = 8

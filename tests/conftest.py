@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.servers import PROJECT, Server, environment, running
+from harness.toys import write_mapped_toy, write_toy_model
 from model_spec import MODEL_NAME, SPEC_FILE, ModelSpec
-from tests.support.servers import PROJECT, Server, environment, running
 from tests.support.shared import Shared, made_once
-from tests.support.toys import write_mapped_toy, write_toy_model
 
 # Tests send nothing to other machines.
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"

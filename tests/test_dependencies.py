@@ -12,8 +12,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from harness.servers import PROJECT
 from tests.support.commands import python
-from tests.support.servers import PROJECT
 
 PYPROJECT = tomli.loads((PROJECT / "pyproject.toml").read_text())["project"]
 SECURITY = (PROJECT / "SECURITY.md").read_text()
@@ -64,6 +64,10 @@ FLOORS = (
 )
 """Of serving, from the top; each may import those below it."""
 
+ALL_ROOMS = {file.parent.name for file in PROJECT.glob("*/__init__.py")}
+TOOLS = {"benchmarks", "harness", "hostile", "resilience"}
+"""They run the service on what the harness has."""
+
 PRIVATE = ("bentoml._internal", "_bentoml_impl", "_bentoml_sdk", "circus", "uvicorn")
 """Only serving/compat may import these, or name them."""
 
@@ -95,6 +99,23 @@ def test_imports_go_one_way(room: str) -> None:
     assert imports(room) & ROOMS - {room} <= MAY_IMPORT[room]
     for library, rooms in ONLY_IN.items():
         assert library not in imports(room) or room in rooms, library
+
+
+@pytest.mark.parametrize("room", sorted(ALL_ROOMS - {"tests"}))
+def test_no_room_imports_the_tests_and_only_tools_import_the_harness(room: str) -> None:
+    assert imports(room) & {"tests", "harness"} <= ({"harness"} if room in TOOLS else set())
+
+
+@pytest.mark.parametrize(
+    ("room", "known"),
+    [
+        ("harness", {"conversion", "harness", "model_spec", "preprocessing"}),
+        ("load_generator", {"load_generator"}),
+        ("deployment_check", {"deployment_check", "load_generator", "interrupts"}),
+    ],
+)
+def test_some_rooms_know_little_of_the_project(room: str, known: set[str]) -> None:
+    assert imports(room) & {*ALL_ROOMS, *(file.stem for file in PROJECT.glob("*.py"))} == known
 
 
 def test_a_batch_knows_no_http() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.servers import Server
 from load_generator.known_images import EXPECTED, TEST_IMAGES
 from model_spec import ModelSpec
 from preprocessing import DecodeLimits, decode, transform
-from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
 

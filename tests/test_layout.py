@@ -1,11 +1,8 @@
-"""`tests/` mirrors the source; `deployment_check/` knows the service from outside only."""
+"""`tests/` mirrors the source."""
 
-import ast
 from pathlib import Path
 
-import pytest
-
-from tests.support.servers import PROJECT
+from harness.servers import PROJECT
 
 TESTS = PROJECT / "tests"
 
@@ -74,24 +71,3 @@ def test_no_folder_of_the_source_is_crowded() -> None:
     assert {PROJECT / room for room in ROOMS} <= own
     counts = {each.relative_to(PROJECT): len(list(each.glob("*.py"))) for each in own}
     assert {folder: count for folder, count in counts.items() if count > MOST_FILES} == {}
-
-
-@pytest.mark.parametrize(
-    ("room", "known"),
-    [
-        ("load_generator", {"load_generator"}),
-        ("deployment_check", {"deployment_check", "load_generator", "interrupts"}),
-    ],
-)
-def test_what_asks_from_outside_imports_nothing_else_of_the_project(
-    room: str, known: set[str]
-) -> None:
-    rooms = {*ROOMS, TESTS.name, *(file.stem for file in PROJECT.glob("*.py"))}
-    nodes = [
-        node
-        for file in (PROJECT / room).rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
-    ]
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
-    assert {name.partition(".")[0] for name in names} & rooms == known

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from errors import StartupError
+from harness.toys import GOLDEN_FILE, HIGH, LABELS, write_toy_model
 from model_spec import (
     EXPLANATION_FILE,
     ONNX_FILE,
@@ -17,7 +18,6 @@ from model_spec import (
     Precision,
     sha256_of_file,
 )
-from tests.support.toys import GOLDEN_FILE, HIGH, LABELS, write_toy_model
 
 
 def changed(folder: Path, **fields: Any) -> None:

@@ -7,8 +7,8 @@ import httpx
 import numpy as np
 import pytest
 
+from harness.servers import PROJECT, Server
 from load_generator.known_images import EXPECTED, TEST_IMAGES
-from tests.support.servers import PROJECT, Server
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from harness.toys import toy_preprocessing
 from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Rounding, Size
-from tests.support.toys import toy_preprocessing
 
 
 def changed(**fields: Any) -> Preprocessing:

@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness.servers import ENDS_WITH_US, Server, environment, free_port, wait_until_ready
 from model_spec import MODEL_NAME, ModelSpec, Size
 from tests.support.documents import ACTIVATE, DOCS, PROJECT, README, blocks, commands
 from tests.support.kustomized import kubectl
-from tests.support.servers import ENDS_WITH_US, Server, environment, free_port, wait_until_ready
 from tests.support.tools import program
 
 README_URL = "http://127.0.0.1:3000"

@@ -13,10 +13,10 @@ from pathlib import Path
 from benchmarks.measurement.models import FOLDER, HOME, PROJECT, Model
 from benchmarks.stacks import forms
 from benchmarks.stacks.forms import Form
+from harness.servers import BENTOML, environment
 from inference.hardware.cpus import usable_cpus
 from model_spec import Precision
 from settings import PREFIX, Device
-from tests.support.servers import BENTOML, environment
 
 OURS = "ours"
 

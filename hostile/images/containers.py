@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from tests.support.toys import RED, encoded
+from harness.toys import RED, encoded
 
 JPEG, PNG, GIF, WEBP, AVIF = (
     encoded(RED, (16, 16), name) for name in ("JPEG", "PNG", "GIF", "WEBP", "AVIF")

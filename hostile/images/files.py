@@ -16,11 +16,11 @@ from typing import Any
 from PIL import Image
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageTooLarge, UnsupportedImage
+from harness.avifs import Avif, frame, pieces_of_nothing
+from harness.images import exif, save
 from hostile.images import containers as made
 from hostile.images.costly import RED_ROWS
 from hostile.requests.expected import RED, Outcome, refused
-from tests.support.avifs import Avif, frame, pieces_of_nothing
-from tests.support.images import exif, save
 
 TOO_LARGE, EXTREME, CORRUPT, UNSUPPORTED = map(
     refused, (ImageTooLarge, ExtremeAspectRatio, CorruptImage, UnsupportedImage)

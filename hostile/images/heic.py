@@ -13,10 +13,10 @@ from typing import Any
 
 from PIL import Image
 
+from harness.avifs import box, full_box
+from harness.images import exif
 from hostile.images.files import CORRUPT, EXTREME, SIDE, TOO_LARGE, UNSUPPORTED, File, red
 from hostile.requests.expected import RED
-from tests.support.avifs import box, full_box
-from tests.support.images import exif
 
 QUICKLY = {"preset": "ultrafast"}
 """Options of the encoder: a fifth of the time, and hardly more bytes."""

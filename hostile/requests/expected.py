@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from errors import ClassifierError
-from tests.support.toys import LABELS
+from harness.toys import LABELS
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from unittest import mock
 
 import httpx
 
+from harness.servers import BENTOML, running, toy_home
 from resilience.faults.scene import TWO_WORKERS, Row, Scene, under_load
 from resilience.processes import health, until
-from tests.support.servers import BENTOML, running, toy_home
 
 DESCRIPTORS = 128
 IDLE_CONNECTIONS = 400
@@ -159,7 +159,7 @@ def _limited_bentoml(folder: Path) -> Iterator[None]:
     script = folder / "bentoml"
     script.write_text(f'#!/bin/bash\nulimit -n {DESCRIPTORS}\nexec {BENTOML} "$@"\n')
     script.chmod(0o755)
-    with mock.patch("tests.support.servers.BENTOML", str(script)):
+    with mock.patch("harness.servers.BENTOML", str(script)):
         yield
 
 

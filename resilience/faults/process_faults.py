@@ -9,10 +9,10 @@ from unittest import mock
 
 import psutil
 
+from harness.servers import Server, running
 from load_generator.known_images import Outcome
 from resilience.faults.scene import AFTERWARDS, TWO_WORKERS, Row, Scene, under_load
 from resilience.processes import client_ports, health, healthy_worker, until, worker_ids, workers
-from tests.support.servers import Server, running
 
 REPLACE_SECONDS = 30.0
 """Until a successor has loaded the model and serves, on a machine that is busy."""
@@ -100,7 +100,7 @@ def _restart(scene: Scene, folder: Path) -> None:
     again.mkdir()
     port = int(scene.server.url.rpartition(":")[2])
     with (
-        mock.patch("tests.support.servers.free_port", return_value=port),
+        mock.patch("harness.servers.free_port", return_value=port),
         running(scene.home, again, TWO_WORKERS) as server,
     ):
         until(lambda: healthy_worker(server) != 0, REPLACE_SECONDS, "healthy again")

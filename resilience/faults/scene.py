@@ -11,10 +11,10 @@ from types import MappingProxyType
 import httpx
 import psutil
 
+from harness.servers import Server, running, toy_home
 from load_generator.known_images import Outcome
 from resilience.faults.load import Load
 from resilience.processes import client_ports, healthy_worker, until, worker_ids, workers
-from tests.support.servers import Server, running, toy_home
 
 TWO_WORKERS = MappingProxyType({"CLASSIFIER_WORKERS": "2"})
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import psutil
 
+from harness.servers import Server, running, toy_home, wait_until_ready
 from resilience.faults.process_faults import REPLACE_SECONDS, STOP_SECONDS
 from resilience.faults.scene import Row
 from resilience.processes import health, until, workers
-from tests.support.servers import Server, running, toy_home, wait_until_ready
 
 START_SECONDS = 15.0
 

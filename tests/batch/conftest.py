@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.toys import BLUE, GREEN, RED, encoded, write_toy_model
 from settings import Device, Settings
-from tests.support.toys import BLUE, GREEN, RED, encoded, write_toy_model
 
 SETTINGS = Settings(device=Device.CPU, workers=1)
 COLOURS = {"red": RED, "green": GREEN, "blue": BLUE}

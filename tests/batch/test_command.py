@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch.command import main
+from harness.servers import PROJECT
 from tests.support.mixed_folder import fill
-from tests.support.servers import PROJECT
 
 PART_SIZE = 2
 PARTS = 15

@@ -14,10 +14,10 @@ import pytest
 from batch.errors import BatchError
 from batch.options import Options, Shard
 from batch.run import Outcome, run
+from harness.images import exif, save, textured
+from harness.toys import BLUE, GREEN, HIGH, LOW, RED, encoded
 from model_spec import Activation, ModelSpec
 from tests.batch.conftest import SETTINGS
-from tests.support.images import exif, save, textured
-from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, encoded
 
 pytestmark = pytest.mark.slow
 

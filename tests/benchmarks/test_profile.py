@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.profile import OTHER, PARTS, Thread, parts, table
-from tests.support.servers import PROJECT
+from harness.servers import PROJECT
 
 _LIBRARIES = {"PIL", "prometheus_client", "uvicorn"}
 

@@ -4,10 +4,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.scaled_decoding import camera_jpeg, look, scaled, table
+from harness.images import LIMITS, save, textured
 from inference import open_session
 from preprocessing import decode
 from settings import Device
-from tests.support.images import LIMITS, save, textured
 
 
 def photograph(folder: Path) -> Path:

@@ -15,8 +15,8 @@ from conversion.quantization.bias import input_means
 from conversion.quantization.calibration import Method, ranges
 from conversion.quantization.recipe import Recipe, quantize
 from conversion.request import DEFAULT_OPSET
+from harness.toys import GOLDEN_FILE, encoded, toy_preprocessing, write_toy_model
 from model_spec import ONNX_FILE, ModelSpec, Precision, sha256_of_file
-from tests.support.toys import GOLDEN_FILE, encoded, toy_preprocessing, write_toy_model
 
 DARK_AND_BRIGHT = ("dark", "bright")
 

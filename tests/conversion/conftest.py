@@ -19,9 +19,9 @@ from conversion.graph.export import export
 from conversion.request import DEFAULT_OPSET
 from conversion.sources import torchvision_models
 from conversion.weights import files
+from harness import toys
 from model_spec import ONNX_FILE, SPEC_FILE, Interpolation, ModelSpec, Preprocessing, Size
 from tests.conversion import brightness
-from tests.support import toys
 
 
 @pytest.fixture(scope="session", autouse=True)

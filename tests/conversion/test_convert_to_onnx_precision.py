@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from conversion.convert_to_onnx import main
+from harness.toys import RED, encoded
 from inference.sessions import openvino_session
-from tests.support.toys import RED, encoded
 
 SQUEEZENET = ("--architecture", "squeezenet1_1", "--random-weights", "0")
 

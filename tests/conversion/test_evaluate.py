@@ -12,10 +12,8 @@ import pytest
 from onnx import numpy_helper
 
 from conversion.evaluate import main
-from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
-from tests.support.commands import python
-from tests.support.servers import PROJECT, environment, toy_home
-from tests.support.toys import (
+from harness.servers import PROJECT, environment, toy_home
+from harness.toys import (
     BLUE,
     GREEN,
     RED,
@@ -24,6 +22,8 @@ from tests.support.toys import (
     write_softmax_toy,
     write_toy_model,
 )
+from model_spec import ONNX_FILE, ModelSpec, sha256_of_file
+from tests.support.commands import python
 
 TOY, ALWAYS_RED, OTHER = (f"image_classifier:{name}" for name in ("toy", "always-red", "other"))
 

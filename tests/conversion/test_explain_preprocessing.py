@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from conversion.explain_preprocessing import main
-from tests.support.toys import RED, encoded, write_toy_model
+from harness.toys import RED, encoded, write_toy_model
 
 TOY = "image_classifier:toy"
 

@@ -10,10 +10,10 @@ import pytest
 
 from conversion import store
 from conversion.errors import ConversionError
+from harness import toys
 from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec
 from tests.conversion.converted import FINGERPRINT, OTHER, folder_of, tags
 from tests.conversion.gate.test_gate import GOOD
-from tests.support import toys
 from tests.support.refusals import refusal
 
 pytestmark = pytest.mark.usefixtures("empty_store")

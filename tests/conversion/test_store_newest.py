@@ -8,12 +8,12 @@ import pytest
 
 from conversion import store
 from conversion.photographs import GOLDEN
+from harness.servers import environment, toy_home
+from harness.toys import LABELS
 from model_spec import ModelSpec
 from tests.conversion.converted import FINGERPRINT, OTHER
 from tests.support.commands import make
 from tests.support.refusals import refusal
-from tests.support.servers import environment, toy_home
-from tests.support.toys import LABELS
 
 pytestmark = pytest.mark.usefixtures("empty_store")
 

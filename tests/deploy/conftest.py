@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 import httpx
 import pytest
 
+from harness.servers import Server, running, toy_home
 from inference.answers.drift import reference_of
 from model_spec import ModelSpec
-from tests.support.servers import Server, running, toy_home
 from tests.support.shared import Shared
 
 

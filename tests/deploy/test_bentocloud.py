@@ -11,9 +11,9 @@ from bentoml._internal.cloud.schemas.schemasv2 import CreateDeploymentSchema
 from bentoml._internal.utils.cattr import bentoml_cattr
 
 import service
+from harness.servers import PROJECT
 from settings import load_settings
 from tests.support.kustomized import trigger
-from tests.support.servers import PROJECT
 
 CONFIG: dict[str, Any] = yaml.safe_load((PROJECT / "deploy/bentocloud/deployment.yaml").read_text())
 

@@ -12,10 +12,10 @@ import pytest
 import tomli
 from bentoml._internal.configuration.containers import BentoMLContainer
 
+from harness.servers import BENTOML, PROJECT, environment, toy_home
 from settings import Settings
 from tests.support.commands import run
 from tests.support.kustomized import container, trigger
-from tests.support.servers import BENTOML, PROJECT, environment, toy_home
 
 TOML = PROJECT / "deploy/cerebrium/cerebrium.toml"
 CONFIG: dict[str, Any] = tomli.loads(TOML.read_text())["cerebrium"]

@@ -15,8 +15,9 @@ from starlette.routing import Route
 
 from deploy.container.is_ready import address, problem
 from deploy.container.with_openvino import with_openvino
+from harness.servers import PROJECT, free_port
 from tests.support.apps import served
-from tests.support.servers import PROJECT, free_port, grace_of
+from tests.support.commands import grace_of
 
 DOCKERFILE = (PROJECT / "deploy/container/Dockerfile").read_text().replace("\\\n", " ")
 MAKEFILE = (PROJECT / "Makefile").read_text()

@@ -12,13 +12,14 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.container.generate import BENTO_UID_GID
 from prometheus_client.parser import text_string_to_metric_families
 
+from harness import servers
+from harness.toys import RED, encoded
 from inference.batching.batch_size import Sizes
 from serving.workers import sizing
 from serving.workers.supervisor import KILL_SECONDS
 from settings import PREFIX, Device, Settings, load_settings
-from tests.support import servers
+from tests.support.commands import grace_of
 from tests.support.kustomized import OVERLAYS, container, manifest, pod, render, trigger
-from tests.support.toys import RED, encoded
 
 both = pytest.mark.parametrize("overlay", OVERLAYS)
 
@@ -97,7 +98,7 @@ def test_settings_are_settings_and_have_values_they_take(
 
 @both
 def test_requests_in_flight_are_answered_before_the_pod_is_killed(overlay: str) -> None:
-    grace = servers.grace_of(container(overlay)["args"][1:])
+    grace = grace_of(container(overlay)["args"][1:])
     assert f"\nGRACE := {grace}\n" in (servers.PROJECT / "Makefile").read_text()
     assert grace >= Settings().deadline
     announced = container(overlay)["lifecycle"]["preStop"]["sleep"]["seconds"]

@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness.servers import PROJECT, free_port
+from harness.toys import RED, encoded
 from serving.transport.http_connection import MAX_HEADER_BYTES
 from settings import Settings
-from tests.support.servers import PROJECT, free_port
 from tests.support.tools import program
-from tests.support.toys import RED, encoded
 
 CONFIGURATION = (PROJECT / "deploy/nginx/nginx.conf").read_text()
 

@@ -18,12 +18,12 @@ import pytest
 import yaml
 from PIL import Image
 
+from harness.images import save
+from harness.servers import ENDS_WITH_US, free_port
+from harness.toys import BLUE, RED, encoded
 from inference.answers.drift import LEAST
 from tests.support.documents import DOCS, PROJECT, table_rows
-from tests.support.images import save
-from tests.support.servers import ENDS_WITH_US, free_port
 from tests.support.tools import program
-from tests.support.toys import BLUE, RED, encoded
 
 FOLDER = PROJECT / "deploy/observability"
 RULES = yaml.safe_load((FOLDER / "rules.yml").read_text(encoding="utf-8"))

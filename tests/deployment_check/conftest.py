@@ -7,7 +7,7 @@ import pytest
 
 from deployment_check.deployment import Deployment
 from deployment_check.options import Options
-from tests.support.servers import Server, running, toy_home
+from harness.servers import Server, running, toy_home
 from tests.support.shared import Shared
 
 KEY = "the-key-that-is-good"

@@ -19,13 +19,13 @@ from deployment_check.__main__ import FAILED, PASSED, UNUSABLE, main
 from deployment_check.load.load_checks import why_not
 from deployment_check.options import KEY_VARIABLE, Options
 from deployment_check.report.terminal import Terminal
+from harness.servers import PROJECT, Server, free_port
+from harness.toys import RED, encoded
 from load_generator.known_images import EXPECTED
 from tests.deployment_check.conftest import KEY, Connect
 from tests.deployment_check.flawed import flawed
 from tests.deployment_check.flaws import GARBAGE_IS_A_500
 from tests.support.commands import python
-from tests.support.servers import PROJECT, Server, free_port
-from tests.support.toys import RED, encoded
 from tests.test_dependencies import modules
 
 ELSEWHERE = "http://192.0.2.1:3000"  # RFC 5737: for documentation, no host has it

@@ -11,10 +11,10 @@ from deployment_check.deployment import Deployment
 from deployment_check.load.load_checks import LoadChecks
 from deployment_check.options import Options
 from deployment_check.suite import GROUPS, LOAD_GROUP, results
+from harness.servers import Server
 from tests.deployment_check.conftest import KEY, Connect
 from tests.deployment_check.flawed import Answer, Asked, flawed
 from tests.deployment_check.flaws import FLAWS, LOAD_FLAWS, NOTHING_DESCRIBED, flaw, saying
-from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
 

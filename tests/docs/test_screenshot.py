@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from docs.screenshot import main
-from tests.support.servers import Server, free_port
+from harness.servers import Server, free_port
 from tests.support.tools import program
 
 pytestmark = pytest.mark.slow

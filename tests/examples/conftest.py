@@ -9,10 +9,10 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from harness.servers import PROJECT, Server, running, toy_home
+from harness.toys import RED, encoded
 from tests.support.apps import served
-from tests.support.servers import PROJECT, Server, running, toy_home
 from tests.support.shared import Shared
-from tests.support.toys import RED, encoded
 
 KEY = "secret"
 MAX_PENDING = 8

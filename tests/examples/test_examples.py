@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness.servers import PROJECT, Server
+from harness.toys import BLUE, GREEN, RED, encoded
 from tests.examples.conftest import KEY, MAX_PENDING
-from tests.support.servers import PROJECT, Server
 from tests.support.tools import program
-from tests.support.toys import BLUE, GREEN, RED, encoded
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness.servers import PROJECT, Server
 from tests.examples.conftest import KEY
-from tests.support.servers import PROJECT, Server
 from tests.support.tools import program
 
 pytestmark = pytest.mark.slow

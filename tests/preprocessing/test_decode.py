@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage
+from harness.images import FORMATS, LIMITS, STORED_AS, exif, png, rotated_twin, save, textured
 from preprocessing import decode
-from tests.support.images import FORMATS, LIMITS, STORED_AS, exif, png, rotated_twin, save, textured
 
 # Pillow warns of damaged EXIF data; the service runs without warnings as errors.
 pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")

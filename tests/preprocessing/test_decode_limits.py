@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge, UnsupportedImage
+from harness.images import FORMATS, LIMITS, exif, png, save, textured
 from preprocessing import FORMATS as TAKEN
 from preprocessing import DecodeLimits, decode
-from tests.support.images import FORMATS, LIMITS, exif, png, save, textured
 
 # What Pillow warns of in damaged files is no error; the service runs without warnings as errors.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

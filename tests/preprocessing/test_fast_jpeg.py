@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage
+from harness.images import LIMITS, exif, save, textured
 from preprocessing import decode_ordinary, decode_scaled, decode_trusted, fast_jpeg
 from preprocessing.fast_jpeg import MAX_BYTES, MAX_PIXELS_OF_PASSES, decode_jpeg, is_soon_decoded
 from preprocessing.ordinary import OrdinaryImage
-from tests.support.images import LIMITS, exif, save, textured
 
 pytest.importorskip("simplejpeg", reason="there is no wheel for this machine")
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage, ImageTooLarge
+from harness.images import LIMITS, STORED_AS, exif, preprocessing, save, textured
 from model_spec import Interpolation
 from preprocessing import (
     DecodeLimits,
@@ -19,7 +20,6 @@ from preprocessing import (
 from preprocessing.decode import size_of
 from preprocessing.orientation import Box
 from settings import Settings
-from tests.support.images import LIMITS, STORED_AS, exif, preprocessing, save, textured
 
 # What box and rounding may differ by: libjpeg averages before it rounds, Pillow after.
 ROUNDING = 2

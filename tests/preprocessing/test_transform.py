@@ -6,13 +6,13 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from harness.images import LIMITS, STORED_AS, preprocessing, rotated_twin, save, textured
 from inference import open_session
 from model_spec import Interpolation, ModelSpec, Preprocessing, ResizeMode, Size
 from preprocessing import decode, transform
 from preprocessing.resize import simd
 from preprocessing.transform import crop_box
 from settings import Device
-from tests.support.images import LIMITS, STORED_AS, preprocessing, rotated_twin, save, textured
 
 # Largest difference of one pixel from torchvision's Resize and CenterCrop, and the mean over an
 # image, of 255. Pillow keeps a resize's box in 32-bit floats and resamples in two passes, each

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.images import preprocessing, textured
 from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Rounding
 from preprocessing import transform
 from preprocessing.pixels import Pixels
 from preprocessing.resize import simd
 from tests.preprocessing.test_transform import MAX_DIFFERENCE, MEAN_DIFFERENCE, difference
-from tests.support.images import preprocessing, textured
 
 SIZES = [
     *((640, 480), (480, 640), (500, 500), (224, 224)),

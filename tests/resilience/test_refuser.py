@@ -1,8 +1,8 @@
 import asyncio
 
+from harness.servers import free_port
 from load_generator.connections import Connections, post
 from resilience.refuser import serve
-from tests.support.servers import free_port
 
 
 def test_every_request_is_read_and_refused_on_a_kept_connection() -> None:

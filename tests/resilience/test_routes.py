@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.servers import Server, running, toy_home
+from harness.toys import BLUE, RED, encoded
 from load_generator.connections import Connections, Response, address
 from load_generator.known_images import Known, Outcome
 from resilience.routes import ROUTES
-from tests.support.servers import Server, running, toy_home
-from tests.support.toys import BLUE, RED, encoded
 
 
 async def asked(url: str, request: bytes) -> Response:

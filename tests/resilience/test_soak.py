@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
+from harness.servers import Server, running, toy_home
 from resilience.answers import toy_images
 from resilience.faults.scene import TWO_WORKERS
 from resilience.soak import Soak
-from tests.support.servers import Server, running, toy_home
 
 
 @pytest.mark.slow

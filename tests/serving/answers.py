@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from tests.support.toys import HIGH, LABELS, LOW
+from harness.toys import HIGH, LABELS, LOW
 
 MODEL = "image_classifier:toy"
 

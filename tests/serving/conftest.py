@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.servers import Server, running, toy_home
+from harness.servers import Server, running, toy_home
 from tests.support.shared import Shared
 
 MAX_BODY_BYTES = 100_000

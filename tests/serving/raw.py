@@ -2,7 +2,7 @@
 
 import socket
 
-from tests.support.servers import Server
+from harness.servers import Server
 
 REQUEST = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
 

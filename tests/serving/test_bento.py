@@ -8,11 +8,11 @@ from bentoml import Tag
 
 import service
 from errors import ModelUnavailable
+from harness.toys import RED, encoded
 from serving.api import dialects
 from serving.bento import ROUTES, ClassifierService
 from settings import Settings
 from tests.serving.classifiers import monitor_of, toy_classifier
-from tests.support.toys import RED, encoded
 
 SERVICE = cast("ClassifierService", service.ImageClassifier)
 

@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage, ImageTooLarge, InvalidParameter, ModelUnavailable
+from harness.images import LIMITS, save, textured
+from harness.toys import BLACK, GREEN, RED, encoded, write_toy_model
 from inference import open_session
 from inference.answers.embedding import EmbeddingForm
 from model_spec import Activation, ModelSpec
@@ -17,8 +19,6 @@ from serving.parameters import DEFAULTS, Parameters
 from settings import Device
 from tests.serving.classifiers import batch_classified, classified, with_classifier
 from tests.support.gates import later
-from tests.support.images import LIMITS, save, textured
-from tests.support.toys import BLACK, GREEN, RED, encoded, write_toy_model
 
 
 @pytest.mark.parametrize("top_k", [None, 4, 10**100])

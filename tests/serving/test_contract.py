@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 import service
+from harness.servers import Server
+from harness.toys import BLUE, RED, encoded
 from serving.api import dialects
 from tests.serving.conftest import MAX_BODY_BYTES
-from tests.support.servers import Server
-from tests.support.toys import BLUE, RED, encoded
 
 if TYPE_CHECKING:
     from serving.bento import ClassifierService

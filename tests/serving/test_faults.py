@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness.servers import Server, metric, running, toy_home
+from harness.toys import RED, encoded
 from load_generator.known_images import Outcome
 from resilience.faults.process_faults import REPLACE_SECONDS
 from resilience.faults.scene import TWO_WORKERS, under_load
 from resilience.processes import client_ports, until, worker_ids, workers
-from tests.support.servers import Server, metric, running, toy_home
-from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 

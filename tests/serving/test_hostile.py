@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from harness.servers import Server, running, toy_home
 from hostile.corpus import CONCURRENT, ask, ask_for_good, ask_for_urls, corpus
 from hostile.requests.expected import RED
-from tests.support.servers import Server, running, toy_home
 
 pytestmark = pytest.mark.slow
 

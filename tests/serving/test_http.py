@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.servers import Server, metric
+from harness.toys import BLACK, BLUE, RED, encoded
 from model_spec import ModelSpec
 from tests.serving.answers import MODEL, as_base64, assert_red
-from tests.support.servers import Server, metric
-from tests.support.toys import BLACK, BLUE, RED, encoded
 
 pytestmark = pytest.mark.slow
 

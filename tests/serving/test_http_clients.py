@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from bentoml.exceptions import BentoMLException
 
+from harness.servers import Server
+from harness.toys import BLUE, RED, encoded
 from tests.serving.answers import assert_red
-from tests.support.servers import Server
-from tests.support.toys import BLUE, RED, encoded
 
 pytestmark = pytest.mark.slow
 

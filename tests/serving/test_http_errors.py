@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.servers import Server
+from harness.toys import RED, encoded
 from tests.serving.answers import as_base64, assert_red
 from tests.serving.conftest import MAX_BODY_BYTES, MAX_IMAGES
-from tests.support.servers import Server
-from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 

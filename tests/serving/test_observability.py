@@ -7,9 +7,9 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from harness.toys import RED, encoded
 from serving.metrics.stages import STAGES
 from tests.support.documents import DOCS, table_rows
-from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 

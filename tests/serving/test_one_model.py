@@ -9,10 +9,10 @@ import httpx
 import pytest
 from bentoml._internal.models import ModelStore
 
+from harness.servers import running, toy_home, wait_until_ready
+from harness.toys import write_toy_model
 from serving.compat.process_manager import worker_processes
 from tests.serving.answers import MODEL
-from tests.support.servers import running, toy_home, wait_until_ready
-from tests.support.toys import write_toy_model
 
 pytestmark = pytest.mark.slow
 

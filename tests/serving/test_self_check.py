@@ -9,6 +9,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from errors import ModelUnavailable
+from harness.toys import HIGH, write_toy_model
 from model_spec import ModelSpec
 from serving.api import routes
 from serving.compat.uvicorn_server import WorkerServer
@@ -19,7 +20,6 @@ from serving.transport.http_request import HttpRequest
 from settings import Settings
 from tests.serving.asgi import bentoml_page
 from tests.serving.classifiers import monitor_of, toy_classifier
-from tests.support.toys import HIGH, write_toy_model
 
 Check = Callable[..., None]
 

@@ -9,10 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inference.sessions.openvino_session import openvino_version
-from resilience.faults.scene import TWO_WORKERS
-from resilience.processes import until, workers
-from tests.support.servers import (
+from harness.servers import (
     BENTOML,
     PROJECT,
     Server,
@@ -21,7 +18,10 @@ from tests.support.servers import (
     toy_home,
     wait_until_ready,
 )
-from tests.support.toys import GOLDEN_FILE, HIGH, RED, encoded
+from harness.toys import GOLDEN_FILE, HIGH, RED, encoded
+from inference.sessions.openvino_session import openvino_version
+from resilience.faults.scene import TWO_WORKERS
+from resilience.processes import until, workers
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.support.servers import free_port
+from harness.servers import free_port
 
 
 @contextlib.contextmanager

@@ -4,8 +4,11 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unittest import mock
 
-from tests.support.servers import PROJECT
+from bentoml_cli.serve import build_serve_command
+
+from harness.servers import PROJECT
 
 Completed = subprocess.CompletedProcess[str]
 
@@ -44,3 +47,12 @@ def make(*arguments: str, variables: Mapping[str, str]) -> Completed:
     """Run make by itself, also where it is make that runs the tests."""
     own = {name: value for name, value in variables.items() if "MAKE" not in name}
     return run([*_MAKE, *arguments], own)
+
+
+def grace_of(arguments: Sequence[str]) -> int:
+    """Seconds that ``bentoml serve`` with these options gives requests in flight."""
+    # It configures logging for its own process, and so disables every logger of this one.
+    with mock.patch("logging.config.dictConfig"):
+        command = build_serve_command().commands["serve"]
+        with command.make_context("serve", list(arguments)) as context:
+            return int(context.params["timeout_graceful_shutdown"])

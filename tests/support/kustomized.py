@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.servers import PROJECT
+from harness.servers import PROJECT
 
 OVERLAYS = ("cpu", "gpu")
 KUBERNETES = PROJECT / "deploy/kubernetes"

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.toys import BLUE, GREEN, RED, encoded
+from harness.toys import BLUE, GREEN, RED, encoded
 
 COLOURS = (RED, GREEN, BLUE)
 

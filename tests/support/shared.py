@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import Server
+from harness.servers import Server
 
 
 class Shared:

@@ -1,7 +1,7 @@
 import re
 
 from batch.contact_sheet.cards import Card, document, jpeg_of, section
-from tests.support.toys import RED, pixels
+from harness.toys import RED, pixels
 
 
 def test_a_card_shows_what_the_model_saw_and_thought() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from batch.contact_sheet.labels import entry_labels, labels_in
 from batch.errors import BatchError
-from tests.support.toys import LABELS
+from harness.toys import LABELS
 
 
 def test_folders_name_classes_whatever_stands_before_the_folder_that_was_given() -> None:

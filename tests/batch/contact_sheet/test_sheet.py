@@ -17,8 +17,8 @@ from batch.engines.plan import plan
 from batch.options import Options, job_of
 from batch.rows.row import table
 from batch.run import run
+from harness.toys import BLUE, RED, encoded
 from tests.batch.conftest import SETTINGS
-from tests.support.toys import BLUE, RED, encoded
 
 pytestmark = pytest.mark.slow
 

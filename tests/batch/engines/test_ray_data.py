@@ -11,8 +11,8 @@ import pytest
 
 from batch.options import Options
 from batch.run import run
+from harness.servers import PROJECT
 from tests.batch.conftest import SETTINGS
-from tests.support.servers import PROJECT
 
 pytest.importorskip("ray")
 

@@ -9,7 +9,7 @@ import pytest
 
 from batch.errors import BatchError
 from batch.photographs.inputs import Kind, Source, entries, filesystem_of, is_url, source_of
-from tests.support.toys import RED, encoded
+from harness.toys import RED, encoded
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measurement.core import Core
+from harness.images import save, textured
+from harness.toys import write_toy_model
 from preprocessing import fast_jpeg
-from tests.support.images import save, textured
-from tests.support.toys import write_toy_model
 
 
 def test_jpegs_are_decoded_by_the_services_decoder(

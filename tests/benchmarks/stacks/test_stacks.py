@@ -6,9 +6,9 @@ import pytest
 from benchmarks.measurement.models import Model
 from benchmarks.stacks import forms
 from benchmarks.stacks.stacks import DEFAULT, OURS, STACKS, WORK, Stack
+from harness.servers import PROJECT
 from model_spec import Precision
 from settings import Device
-from tests.support.servers import PROJECT
 
 
 def test_ours_in_int8_stands_behind_ours_and_peers_stay_in_float32() -> None:

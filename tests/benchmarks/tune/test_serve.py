@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.servers import environment, free_port, toy_home
 from tests.support.commands import make
-from tests.support.servers import environment, free_port, toy_home
 
 TOY = "image_classifier:toy"
 SAID = "with the settings of"

@@ -5,10 +5,10 @@ import pytest
 from benchmarks.measurement.models import Model
 from benchmarks.tune.candidates import Variant
 from benchmarks.tune.variants import variants
+from harness.toys import write_toy_model
 from model_comparison import Shortcoming
 from model_spec import MODEL_NAME, SPEC_FILE, ModelSpec, Precision
 from tests.conversion.gate.test_gate import GOOD
-from tests.support.toys import write_toy_model
 
 
 def stored(home: Path, name: str, **changes: object) -> ModelSpec:

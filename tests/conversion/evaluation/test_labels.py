@@ -4,8 +4,8 @@ import pytest
 
 from conversion.errors import ConversionError
 from conversion.evaluation.labels import LabelledFolder, read_folder
+from harness.toys import LABELS
 from tests.support.refusals import refusal
-from tests.support.toys import LABELS
 
 
 def put(folder: Path, *names: str) -> None:

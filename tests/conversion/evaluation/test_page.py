@@ -4,7 +4,7 @@ from conversion.evaluation.page import page
 from conversion.evaluation.report import Evaluated, Report
 from conversion.evaluation.run import Mistake
 from conversion.evaluation.scores import Prediction, scores
-from tests.support.toys import LABELS
+from harness.toys import LABELS
 
 JPEG = b"\xff\xd8\xff the picture"
 MISTAKE = Mistake(0.75, "green/<b>.png", 1, 0.125, ((0, 0.75), (1, 0.125), (2, 0.125)), JPEG)

@@ -8,8 +8,8 @@ from PIL import Image
 
 from conversion.evaluation.labels import read_folder
 from conversion.evaluation.run import BATCH, Run, opened, run
+from harness.toys import BLUE, GREEN, HIGH, LABELS, LOW, RED, encoded
 from settings import Device, Settings
-from tests.support.toys import BLUE, GREEN, HIGH, LABELS, LOW, RED, encoded
 
 COLOURS = {"red": RED, "green": GREEN, "blue": BLUE}
 

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper, parser
 
-from tests.support.toys import toy_graph
+from harness.toys import toy_graph
 
 CLASSES = 3
 

@@ -15,9 +15,9 @@ from torchvision.models.resnet import BasicBlock
 from conversion.explanation.verify import explanation_of
 from conversion.graph.export import export, save
 from conversion.request import DEFAULT_OPSET
+from harness.images import preprocessing
 from inference.explanation.activations import ActivationSession
 from model_spec import Explanation, Precision
-from tests.support.images import preprocessing
 
 pytestmark = pytest.mark.slow
 

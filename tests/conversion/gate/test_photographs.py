@@ -4,7 +4,7 @@ import pytest
 
 from conversion.errors import ConversionError
 from conversion.gate.photographs import split, split_of_crops
-from tests.support.toys import LABELS
+from harness.toys import LABELS
 
 
 def write(folder: Path, *names: str) -> None:

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from conversion.graph.first_run import check_first_run
+from harness.images import preprocessing
 from model_spec import Activation
 from tests.support import refusals
-from tests.support.images import preprocessing
 
 WANTED = preprocessing(8, 8)
 

@@ -13,8 +13,8 @@ from conversion.errors import ConversionError
 from conversion.graph.verify import PyTorchModel, verify
 from conversion.outputs.embedding import add_embedding
 from conversion.photographs import PHOTOGRAPHS, photograph_pixels
+from harness import toys
 from model_spec import ONNX_FILE, Precision, Preprocessing, Verification
-from tests.support import toys
 from tests.support.refusals import refusal
 
 RED = toys.pixels(toys.RED)[np.newaxis]

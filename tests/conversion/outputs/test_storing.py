@@ -9,6 +9,7 @@ from conversion import store
 from conversion.errors import ConversionError
 from conversion.outputs.storing import store_calibrated, store_reference, tempered
 from errors import StartupError
+from harness import toys
 from inference import open_session
 from inference.answers.drift import reference_of
 from inference.explanation.activations import ActivationSession
@@ -16,7 +17,6 @@ from inference.sessions.openvino_session import openvino_version
 from model_spec import ModelSpec, Precision
 from settings import Device
 from tests.conversion.gate.test_gate import GOOD
-from tests.support import toys
 
 REFERENCE = reference_of([(0, 0.95), (2, 0.85)])
 

@@ -7,8 +7,8 @@ from torch import nn
 from conversion.original import Original
 from conversion.preprocessing.exactness import with_pixels_it_needs
 from conversion.preprocessing.overrides import Given, Overrides
+from harness.images import preprocessing
 from model_spec import Activation, Channels, Precision, Preprocessing, Weights
-from tests.support.images import preprocessing
 
 
 class Waves(nn.Module):

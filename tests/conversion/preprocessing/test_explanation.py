@@ -7,10 +7,10 @@ from PIL import Image
 
 from conversion.preprocessing.explanation import Explanation, explain
 from errors import UnsupportedImage
+from harness.images import preprocessing, save
 from model_spec import Preprocessing
 from preprocessing.isolated.messages import Setup
 from settings import Settings
-from tests.support.images import preprocessing, save
 
 WIDE = Image.fromarray(
     np.broadcast_to(np.arange(80, dtype=np.uint8)[None, :, None], (40, 80, 3)).copy()

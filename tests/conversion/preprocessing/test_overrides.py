@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from conversion.preprocessing.overrides import add_options, from_options
+from harness.images import preprocessing
 from model_spec import Channels, Interpolation, Preprocessing, ResizeMode, Rounding, Size
-from tests.support.images import preprocessing
 from tests.support.refusals import refusal
 
 TRAINED = Preprocessing.model_validate(

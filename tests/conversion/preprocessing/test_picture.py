@@ -3,10 +3,10 @@ from PIL import Image
 
 from conversion.preprocessing.explanation import Explanation
 from conversion.preprocessing.picture import PANEL, draw
+from harness.images import preprocessing
 from model_spec import Preprocessing
 from preprocessing.orientation import Box
 from preprocessing.resize.sizes import sides
-from tests.support.images import preprocessing
 
 PHOTOGRAPH, SEEN, FRAME, PAPER = (10, 20, 200), (20, 200, 30), (220, 30, 30), (255, 255, 255)
 MARGIN, TOP = 24, 48

@@ -12,10 +12,10 @@ from conversion.quantization.bias import input_means
 from conversion.quantization.calibration import Method, ranges
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
 from conversion.request import DEFAULT_OPSET
+from harness.toys import toy_graph, toy_preprocessing
 from model_spec import ONNX_FILE
 from preprocessing.pixels import Pixels
 from tests.conversion.brightness import GREYS
-from tests.support.toys import toy_graph, toy_preprocessing
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from conversion.quantization.calibration import Method, ranges
 from conversion.quantization.losses import IMAGES, by_loss
 from conversion.quantization.recipe import Recipe, quantize, weighted_nodes
 from conversion.request import DEFAULT_OPSET
+from harness.toys import toy_preprocessing
 from model_spec import ONNX_FILE
-from tests.support.toys import toy_preprocessing
 
 
 @pytest.mark.slow

@@ -10,9 +10,9 @@ from conversion.photographs import photograph
 from conversion.sources.efficientnet_lite import SIZES, EfficientNetLite
 from conversion.sources.lookup import source_of
 from conversion.weights.files import locked
+from harness.servers import PROJECT
 from model_spec import Interpolation, Preprocessing, Size
 from preprocessing import transform
-from tests.support.servers import PROJECT
 
 EVALUATION = PROJECT.parent / "shared" / "images"
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from conversion.weights.file_kind import Format, format_of
-from tests.support import toys
+from harness import toys
 
 STATE = {"weight": torch.zeros(2, 3)}
 

@@ -11,11 +11,11 @@ from deployment_check.load.load_checks import is_measured, is_ready, judge
 from deployment_check.load.load_test import LoadTest, Phase, learn
 from deployment_check.load.observer import Probe
 from deployment_check.options import Options
+from harness.servers import Server
+from harness.toys import RED, encoded
 from load_generator.known_images import Outcome
 from load_generator.loops import Exchange
 from tests.deployment_check.conftest import Connect
-from tests.support.servers import Server
-from tests.support.toys import RED, encoded
 
 
 def phase(*outcomes: Outcome) -> Phase:

@@ -15,9 +15,9 @@ from deployment_check.report import series
 from deployment_check.report.page import page
 from deployment_check.report.report import Report, conditions
 from deployment_check.report.svg import Scale, number
+from harness.toys import RED, encoded
 from load_generator.known_images import Outcome
 from load_generator.loops import Exchange
-from tests.support.toys import RED, encoded
 
 RIGHT, WRONG = Outcome.RIGHT, Outcome.WRONG
 

@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pytest
 from prometheus_client import REGISTRY
 
+from harness.toys import pixels, toy_preprocessing
 from inference import OnnxRunner, OnnxSession, RunnerOptions
 from inference.batching import metrics
 from inference.batching.pipeline import Row
 from inference.batching.runner import PrepareApart
 from preprocessing import DecodeLimits, decode, transform
 from tests.support.gates import Gate, GatedSession, later
-from tests.support.toys import pixels, toy_preprocessing
 
 LIMITS = DecodeLimits(max_pixels=10_000, max_aspect_ratio=20.0)
 

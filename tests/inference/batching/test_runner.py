@@ -17,6 +17,7 @@ from errors import (
     UnsupportedImage,
     value_or_raise,
 )
+from harness.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
 from inference import OnnxRunner, OnnxSession
 from inference.batching.pipeline import Row
 from tests.inference.batching.runners import (
@@ -31,7 +32,6 @@ from tests.inference.batching.runners import (
     sample,
 )
 from tests.support.gates import in_loop, later
-from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, encoded, pixels
 
 THIRD = 1 / 3
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from errors import CorruptImage, ModelUnavailable
+from harness.toys import BLUE, HIGH, LOW, RED, pixels
 from tests.inference.batching.runners import Colour, Pixels, Start, exactly, numbers, sample
 from tests.support.gates import in_loop, later
-from tests.support.toys import BLUE, HIGH, LOW, RED, pixels
 
 APART = 7
 

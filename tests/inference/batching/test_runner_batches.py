@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from errors import InferenceFailed, UnsupportedImage
+from harness.toys import BLUE, EMBEDDING, GREEN, HIGH, LOW, RED, encoded, pixels
 from inference import OnnxSession
 from inference.batching.batch_size import GROUP
 from inference.batching.pipeline import batch_sizes
@@ -20,7 +21,6 @@ from tests.inference.batching.runners import (
     running,
 )
 from tests.support.gates import Gate, in_loop, later
-from tests.support.toys import BLUE, EMBEDDING, GREEN, HIGH, LOW, RED, encoded, pixels
 
 
 @in_loop

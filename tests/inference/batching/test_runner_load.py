@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from errors import DeadlineExceeded, ModelUnavailable, Overloaded
+from harness.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 from inference import OnnxSession
 from tests.inference.batching.runners import (
     Colour,
@@ -16,7 +17,6 @@ from tests.inference.batching.runners import (
     sample,
 )
 from tests.support.gates import Gate, in_loop, later
-from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 
 
 def held_by(gate: Gate) -> tuple[Callable[[Colour], Pixels], list[Colour]]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from errors import StartupError
+from harness.toys import GREEN, MAPPED_HIGH, RED, pixels
 from inference.explanation.activations import ActivationSession
 from model_spec import EXPLANATION_FILE
-from tests.support.toys import GREEN, MAPPED_HIGH, RED, pixels
 
 
 def test_one_run_gives_probabilities_logits_and_maps(mapped_folder: Path) -> None:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from errors import StartupError
+from harness.toys import BLUE, GREEN, HIGH, LOW, RED, pixels
 from inference import check_device, open_session
 from inference.sessions.openvino_session import OpenVinoSession, openvino_version
 from model_spec import ModelSpec
 from settings import Device
 from tests.inference.sessions.test_session import BATCH, EXPECTED, needs_openvino
 from tests.support.commands import python
-from tests.support.toys import BLUE, GREEN, HIGH, LOW, RED, pixels
 
 
 def opened(folder: Path, threads: int = 1) -> OpenVinoSession:

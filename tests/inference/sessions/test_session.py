@@ -10,13 +10,13 @@ import onnxruntime
 import pytest
 
 from errors import StartupError
+from harness.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 from inference import OnnxSession, check_device, open_session
 from inference.hardware.gpu import count_gpus
 from inference.sessions import session as session_module
 from inference.sessions.openvino_session import openvino_version
 from model_spec import ONNX_FILE, ModelSpec, Precision, sha256_of_file
 from settings import Device
-from tests.support.toys import BLACK, BLUE, GREEN, HIGH, LOW, RED, pixels
 
 needs_openvino = pytest.mark.skipif(openvino_version() is None, reason="OpenVINO is not installed")
 without_gpu = pytest.mark.skipif(count_gpus() > 0, reason="this machine has a GPU")

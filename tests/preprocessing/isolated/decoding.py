@@ -10,12 +10,12 @@ import numpy as np
 import psutil
 
 from errors import ClassifierError
+from harness.images import preprocessing, save, textured
 from hostile.images.files import BOMBS
 from preprocessing import DecodeLimits, decode_scaled, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
-from tests.support.images import preprocessing, save, textured
 
 LIMITS = DecodeLimits(max_pixels=25_000_000, max_aspect_ratio=20.0)
 WANTED = preprocessing(64, 48)

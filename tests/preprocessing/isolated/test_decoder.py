@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage, ModelUnavailable, UnsupportedImage
+from harness.images import exif, save, textured
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.pixels import Picture
 from tests.preprocessing.isolated.decoding import GIF, ask, decoder, here, processes_of, run
-from tests.support.images import exif, save, textured
 
 pytestmark = pytest.mark.slow
 

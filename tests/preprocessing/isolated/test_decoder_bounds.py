@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage, DeadlineExceeded, ImageTooLarge, Overloaded
+from harness.images import save, textured
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import MAX_WAITING, IsolatedDecoder
 from tests.preprocessing.isolated.decoding import DEAR, GIF, MEGABYTE, ask, here, processes_of, run
-from tests.support.images import save, textured
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage, ImageTooLarge, ModelUnavailable
+from harness.images import save
 from preprocessing.isolated.decoder import IsolatedDecoder
 from tests.preprocessing.isolated.decoding import DEAR, GIF, ask, here, processes_of, run
-from tests.support.images import save
 
 pytestmark = pytest.mark.slow
 

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage, ExtremeAspectRatio, ImageError, ImageTooLarge, UnsupportedImage
+from harness.images import exif, save, textured
 from hostile.images.heic import QUICKLY
 from preprocessing import decode_scaled, stored_size, transform
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.formats import FORMATS, format_of, install, refusal
 from tests.preprocessing.isolated.decoding import LIMITS, WANTED, ask, here, run
-from tests.support.images import exif, save, textured
 
 HEIC_START = b"\0\0\0\x1cftypheic\0\0\0\0mif1heic"
 PIECES, FLIPS = 16, 48

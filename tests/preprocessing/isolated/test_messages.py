@@ -1,9 +1,9 @@
 import mmap
 
+from harness.images import preprocessing
 from model_spec import Interpolation
 from preprocessing.decode_limits import DecodeLimits
 from preprocessing.isolated.messages import MAX_REPLY_BYTES, SETUP_JSON, Reply, Setup
-from tests.support.images import preprocessing
 
 SETUP = Setup(
     preprocessing=preprocessing(64, 48, Interpolation.LANCZOS),

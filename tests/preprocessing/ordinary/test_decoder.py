@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from errors import CorruptImage
+from harness.images import save, textured
 from hostile.images.containers import PNG_START, chunk, in_jpeg, png_header
 from hostile.images.costly import no_pixels
 from preprocessing import DecodeLimits, decode_ordinary, decode_scaled, decode_trusted
 from preprocessing.ordinary.decoder import MAX_BYTES
-from tests.support.images import save, textured
 
 LIMITS = DecodeLimits(max_pixels=25_000_000, max_aspect_ratio=20.0)
 LEAST_SIDE = 640

@@ -3,10 +3,10 @@ import struct
 import pytest
 from PIL import Image
 
+from harness.images import exif, save, textured
 from hostile.images.containers import in_jpeg, segment
 from preprocessing.ordinary import recognise
 from preprocessing.ordinary.jpeg import MAX_SEGMENTS, MAX_TABLE_BYTES
-from tests.support.images import exif, save, textured
 
 PHOTO = textured(40, 24)
 JPEG = save(PHOTO, "JPEG")

@@ -3,10 +3,10 @@ import zlib
 
 import pytest
 
+from harness.images import exif, png, save, textured
 from hostile.images.containers import PNG_START, chunk, in_png, png_header
 from preprocessing.ordinary import recognise
 from preprocessing.ordinary.png import BYTES_PER_CHUNK, FREE_CHUNKS
-from tests.support.images import exif, png, save, textured
 
 PHOTO = textured(40, 24)
 DATA = zlib.compress(bytes(4 * 13))

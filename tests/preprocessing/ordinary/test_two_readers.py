@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.images import exif, save, textured
 from hostile.images.containers import chunk, parts_of, segment
 from hostile.properties import recognised
-from tests.support.images import exif, save, textured
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

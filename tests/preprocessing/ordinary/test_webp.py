@@ -1,8 +1,8 @@
 import pytest
 
+from harness.images import exif, save, textured
 from hostile.images.containers import WEBP, riff, webp_canvas, webp_frame
 from preprocessing.ordinary import recognise
-from tests.support.images import exif, save, textured
 
 PHOTO = textured(40, 24)
 PLAIN = save(PHOTO, "WEBP")

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.images import preprocessing, textured
 from model_spec import Interpolation, Preprocessing
 from preprocessing import transform
 from preprocessing.orientation import Box
 from preprocessing.pixels import Side
 from preprocessing.resize import simd
 from tests.preprocessing.test_transform import MAX_DIFFERENCE, MEAN_DIFFERENCE, difference
-from tests.support.images import preprocessing, textured
 
 pytest.importorskip("cykooz_resizer", reason="there is no wheel for this machine")
 

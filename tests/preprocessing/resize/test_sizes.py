@@ -1,9 +1,9 @@
 import pytest
 
+from harness.images import preprocessing
 from model_spec import Preprocessing, ResizeMode, Rounding
 from preprocessing.orientation import Box
 from preprocessing.resize.sizes import resized_size, sides
-from tests.support.images import preprocessing
 
 
 def of(mode: ResizeMode, rounding: Rounding = Rounding.TORCHVISION) -> Preprocessing:

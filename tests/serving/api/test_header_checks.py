@@ -6,12 +6,12 @@ import socket
 import pytest
 
 from errors import UnsupportedMediaType
+from harness.servers import Server
+from harness.toys import RED, encoded
 from serving.api.header_checks import check_codings
 from tests.serving.answers import assert_red
 from tests.serving.conftest import MAX_BODY_BYTES
 from tests.serving.raw import connected, one_response
-from tests.support.servers import Server
-from tests.support.toys import RED, encoded
 
 BATCH = "/classify_batch"
 

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import InvalidRequest
+from harness.toys import encoded
 from serving.api.multipart import parse_multipart
-from tests.support.toys import encoded
 
 TYPE = "multipart/form-data; boundary=frontier"
 

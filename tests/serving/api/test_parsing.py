@@ -9,9 +9,9 @@ import time
 import pytest
 
 from errors import ClassifierError, InvalidParameter, InvalidRequest
+from harness.toys import encoded
 from serving.api.parsing import parse_classify, parse_classify_batch
 from serving.api.requests import Request
-from tests.support.toys import encoded
 
 CPU_SECONDS = 0.3
 

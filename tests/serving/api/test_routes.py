@@ -6,6 +6,7 @@ import orjson
 import pytest
 from starlette.types import Message
 
+from harness.toys import RED, encoded
 from serving.api import routes
 from serving.explanation.explainer import Explainer
 from serving.parameters import Parameters
@@ -14,7 +15,6 @@ from settings import Settings
 from tests.serving.asgi import bentoml_page, body, scope
 from tests.serving.classifiers import monitor_of, with_explainer
 from tests.support.gates import later
-from tests.support.toys import RED, encoded
 
 Ask = Callable[..., Any]
 

@@ -13,6 +13,8 @@ import pytest
 import tomli
 from packaging.requirements import Requirement
 
+from harness.servers import PROJECT, Server, metric, running, toy_home
+from harness.toys import RED, encoded
 from resilience.faults.scene import TWO_WORKERS
 from resilience.processes import client_ports, until, workers
 from serving.compat import versions
@@ -20,8 +22,6 @@ from serving.compat.versions import SUPPORTED, is_supported
 from tests.serving.compat.sources import hashes
 from tests.serving.raw import connected, one_response
 from tests.support.overlays import python_with
-from tests.support.servers import PROJECT, Server, metric, running, toy_home
-from tests.support.toys import RED, encoded
 
 LOWEST, NEWEST = ({package: ends[end] for package, ends in SUPPORTED.items()} for end in (0, 1))
 
@@ -116,7 +116,7 @@ def serving(python: Path, tmp_path: Path) -> Iterator[Server]:
     waiting = {"CLASSIFIER_MAX_BATCH_DELAY_MS": "3000", "CLASSIFIER_MAX_BATCH_SIZE": "8"}
     settings = {**TWO_WORKERS, **waiting}
     with (
-        mock.patch("tests.support.servers.BENTOML", str(python.with_name("bentoml"))),
+        mock.patch("harness.servers.BENTOML", str(python.with_name("bentoml"))),
         running(toy_home(tmp_path), tmp_path, settings) as server,
     ):
         until(lambda: server.log.count("Completed async startup hook: start") == 2, 40, "started")

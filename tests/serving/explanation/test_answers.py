@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from errors import InvalidParameter
+from harness.toys import RED, pixels
 from model_spec import ModelSpec
 from preprocessing.overlay import overlay
 from preprocessing.pixels import Picture
 from serving.explanation.answers import Evidence, Method, check_classes, explanation
 from serving.parameters import MAX_CLASSES, MapForm, Parameters
-from tests.support.toys import RED, pixels
 
 MAPS = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
 EVIDENCE = Evidence(

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from errors import CorruptImage, DeadlineExceeded, InvalidParameter, ModelUnavailable, Overloaded
+from harness.images import save, textured
+from harness.toys import HIGH, LOW, MAPPED_HIGH, RED, encoded
 from inference.explanation.activations import ActivationSession
 from model_spec import EXPLANATION_FILE
 from serving.api.schema import ClassifyOutput, ExplainOutput
@@ -14,8 +16,6 @@ from serving.explanation.explainer import Explainer
 from serving.parameters import Parameters
 from tests.serving.classifiers import explained, with_explainer
 from tests.support.gates import later
-from tests.support.images import save, textured
-from tests.support.toys import HIGH, LOW, MAPPED_HIGH, RED, encoded
 
 
 def test_a_model_with_maps_is_explained_by_them(mapped_folder: Path) -> None:

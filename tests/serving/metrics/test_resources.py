@@ -11,11 +11,11 @@ import psutil
 import pytest
 from prometheus_client import REGISTRY
 
+from harness.servers import running, samples, toy_home
 from inference.hardware.gpu import GpuMemory, GpuMonitor
 from resilience.processes import until, workers
 from serving.metrics import resources as resource_metrics
 from serving.metrics.resources import ResourceRecorder, record_for_ever
-from tests.support.servers import running, samples, toy_home
 
 CPU = "image_classifier_worker_cpu_seconds_total"
 MEMORY = "image_classifier_worker_resident_bytes"

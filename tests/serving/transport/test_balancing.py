@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from harness.servers import Server, running, toy_home
 from resilience.faults.scene import TWO_WORKERS
 from resilience.processes import client_ports, until, workers
 from serving.transport import balancing
@@ -17,7 +18,6 @@ from serving.workers import table as tables
 from serving.workers.table import WorkerTable
 from tests.serving.raw import REQUEST, connected, one_response
 from tests.support.gates import in_loop
-from tests.support.servers import Server, running, toy_home
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.servers import Server, metric, running, toy_home
+from harness.toys import RED, encoded
 from serving.transport.http_connection import MAX_HEADER_BYTES
 from tests.serving.raw import REQUEST, connected, one_response
-from tests.support.servers import Server, metric, running, toy_home
-from tests.support.toys import RED, encoded
 
 pytestmark = pytest.mark.slow
 

@@ -5,10 +5,10 @@ import socket
 import click
 import pytest
 
+from harness.servers import free_port
 from serving.workers.address import check_address, check_address_of_command, in_url, problem_with
 from serving.workers.command import status_of
 from tests.support.commands import make
-from tests.support.servers import free_port
 
 
 def test_a_free_port_is_no_problem() -> None:

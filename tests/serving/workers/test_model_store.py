@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.servers import environment, free_port, toy_home
 from serving.workers.command import status_of
 from serving.workers.model_store import stored_model
 from tests.support.commands import make
-from tests.support.servers import environment, free_port, toy_home
 
 MISSING = (
     "error: no model image_classifier:unknown in the model store; make one with: "

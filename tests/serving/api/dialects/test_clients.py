@@ -12,9 +12,9 @@ import pytest
 from tritonclient import http as httpclient
 from tritonclient.utils import InferenceServerException
 
+from harness.servers import Server
+from harness.toys import BLUE, HIGH, LABELS, LOW, RED, encoded, pixels
 from tests.support.overlays import python_with
-from tests.support.servers import Server
-from tests.support.toys import BLUE, HIGH, LABELS, LOW, RED, encoded, pixels
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
+from harness.toys import BLUE, GREEN, HIGH, LABELS, LOW, RED, SIZE, encoded, pixels
 from tests.serving.answers import as_base64
-from tests.support.toys import BLUE, GREEN, HIGH, LABELS, LOW, RED, SIZE, encoded, pixels
 
 pytestmark = pytest.mark.slow
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tests.support.servers import Server, running, toy_home
+from harness.servers import Server, running, toy_home
+from harness.toys import BLUE, GREEN, RED, encoded
 from tests.support.shared import Shared
 from tests.support.tools import program
-from tests.support.toys import BLUE, GREEN, RED, encoded
 
 KEY = "secret"
 MAX_PENDING = 8

@@ -8,11 +8,11 @@ import pytest
 from onnx import helper, numpy_helper
 from playwright.sync_api import Browser
 
+from harness.servers import running, toy_home
+from harness.toys import toy_graph, toy_preprocessing
 from model_spec import ONNX_FILE, SPEC_FILE, ModelSpec, ResizeMode, Size, sha256_of_file
 from preprocessing.transform import crop_box
 from tests.serving.page.browser.conftest import RED_BARS, Opened, Tabs
-from tests.support.servers import running, toy_home
-from tests.support.toys import toy_graph, toy_preprocessing
 
 pytestmark = pytest.mark.slow
 

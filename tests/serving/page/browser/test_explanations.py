@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
+from harness.images import rotated_twin
+from harness.servers import PROJECT, Server
+from harness.toys import BLUE, RED
 from tests.serving.page.browser.conftest import RED_BARS, Opened, Tabs
-from tests.support.images import rotated_twin
-from tests.support.servers import PROJECT, Server
-from tests.support.toys import BLUE, RED
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness.servers import Server
+from harness.toys import GREEN, RED, encoded
 from tests.serving.page.browser.conftest import KEY, MAX_BODY_BYTES, MAX_PENDING, RED_BARS, Opened
-from tests.support.servers import Server
-from tests.support.toys import GREEN, RED, encoded
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from harness.servers import Server
 from tests.serving.page.browser.conftest import Opened, Tabs
-from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-"""Real servers for the tests: `bentoml serve` as a user would type it."""
+"""Real servers: `bentoml serve` as a user would type it."""
 
 import contextlib
 import os
@@ -8,22 +8,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from unittest import mock
 
 import bentoml
 import httpx
 from bentoml._internal.models import ModelStore
-from bentoml_cli.serve import build_serve_command
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from tests.support.toys import write_toy_model
+from harness.toys import write_toy_model
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 BENTOML = str(Path(sys.executable).with_name("bentoml"))
 
 ENDS_WITH_US = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
@@ -164,15 +162,6 @@ def samples(server: Server, name: str) -> list[Sample]:
     """All samples of a name in ``/metrics``."""
     families = text_string_to_metric_families(httpx.get(f"{server.url}/metrics").text)
     return [sample for family in families for sample in family.samples if sample.name == name]
-
-
-def grace_of(arguments: Sequence[str]) -> int:
-    """Seconds that ``bentoml serve`` with these options gives requests in flight."""
-    # It configures logging for its own process, and so disables every logger of this one.
-    with mock.patch("logging.config.dictConfig"):
-        command = build_serve_command().commands["serve"]
-        with command.make_context("serve", list(arguments)) as context:
-            return int(context.params["timeout_graceful_shutdown"])
 
 
 def free_port() -> int:

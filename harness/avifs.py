@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from tests.support.images import save
+from harness.images import save
 
 
 def box(kind: bytes, content: bytes) -> bytes:
+    """A box of ISO 14496-12."""
     return struct.pack(">I", len(content) + 8) + kind + content
 
 
 def full_box(kind: bytes, content: bytes, version: int = 0) -> bytes:
+    """A box with a version, and no flags."""
     return box(kind, struct.pack(">I", version << 24) + content)
 
 

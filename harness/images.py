@@ -31,12 +31,14 @@ def preprocessing(
 
 
 def save(image: Image.Image, image_format: str, **options: Any) -> bytes:
+    """A file of one of Pillow's formats, with options of its own."""
     buffer = BytesIO()
     image.save(buffer, format=image_format, **options)
     return buffer.getvalue()
 
 
 def exif(orientation: int) -> Image.Exif:
+    """Nothing but an orientation."""
     data = Image.Exif()
     data[ExifTags.Base.Orientation] = orientation
     return data
