@@ -260,10 +260,10 @@ bench-peers: $(PEERS:%=$(BENCHMARKS)/venv-%/.installed) ## Install what the serv
 
 # With what decodes, resizes and classifies in the service. A peer that cannot be installed stands
 # in the table as absent.
-$(BENCHMARKS)/venv-%/.installed: benchmarks/peers/requirements/%.txt benchmarks/peers/core.txt $(BIN)/.developing
+$(BENCHMARKS)/venv-%/.installed: benchmarks/peers/requirements/%.txt benchmarks/peers/core.txt benchmarks/peers/work.txt $(BIN)/.developing
 	@echo "installing $* into $(BENCHMARKS)/venv-$*"
 	@mkdir -p $(BENCHMARKS)
-	@$(BIN)/pip freeze | grep -iE '^(cykooz|onnxruntime|pillow|simplejpeg)' > $(BENCHMARKS)/versions.txt
+	@$(BIN)/pip -qq freeze -r benchmarks/peers/work.txt | sed '/^##/,$$d' > $(BENCHMARKS)/versions.txt
 	@$(PYTHON) -m venv $(BENCHMARKS)/venv-$*
 	@$(BENCHMARKS)/venv-$*/bin/pip install --quiet --disable-pip-version-check \
 		-c $(BENCHMARKS)/versions.txt -r $< && touch $@ || echo "$* could not be installed"

@@ -32,10 +32,9 @@ _RAY = {
 _TRITON = {"LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
 
 _BENTOML = ("bentoml", "starlette", "uvicorn", "uvloop", "httptools")
-# What decodes, resizes and classifies, in the service as in its peers.
-WORK = ("cykooz-resizer", "onnxruntime", "onnxruntime-gpu", "pillow", "simplejpeg")
-_SHARED = ("numpy", *WORK)
 _NAME = re.compile(r"^\w[\w-]*", re.MULTILINE)
+_WORK = _NAME.findall((_PEERS / "work.txt").read_text())
+_SHARED = ("numpy", *_WORK)
 _ASK_VERSIONS = """
 import importlib.metadata, json, sys
 found = {each.name.lower(): each.version for each in importlib.metadata.distributions()}
@@ -93,7 +92,7 @@ class Stack:
     def other_work(self) -> str:
         """Libraries of its work that are not in the service's versions; empty if all are."""
         theirs = self.versions() if self.peer else {}
-        ours = _versions(Path(sys.executable), WORK) if theirs else {}
+        ours = _versions(Path(sys.executable), _WORK) if theirs else {}
         return ", ".join(
             f"{name} {theirs.get(name, 'is missing')} (ours {version})"
             for name, version in ours.items()

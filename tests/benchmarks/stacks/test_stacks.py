@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.measurement.models import Model
 from benchmarks.stacks import forms
-from benchmarks.stacks.stacks import DEFAULT, OURS, STACKS, WORK, Stack
+from benchmarks.stacks.stacks import DEFAULT, OURS, STACKS, Stack
 from harness.servers import PROJECT
 from model_spec import Precision
 from settings import Device
@@ -33,10 +33,11 @@ def test_ours_in_int8_is_ours_on_either_engine(tmp_path: Path) -> None:
 
 
 def test_peers_are_given_what_does_the_services_work() -> None:
-    core = (PROJECT / "benchmarks/peers/core.txt").read_text().splitlines()[1:]
+    peers = PROJECT / "benchmarks" / "peers"
+    core, work = ((peers / name).read_text().splitlines() for name in ("core.txt", "work.txt"))
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    assert set(core) <= set(project["dependencies"])
-    assert {name for name in WORK if any(line.startswith(f"{name}>=") for line in core)} == {*WORK}
+    assert core[1] == "-r work.txt"
+    assert {*core[2:], *work[1:]} <= set(project["dependencies"])
 
 
 def test_a_peer_that_decodes_or_computes_otherwise_is_told_from_ours(
