@@ -1,5 +1,6 @@
 """Files: which ones are photographs, how they are read, and how they are written atomically."""
 
+import argparse
 import os
 import stat
 import tempfile
@@ -52,6 +53,16 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise type(error)(f"{path} cannot be written: {error.strerror}") from error
+
+
+def writable(text: str) -> Path:
+    """A file to write that an option names, for argparse: an ArgumentTypeError if it cannot be."""
+    path = Path(text)
+    try:
+        check_writable(path)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return path
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from batch.files import writable
 from benchmarks import photographs
 from benchmarks.measurement.limit import BATCH_SIZES
 from benchmarks.measurement.measure import Plan, run
@@ -81,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also take int8 models that are not shown to be as accurate or faster",
     )
-    add("--output", type=Path, default=FOLDER / "results.json", help="JSON; the chart beside it")
+    add(
+        "--output", type=writable, default=FOLDER / "results.json", help="JSON; the chart beside it"
+    )
     add("--quick", action="store_true", help="one short round, to see it work")
     return parser
 

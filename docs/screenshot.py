@@ -9,6 +9,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Error, Page, ViewportSize, sync_playwright
 
+from batch.files import writable, write_whole
+
 PROJECT = Path(__file__).parents[1]
 PHOTOGRAPH = PROJECT / "test_images/chelsea.jpg"
 OUTPUT = PROJECT / "docs/page.png"
@@ -22,10 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m docs.screenshot", description=__doc__)
     parser.add_argument("url", help="of the running service")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="PNG to write")
+    parser.add_argument("--output", type=writable, default=OUTPUT, help="PNG to write")
     given = parser.parse_args(arguments)
     try:
-        given.output.write_bytes(screenshot(given.url))
+        picture = screenshot(given.url)
+        write_whole(given.output, lambda file: file.write(picture))
     except Error as error:
         reason = str(error).splitlines()[0]
         raise SystemExit(f"error: no answer of a service at {given.url}; {reason}") from error

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from batch.files import writable
 from benchmarks import photographs
 from benchmarks.measurement.measure import end_with_orphans
 from benchmarks.measurement.models import FOLDER, PROJECT, Model
@@ -87,8 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--photographs", type=Path, help=photographs.HELP)
     add("--seconds", type=int, default=SECONDS, help="of one window")
     add("--quick", action="store_true", help="one candidate, to see it work")
-    add("--output", type=Path, default=TUNED, help="the settings file")
-    add("--chart", type=Path, default=FOLDER / "tune.png", help="PNG")
+    add("--output", type=writable, default=TUNED, help="the settings file")
+    add("--chart", type=writable, default=FOLDER / "tune.png", help="PNG")
     return parser
 
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from onnx import GraphProto, NodeProto, helper, numpy_helper
 
-from conversion.graph.export import constants_of
-
 _MOVES = {
     *("Cast", "DequantizeLinear", "Dropout", "Expand", "Flatten", "Gather", "Identity"),
     *("QuantizeLinear", "Reshape", "Squeeze", "Transpose", "Unsqueeze"),
@@ -107,7 +105,10 @@ class _Graph:
 
     def __init__(self, graph: GraphProto) -> None:
         self._producers = {output: node for node in graph.node for output in node.output}
-        self._constants = constants_of(graph)
+        self._constants = {each.name: each for each in graph.initializer}
+        for node in graph.node:
+            if node.op_type == "Constant" and node.attribute[0].name == "value":
+                self._constants[node.output[0]] = node.attribute[0].t
 
     def behind(self, value: str, passed: Collection[str]) -> tuple[str, NodeProto | None]:
         """The first tensor that another operator than ``passed`` makes, and its node."""

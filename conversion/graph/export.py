@@ -165,15 +165,6 @@ def graph_files(folder: Path) -> list[str]:
     return [name for name in (ONNX_FILE, EXTERNAL_DATA_FILE) if (folder / name).exists()]
 
 
-def constants_of(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
-    """Parameters, and values of Constant nodes, by name."""
-    found = {each.name: each for each in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant" and node.attribute[0].name == "value":
-            found[node.output[0]] = node.attribute[0].t
-    return found
-
-
 def described(values: Iterable[onnx.ValueInfoProto]) -> str:
     """Name, type and axes of inputs or outputs, such as ``pixels uint8 [batch, 224, 224, 3]``."""
     return ", ".join(map(_described, values))

@@ -107,7 +107,8 @@ async def _samples(photographs: Sequence[Photograph], model: Model) -> Samples:
         await model.close()
     if not answers:
         raise ConversionError(
-            f"none of the {len(photographs)} photographs that calibrate could be classified"
+            f"none of the {len(photographs)} photographs that calibrate could be classified; "
+            f"the first is {photographs[0].path}"
         )
     return Samples(
         np.stack([each.pixels for each in answers]),

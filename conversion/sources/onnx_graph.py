@@ -11,14 +11,7 @@ from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, compose, h
 from torch import nn
 
 from conversion.errors import ConversionError, refusing
-from conversion.graph.export import (
-    BATCH_AXIS,
-    INPUT_NAME,
-    OUTPUT_NAME,
-    constants_of,
-    described,
-    strip,
-)
+from conversion.graph.export import BATCH_AXIS, INPUT_NAME, OUTPUT_NAME, described, strip
 from conversion.sources.source import USUAL_SIDE
 from inference.sessions.providers import CPU_PROVIDER
 from model_spec import Activation, Channels, Preprocessing, Size
@@ -200,16 +193,13 @@ def _add_back(inner: GraphProto, graph: Graph, activation: Activation) -> None:
 
 def _free_batch_axis(graph: GraphProto) -> None:
     """Change every reshape to one image so that it takes any number of images."""
-    constants = constants_of(graph)
-    for node in graph.node:
-        if node.op_type != "Reshape" or node.input[1] not in constants:
-            continue
-        constant = constants[node.input[1]]
-        shape = numpy_helper.to_array(constant).copy()
+    shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
+    for parameter in (each for each in graph.initializer if each.name in shapes):
+        shape = numpy_helper.to_array(parameter).copy()
         if len(shape) > 1 and shape[0] == 1:
             # 0 keeps the axis as it is; -1 takes what is left.
             shape[0] = 0 if -1 in shape else -1
-            constant.CopyFrom(numpy_helper.from_array(shape, constant.name))
+            parameter.CopyFrom(numpy_helper.from_array(shape, parameter.name))
 
 
 def _check_batch_axis(model: ModelProto, graph: Graph, preprocessing: Preprocessing) -> None:

@@ -20,6 +20,9 @@ class Connection(asyncio.Protocol):
     Args:
         loop: the event loop.
         keep_alive_seconds: that it stays open without a request.
+
+    Attributes:
+        writable: to wait for before writing; None if there is nothing to wait for.
     """
 
     transport: asyncio.Transport
@@ -35,21 +38,21 @@ class Connection(asyncio.Protocol):
         self._has_ended = False
         self._dropped = 0
         self._reading_paused = False
-        self._writable: asyncio.Event | None = None
+        self.writable: asyncio.Event | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
 
     def pause_writing(self) -> None:
         """Wait for a client that reads more slowly than the application writes."""
-        self._writable = asyncio.Event()
+        self.writable = asyncio.Event()
         self._unread_timer = self._loop.call_later(UNREAD_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Go on: the client has caught up, or is gone."""
         if self._unread_timer is not None:
             self._unread_timer.cancel()
-        if self._writable is not None:
-            self._writable.set()
-            self._writable = None
+        if self.writable is not None:
+            self.writable.set()
+            self.writable = None
 
     def pause_reading(self) -> None:
         """Stop reading until the application has taken the received part of the body."""
@@ -62,11 +65,6 @@ class Connection(asyncio.Protocol):
         if self._reading_paused:
             self._reading_paused = False
             self.transport.resume_reading()
-
-    async def until_writable(self) -> None:
-        """Wait until the client has read most of what was written."""
-        if self._writable is not None:
-            await self._writable.wait()
 
     def _wait_for_next_request(self) -> None:
         """Close the connection unless a request begins within the keep-alive time."""

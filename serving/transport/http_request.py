@@ -193,7 +193,8 @@ class HttpRequest:
             lines: its header, with the body's length.
             body: all of it; not sent if the request was a HEAD.
         """
-        await self._connection.until_writable()
+        if (writable := self._connection.writable) is not None:
+            await writable.wait()
         self._respond(status, lines, body)
 
     async def send(self, message: Any) -> None:
@@ -202,7 +203,8 @@ class HttpRequest:
         Raises:
             RuntimeError: a header has a control character, or the message is out of turn.
         """
-        await self._connection.until_writable()
+        if (writable := self._connection.writable) is not None:
+            await writable.wait()
         if self.client_is_gone:
             return
         is_start = message["type"] == "http.response.start"

@@ -1,11 +1,19 @@
 import errno
 import os
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from batch.files import check_writable, is_photograph, read_file, sync_folder, write_whole
+from batch.files import (
+    check_writable,
+    is_photograph,
+    read_file,
+    sync_folder,
+    writable,
+    write_whole,
+)
 from errors import BodyTooLarge, Unreadable
 
 
@@ -72,6 +80,12 @@ def test_what_cannot_be_written_is_found_before_the_work(tmp_path: Path) -> None
         check_writable(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"rows.csv cannot be written: No such file"):
         check_writable(tmp_path / "nowhere/rows.csv")
+
+
+def test_an_option_names_what_can_be_written(tmp_path: Path) -> None:
+    assert writable(str(tmp_path / "page.png")) == tmp_path / "page.png"
+    with pytest.raises(ArgumentTypeError, match=r"page.png cannot be written: No such file"):
+        writable(str(tmp_path / "nowhere/page.png"))
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -24,6 +24,14 @@ def test_the_page_is_photographed(default_server: Server, tmp_path: Path) -> Non
     assert len(output.read_bytes()) < MAX_BYTES
 
 
+def test_a_picture_that_cannot_be_written_is_refused_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["http://127.0.0.1:1", "--output", str(tmp_path / "nowhere" / "page.png")])
+    assert "page.png cannot be written: No such file or directory" in capsys.readouterr().err
+
+
 def test_a_service_that_is_not_there_is_said_in_a_line(tmp_path: Path) -> None:
     program("chromium", "chromium")
     url = f"http://127.0.0.1:{free_port()}"
