@@ -1,9 +1,14 @@
 """The tables of the README and of docs/ are complete, and their links lead somewhere."""
 
 import re
+from argparse import ArgumentParser
 
+import pytest
 from pydantic import SecretStr
 
+from batch import command
+from conversion import evaluate
+from conversion.preprocessing.overrides import Overrides
 from deployment_check.options import Options, parser
 from errors import ClassifierError
 from serving.api import dialects
@@ -49,6 +54,34 @@ def test_every_option_of_the_check_is_in_the_table_with_its_default() -> None:
     assert set(shown) == {each for each in options if each.startswith("--")} - elsewhere
     assert shown["--concurrency"] == str(Options("").concurrency)
     assert shown["--seconds"] == f"{Options('').seconds:g}"
+
+
+@pytest.mark.parametrize(
+    ("page", "heading", "known"),
+    [
+        ("batch.md", "## What it takes", command._parser()),
+        ("evaluate.md", "# Evaluate a model", evaluate._parser()),
+    ],
+)
+def test_every_option_of_a_command_is_in_the_table(
+    page: str, heading: str, known: ArgumentParser
+) -> None:
+    shown = re.findall(r"`(--[\w-]+)", " ".join(row[0] for row in table_rows(heading, DOCS[page])))
+    options = {each for action in known._actions for each in action.option_strings}
+    assert sorted(shown) == sorted(each for each in options - {"--help"} if each.startswith("--"))
+
+
+def test_every_field_of_a_preprocessing_file_is_in_the_table() -> None:
+    cells = [row[0] for row in table_rows("## If yours is another", DOCS["preprocessing.md"])]
+    fields = [cell for cell in cells if re.fullmatch(r"`\w+`(, `\w+`)*", cell)]
+    assert set(re.findall(r"\w+", " ".join(fields))) == set(Overrides.model_fields)
+
+
+def test_every_variable_of_make_is_in_a_table() -> None:
+    rows = table_rows("## Settings of make", DOCS["settings.md"])
+    variables = re.findall(r"^(\w+) \?=", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
+    shown = re.findall(r"`(\w+)`", " ".join(row[0] for row in rows))
+    assert sorted(shown) == sorted([*variables, "PHOTOGRAPHS"])
 
 
 def test_links_lead_somewhere() -> None:

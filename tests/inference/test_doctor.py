@@ -1,4 +1,6 @@
 import ctypes
+import re
+from unittest import mock
 
 import onnxruntime
 import pytest
@@ -7,6 +9,7 @@ from inference import doctor
 from inference.doctor import Finding, examine
 from inference.hardware.gpu import count_gpus
 from settings import Device
+from tests.support.documents import DOCS
 
 ALL = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
 GPU_DEVICES = (Device.CUDA, Device.TENSORRT)
@@ -100,6 +103,16 @@ def test_without_tensorrt_cuda_is_ready(machine: Machine) -> None:
     assert finding.missing == "libneeded.so.10: cannot open shared object file"
     assert finding.remedy is not None
     assert finding.remedy.startswith("pip install 'tensorrt-cu13-libs<11', then export LD_")
+
+
+def test_the_document_shows_every_line(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.missing = "providers_tensorrt"
+    monkeypatch.setattr(doctor, "openvino_version", lambda: None)
+    gpu = mock.Mock(**{"memory.return_value": None})
+    monkeypatch.setattr(doctor, "GpuMonitor", mock.Mock(return_value=gpu))
+    (shown,) = re.findall(r"```\n(processors .+?)```", DOCS["gpu.md"], flags=re.DOTALL)
+    names = [line[:13] for line in shown.splitlines()]
+    assert names == [line[:13] for line in doctor.report()]
 
 
 @pytest.mark.skipif(count_gpus() > 0, reason="this machine has a GPU")
