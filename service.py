@@ -78,7 +78,7 @@ class ImageClassifier:
             serve_only(preflight(_service().model_tag(settings), settings))
         except StartupError as error:
             raise SystemExit(f"error: {error}") from error
-        supervise(workers(settings), settings.start_timeout)
+        supervise(workers(settings), settings.start_timeout_ms / 1000)
 
     @bentoml.on_startup
     async def start(self) -> None:

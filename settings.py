@@ -123,26 +123,6 @@ class Settings(BaseSettings):
         return _listed(self.cors_origins)
 
     @property
-    def header_timeout(self) -> float:
-        """Seconds a request header may take to arrive."""
-        return self.header_timeout_ms / 1000
-
-    @property
-    def body_timeout(self) -> float:
-        """Seconds a request body may take to arrive."""
-        return self.body_timeout_ms / 1000
-
-    @property
-    def start_timeout(self) -> float:
-        """Seconds a worker may take from the start of its process until it serves."""
-        return self.start_timeout_ms / 1000
-
-    @property
-    def drain(self) -> float:
-        """Seconds for which a worker that was sent SIGTERM serves on, but is not ready."""
-        return self.drain_ms / 1000
-
-    @property
     def decode_seconds(self) -> float:
         """Seconds of processor time that decoding the images of one request may take."""
         return self.decode_cpu_ms / 1000
@@ -151,11 +131,6 @@ class Settings(BaseSettings):
     def deadline(self) -> float:
         """Seconds from the last byte of a request until it is answered 504."""
         return self.deadline_ms / 1000
-
-    @property
-    def max_batch_delay(self) -> float:
-        """Seconds that a batch waits for more images."""
-        return self.max_batch_delay_ms / 1000
 
 
 def _listed(text: str) -> list[str]:

@@ -4,7 +4,6 @@ The toy's probabilities are the image's mean red, green and blue, each plus one,
 by their sum: a pure red image gives 256/258, 1/258, 1/258.
 """
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,13 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from conversion.explanation.verify import explanation_of
+from harness.images import preprocessing, save
 from model_spec import (
     ONNX_FILE,
     Golden,
-    Interpolation,
     ModelSpec,
     Precision,
     Preprocessing,
-    Size,
     Verification,
     Weights,
     sha256_of_file,
@@ -43,9 +41,7 @@ def encoded(
     colour: tuple[int, int, int] = RED, size: tuple[int, int] = (8, 8), image_format: str = "PNG"
 ) -> bytes:
     """An image of one colour."""
-    buffer = BytesIO()
-    Image.new("RGB", size, colour).save(buffer, format=image_format)
-    return buffer.getvalue()
+    return save(Image.new("RGB", size, colour), image_format)
 
 
 def pixels(colour: tuple[int, int, int]) -> np.ndarray:
@@ -136,14 +132,7 @@ def write_softmax_toy(folder: Path) -> ModelSpec:
 
 def toy_preprocessing() -> Preprocessing:
     """Resize to 4, crop all of it."""
-    return Preprocessing(
-        resize_size=Size.square(SIZE),
-        crop_size=Size.square(SIZE),
-        interpolation=Interpolation.BILINEAR,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-        source="by hand",
-    )
+    return preprocessing(SIZE, SIZE)
 
 
 def write_toy_model(

@@ -150,7 +150,7 @@ def start_balancing(monitor: Monitor, settings: Settings) -> None:
         monitor.draining = True
         balancer.leave()
 
-    drain_at_end(settings.drain, on_signal)
+    drain_at_end(settings.drain_ms / 1000, on_signal)
 
 
 def start_recording(monitor: Monitor) -> asyncio.Task[None]:

@@ -128,13 +128,10 @@ def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_times_are_also_given_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLASSIFIER_DEADLINE_MS", "1500")
-    monkeypatch.setenv("CLASSIFIER_MAX_BATCH_DELAY_MS", "2.5")
-    monkeypatch.setenv("CLASSIFIER_HEADER_TIMEOUT_MS", "125")
-    monkeypatch.setenv("CLASSIFIER_BODY_TIMEOUT_MS", "250")
+    monkeypatch.setenv("CLASSIFIER_DECODE_CPU_MS", "250")
     settings = load_settings()
 
-    assert (settings.deadline, settings.max_batch_delay) == (1.5, 0.0025)
-    assert (settings.header_timeout, settings.body_timeout) == (0.125, 0.25)
+    assert (settings.deadline, settings.decode_seconds) == (1.5, 0.25)
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,8 @@
 """Files put together by hand from the parts of their formats."""
 
-import re
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable
 
 from harness.toys import RED, encoded
 
@@ -129,36 +127,3 @@ def _riff_chunk(name: bytes, content: bytes) -> bytes:
 
 def _u24(number: int) -> bytes:
     return struct.pack("<I", number)[:3]
-
-
-def parts_of(file: bytes) -> list[bytes]:
-    """The start of a sound JPEG, PNG or WebP, then its segments or chunks."""
-    if file.startswith(b"\xff\xd8"):
-        markers = re.finditer(rb"\xff[\xc0-\xcf\xd9-\xfe]", file)
-        starts = [0, *_without_those_inside(file, [each.start() for each in markers])]
-    else:
-        starts = list(_chunk_starts(file))
-    return [file[start:end] for start, end in pairwise([*starts, len(file)])]
-
-
-def _without_those_inside(file: bytes, markers: list[int]) -> list[int]:
-    starts, end = list[int](), 2
-    for marker in markers:
-        if marker >= end:
-            starts.append(marker)
-            end = marker + 2 + int.from_bytes(file[marker + 2 : marker + 4], "big")
-    return starts
-
-
-def _chunk_starts(file: bytes) -> Iterator[int]:
-    is_png = file.startswith(PNG_START)
-    start, position = 0, len(PNG_START) if is_png else 12
-    while position < len(file):
-        yield start
-        start = position
-        if is_png:
-            position += 12 + int.from_bytes(file[start : start + 4], "big")
-        else:
-            length = int.from_bytes(file[start + 4 : start + 8], "little")
-            position += 8 + length + length % 2
-    yield start

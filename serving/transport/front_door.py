@@ -201,7 +201,8 @@ class FrontDoor:
             check_room(endpoint, monitor, query, time.monotonic() + timeout)
         source = request_behind(receive)
         with HeldBody(self._bodies, self._settings.max_body_bytes) as held:
-            body = await read_body(headers, receive, source, held, self._settings.body_timeout)
+            seconds = self._settings.body_timeout_ms / 1000
+            body = await read_body(headers, receive, source, held, seconds)
             send.times.received = time.perf_counter()
             request = Request(
                 content_type,

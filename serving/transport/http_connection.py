@@ -64,7 +64,7 @@ class HttpConnection(Connection):
         self._app_state = app_state
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._request: HttpRequest | None = None
-        self._header_seconds = current_settings().header_timeout
+        self._header_seconds = current_settings().header_timeout_ms / 1000
         self._default_headers: list[tuple[bytes, bytes]] = []
         self._default_lines = b""
         self._in_header = True

@@ -91,7 +91,7 @@ def runner_options(
     return RunnerOptions(
         max_batch_size=sizes.batch,
         max_group_size=sizes.group,
-        max_batch_delay=settings.max_batch_delay,
+        max_batch_delay=settings.max_batch_delay_ms / 1000,
         max_pending_images=settings.max_pending_images,
         decode_threads=decode_threads,
     )

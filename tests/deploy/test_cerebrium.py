@@ -73,7 +73,7 @@ def test_the_endpoints_are_answered(served: httpx.Client) -> None:
 
 def test_a_replica_is_killed_no_earlier_than_a_pod() -> None:
     grace = int(container("gpu")["args"][-1])
-    assert CONFIG["scaling"]["response_grace_period"] >= Settings().drain + grace
+    assert CONFIG["scaling"]["response_grace_period"] >= Settings().drain_ms / 1000 + grace
 
 
 def test_it_is_scaled_at_the_queue_that_pods_are_scaled_at() -> None:

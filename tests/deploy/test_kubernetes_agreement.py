@@ -102,7 +102,7 @@ def test_requests_in_flight_are_answered_before_the_pod_is_killed(overlay: str) 
     assert f"\nGRACE := {grace}\n" in (servers.PROJECT / "Makefile").read_text()
     assert grace >= Settings().deadline
     announced = container(overlay)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    drain = Settings(drain_ms=int(variables(overlay)["CLASSIFIER_DRAIN_MS"])).drain
+    drain = int(variables(overlay)["CLASSIFIER_DRAIN_MS"]) / 1000
     assert pod(overlay)["terminationGracePeriodSeconds"] == announced + drain + grace + 5
 
 
