@@ -11,10 +11,11 @@ from conversion import evaluate
 from conversion.preprocessing.overrides import Overrides
 from deployment_check.options import Options, parser
 from errors import ClassifierError
+from harness.servers import PROJECT
 from serving.api import dialects
 from serving.bento import ROUTES
 from settings import PREFIX, Settings
-from tests.support.documents import DOCS, PROJECT, README, table_rows
+from tests.support.documents import DOCS, README, table_rows
 
 
 def test_every_setting_is_in_the_table_with_its_default() -> None:

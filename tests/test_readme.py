@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness.servers import ENDS_WITH_US, Server, environment, free_port, wait_until_ready
+from harness.servers import ENDS_WITH_US, PROJECT, Server, environment, free_port, wait_until_ready
 from model_spec import MODEL_NAME, ModelSpec, Size
-from tests.support.documents import ACTIVATE, DOCS, PROJECT, README, blocks, commands
+from tests.support.documents import ACTIVATE, DOCS, README, blocks, commands
 from tests.support.kustomized import kubectl
 from tests.support.tools import program
 

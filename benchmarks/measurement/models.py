@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.servers import PROJECT
 from model_comparison import Shortcoming
 from model_spec import Precision
 from settings import PREFIX, Device
 
-PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "build" / "benchmarks"
 HOME = FOLDER / "home"
 

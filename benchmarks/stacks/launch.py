@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.measurement.models import PROJECT, Model
+from benchmarks.measurement.models import Model
 from benchmarks.measurement.processes import Tree
 from benchmarks.stacks.forms import Form
 from benchmarks.stacks.stacks import Stack
-from harness.servers import free_port
+from harness.servers import PROJECT, free_port
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 20.0

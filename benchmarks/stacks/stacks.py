@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.measurement.models import FOLDER, HOME, PROJECT, Model
+from benchmarks.measurement.models import FOLDER, HOME, Model
 from benchmarks.stacks import forms
 from benchmarks.stacks.forms import Form
-from harness.servers import BENTOML, environment
+from harness.servers import BENTOML, PROJECT, environment
 from inference.hardware.cpus import usable_cpus
 from model_spec import Precision
 from settings import PREFIX, Device

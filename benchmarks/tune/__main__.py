@@ -13,13 +13,14 @@ from pathlib import Path
 from batch.files import writable
 from benchmarks import photographs
 from benchmarks.measurement.measure import end_with_orphans
-from benchmarks.measurement.models import FOLDER, PROJECT, Model
+from benchmarks.measurement.models import FOLDER, Model
 from benchmarks.stacks.launch import StackError
 from benchmarks.tune import report
 from benchmarks.tune.candidates import stages, told, write
 from benchmarks.tune.search import Options, Search, search
 from benchmarks.tune.variants import variants
 from errors import StartupError
+from harness.servers import PROJECT
 from inference.hardware.cpus import usable_cpus
 from load_generator.wrk import LoadError
 from model_spec import MODEL_NAME

@@ -15,10 +15,10 @@ from deploy.simulation.compare import DAYS
 from deploy.simulation.day import Replica, simulate
 from deploy.simulation.manifests import Sampling
 from deploy.simulation.traffic import bursty_day
+from harness.servers import PROJECT
 from harness.toys import RED, encoded
 from tests.deploy.simulation.test_compare import shown
 from tests.support.commands import python
-from tests.support.documents import PROJECT
 
 PAGE = (PROJECT / "deploy/capacity.md").read_text(encoding="utf-8")
 REPLICA = Replica()

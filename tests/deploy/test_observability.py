@@ -19,10 +19,10 @@ import yaml
 from PIL import Image
 
 from harness.images import save
-from harness.servers import ENDS_WITH_US, free_port
+from harness.servers import ENDS_WITH_US, PROJECT, free_port
 from harness.toys import BLUE, RED, encoded
 from inference.answers.drift import LEAST
-from tests.support.documents import DOCS, PROJECT, table_rows
+from tests.support.documents import DOCS, table_rows
 from tests.support.tools import program
 
 FOLDER = PROJECT / "deploy/observability"

@@ -108,8 +108,9 @@ def test_without_tensorrt_cuda_is_ready(machine: Machine) -> None:
 def test_the_document_shows_every_line(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.missing = "providers_tensorrt"
     monkeypatch.setattr(doctor, "openvino_version", lambda: None)
-    gpu = mock.Mock(**{"memory.return_value": None})
-    monkeypatch.setattr(doctor, "GpuMonitor", mock.Mock(return_value=gpu))
+    gpu = mock.Mock()
+    gpu.memory.return_value = None
+    monkeypatch.setattr(doctor, "GpuMonitor", lambda _: gpu)
     (shown,) = re.findall(r"```\n(processors .+?)```", DOCS["gpu.md"], flags=re.DOTALL)
     names = [line[:13] for line in shown.splitlines()]
     assert names == [line[:13] for line in doctor.report()]

@@ -1,9 +1,9 @@
 """The README and the pages of `docs/`, taken apart for the tests that hold them to their word."""
 
 import re
-from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from harness.servers import PROJECT
+
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 DOCS = {path.name: path.read_text(encoding="utf-8") for path in PROJECT.glob("docs/*.md")}
 

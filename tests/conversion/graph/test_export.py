@@ -15,13 +15,13 @@ from conversion.graph.export import export, logits_of, save
 from conversion.graph.half import halved
 from conversion.graph.verify import PyTorchModel
 from conversion.request import DEFAULT_OPSET
+from harness.servers import PROJECT
 from model_spec import ONNX_FILE, Preprocessing
 from tests.support.graphs import answers
 from tests.support.refusals import refusal
 
 pytestmark = pytest.mark.slow
 
-PROJECT = Path(__file__).parents[3]
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
 
 

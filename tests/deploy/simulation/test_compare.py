@@ -11,8 +11,9 @@ from deploy.simulation.__main__ import main, table
 from deploy.simulation.chart import draw
 from deploy.simulation.day import Replica, simulate
 from deploy.simulation.traffic import bursty_day
+from harness.servers import PROJECT
 from tests.support.commands import python
-from tests.support.documents import PROJECT, table_rows
+from tests.support.documents import table_rows
 from tests.support.kustomized import manifest, trigger
 
 FOLDER = PROJECT / "deploy/simulation"
