@@ -45,7 +45,10 @@ def screenshot(url: str) -> bytes:
     if browser is None:
         raise FileNotFoundError(f"{_BROWSER} is not installed (apt-get install {_BROWSER})")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        # Ctrl-C is this process's: it ends the browser, which then leaves no files.
+        chromium = playwright.chromium.launch(
+            executable_path=browser, args=["--no-sandbox"], handle_sigint=False
+        )
         page = chromium.new_page(viewport=_VIEW)
         page.goto(url)
         _classify(page)

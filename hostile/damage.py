@@ -13,7 +13,7 @@ from harness.toys import RED as COLOUR
 from hostile.images.files import CORRUPT, UNSUPPORTED
 from hostile.images.heic import HEICS, small
 from hostile.requests.expected import RED, Outcome, refused
-from preprocessing import DecodeLimits, decode_ordinary, least_side, transform
+from preprocessing import decode_ordinary, transform
 from preprocessing.budget import DecodeBudget
 from preprocessing.isolated.decoder import IsolatedDecoder
 from preprocessing.isolated.messages import Setup
@@ -26,8 +26,7 @@ FLIPPED = 64
 _SIZE = (64, 48)
 
 _SETTINGS = Settings()
-_LIMITS = DecodeLimits(_SETTINGS.max_pixels, _SETTINGS.max_aspect_ratio)
-_LEAST_SIDE = least_side(toy_preprocessing())
+_SETUP = Setup.from_settings(toy_preprocessing(), _SETTINGS)
 _PATIENCE = 60.0  # seconds of the clock, while the limit is of processor time
 
 
@@ -82,9 +81,9 @@ def decoded_alone(content: bytes) -> Outcome:
 
 def _pixels(content: bytes) -> Pixels:
     """As the service decodes: in place, or in the process whose time and memory are bounded."""
-    decoded = decode_ordinary(content, _LIMITS, _LEAST_SIDE)
+    decoded = decode_ordinary(content, _SETUP.limits, _SETUP.least_side)
     if decoded is not None:
-        return transform(decoded.image, toy_preprocessing(), decoded.box)
+        return transform(decoded.image, _SETUP.preprocessing, decoded.box)
     return pixels_apart(content, DecodeBudget(_SETTINGS.decode_seconds))
 
 
@@ -102,14 +101,7 @@ def pixels_apart(content: bytes, budget: DecodeBudget) -> Pixels:
 @functools.cache
 def _decoding_process() -> tuple[asyncio.AbstractEventLoop, IsolatedDecoder]:
     """One for as long as this process lives."""
-    setup = Setup(
-        preprocessing=toy_preprocessing(),
-        limits=_LIMITS,
-        least_side=_LEAST_SIDE,
-        memory_bytes=_SETTINGS.decode_memory_bytes,
-        max_encoded_bytes=_SETTINGS.max_body_bytes,
-    )
-    loop, decoder = asyncio.new_event_loop(), IsolatedDecoder(setup)
+    loop, decoder = asyncio.new_event_loop(), IsolatedDecoder(_SETUP)
     atexit.register(lambda: loop.run_until_complete(decoder.close()))
     return loop, decoder
 
