@@ -20,7 +20,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import chain, cycle
 from pathlib import Path
 from statistics import median
@@ -29,6 +28,7 @@ import numpy as np
 import uvloop
 from PIL import Image
 
+from harness.images import save
 from harness.servers import ENDS_WITH_US, PROJECT, Server, free_port, running, toy_home
 from load_generator.arrivals import poisson
 from load_generator.connections import Connections, Lost, address
@@ -225,9 +225,7 @@ def _right(exchanges: Iterable[Exchange]) -> int:
 def _costly_image() -> bytes:
     width, height = _SIZE
     gradient = np.add.outer(np.arange(height), np.arange(width)).astype(np.uint8)
-    buffer = BytesIO()
-    Image.fromarray(np.stack([gradient] * 3, axis=-1)).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+    return save(Image.fromarray(np.stack([gradient] * 3, axis=-1)), "PNG", compress_level=1)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """Explanations of the default model through a real server: PyTorch's maps, and known objects."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.images import save
 from harness.servers import Server
 from load_generator.known_images import EXPECTED, TEST_IMAGES
 from model_spec import ModelSpec
@@ -68,9 +68,7 @@ def pasted(name: str, place: tuple[int, int]) -> bytes:
     square = photograph.crop((left, top, left + side, top + side)).resize((OBJECT, OBJECT))
     canvas = Image.new("RGB", (CANVAS, CANVAS), GREY)
     canvas.paste(square, place)
-    buffer = BytesIO()
-    canvas.save(buffer, "PNG")
-    return buffer.getvalue()
+    return save(canvas, "PNG")
 
 
 def peak(answer: dict[str, Any]) -> tuple[float, float]:
