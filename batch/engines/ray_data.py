@@ -27,7 +27,7 @@ _PARTS_AT_ONCE = 4096
 """In one data set: so much of the list is in memory, and is listed before the first row."""
 
 _PROJECT = Path(__file__).parents[2]
-_NOT_SENT = ["/.*", "/build", "/tests", "/weights/checkpoints", "/docs", "/benchmarks"]
+_NOT_SENT = ["/.*", "/build", "/tests", "/harness", "/weights/checkpoints", "/docs", "/benchmarks"]
 """Of the project, to the nodes of a cluster."""
 
 Files = dict[str, bytes]
