@@ -66,7 +66,7 @@ def account(exchanges: Sequence[Exchange], stopped: float) -> str:
     The service takes connections until its drain is over. Ends the command if a batch that was sent
     before that was not answered right, or if none was in flight at that moment.
     """
-    closed = stopped + load_settings().drain
+    closed = stopped + load_settings().drain_ms / 1000
     by_outcome = {o: [each for each in exchanges if each.outcome is o] for o in Outcome}
     lost = [each for each in by_outcome[Outcome.LOST] if each.begun < closed - TAKEN_SECONDS]
     wrong = [each.detail for each in by_outcome[Outcome.WRONG]]

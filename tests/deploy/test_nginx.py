@@ -34,7 +34,7 @@ def directive(name: str) -> str:
 def test_its_limits_are_the_services() -> None:
     defaults = Settings()
     assert directive("client_max_body_size") == str(defaults.max_body_bytes)
-    assert directive("client_header_timeout") == f"{defaults.header_timeout:g}s"
+    assert directive("client_header_timeout") == f"{defaults.header_timeout_ms / 1000:g}s"
     number, size = directive("large_client_header_buffers").split()
     assert int(number) * int(size.removesuffix("k")) * 1024 == MAX_HEADER_BYTES
     assert float(directive("proxy_read_timeout").removesuffix("s")) > defaults.deadline
