@@ -1,7 +1,9 @@
 """Photograph the page of a running service, with an answer: ``docs/page.png``."""
 
 import argparse
+import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -44,10 +46,12 @@ def screenshot(url: str) -> bytes:
     browser = shutil.which(_BROWSER)
     if browser is None:
         raise FileNotFoundError(f"{_BROWSER} is not installed (apt-get install {_BROWSER})")
-    with sync_playwright() as playwright:
-        # Ctrl-C is this process's: it ends the browser, which then leaves no files.
+    # A browser that is killed, as after Ctrl-C, leaves its own temporary files.
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=browser, args=["--no-sandbox"], handle_sigint=False
+            executable_path=browser,
+            args=["--no-sandbox"],
+            env={**os.environ, "TMPDIR": temporary},
         )
         page = chromium.new_page(viewport=_VIEW)
         page.goto(url)
