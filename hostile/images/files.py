@@ -120,8 +120,8 @@ BOMBS: dict[str, File] = {
     "PNG with 65,535 Exif tags": File(
         lambda: made.in_png(made.chunk(b"eXIf", made.exif_of(65_535, 300, BODY))), RED
     ),
-    "PNG with a million chunks": File(
-        lambda: made.in_png(made.chunk(b"prVt") * MEGABYTE), TOO_LARGE
+    "PNG with 1,500,000 chunks": File(
+        lambda: made.in_png(made.chunk(b"prVt") * 1_500_000), TOO_LARGE
     ),
     "PNG with 8,000 times and no pixels": File(
         lambda: (
