@@ -98,15 +98,18 @@ async def start_classifier(monitor: Monitor, tag: str, settings: Settings) -> No
     try:
         model = stored_model(tag)
         folder = Path(model.path)
+        threads = intra_op_threads(settings)
         session = open_session(
             folder,
             settings.device,
-            intra_op_threads=intra_op_threads(settings),
+            intra_op_threads=threads,
             # Worker i takes GPU i mod n.
             device_id=(worker_number() - 1) % max(1, count_gpus()),
             max_batch_size=gpu_batch_size(settings),
         )
-        options = runner_options(settings, session.device, lambda: cpu_sizes(session, folder))
+        options = runner_options(
+            settings, session.device, lambda: cpu_sizes(session, folder, threads)
+        )
         monitor.classifier = Classifier(str(model.tag), session, options, settings)
         monitor.explainer = Explainer(monitor.classifier, folder, settings)
         monitor.classifier.start(folder)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from errors import ModelUnavailable
 from inference import Session
-from inference.batching.batch_size import Sizes, seconds_of, worthwhile_sizes
+from inference.batching.batch_size import Sizes, clock_for, seconds_of, worthwhile_sizes
 from model_spec import Golden, ModelSpec
 from preprocessing import DecodeLimits, decode, transform
 from preprocessing.pixels import Pixels
@@ -53,12 +53,18 @@ def check_session(session: Session, folder: Path) -> None:
     check_golden(golden, float(probabilities[golden.class_id]), float(probabilities.max()))
 
 
-def cpu_sizes(session: Session, folder: Path) -> Sizes:
-    """How many images are worth taking together on the CPU, if they are like the golden one."""
-    prepare_seconds = seconds_of(partial(golden_pixels, session.spec, folder))
+def cpu_sizes(session: Session, folder: Path, threads: int) -> Sizes:
+    """How many images are worth taking together on the CPU, if they are like the golden one.
+
+    Args:
+        threads: of the session.
+    """
+    clock = clock_for(threads)
+    prepare_seconds = seconds_of(partial(golden_pixels, session.spec, folder), clock)
     return worthwhile_sizes(
         session.run_and_forget,
         session.spec.pixels_shape,
         prepare_seconds,
+        clock,
         first_is_dearer=session.device is Device.OPENVINO,
     )

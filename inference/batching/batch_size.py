@@ -37,6 +37,18 @@ _SECONDS = 0.05
 
 Run = Callable[[Pixels], object]
 
+Clock = Callable[[], float]
+"""Seconds, from any moment on."""
+
+
+def clock_for(threads: int) -> Clock:
+    """Measures a session of so many threads.
+
+    One thread's own processor time: while several workers start on all processors, other programs
+    interrupt most runs of some milliseconds. They would make larger batches seem slower.
+    """
+    return time.thread_time if threads == 1 else time.perf_counter
+
 
 class Sizes(NamedTuple):
     """Images taken together.
@@ -54,6 +66,7 @@ def worthwhile_sizes(
     run: Run,
     pixels_shape: tuple[int, int, int],
     prepare_seconds: float,
+    clock: Clock,
     *,
     first_is_dearer: bool = False,
 ) -> Sizes:
@@ -65,6 +78,7 @@ def worthwhile_sizes(
     Args:
         run: inference of a batch, uint8 ``[N, *pixels_shape]``.
         prepare_seconds: that decoding and resizing an image take, in a batch of any size.
+        clock: times the runs.
         first_is_dearer: the first run of each size prepares for the others and is not timed:
             OpenVINO takes up to twice the time for it.
 
@@ -77,7 +91,7 @@ def worthwhile_sizes(
         batch = np.zeros((size, *pixels_shape), np.uint8)
         if first_is_dearer:
             run(batch)
-        return prepare_seconds + seconds_of(lambda: run(batch)) / size
+        return prepare_seconds + seconds_of(lambda: run(batch), clock) / size
 
     batch, cost = 1, seconds(1)
     while batch < LARGEST:
@@ -88,11 +102,11 @@ def worthwhile_sizes(
     return Sizes(batch, max(batch, min(GROUP, math.ceil(GROUP_SECONDS / cost))))
 
 
-def seconds_of(action: Callable[[], object]) -> float:
+def seconds_of(action: Callable[[], object], clock: Clock) -> float:
     """The fastest of a few runs: the first makes memory grow, and other programs disturb some."""
     seconds: list[float] = []
     while len(seconds) < _TIMES and sum(seconds) < _SECONDS:
-        started = time.perf_counter()
+        started = clock()
         action()
-        seconds.append(time.perf_counter() - started)
+        seconds.append(clock() - started)
     return min(seconds)

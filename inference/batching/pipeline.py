@@ -122,7 +122,12 @@ class Pipeline(Generic[Input, Output]):
             self.batcher = batcher(self._infer, max_batch_size=options.max_batch_size)
             self.submit = partial(self._submit_decoded, self._pool)
         else:
-            self.batcher = batcher(self._classify, max_batch_size=options.max_group_size)
+            # An engine prepares for each size that it did not have the last time.
+            self.batcher = batcher(
+                self._classify,
+                max_batch_size=options.max_group_size,
+                whole=options.max_batch_size,
+            )
             self.submit = self.batcher.submit
 
     def warm_up(self) -> None:

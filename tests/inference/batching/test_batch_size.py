@@ -1,29 +1,34 @@
 import time
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from inference.batching.batch_size import Run, Sizes, seconds_of, worthwhile_sizes
+from inference.batching.batch_size import Run, Sizes, clock_for, seconds_of, worthwhile_sizes
 
 SHAPE = (2, 2, 3)
 
 
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], Run]:
-    """Runs that take so many seconds each, and so many more for each image."""
-    now = [0.0]
-    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+class Machine:
+    """Has runs that take so many seconds each, and so many more for each image; and a clock."""
 
-    def taking(fixed: float, per_image: float) -> Run:
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def clock(self) -> float:
+        return self._now
+
+    def __call__(self, fixed: float, per_image: float) -> Run:
         def run(batch: npt.NDArray[np.uint8]) -> None:
             assert batch.shape[1:] == SHAPE
-            now[0] += fixed + per_image * len(batch)
+            self._now += fixed + per_image * len(batch)
 
         return run
 
-    return taking
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
 
 
 @pytest.mark.parametrize(
@@ -40,13 +45,15 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], Run]:
     ],
 )
 def test_a_batch_grows_while_that_pays(
-    machine: Callable[[float, float], Run],
+    machine: Machine,
     fixed: float,
     per_image: float,
     prepare: float,
     expected: int,
 ) -> None:
-    assert worthwhile_sizes(machine(fixed, per_image), SHAPE, prepare).batch == expected
+    assert (
+        worthwhile_sizes(machine(fixed, per_image), SHAPE, prepare, machine.clock).batch == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,13 +61,15 @@ def test_a_batch_grows_while_that_pays(
     [(0.001, 8), (0.0049, 8), (0.0051, 7), (0.012, 3), (0.018, 2), (0.034, 2), (0.036, 1)],
 )
 def test_images_are_taken_together_while_they_are_cheap(
-    machine: Callable[[float, float], Run], per_image: float, expected: int
+    machine: Machine, per_image: float, expected: int
 ) -> None:
-    assert worthwhile_sizes(machine(0.0, per_image), SHAPE, 0.0) == Sizes(1, expected)
+    assert worthwhile_sizes(machine(0.0, per_image), SHAPE, 0.0, machine.clock) == Sizes(
+        1, expected
+    )
 
 
-def test_a_group_is_never_smaller_than_a_batch(machine: Callable[[float, float], Run]) -> None:
-    assert worthwhile_sizes(machine(100.0, 1.0), SHAPE, 0.0) == Sizes(64, 64)
+def test_a_group_is_never_smaller_than_a_batch(machine: Machine) -> None:
+    assert worthwhile_sizes(machine(100.0, 1.0), SHAPE, 0.0, machine.clock) == Sizes(64, 64)
 
 
 @pytest.mark.parametrize(
@@ -72,14 +81,15 @@ def test_a_group_is_never_smaller_than_a_batch(machine: Callable[[float, float],
     ],
 )
 def test_the_fastest_of_a_few_times_counts(
-    machine: Callable[[float, float], Run], seconds: list[float], counts: float
+    machine: Machine, seconds: list[float], counts: float
 ) -> None:
     runs = iter([machine(each, 0.0) for each in seconds])
-    assert seconds_of(lambda: next(runs)(np.zeros((1, *SHAPE), np.uint8))) == pytest.approx(counts)
+    taken = seconds_of(lambda: next(runs)(np.zeros((1, *SHAPE), np.uint8)), machine.clock)
+    assert taken == pytest.approx(counts)
 
 
 def test_a_first_run_that_prepares_for_the_others_is_not_timed(
-    machine: Callable[[float, float], Run],
+    machine: Machine,
 ) -> None:
     prepare, run, seen = machine(0.1, 0.0), machine(0.0, 0.02), set[int]()
 
@@ -89,4 +99,11 @@ def test_a_first_run_that_prepares_for_the_others_is_not_timed(
             prepare(batch)
         run(batch)
 
-    assert worthwhile_sizes(preparing, SHAPE, 0.0, first_is_dearer=True) == Sizes(1, 2)
+    assert worthwhile_sizes(preparing, SHAPE, 0.0, machine.clock, first_is_dearer=True) == Sizes(
+        1, 2
+    )
+
+
+def test_other_programs_are_not_counted_while_one_thread_computes() -> None:
+    assert seconds_of(lambda: time.sleep(0.1), clock_for(1)) < 0.1
+    assert seconds_of(lambda: time.sleep(0.1), clock_for(2)) >= 0.1

@@ -36,6 +36,51 @@ async def test_what_queues_while_a_batch_runs_is_the_next_batch_up_to_the_maximu
     assert worker.dropped == []
 
 
+@pytest.mark.parametrize(
+    ("queued", "expected"),
+    [
+        (2, [[1, 2]]),  # less than one multiple is a batch, too
+        (3, [[1, 2, 3]]),
+        (4, [[1, 2, 3], [4]]),
+        (5, [[1, 2, 3], [4, 5]]),
+        (6, [[1, 2, 3, 4, 5, 6]]),
+        (8, [[1, 2, 3, 4, 5, 6], [7, 8]]),
+        (11, [[1, 2, 3, 4, 5, 6], [7, 8, 9], [10, 11]]),
+    ],
+)
+@in_loop
+async def test_a_batch_is_a_multiple_and_its_rest_begins_the_next_one(
+    queued: int, expected: list[list[int]]
+) -> None:
+    worker = Worker()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=7, whole=3) as batcher:
+        futures = [batcher.submit(0, later())]
+        await worker.gate.arrival()
+        futures += [batcher.submit(item, later()) for item in range(1, queued + 1)]
+        worker.gate.open()
+
+        assert await asyncio.gather(*futures) == [10 * item for item in range(queued + 1)]
+    assert worker.batches == [[0], *expected]
+
+
+@in_loop
+async def test_closing_finishes_the_rest_of_a_batch() -> None:
+    worker = Worker()
+    worker.gate.shut()
+    async with worker.batcher(max_batch_size=6, whole=3) as batcher:
+        futures = [batcher.submit(0, later())]
+        await worker.gate.arrival()
+        futures += [batcher.submit(item, later()) for item in range(1, 5)]
+        closing = asyncio.create_task(batcher.close())
+        await asyncio.sleep(0)
+        worker.gate.open()
+        await closing
+
+        assert [future.result() for future in futures] == [0, 10, 20, 30, 40]
+    assert worker.batches == [[0], [1, 2, 3], [4]]
+
+
 @in_loop
 async def test_a_failing_batch_fails_alone_and_says_nothing_of_the_cause(
     caplog: pytest.LogCaptureFixture,

@@ -57,6 +57,23 @@ async def test_a_group_is_taken_together_and_run_in_batches(session: OnnxSession
 
 
 @in_loop
+async def test_a_group_of_more_than_a_batch_is_whole_batches(session: OnnxSession) -> None:
+    session, inner = gated(session)
+    runs_before: list[int] = []
+
+    def prepare(image: bytes) -> Pixels:
+        runs_before.append(len(inner.sizes))
+        return from_bytes(image)
+
+    images = [encoded(RED), encoded(GREEN), encoded(BLUE)]
+    async with running(session, prepare, max_batch_size=2, max_group_size=4) as runner:
+        await meanwhile(runner, inner.gate, encoded(GREEN), images)
+
+    assert inner.sizes == [1, 2, 1]
+    assert runs_before == [0, 1, 1, 2]  # the third image is not decoded before the batch of two
+
+
+@in_loop
 async def test_a_batch_that_fails_fails_no_other_of_its_group(session: OnnxSession) -> None:
     session, inner = gated(session)
     inner.gate.shut()
