@@ -8,9 +8,10 @@ import numpy as np
 from PIL import Image
 
 from errors import ClassifierError, ImageError
+from harness.images import LIMITS
 from harness.toys import SIZE, toy_preprocessing
 from inference.answers.embedding import EmbeddingForm
-from preprocessing import DecodeLimits, decode_scaled, least_side, transform
+from preprocessing import decode_scaled, least_side, transform
 from preprocessing.encoded import Encoded
 from preprocessing.ordinary import recognise
 from preprocessing.orientation import orientation_of
@@ -22,7 +23,6 @@ from serving.parameters import MAX_CLASSES, MapForm, Parameters
 # Pillow warns of what is odd in a file; the service does not listen.
 warnings.simplefilter("ignore")
 
-LIMITS = DecodeLimits(max_pixels=1_000_000, max_aspect_ratio=20.0)
 MAX_IMAGES = 4
 
 _TYPES = ("multipart/form-data; boundary=B", "application/json", "image/png", "")
