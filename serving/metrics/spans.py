@@ -57,7 +57,7 @@ class Spans:
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ImportError as error:
             raise StartupError(
-                f"{_ENDPOINTS[0]} is set, but OpenTelemetry's exporter is not installed: "
+                f"{' or '.join(_ENDPOINTS)} is set, but OpenTelemetry's exporter is not installed: "
                 "pip install '.[tracing]'"
             ) from error
         self._trace = trace
