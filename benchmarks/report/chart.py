@@ -11,6 +11,10 @@ _MOST_CLIENTS = 64
 _INCHES = (11.0, 3.6)
 _DPI = 110
 
+# matplotlib has ten colours. The next ten stacks have them again, and so need other lines.
+_COLOURS = 10
+_LINES = ({"marker": "o"}, {"marker": "s", "linestyle": ":"})
+
 
 def new_figure(
     rows: int, columns: int, inches: tuple[float, float], *, share_x: bool = False
@@ -54,8 +58,8 @@ def _lines(axes: Any, model: ModelFigures, quantity: Quantity, title: str) -> No
             for clients in model.clients
             if clients <= _MOST_CLIENTS and (found := model.figure(stack, clients, quantity))
         }
-        style = {"marker": "o", "markersize": 3, "color": f"C{index}", "label": stack}
-        axes.plot(list(points), list(points.values()), **style)
+        style = {**_LINES[index // _COLOURS % len(_LINES)], "color": f"C{index}"}
+        axes.plot(list(points), list(points.values()), label=stack, markersize=3, **style)
     axes.set_title(title, fontsize="medium")
     axes.set_xlabel("clients")
     axes.set_xscale("log", base=2)

@@ -1,6 +1,7 @@
 """The documents show what the committed results say."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -8,6 +9,7 @@ from PIL import Image
 from benchmarks.report import __main__ as report
 from benchmarks.report import chart
 from benchmarks.report.results import Results
+from benchmarks.stacks.stacks import STACKS
 from tests.benchmarks.report.samples import results
 
 
@@ -40,6 +42,21 @@ def test_the_chart_is_a_picture_of_every_model(tmp_path: Path) -> None:
     with Image.open(tmp_path / "new" / "chart.png") as image:
         assert image.format == "PNG"
         assert image.size == (1210, 396)
+
+
+@pytest.mark.slow
+def test_no_two_stacks_look_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.colors import to_rgb
+
+    figures: list[Any] = []
+    monkeypatch.setattr(chart, "save", lambda figure, _: figures.append(figure))
+    stacks = list(STACKS)
+    many = results().model_copy(update={"versions": {each: {} for each in stacks}})
+    chart.draw(many, tmp_path / "chart.png")
+
+    lines = [each for each in figures[0].axes[0].lines if each.get_label() in stacks]
+    looks = {(to_rgb(each.get_color()), each.get_linestyle()) for each in lines}
+    assert len(looks) == len(stacks) > 10
 
 
 def test_runs_of_different_models_are_put_together_and_others_are_not() -> None:
