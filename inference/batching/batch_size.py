@@ -42,10 +42,10 @@ Clock = Callable[[], float]
 
 
 def clock_for(threads: int) -> Clock:
-    """Measures a session of so many threads.
+    """The clock for runs of a session with this many threads.
 
-    One thread's own processor time: while several workers start on all processors, other programs
-    interrupt most runs of some milliseconds. They would make larger batches seem slower.
+    One thread is timed by its own processor time. Workers that start together interrupt each
+    other's runs, the longer ones more often: by the wall clock larger batches would seem slower.
     """
     return time.thread_time if threads == 1 else time.perf_counter
 

@@ -51,7 +51,7 @@ class Batcher(Generic[Item, Result]):
         seconds_per_item: running mean over the last batches; 0 before the first.
 
     Args:
-        whole: a batch of more than this many is a multiple of it; the rest begins the next batch.
+        multiple: a batch of more jobs is cut to a multiple of this; the rest begins the next one.
         max_delay: seconds that the oldest waiting job may wait for a batch to fill.
         on_drop: called in the worker thread with the number of jobs that were dropped
             because they were cancelled or their deadline had passed.
@@ -62,13 +62,13 @@ class Batcher(Generic[Item, Result]):
         process: Process[Item, Result],
         *,
         max_batch_size: int,
-        whole: int = 1,
+        multiple: int = 1,
         max_delay: float,
         on_drop: Callable[[int], None],
     ) -> None:
         self._process = process
         self._max_batch_size = max_batch_size
-        self._whole = whole
+        self._multiple = multiple
         self._max_delay = max_delay
         self._on_drop = on_drop
         self.seconds_per_item = 0.0
@@ -154,12 +154,12 @@ class Batcher(Generic[Item, Result]):
                 if not self._receive(until):  # no more jobs come in time
                     break
             if batch := self._take(self._max_batch_size):
-                return self._rounded(batch)
+                return self._cut(batch)
         return []
 
-    def _rounded(self, batch: list[_Job[Item, Result]]) -> list[_Job[Item, Result]]:
-        """Put back what a batch has over a multiple, if it has more than one of them."""
-        over = len(batch) % self._whole if len(batch) > self._whole else 0
+    def _cut(self, batch: list[_Job[Item, Result]]) -> list[_Job[Item, Result]]:
+        """Cut a large batch to a multiple, and put the rest back into the queue."""
+        over = len(batch) % self._multiple if len(batch) > self._multiple else 0
         kept = len(batch) - over
         self._waiting.extendleft(reversed(batch[kept:]))
         return batch[:kept]

@@ -126,7 +126,7 @@ class Pipeline(Generic[Input, Output]):
             self.batcher = batcher(
                 self._classify,
                 max_batch_size=options.max_group_size,
-                whole=options.max_batch_size,
+                multiple=options.max_batch_size,
             )
             self.submit = self.batcher.submit
 

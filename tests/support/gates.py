@@ -91,12 +91,12 @@ class Worker:
 
     @asynccontextmanager
     async def batcher(
-        self, max_batch_size: int, max_delay: float = 0.0, whole: int = 1
+        self, max_batch_size: int, max_delay: float = 0.0, multiple: int = 1
     ) -> AsyncIterator[Batcher[int, int]]:
         batcher: Batcher[int, int] = Batcher(
             self,
             max_batch_size=max_batch_size,
-            whole=whole,
+            multiple=multiple,
             max_delay=max_delay,
             on_drop=self.dropped.append,
         )

@@ -54,7 +54,7 @@ async def test_a_batch_is_a_multiple_and_its_rest_begins_the_next_one(
 ) -> None:
     worker = Worker()
     worker.gate.shut()
-    async with worker.batcher(max_batch_size=7, whole=3) as batcher:
+    async with worker.batcher(max_batch_size=7, multiple=3) as batcher:
         futures = [batcher.submit(0, later())]
         await worker.gate.arrival()
         futures += [batcher.submit(item, later()) for item in range(1, queued + 1)]
@@ -68,7 +68,7 @@ async def test_a_batch_is_a_multiple_and_its_rest_begins_the_next_one(
 async def test_closing_finishes_the_rest_of_a_batch() -> None:
     worker = Worker()
     worker.gate.shut()
-    async with worker.batcher(max_batch_size=6, whole=3) as batcher:
+    async with worker.batcher(max_batch_size=6, multiple=3) as batcher:
         futures = [batcher.submit(0, later())]
         await worker.gate.arrival()
         futures += [batcher.submit(item, later()) for item in range(1, 5)]
